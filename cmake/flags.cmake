@@ -1,0 +1,17 @@
+# One interface target carries what every C++ target of ours is compiled with.
+add_library(kubecni_flags INTERFACE)
+target_compile_options(kubecni_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Werror
+  # g++ 12 sees overlaps in std::string's own operator+ (GCC bug 105651).
+  -Wno-restrict
+  # A designated initializer names what it sets; the rest is zero on purpose.
+  -Wno-missing-field-initializers)
+target_compile_definitions(kubecni_flags INTERFACE _GNU_SOURCE
+  KUBECNI_VERSION="${PROJECT_VERSION}")
+target_include_directories(kubecni_flags INTERFACE
+  ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/userspace)
+if(KUBECNI_SANITIZE)
+  target_compile_options(kubecni_flags INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(kubecni_flags INTERFACE -fsanitize=address,undefined)
+endif()

@@ -1,0 +1,22 @@
+# The libraries of design section 7, all Debian 12 packages.
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(CURL REQUIRED)
+find_package(Threads REQUIRED)
+
+# The plugin is one static executable, so it takes the archives; the other
+# programs take them too, since one build of each library is enough.
+find_library(KUBECNI_LIBBPF libbpf.a REQUIRED)
+find_library(KUBECNI_LIBELF libelf.a REQUIRED)
+find_library(KUBECNI_LIBZ libz.a REQUIRED)
+find_library(KUBECNI_LIBNL libnl-3.a REQUIRED)
+find_path(KUBECNI_LIBNL_INCLUDE netlink/netlink.h PATH_SUFFIXES libnl3 REQUIRED)
+
+add_library(kubecni_libbpf INTERFACE)
+target_link_libraries(kubecni_libbpf INTERFACE
+  ${KUBECNI_LIBBPF} ${KUBECNI_LIBELF} ${KUBECNI_LIBZ})
+
+add_library(kubecni_libnl INTERFACE)
+target_include_directories(kubecni_libnl SYSTEM INTERFACE ${KUBECNI_LIBNL_INCLUDE})
+target_link_libraries(kubecni_libnl INTERFACE ${KUBECNI_LIBNL} Threads::Threads)
