@@ -1,0 +1,112 @@
+#include "base/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+
+#include "base/unique_fd.hpp"
+
+namespace kubecni {
+
+namespace {
+
+Result<> write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return sys_error(errno, "write");
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+/// A name beside `path` that no other process or thread uses. The leading dot
+/// keeps it out of the way of those who list the directory.
+std::filesystem::path temporary_name_for(const std::filesystem::path& path) {
+  static std::atomic<unsigned> counter{0};
+  return path.parent_path() / ("." + path.filename().string() + "." +
+                               std::to_string(::getpid()) + "." + std::to_string(counter++));
+}
+
+}  // namespace
+
+Result<std::string> read_all(int fd, std::size_t max_bytes) {
+  std::string content;
+  char buffer[16384];
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer, sizeof(buffer));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return sys_error(errno, "read");
+    if (got == 0) return content;
+    content.append(buffer, static_cast<std::size_t>(got));
+    if (content.size() > max_bytes)
+      return failure(EFBIG, "read: more than " + std::to_string(max_bytes) + " bytes");
+  }
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t max_bytes) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return sys_error(errno, "open " + path.string());
+  auto content = read_all(fd.get(), max_bytes);
+  if (!content) return fail(content, path.string());
+  return content;
+}
+
+Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content,
+                               unsigned mode) {
+  const std::filesystem::path temporary = temporary_name_for(path);
+  const UniqueFd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
+  if (!fd) return sys_error(errno, "create " + temporary.string());
+  ::fchmod(fd.get(), static_cast<mode_t>(mode));
+  if (auto written = write_all(fd.get(), content); !written) {
+    ::unlink(temporary.c_str());
+    return fail(written, temporary.string());
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int code = errno;
+    ::unlink(temporary.c_str());
+    return sys_error(code, "rename " + temporary.string() + " to " + path.string());
+  }
+  return {};
+}
+
+Result<> write_setting(const std::filesystem::path& path, std::string_view value) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd) return sys_error(errno, "open " + path.string());
+  auto written = write_all(fd.get(), value);
+  if (!written) return fail(written, path.string());
+  return {};
+}
+
+Result<> ensure_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) return sys_error(error.value(), "create directory " + path.string());
+  return {};
+}
+
+Result<> delete_file(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return sys_error(errno, "remove " + path.string());
+  return {};
+}
+
+Result<std::vector<std::string>> list_directory(const std::filesystem::path& path) {
+  std::vector<std::string> names;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(path, error);
+  if (error == std::errc::no_such_file_or_directory) return names;
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error))
+    names.push_back(entries->path().filename().string());
+  if (error) return sys_error(error.value(), "list " + path.string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace kubecni {
+
+/// The whole content of the file at `path`.
+/// Errors: ENOENT and the others of open(2) and read(2); EFBIG over `max_bytes`.
+Result<std::string> read_file(const std::filesystem::path& path,
+                              std::size_t max_bytes = std::size_t{256} << 20);
+
+/// All that `fd` has until its end. Errors: those of read(2); EFBIG over `max_bytes`.
+Result<std::string> read_all(int fd, std::size_t max_bytes);
+
+/// Makes `content` the content of the file at `path`: a reader sees the old or
+/// the new content, never a part. The new content survives the process, not a
+/// power cut (no fsync). The file gets `mode`, whatever the umask.
+/// Errors: those of open(2), write(2) and rename(2).
+Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content,
+                               unsigned mode = 0644);
+
+/// Overwrites an existing file in place, for kernel settings below /proc/sys.
+/// Errors: those of open(2) and write(2).
+Result<> write_setting(const std::filesystem::path& path, std::string_view value);
+
+/// Creates `path` and its parents where they are missing.
+/// Errors: those of mkdir(2).
+Result<> ensure_directory(const std::filesystem::path& path);
+
+/// Removes the file at `path`; absent is success. Errors: those of unlink(2).
+Result<> delete_file(const std::filesystem::path& path);
+
+/// The names in the directory at `path`, sorted; an absent directory has none.
+/// Errors: those of opendir(3) but ENOENT.
+Result<std::vector<std::string>> list_directory(const std::filesystem::path& path);
+
+}  // namespace kubecni

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+namespace kubecni {
+
+/// An exclusive flock(2) on a file that is created for it and stays. The
+/// kernel releases it when the holder ends, however it ends.
+class FileLock {
+ public:
+  /// Waits up to `timeout` for the lock.
+  /// Errors: those of open(2); ETIMEDOUT when somebody else keeps it.
+  static Result<FileLock> acquire(const std::filesystem::path& path,
+                                  std::chrono::milliseconds timeout);
+
+ private:
+  explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+}  // namespace kubecni

@@ -1,0 +1,88 @@
+#include "base/ip.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ranges>
+#include <span>
+
+namespace kubecni {
+
+std::optional<IpAddr> IpAddr::parse(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
+  const std::string terminated(text);
+  IpAddr addr;
+  for (const int family : {AF_INET, AF_INET6}) {
+    if (::inet_pton(family, terminated.c_str(), addr.bytes_.data()) == 1) {
+      addr.family_ = family;
+      return addr;
+    }
+  }
+  return std::nullopt;
+}
+
+IpAddr IpAddr::v4(const std::uint8_t (&bytes)[4]) {
+  IpAddr addr;
+  addr.family_ = AF_INET;
+  std::copy(std::begin(bytes), std::end(bytes), addr.bytes_.begin());
+  return addr;
+}
+
+bool IpAddr::is_v4() const { return family_ == AF_INET; }
+unsigned IpAddr::bytes() const { return is_v4() ? 4 : 16; }
+unsigned IpAddr::bits() const { return bytes() * 8; }
+
+std::string IpAddr::str() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (family_ != 0) ::inet_ntop(family_, bytes_.data(), text, sizeof(text));
+  return text;
+}
+
+IpAddr IpAddr::plus(std::uint64_t offset) const {
+  IpAddr sum = *this;
+  std::span<std::uint8_t> carry_to(sum.bytes_.data(), bytes());
+  for (std::uint8_t& byte : carry_to | std::views::reverse) {
+    offset += byte;
+    byte = static_cast<std::uint8_t>(offset);
+    offset >>= 8;
+  }
+  return sum;
+}
+
+IpAddr IpAddr::masked(unsigned prefix) const {
+  IpAddr result = *this;
+  for (unsigned i = 0; i < bytes(); ++i) {
+    const unsigned kept = std::clamp(static_cast<int>(prefix) - static_cast<int>(i * 8), 0, 8);
+    result.bytes_[i] &= static_cast<std::uint8_t>(0xff00u >> kept);
+  }
+  return result;
+}
+
+std::optional<IpNet> IpNet::parse(std::string_view text) {
+  const auto slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const auto addr = IpAddr::parse(text.substr(0, slash));
+  const std::string_view digits = text.substr(slash + 1);
+  unsigned prefix = 0;
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), prefix);
+  if (!addr || error != std::errc() || end != digits.end() || prefix > addr->bits())
+    return std::nullopt;
+  return IpNet{*addr, prefix};
+}
+
+bool IpNet::contains(const IpAddr& other) const {
+  return other.family() == addr.family() && other.masked(prefix) == addr.masked(prefix);
+}
+
+bool IpNet::contains(const IpNet& other) const {
+  return other.prefix >= prefix && contains(other.addr);
+}
+
+bool IpNet::overlaps(const IpNet& other) const {
+  return contains(other.network().addr) || other.contains(network().addr);
+}
+
+std::string IpNet::str() const { return addr.str() + "/" + std::to_string(prefix); }
+
+}  // namespace kubecni

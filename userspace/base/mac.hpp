@@ -1,0 +1,27 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ip.hpp"
+
+namespace kubecni {
+
+/// An Ethernet address.
+struct MacAddr {
+  std::array<std::uint8_t, 6> bytes{};
+
+  static std::optional<MacAddr> parse(std::string_view text);
+  /// The address that belongs to an IPv4 address: 0a:58 and its four bytes. It
+  /// is the same wherever it is computed, so that nobody has to be asked for it.
+  static MacAddr derived_from(const IpAddr& v4_addr);
+
+  [[nodiscard]] std::string str() const;
+  auto operator<=>(const MacAddr&) const = default;
+};
+
+}  // namespace kubecni
