@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the kernel programs and userspace agree on: keys and values of the
+ * pinned maps, and the reasons why a packet left a program. Plain C, included
+ * by bpf/ and by C++.
+ *
+ * Addresses are byte arrays in network order, since bpftool prints a __be32
+ * byte-swapped. Widths are fixed, padding is explicit, sizes are asserted. A
+ * change of a layout is a new KUBECNI_SCHEMA: the number is part of the path
+ * below which the maps are pinned.
+ */
+#ifndef KUBECNI_ABI_H
+#define KUBECNI_ABI_H
+
+#include <linux/types.h>
+
+#define KUBECNI_SCHEMA 1
+
+/* Capacities. A map that is full is no outage: the packets that it would have
+ * named go by the kernel path. */
+#define KUBECNI_MAX_NODE_CIDRS 16384
+#define KUBECNI_MAX_ENDPOINTS 4096
+#define KUBECNI_MAX_KERNEL_FLOWS 262144
+
+/* The bit of skb->mark that from_pod sets on what it sends to the wire itself,
+ * and that to_wire clears. What to_wire sees without it came by the kernel. */
+#define KUBECNI_MARK_FAST 0x01000000
+
+/* Key of `node_cidrs4`: the PodCIDR of one node. The trie matches `prefixlen`
+ * leading bits of what follows it, so `addr` must come next. */
+struct kubecni_cidr4_key {
+	__u32 prefixlen; /* bits, 0..32 */
+	__u8 addr[4];
+};
+
+enum kubecni_node_kind {
+	KUBECNI_NODE_LOCAL = 1,	 /* this node's own PodCIDR */
+	KUBECNI_NODE_DIRECT = 2, /* a node on a link of ours */
+};
+
+/* Value of `node_cidrs4`: how to reach the node that owns the prefix. */
+struct kubecni_node4 {
+	__u32 kind;	     /* enum kubecni_node_kind */
+	__u32 egress_ifindex; /* DIRECT: the device towards the node */
+	__u8 next_hop[4];    /* DIRECT: the neighbour to hand the packet to */
+	__u32 mtu;	     /* DIRECT: longest IP packet, bytes */
+};
+
+/* Key of `endpoints4`: the address of a pod on this node. */
+struct kubecni_addr4 {
+	__u8 addr[4];
+};
+
+enum kubecni_endpoint_flags {
+	/* May be a redirect target: set last on ADD, when the pod's interface
+	 * is up, and gone first on DEL. */
+	KUBECNI_ENDPOINT_READY = 1,
+};
+
+/* Value of `endpoints4`. One lookup serves the delivery to a pod and the check
+ * of what a pod sends. */
+struct kubecni_endpoint {
+	__u32 host_ifindex; /* the host end of the pod's veth */
+	__u32 flags;	    /* enum kubecni_endpoint_flags */
+	__u8 pod_mac[6];
+	__u8 gateway_mac[6]; /* the bridge's: what the pod sends off-link traffic to */
+};
+
+/* Value of `pod_ifaces`, keyed by the host ifindex: whose interface it is. A
+ * packet is called spoofed only if this says that it cannot be the pod's. */
+struct kubecni_pod_iface {
+	__u8 addr4[4];
+	__u8 pod_mac[6];
+	__u8 pad[2];
+};
+
+/* Key of `kernel_flows4`, the same for both directions of a flow: the lower
+ * (address, port) comes first. The ports of an ICMP echo are its identifier. */
+struct kubecni_flow4 {
+	__u8 addr_lo[4];
+	__u8 addr_hi[4];
+	__u8 port_lo[2];
+	__u8 port_hi[2];
+	__u8 proto; /* IPPROTO_* */
+	__u8 pad[3];
+};
+
+enum kubecni_flow_owner {
+	KUBECNI_FLOW_TO_POD = 1,  /* seen on the kernel's way into a pod */
+	KUBECNI_FLOW_TO_WIRE = 2, /* seen on the kernel's way to the wire */
+};
+
+/* Value of `kernel_flows4`: a flow that the kernel path carries, and with it
+ * whatever netfilter does to it. Both directions stay there. */
+struct kubecni_flow_state {
+	__u64 last_seen_ns; /* CLOCK_MONOTONIC of the last packet that was recorded */
+	__u32 owner;	    /* enum kubecni_flow_owner */
+	__u32 pad;
+};
+
+/* Value of `exit_counts`, one per CPU. */
+struct kubecni_count {
+	__u64 packets;
+	__u64 bytes; /* whole frames, with the Ethernet header */
+};
+
+/* Each way out of a program. This one list feeds the kernel counters, the
+ * tool, the tests and docs/counters.md. Append only: the position is the key
+ * of the `exit_counts` map.
+ *
+ * FAST_: sent on by eBPF. PASS_: left to the kernel path, untouched.
+ * KERNEL_: seen by to_pod or to_wire while the kernel path carried it.
+ * DROP_: dropped. */
+#define KUBECNI_EXIT_REASONS(X)                                                                    \
+	X(FAST_TO_LOCAL_POD, "eBPF: from a pod to a pod on the same node")                         \
+	X(FAST_TO_NODE, "eBPF: from a pod to the node that owns the address")                      \
+	X(FAST_FROM_WIRE, "eBPF: from the wire into a pod")                                        \
+	X(KERNEL_TO_POD, "kernel path: delivered to a pod")                                        \
+	X(KERNEL_TO_WIRE, "kernel path: between pods, sent to the wire")                           \
+	X(KERNEL_TO_WIRE_OTHER, "kernel path: not between pods, sent to the wire")                 \
+	X(FAST_SENT_TO_WIRE, "eBPF: packet of from_pod seen leaving on the wire")                  \
+	X(PASS_ARP, "kernel path: ARP")                                                            \
+	X(PASS_NOT_IPV4, "kernel path: not IPv4")                                                  \
+	X(PASS_MULTICAST, "kernel path: multicast or broadcast")                                   \
+	X(PASS_IP_OPTIONS, "kernel path: IP options")                                              \
+	X(PASS_FRAGMENT, "kernel path: fragment")                                                  \
+	X(PASS_TTL_EXPIRED, "kernel path: TTL used up, the kernel answers")                        \
+	X(PASS_OVER_MTU, "kernel path: longer than the way's MTU, the kernel answers")             \
+	X(PASS_PROTOCOL, "kernel path: neither TCP, UDP nor an ICMP echo")                         \
+	X(PASS_KERNEL_FLOW, "kernel path: the flow is the kernel's")                               \
+	X(PASS_NO_NODE, "kernel path: no node owns the address")                                   \
+	X(PASS_NO_ENDPOINT, "kernel path: no eBPF pod of this node has the address")               \
+	X(PASS_NOT_READY, "kernel path: the pod is not ready for redirects")                       \
+	X(PASS_OTHER_MAC, "kernel path: Ethernet destination is not the expected one")             \
+	X(PASS_UNKNOWN_SENDER, "kernel path: the maps do not know this pod interface")             \
+	X(PASS_NOT_FROM_POD, "kernel path: the sender is no pod of another node")                  \
+	X(PASS_NOT_TO_HOST, "kernel path: frame addressed to another host")                        \
+	X(DROP_SHORT_PACKET, "dropped: ends inside a header")                                      \
+	X(DROP_SPOOFED_IP, "dropped: pod sends from an address that is not its own")               \
+	X(DROP_SPOOFED_MAC, "dropped: pod sends from a MAC that is not its own")                   \
+	X(DROP_SPOOFED_ARP, "dropped: pod speaks ARP for an address that is not its own")
+
+enum kubecni_exit_reason {
+#define X(name, text) KUBECNI_##name,
+	KUBECNI_EXIT_REASONS(X)
+#undef X
+	KUBECNI_EXIT_REASON_COUNT
+};
+
+#ifdef __cplusplus
+#define KUBECNI_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size))
+#else
+#define KUBECNI_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
+#endif
+
+KUBECNI_ASSERT_SIZE(struct kubecni_cidr4_key, 8);
+KUBECNI_ASSERT_SIZE(struct kubecni_node4, 16);
+KUBECNI_ASSERT_SIZE(struct kubecni_addr4, 4);
+KUBECNI_ASSERT_SIZE(struct kubecni_endpoint, 20);
+KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 12);
+KUBECNI_ASSERT_SIZE(struct kubecni_flow4, 16);
+KUBECNI_ASSERT_SIZE(struct kubecni_flow_state, 16);
+KUBECNI_ASSERT_SIZE(struct kubecni_count, 16);
+
+#endif /* KUBECNI_ABI_H */
