@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The maps. Weak, so that each program's object may hold them all and the
+ * linker makes one set of it. */
+#ifndef KUBECNI_BPF_MAPS_H
+#define KUBECNI_BPF_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "kubecni/abi.h"
+
+/* PodCIDR of each node -> how to reach that node. Written by kube-cnid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, KUBECNI_MAX_NODE_CIDRS);
+	__type(key, struct kubecni_cidr4_key);
+	__type(value, struct kubecni_node4);
+} node_cidrs4 __weak SEC(".maps");
+
+/* Address of each local pod -> its interface. Written by kube-cni. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KUBECNI_MAX_ENDPOINTS);
+	__type(key, struct kubecni_addr4);
+	__type(value, struct kubecni_endpoint);
+} endpoints4 __weak SEC(".maps");
+
+/* Host ifindex of each local pod -> who it is. Written by kube-cni. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KUBECNI_MAX_ENDPOINTS);
+	__type(key, __u32);
+	__type(value, struct kubecni_pod_iface);
+} pod_ifaces __weak SEC(".maps");
+
+/* Flows that the kernel path carries. Written by to_pod and to_wire. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, KUBECNI_MAX_KERNEL_FLOWS);
+	__type(key, struct kubecni_flow4);
+	__type(value, struct kubecni_flow_state);
+} kernel_flows4 __weak SEC(".maps");
+
+/* Exit reason -> packets and bytes. Written by every program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KUBECNI_EXIT_REASON_COUNT);
+	__type(key, __u32);
+	__type(value, struct kubecni_count);
+} exit_counts __weak SEC(".maps");
+
+#endif /* KUBECNI_BPF_MAPS_H */
