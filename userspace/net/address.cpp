@@ -1,0 +1,40 @@
+#include "net/address.hpp"
+
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "net/netlink_request.hpp"
+
+namespace kubecni {
+
+Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net) {
+  NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE,
+                         ifaddrmsg{.ifa_family = AF_INET,
+                                   .ifa_prefixlen = static_cast<std::uint8_t>(net.prefix),
+                                   .ifa_index = ifindex});
+  request.put(IFA_LOCAL, net.addr);
+  request.put(IFA_ADDRESS, net.addr);
+  if (net.prefix < 31) request.put(IFA_BROADCAST, net.network().addr.plus((1ull << (32 - net.prefix)) - 1));
+  return request.exchange(netlink,
+                          "add address " + net.str() + " to link " + std::to_string(ifindex));
+}
+
+Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& netlink) {
+  std::vector<LinkAddress> addresses;
+  NetlinkRequest request(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{.ifa_family = AF_INET});
+  auto done = request.dump(
+      netlink, "list addresses", [&] { addresses.clear(); },
+      [&](const nlmsghdr* message) {
+        const auto* info = static_cast<const ifaddrmsg*>(nlmsg_data(message));
+        const Attributes<IFA_MAX> attributes(message, info);
+        if (const auto addr = attributes.ipv4(IFA_LOCAL))
+          addresses.push_back({info->ifa_index, IpNet{*addr, info->ifa_prefixlen}});
+      });
+  if (!done) return fail(done);
+  return addresses;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/mac.hpp"
+#include "base/result.hpp"
+#include "net/netlink.hpp"
+
+namespace kubecni {
+
+/// A network interface as RTM_GETLINK tells it.
+struct Link {
+  unsigned ifindex = 0;
+  std::string name;
+  std::string kind;  ///< "veth", "bridge"; empty for a NIC
+  MacAddr mac;
+  unsigned mtu = 0;             ///< bytes
+  unsigned master_ifindex = 0;  ///< the bridge it is a port of, or 0
+  unsigned peer_ifindex = 0;    ///< of a veth: the other end, in that end's namespace
+  bool up = false;              ///< IFF_UP
+};
+
+/// The link called `name`; empty when there is none.
+Result<std::optional<Link>> find_link(NetlinkSocket& netlink, const std::string& name);
+/// The link with `ifindex`; empty when there is none.
+Result<std::optional<Link>> find_link(NetlinkSocket& netlink, unsigned ifindex);
+Result<std::vector<Link>> list_links(NetlinkSocket& netlink);
+
+/// A veth pair that reaches from a bridge into a pod.
+struct VethSpec {
+  std::string host_name;
+  MacAddr host_mac;
+  unsigned bridge_ifindex = 0;
+  std::string pod_name;
+  MacAddr pod_mac;
+  int pod_netns_fd = -1;
+  unsigned mtu = 0;  ///< bytes, of both ends
+};
+
+/// Creates the pair, the host end as a port of the bridge and the pod end in
+/// its namespace from the start; both down. One request: there is either a
+/// whole pair or none.
+/// Errors: EEXIST one of the names is taken; EPERM no CAP_NET_ADMIN.
+Result<> create_veth(NetlinkSocket& netlink, const VethSpec& veth);
+
+/// Errors: ENODEV no such link.
+Result<> set_link_up(NetlinkSocket& netlink, unsigned ifindex);
+Result<> set_link_mtu(NetlinkSocket& netlink, unsigned ifindex, unsigned mtu_bytes);
+
+/// Deletes the link; absent is success.
+Result<> delete_link(NetlinkSocket& netlink, unsigned ifindex);
+
+}  // namespace kubecni

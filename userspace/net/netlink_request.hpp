@@ -1,0 +1,102 @@
+#pragma once
+
+// Inside net/ only: nobody else sees an nlmsghdr or a libnl object.
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include <linux/netlink.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+#include "base/result.hpp"
+#include "net/netlink.hpp"
+
+namespace kubecni {
+
+/// One rtnetlink request: its message, built step by step, and its exchange.
+class NetlinkRequest {
+ public:
+  /// Starts a message of `type` (RTM_*) whose fixed part is `header`.
+  template <typename Header>
+  NetlinkRequest(int type, int flags, const Header& header) : NetlinkRequest(type, flags) {
+    append(&header, sizeof(header));
+  }
+
+  void append(const void* bytes, std::size_t size);
+  void put(int attribute, const void* bytes, std::size_t size);
+  void put(int attribute, std::uint8_t value) { put(attribute, &value, sizeof(value)); }
+  void put(int attribute, std::uint32_t value) { put(attribute, &value, sizeof(value)); }
+  void put(int attribute, const std::string& text) {
+    put(attribute, text.c_str(), text.size() + 1);
+  }
+  void put(int attribute, const IpAddr& addr) { put(attribute, addr.data(), addr.bytes()); }
+  void put(int attribute, const MacAddr& mac) {
+    put(attribute, mac.bytes.data(), mac.bytes.size());
+  }
+  /// Encloses what `content` puts in the nested attribute `attribute`.
+  void nest(int attribute, const std::function<void()>& content);
+
+  using OnMessage = std::function<void(const nlmsghdr*)>;
+
+  /// Sends the request and waits for its acknowledgement; each message that
+  /// comes before it goes to `on_message`. `what` begins the error's text, which
+  /// has the kernel's own explanation too.
+  /// Errors: those of the kernel; ETIMEDOUT no answer within 1 s.
+  Result<> exchange(NetlinkSocket& socket, std::string_view what, const OnMessage& on_message = {});
+
+  /// The same for a dump. `restart` is called before each attempt: a dump that
+  /// a concurrent change interrupted is repeated, up to five times in all.
+  /// Errors: also EINTR, every attempt was interrupted.
+  Result<> dump(NetlinkSocket& socket, std::string_view what, const std::function<void()>& restart,
+                const OnMessage& on_message);
+
+ private:
+  struct Free {
+    void operator()(nl_msg* message) const { nlmsg_free(message); }
+  };
+  NetlinkRequest(int type, int flags);
+  std::unique_ptr<nl_msg, Free> message_;
+};
+
+/// The attributes of one message or nest, found by number.
+template <std::size_t Max>
+class Attributes {
+ public:
+  template <typename Header>
+  Attributes(const nlmsghdr* message, const Header*) {
+    nlmsg_parse(const_cast<nlmsghdr*>(message), sizeof(Header), found_, Max, nullptr);
+  }
+  explicit Attributes(nlattr* nested) {
+    if (nested) nla_parse_nested(found_, Max, nested, nullptr);
+  }
+
+  [[nodiscard]] nlattr* operator[](std::size_t attribute) const { return found_[attribute]; }
+  [[nodiscard]] std::uint32_t u32(std::size_t attribute) const {
+    return found_[attribute] ? nla_get_u32(found_[attribute]) : 0;
+  }
+  [[nodiscard]] std::uint8_t u8(std::size_t attribute) const {
+    return found_[attribute] ? nla_get_u8(found_[attribute]) : std::uint8_t{0};
+  }
+  [[nodiscard]] std::string text(std::size_t attribute) const {
+    return found_[attribute] ? nla_get_string(found_[attribute]) : "";
+  }
+  /// The IPv4 address in `attribute`; an address of another length is none.
+  [[nodiscard]] std::optional<IpAddr> ipv4(std::size_t attribute) const {
+    if (!found_[attribute] || nla_len(found_[attribute]) != 4) return std::nullopt;
+    std::uint8_t bytes[4];
+    nla_memcpy(bytes, found_[attribute], sizeof(bytes));
+    return IpAddr::v4(bytes);
+  }
+
+ private:
+  nlattr* found_[Max + 1] = {};
+};
+
+}  // namespace kubecni

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <compare>
+#include <optional>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/result.hpp"
+#include "net/netlink.hpp"
+
+namespace kubecni {
+
+/// The protocol number of every route that kube-cnid makes, so that it finds
+/// its own again and leaves others alone: `ip route show proto 84`.
+inline constexpr unsigned char kRouteProtocol = 84;
+
+/// An IPv4 route of the main table.
+struct Route {
+  IpNet dst;                    ///< 0.0.0.0/0 is the default route
+  std::optional<IpAddr> gateway;
+  unsigned ifindex = 0;
+  unsigned char protocol = 0;   ///< RTPROT_*
+
+  auto operator<=>(const Route&) const = default;
+};
+
+/// Makes `route` the route to its destination, in place of one of the same
+/// destination and metric. Repeating the call changes nothing.
+/// Errors: ENODEV no such link; ENETUNREACH, EINVAL the gateway is not on the
+/// link; EPERM no CAP_NET_ADMIN. Source: rtnetlink(7).
+Result<> ensure_route(NetlinkSocket& netlink, const Route& route);
+
+/// Deletes exactly that route; absent is success.
+Result<> delete_route(NetlinkSocket& netlink, const Route& route);
+
+/// The unicast IPv4 routes of the main table.
+Result<std::vector<Route>> list_routes(NetlinkSocket& netlink);
+
+/// Where the kernel sends a packet for `dst` now.
+/// Errors: ENETUNREACH no route.
+Result<Route> route_to(NetlinkSocket& netlink, const IpAddr& dst);
+
+}  // namespace kubecni
