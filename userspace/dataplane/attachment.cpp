@@ -1,0 +1,128 @@
+#include "dataplane/attachment.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+
+#include "base/file.hpp"
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+json to_json(const Attachment& attachment) {
+  const PodPort& port = attachment.port;
+  return {{"network", attachment.network},
+          {"containerID", attachment.container_id},
+          {"netns", attachment.netns},
+          {"pod", attachment.pod},
+          {"bridge", port.bridge},
+          {"gateway", port.gateway.str()},
+          {"hostInterface", port.host_ifname},
+          {"hostMAC", port.host_mac.str()},
+          {"podInterface", port.pod_ifname},
+          {"podMAC", port.pod_mac.str()},
+          {"address", port.address.str()},
+          {"mtu", port.mtu},
+          {"ebpf", attachment.ebpf},
+          {"fallbackReason", attachment.fallback_reason}};
+}
+
+/// Throws what nlohmann::json throws, and std::invalid_argument.
+Attachment from_json(const json& record) {
+  const auto net = [&](const char* key) {
+    const auto value = IpNet::parse(record.at(key).get<std::string>());
+    if (!value) throw std::invalid_argument(key);
+    return *value;
+  };
+  const auto mac = [&](const char* key) {
+    const auto value = MacAddr::parse(record.at(key).get<std::string>());
+    if (!value) throw std::invalid_argument(key);
+    return *value;
+  };
+  return {.network = record.at("network"),
+          .container_id = record.at("containerID"),
+          .netns = record.at("netns"),
+          .pod = record.at("pod"),
+          .port = {.bridge = record.at("bridge"),
+                   .gateway = net("gateway"),
+                   .host_ifname = record.at("hostInterface"),
+                   .host_mac = mac("hostMAC"),
+                   .pod_ifname = record.at("podInterface"),
+                   .pod_mac = mac("podMAC"),
+                   .address = net("address"),
+                   .mtu = record.at("mtu")},
+          .ebpf = record.at("ebpf"),
+          .fallback_reason = record.at("fallbackReason")};
+}
+
+Result<Attachment> read_attachment(const std::filesystem::path& path) {
+  auto text = read_file(path);
+  if (!text) return fail(text);
+  try {
+    return from_json(json::parse(*text));
+  } catch (const std::exception& error) {
+    return failure(EBADMSG, "attachment record " + path.string() + " is damaged: " + error.what());
+  }
+}
+
+}  // namespace
+
+std::string host_ifname_for(const std::string& network, const std::string& container_id,
+                            const std::string& ifname) {
+  // FNV-1a, 64 bits, of which an interface name (15 characters) takes 44.
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : network + "/" + container_id + "/" + ifname) {
+    hash ^= static_cast<std::uint8_t>(c);
+    hash *= 0x100000001b3;
+  }
+  char name[16];
+  std::snprintf(name, sizeof(name), "veth%011llx",
+                static_cast<unsigned long long>(hash & 0xfffffffffff));
+  return name;
+}
+
+Result<> AttachmentStore::save(const Attachment& attachment) const {
+  const auto folder = folder_ / attachment.network;
+  if (auto made = ensure_directory(folder); !made) return made;
+  return write_file_atomically(folder / attachment.key(), to_json(attachment).dump(2) + "\n", 0600);
+}
+
+Result<std::optional<Attachment>> AttachmentStore::find(const std::string& network,
+                                                        const std::string& container_id,
+                                                        const std::string& ifname) const {
+  auto attachment = read_attachment(folder_ / network / (container_id + ":" + ifname));
+  if (!attachment && attachment.error().code == ENOENT) return std::nullopt;
+  if (!attachment) return fail(attachment);
+  return *attachment;
+}
+
+Result<> AttachmentStore::remove(const std::string& network, const std::string& container_id,
+                                 const std::string& ifname) const {
+  return delete_file(folder_ / network / (container_id + ":" + ifname));
+}
+
+Result<AttachmentStore::Listing> AttachmentStore::list() const {
+  Listing listing;
+  auto networks = list_directory(folder_);
+  if (!networks) return fail(networks);
+  for (const auto& network : *networks) {
+    auto keys = list_directory(folder_ / network);
+    if (!keys) return fail(keys);
+    for (const auto& key : *keys) {
+      if (key.starts_with('.')) continue;  // being written
+      auto attachment = read_attachment(folder_ / network / key);
+      if (attachment)
+        listing.attachments.push_back(std::move(*attachment));
+      else if (attachment.error().code != ENOENT)
+        listing.damaged.push_back(attachment.error().what);
+    }
+  }
+  return listing;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "dataplane/kernel_path.hpp"
+
+namespace kubecni {
+
+/// What ADD makes for one interface of one container, written before it is
+/// made, so that whoever comes next can undo it.
+struct Attachment {
+  std::string network;
+  std::string container_id;
+  std::string netns;  ///< path, as the runtime gave it
+  std::string pod;    ///< "namespace/name" where the runtime said so, for people
+  PodPort port;
+  bool ebpf = false;            ///< the programs are attached
+  std::string fallback_reason;  ///< why not, where they should have been
+
+  [[nodiscard]] std::string key() const { return container_id + ":" + port.pod_ifname; }
+};
+
+/// The host end's name, the same for the same attachment in every call, so that
+/// it is found even when its record is lost: "veth" and 11 hex digits.
+std::string host_ifname_for(const std::string& network, const std::string& container_id,
+                            const std::string& ifname);
+
+/// The attachment records of a node: <state dir>/attachments/<network>/<key>.
+class AttachmentStore {
+ public:
+  explicit AttachmentStore(std::filesystem::path state_dir)
+      : folder_(std::move(state_dir) / "attachments") {}
+
+  Result<> save(const Attachment& attachment) const;
+  /// Empty when there is none. Errors: EBADMSG the record is damaged.
+  [[nodiscard]] Result<std::optional<Attachment>> find(const std::string& network,
+                                                       const std::string& container_id,
+                                                       const std::string& ifname) const;
+  /// Absent is success.
+  Result<> remove(const std::string& network, const std::string& container_id,
+                  const std::string& ifname) const;
+
+  struct Listing {
+    std::vector<Attachment> attachments;
+    std::vector<std::string> damaged;  ///< an error text each
+  };
+  /// Those of every network.
+  [[nodiscard]] Result<Listing> list() const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace kubecni

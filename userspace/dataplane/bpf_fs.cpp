@@ -1,0 +1,48 @@
+#include "dataplane/bpf_fs.hpp"
+
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+
+#include "base/file.hpp"
+
+namespace kubecni {
+
+namespace {
+
+constexpr const char* kUsualMount = "/sys/fs/bpf";
+
+std::filesystem::path nearest_existing(std::filesystem::path path) {
+  std::error_code ignored;
+  while (path.has_relative_path() && !std::filesystem::exists(path, ignored))
+    path = path.parent_path();
+  return path;
+}
+
+bool is_below(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  const auto relative = path.lexically_normal().lexically_relative(folder);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+}  // namespace
+
+bool is_on_bpffs(const std::filesystem::path& path) {
+  struct statfs fs {};
+  return ::statfs(path.c_str(), &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+}
+
+Result<> ensure_bpffs(const std::filesystem::path& path) {
+  if (!is_on_bpffs(nearest_existing(path))) {
+    if (!is_below(path, kUsualMount))
+      return failure(EMEDIUMTYPE, path.string() +
+                                      " is not on a bpf file system; mount one there (mount -t bpf "
+                                      "bpf FOLDER) or set \"bpffs\" to a folder below /sys/fs/bpf");
+    if (::mount("bpf", kUsualMount, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0)
+      return sys_error(errno, std::string("mount the bpf file system on ") + kUsualMount);
+  }
+  return ensure_directory(path);
+}
+
+}  // namespace kubecni

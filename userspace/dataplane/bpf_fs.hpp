@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+
+#include "base/result.hpp"
+
+namespace kubecni {
+
+/// Makes sure that the folder `path` exists and lies on a bpf file system. One
+/// that is missing below /sys/fs/bpf is mounted there; elsewhere that is the
+/// operator's decision. Callers hold the dataplane lock, or two would mount.
+/// Errors: EMEDIUMTYPE `path` is on another file system; EPERM no right to
+/// mount; those of mkdir(2).
+Result<> ensure_bpffs(const std::filesystem::path& path);
+
+/// Whether the folder `path` exists on a bpf file system.
+bool is_on_bpffs(const std::filesystem::path& path);
+
+}  // namespace kubecni

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+
+#include "base/result.hpp"
+#include "kubecni/abi.h"
+
+namespace kubecni {
+
+/// One exit reason as people see it.
+struct ExitReason {
+  const char* name;  ///< "FAST_TO_NODE"
+  const char* text;  ///< "eBPF: from a pod to ..."
+};
+
+/// In the order of the keys of `exit_counts`.
+extern const std::array<ExitReason, KUBECNI_EXIT_REASON_COUNT> kExitReasons;
+
+/// Packets and bytes by exit reason, summed over the CPUs.
+using ExitCounts = std::array<kubecni_count, KUBECNI_EXIT_REASON_COUNT>;
+
+/// Reads the counters pinned below `bpffs`.
+/// Errors: ENOENT nothing is loaded; EPERM no CAP_BPF.
+Result<ExitCounts> read_exit_counts(const std::filesystem::path& bpffs);
+
+}  // namespace kubecni

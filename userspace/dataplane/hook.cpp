@@ -1,0 +1,152 @@
+#include "dataplane/hook.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include "base/file.hpp"
+#include "base/unique_fd.hpp"
+
+namespace kubecni {
+
+namespace {
+
+// BPF_TCX_INGRESS and BPF_TCX_EGRESS (kernel 6.6), which the headers of Debian
+// 12 do not have yet.
+constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
+
+// Our place among the clsact filters of a device. Fixed: a filter left at
+// another priority would run beside the new one.
+constexpr unsigned kFilterPriority = 10;
+constexpr unsigned kFilterHandle = 1;
+
+std::string label(const Hook& hook, const Device& device) {
+  return std::string(hook.name) + " to " + device.name;
+}
+
+/// bpffs takes no '.' in names, and no device has a ':' in its own.
+std::filesystem::path pin_path(const std::filesystem::path& links_dir, const Hook& hook,
+                               const Device& device) {
+  std::string name = device.name + "_" + hook.name;
+  std::replace(name.begin(), name.end(), '.', ':');
+  return links_dir / name;
+}
+
+struct LinkState {
+  UniqueFd fd;
+  unsigned ifindex;  // 0: the device is gone
+  unsigned prog_id;
+};
+
+/// The pinned link; empty when nothing is pinned.
+Result<std::optional<LinkState>> open_link(const std::filesystem::path& pin) {
+  UniqueFd fd(bpf_obj_get(pin.c_str()));
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) return sys_error(errno, "open link " + pin.string());
+  bpf_link_info info{};
+  __u32 info_size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(fd.get(), &info, &info_size) != 0)
+    return sys_error(errno, "read link " + pin.string());
+  // The ifindex of a tcx link lies where that of an XDP link does: first.
+  return LinkState{std::move(fd), info.xdp.ifindex, info.prog_id};
+}
+
+/// Reuses the pinned link if it still holds the device. False: there is none.
+Result<bool> update_link(const std::filesystem::path& pin, const Device& device, int prog_fd) {
+  auto link = open_link(pin);
+  if (!link) return fail(link);
+  if (!*link) return false;
+  if ((*link)->ifindex == device.ifindex &&
+      bpf_link_update((*link)->fd.get(), prog_fd, nullptr) == 0)
+    return true;
+  // A husk of a device that is gone, or that had the same name.
+  bpf_link_detach((*link)->fd.get());
+  if (auto removed = delete_file(pin); !removed) return fail(removed);
+  return false;
+}
+
+/// False: this kernel has no tcx.
+Result<bool> attach_tcx(const std::filesystem::path& pin, const Hook& hook, const Device& device,
+                        int prog_fd) {
+  auto reused = update_link(pin, device, prog_fd);
+  if (!reused || *reused) return reused;
+  const UniqueFd link(bpf_link_create(prog_fd, static_cast<int>(device.ifindex),
+                                      hook.ingress ? kTcxIngress : kTcxEgress, nullptr));
+  if (!link && errno == EINVAL) return false;
+  if (!link) return sys_error(errno, "attach " + label(hook, device));
+  if (bpf_obj_pin(link.get(), pin.c_str()) != 0)
+    return sys_error(errno, "pin link " + pin.string());
+  return true;
+}
+
+bpf_tc_hook tc_hook(const Hook& hook, const Device& device) {
+  bpf_tc_hook tc{};
+  tc.sz = sizeof(tc);
+  tc.ifindex = static_cast<int>(device.ifindex);
+  tc.attach_point = hook.ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+  return tc;
+}
+
+bpf_tc_opts our_filter() {
+  bpf_tc_opts filter{};
+  filter.sz = sizeof(filter);
+  filter.handle = kFilterHandle;
+  filter.priority = kFilterPriority;
+  return filter;
+}
+
+}  // namespace
+
+Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd) {
+  bpf_tc_hook tc = tc_hook(hook, device);
+  if (const int error = bpf_tc_hook_create(&tc); error < 0 && error != -EEXIST)
+    return sys_error(-error, "create the clsact qdisc of " + device.name);
+  bpf_tc_opts filter = our_filter();
+  filter.prog_fd = prog_fd;
+  filter.flags = BPF_TC_F_REPLACE;
+  if (const int error = bpf_tc_attach(&tc, &filter); error < 0)
+    return sys_error(-error, "attach " + label(hook, device));
+  return {};
+}
+
+Result<AttachKind> attach(const std::filesystem::path& links_dir, const Hook& hook,
+                          const Device& device, int prog_fd) {
+  auto on_tcx = attach_tcx(pin_path(links_dir, hook, device), hook, device, prog_fd);
+  if (!on_tcx) return fail(on_tcx);
+  if (*on_tcx) return AttachKind::kTcx;
+  if (auto attached = attach_clsact(hook, device, prog_fd); !attached) return fail(attached);
+  return AttachKind::kClsact;
+}
+
+Result<> detach(const std::filesystem::path& links_dir, const Hook& hook, const Device& device) {
+  const auto pin = pin_path(links_dir, hook, device);
+  auto link = open_link(pin);
+  if (!link) return fail(link);
+  if (*link) {
+    bpf_link_detach((*link)->fd.get());
+    return delete_file(pin);
+  }
+  if (device.ifindex == 0) return {};
+  bpf_tc_hook tc = tc_hook(hook, device);
+  bpf_tc_opts filter = our_filter();
+  const int error = bpf_tc_detach(&tc, &filter);
+  if (error < 0 && error != -ENOENT && error != -EINVAL && error != -ENODEV)
+    return sys_error(-error, "detach " + label(hook, device));
+  return {};
+}
+
+Result<bool> is_attached(const std::filesystem::path& links_dir, const Hook& hook,
+                         const Device& device, unsigned prog_id) {
+  auto link = open_link(pin_path(links_dir, hook, device));
+  if (!link) return fail(link);
+  if (*link) return (*link)->ifindex == device.ifindex && (*link)->prog_id == prog_id;
+  bpf_tc_hook tc = tc_hook(hook, device);
+  bpf_tc_opts filter = our_filter();
+  return bpf_tc_query(&tc, &filter) == 0 && filter.prog_id == prog_id;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace kubecni {
+
+/// Where a program of ours runs. The name is that of the program, too.
+struct Hook {
+  const char* name;
+  bool ingress;  ///< of the device: what the pod or the wire sends
+};
+
+inline constexpr Hook kFromPod{"from_pod", true};
+inline constexpr Hook kToPod{"to_pod", false};
+inline constexpr Hook kFromWire{"from_wire", true};
+inline constexpr Hook kToWire{"to_wire", false};
+inline constexpr std::array kHooks{kFromPod, kToPod, kFromWire, kToWire};
+
+// The recording program of each pair comes first: from the moment on at which
+// the other one redirects, no kernel flow may go unrecorded.
+inline constexpr std::array kPodHooks{kToPod, kFromPod};
+inline constexpr std::array kWireHooks{kToWire, kFromWire};
+
+/// A device of the calling thread's network namespace.
+struct Device {
+  unsigned ifindex = 0;
+  std::string name;
+};
+
+/// How a program is held at its hook.
+enum class AttachKind {
+  kTcx,     ///< a pinned link, kernel 6.6 and later
+  kClsact,  ///< a filter of the clsact qdisc
+};
+
+/// Attaches `prog_fd` at `hook` of `device`, in place of our own older program;
+/// programs of others stay. Outlives every process: a tcx link is pinned in
+/// `links_dir`, and a filter belongs to the device.
+/// Errors: ENODEV no such device; EPERM no CAP_NET_ADMIN and CAP_BPF.
+Result<AttachKind> attach(const std::filesystem::path& links_dir, const Hook& hook,
+                          const Device& device, int prog_fd);
+
+/// The same on the clsact qdisc, whether or not the kernel has tcx.
+Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd);
+
+/// Ends what attach() began; absent is success, also the device.
+Result<> detach(const std::filesystem::path& links_dir, const Hook& hook, const Device& device);
+
+/// Whether the program with the kernel's id `prog_id` runs at the hook.
+Result<bool> is_attached(const std::filesystem::path& links_dir, const Hook& hook,
+                         const Device& device, unsigned prog_id);
+
+}  // namespace kubecni

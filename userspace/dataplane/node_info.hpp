@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/result.hpp"
+
+namespace kubecni {
+
+/// What the daemon has learned about its own node, for the plugin: it stays on
+/// disk, so that ADD works before the daemon is up again.
+struct NodeInfo {
+  std::string name;
+  std::vector<IpNet> pod_cidrs;  ///< all of the cluster's order, the first is the primary
+  unsigned mtu = 0;              ///< bytes, for pods' interfaces
+
+  bool operator==(const NodeInfo&) const = default;
+};
+
+/// Writes <state dir>/node.json.
+Result<> save_node_info(const std::filesystem::path& state_dir, const NodeInfo& info);
+
+/// Empty when the daemon has not learned anything yet.
+/// Errors: EBADMSG the file is damaged.
+Result<std::optional<NodeInfo>> load_node_info(const std::filesystem::path& state_dir);
+
+}  // namespace kubecni
