@@ -1,0 +1,101 @@
+#include "cni_env.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <sstream>
+#include <string_view>
+#include <vector>
+
+namespace kubecni {
+
+namespace {
+
+constexpr std::size_t kMaxIdLength = 200;
+constexpr std::size_t kMaxIfnameLength = 15;  // IFNAMSIZ less the terminator
+
+struct CommandNeeds {
+  std::string_view command;
+  bool container;
+  bool netns;
+};
+constexpr std::array kCommands{
+    CommandNeeds{"ADD", true, true},        CommandNeeds{"DEL", true, false},
+    CommandNeeds{"CHECK", true, true},      CommandNeeds{"STATUS", false, false},
+    CommandNeeds{"VERSION", false, false},
+};
+
+std::string joined(const std::vector<std::string>& words, const char* separator) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : separator) + word;
+  return text;
+}
+
+bool is_ifname(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxIfnameLength && name != "." && name != ".." &&
+         std::ranges::none_of(name, [](unsigned char c) {
+           return c == '/' || c == ':' || std::isspace(c) || !std::isprint(c);
+         });
+}
+
+std::string value_of(const std::string& args, std::string_view key) {
+  std::istringstream pairs(args);
+  std::string pair;
+  while (std::getline(pairs, pair, ';')) {
+    if (pair.starts_with(key) && pair.size() > key.size() && pair[key.size()] == '=')
+      return pair.substr(key.size() + 1);
+  }
+  return "";
+}
+
+}  // namespace
+
+bool is_cni_id(const std::string& id) {
+  return !id.empty() && id.size() <= kMaxIdLength &&
+         std::isalnum(static_cast<unsigned char>(id.front())) &&
+         std::ranges::all_of(id, [](unsigned char c) {
+           return std::isalnum(c) || c == '_' || c == '.' || c == '-';
+         });
+}
+
+std::string CniEnv::pod() const {
+  const std::string name = value_of(args, "K8S_POD_NAME");
+  const std::string space = value_of(args, "K8S_POD_NAMESPACE");
+  return space.empty() ? name : space + "/" + name;
+}
+
+CniResult<CniEnv> read_cni_env(const GetEnv& get) {
+  const auto text = [&](const char* name) {
+    const char* value = get(name);
+    return std::string(value ? value : "");
+  };
+  CniEnv env{text("CNI_COMMAND"), text("CNI_CONTAINERID"), text("CNI_NETNS"), text("CNI_IFNAME"),
+             text("CNI_ARGS")};
+  const auto* needs = std::ranges::find(kCommands, env.command, &CommandNeeds::command);
+  if (needs == kCommands.end())
+    return cni_error(CniCode::kInvalidEnvironment,
+                     "CNI_COMMAND \"" + env.command +
+                         "\" is unknown; it is one of ADD, DEL, CHECK, STATUS, VERSION");
+
+  std::vector<std::string> missing;
+  if (needs->container && env.container_id.empty()) missing.emplace_back("CNI_CONTAINERID");
+  if (needs->netns && env.netns.empty()) missing.emplace_back("CNI_NETNS");
+  if (needs->container && env.ifname.empty()) missing.emplace_back("CNI_IFNAME");
+  if (!missing.empty())
+    return cni_error(CniCode::kInvalidEnvironment, env.command + ": required env variables [" +
+                                                       joined(missing, ",") + "] missing");
+
+  std::vector<std::string> wrong;
+  if (needs->container && !is_cni_id(env.container_id))
+    wrong.push_back("CNI_CONTAINERID \"" + env.container_id +
+                    "\" (letters, digits, '_', '.', '-'; at most 200)");
+  if (needs->container && !is_ifname(env.ifname))
+    wrong.push_back("CNI_IFNAME \"" + env.ifname +
+                    "\" (1 to 15 characters without '/', ':' and white space)");
+  if (!wrong.empty())
+    return cni_error(CniCode::kInvalidEnvironment,
+                     env.command + ": invalid env variables: " + joined(wrong, "; "));
+  return env;
+}
+
+}  // namespace kubecni

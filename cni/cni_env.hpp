@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cni_error.hpp"
+
+namespace kubecni {
+
+/// The CNI_* variables of one call, CNI specification 1.1.0, section 2.
+struct CniEnv {
+  std::string command;
+  std::string container_id;
+  std::string netns;
+  std::string ifname;
+  std::string args;
+
+  /// "namespace/name" from CNI_ARGS, as far as the runtime says; for people.
+  [[nodiscard]] std::string pod() const;
+};
+
+/// Looks one variable up; nullptr when it is not set.
+using GetEnv = std::function<const char*(const char* name)>;
+
+/// Reads and checks what the command needs.
+/// Errors: code 4, naming every variable that is missing or wrong.
+CniResult<CniEnv> read_cni_env(const GetEnv& get);
+
+/// Whether `id` may be a container id or a network name: letters, digits, '_',
+/// '.', '-', the first of them a letter or digit; at most 200, since it becomes
+/// part of a file name.
+bool is_cni_id(const std::string& id);
+
+}  // namespace kubecni

@@ -1,0 +1,173 @@
+#include "net_conf.hpp"
+
+#include <algorithm>
+
+#include "cni_env.hpp"
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr unsigned kMinMtu = 576;  // what every IPv4 host takes, RFC 791
+constexpr unsigned kMaxMtu = 65535;
+
+std::string supported_list() {
+  std::string text;
+  for (const auto version : kSupportedVersions) text += (text.empty() ? "" : ", ") + std::string(version);
+  return text;
+}
+
+std::unexpected<CniError> wrong(const std::string& key, const json& value, const std::string& wanted) {
+  return cni_error(CniCode::kInvalidConfig, "\"" + key + "\": " + value.dump() + " is not " + wanted);
+}
+
+/// Reads typed keys of the configuration and keeps the first error.
+class KeyReader {
+ public:
+  explicit KeyReader(const json& conf) : conf_(conf) {}
+
+  template <typename Target>
+  void text(const char* key, Target& target) {
+    const json* value = present(key);
+    if (!value) return;
+    if (!value->is_string() || value->get_ref<const std::string&>().empty())
+      return note(wrong(key, *value, "a non-empty string"));
+    target = value->get<std::string>();
+  }
+
+  void absolute_path(const char* key, std::filesystem::path& target) {
+    text(key, target);
+    if (const json* value = present(key); value && !target.is_absolute())
+      note(wrong(key, *value, "an absolute path"));
+  }
+
+  void cidr(const char* key, std::optional<IpNet>& target) {
+    const json* value = present(key);
+    if (!value) return;
+    const auto net = value->is_string() ? IpNet::parse(value->get<std::string>()) : std::nullopt;
+    if (!net) return note(wrong(key, *value, "a network in CIDR notation, like \"10.200.0.0/24\""));
+    if (!net->addr.is_v4())
+      return note(wrong(key, *value, "an IPv4 network; only IPv4 is supported"));
+    if (*net != net->network())
+      return note(wrong(key, *value, "a network: host bits are set; did you mean \"" +
+                                         net->network().str() + "\"?"));
+    target = *net;
+  }
+
+  void mtu(const char* key, std::optional<unsigned>& target) {
+    const json* value = present(key);
+    if (!value) return;
+    if (!value->is_number_unsigned() || *value < kMinMtu || *value > kMaxMtu)
+      return note(wrong(key, *value, "an MTU in bytes, 576 to 65535"));
+    target = value->get<unsigned>();
+  }
+
+  void dataplane(const char* key, DataplaneMode& target) {
+    std::string word = "auto";
+    text(key, word);
+    if (word == "auto")
+      target = DataplaneMode::kAuto;
+    else if (word == "ebpf")
+      target = DataplaneMode::kEbpf;
+    else if (word == "bridge")
+      target = DataplaneMode::kBridge;
+    else
+      note(wrong(key, word, "one of \"auto\", \"ebpf\", \"bridge\""));
+  }
+
+  void note(std::unexpected<CniError> error) {
+    if (!error_) error_ = std::move(error.error());
+  }
+  [[nodiscard]] const std::optional<CniError>& error() const { return error_; }
+
+ private:
+  [[nodiscard]] const json* present(const char* key) const {
+    const auto found = conf_.find(key);
+    return found != conf_.end() && !found->is_null() ? &*found : nullptr;
+  }
+
+  const json& conf_;
+  std::optional<CniError> error_;
+};
+
+void check_subnet_lies_in_network(const std::optional<IpNet>& subnet,
+                                  const std::optional<IpNet>& network, KeyReader& reader) {
+  if (subnet && network && !network->contains(*subnet))
+    reader.note(cni_error(CniCode::kInvalidConfig,
+                          "\"subnet\": " + subnet->str() + " is outside \"network\" " +
+                              network->str() + "; a node's subnet is a part of the network"));
+}
+
+CniResult<> check_version(const json& version) {
+  if (version.is_string() &&
+      std::ranges::find(kSupportedVersions, version.get_ref<const std::string&>()) !=
+          kSupportedVersions.end())
+    return {};
+  return cni_error(CniCode::kIncompatibleVersion,
+                   "\"cniVersion\" " + version.dump() + " is not supported",
+                   "supported are " + supported_list());
+}
+
+CniResult<> check_name(const json& conf) {
+  const auto name = conf.find("name");
+  if (name == conf.end())
+    return cni_error(CniCode::kInvalidConfig, "\"name\" is missing; give the network a name");
+  if (!name->is_string() || !is_cni_id(name->get<std::string>()))
+    return wrong("name", *name,
+                 "a network name: letters, digits, '_', '.', '-', the first a letter or digit");
+  return {};
+}
+
+}  // namespace
+
+bool is_at_least(std::string_view version, std::string_view other) {
+  return std::ranges::find(kSupportedVersions, version) >=
+         std::ranges::find(kSupportedVersions, other);
+}
+
+std::string cni_version_for_errors(const std::string& text) {
+  const json conf = json::parse(text, nullptr, false);
+  const json version = conf.is_object() && conf.contains("cniVersion") ? conf["cniVersion"] : json();
+  if (check_version(version)) return version;
+  return std::string(kSupportedVersions.back());
+}
+
+CniResult<NetConf> parse_net_conf(const std::string& text) {
+  const json conf = json::parse(text, nullptr, false);
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos)
+    return cni_error(CniCode::kDecode, "standard input is empty; it has to be the network configuration");
+  if (!conf.is_object())
+    return cni_error(CniCode::kDecode, "standard input is no JSON object",
+                     "it begins with: " + text.substr(0, 80));
+  // A configuration without a version is one of 0.1.0, as libcni has it.
+  if (auto checked = check_version(conf.value("cniVersion", json("0.1.0"))); !checked)
+    return std::unexpected(checked.error());
+  if (auto checked = check_name(conf); !checked) return std::unexpected(checked.error());
+
+  NetConf parsed{.cni_version = conf["cniVersion"], .name = conf["name"]};
+  std::optional<IpNet> network;
+  KeyReader reader(conf);
+  reader.text("bridge", parsed.bridge);
+  reader.mtu("mtu", parsed.mtu);
+  reader.dataplane("dataplane", parsed.dataplane);
+  reader.absolute_path("stateDir", parsed.state_dir);
+  reader.absolute_path("runDir", parsed.run_dir);
+  reader.absolute_path("bpffs", parsed.bpffs);
+  reader.text("logLevel", parsed.log_level);
+  reader.cidr("network", network);
+  reader.cidr("subnet", parsed.subnet);
+  check_subnet_lies_in_network(parsed.subnet, network, reader);
+  if (const auto ipam = conf.find("ipam");
+      ipam != conf.end() && ipam->is_object() && ipam->contains("type"))
+    reader.note(cni_error(CniCode::kUnsupportedField,
+                          "\"ipam\": " + ipam->dump() +
+                              " is not supported; kube-cni allocates from \"subnet\" itself"));
+  if (reader.error()) return std::unexpected(*reader.error());
+  if (conf.contains("dns") && conf["dns"].is_object()) parsed.dns = conf["dns"];
+  parsed.prev_result = conf.value("prevResult", json());
+  return parsed;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ip.hpp"
+#include "cni_error.hpp"
+
+namespace kubecni {
+
+/// The versions of the specification that the plugin speaks, oldest first.
+inline constexpr std::array<std::string_view, 5> kSupportedVersions{"0.3.0", "0.3.1", "0.4.0",
+                                                                    "1.0.0", "1.1.0"};
+
+/// Whether version `version` is `other` or a later one; both are supported ones.
+bool is_at_least(std::string_view version, std::string_view other);
+
+enum class DataplaneMode {
+  kAuto,    ///< eBPF where it can be loaded, else the kernel path
+  kEbpf,    ///< eBPF, or ADD fails
+  kBridge,  ///< the kernel path alone
+};
+
+/// The network configuration that the runtime gives on standard input.
+struct NetConf {
+  std::string cni_version;
+  std::string name;
+  std::string bridge = "cni0";
+  std::optional<unsigned> mtu;  ///< bytes
+  DataplaneMode dataplane = DataplaneMode::kAuto;
+  std::filesystem::path state_dir = "/var/lib/kube-cni";
+  std::filesystem::path run_dir = "/run/kube-cni";
+  std::filesystem::path bpffs = "/sys/fs/bpf/kube-cni";
+  std::string log_level = "info";
+  std::optional<IpNet> subnet;  ///< of this node's pods; else what the daemon learned
+  nlohmann::json dns = nlohmann::json::object();
+  nlohmann::json prev_result;  ///< null when there is none
+};
+
+/// The cniVersion of a configuration that may be damaged otherwise; the newest
+/// one we speak when there is none, so that an error can be answered.
+std::string cni_version_for_errors(const std::string& text);
+
+/// Errors: code 6 no JSON object; 1 the version is not supported; 7 a key has a
+/// wrong value, naming it; 2 a key that is not supported.
+CniResult<NetConf> parse_net_conf(const std::string& text);
+
+}  // namespace kubecni

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "cni_error.hpp"
+#include "ipam/pool.hpp"
+#include "net_conf.hpp"
+
+namespace kubecni {
+
+/// What pods of this node get: from the configuration, or else from what the
+/// daemon has learned and left on disk.
+struct NodeSettings {
+  Pool pool;
+  unsigned mtu;  ///< bytes
+};
+
+/// Errors: code 11 neither says what the node's subnet is; 7 the subnet is
+/// none to allocate from.
+CniResult<NodeSettings> node_settings(const NetConf& conf);
+
+}  // namespace kubecni

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "cni_env.hpp"
+#include "cni_error.hpp"
+#include "net_conf.hpp"
+
+namespace kubecni {
+
+/// CNI ADD. On failure the host is as it was before the call. Code 11 when it
+/// may work later: the pool is full, or the daemon has not learned a PodCIDR.
+CniResult<nlohmann::json> cmd_add(const CniEnv& env, const NetConf& conf);
+
+/// CNI DEL. Succeeds when there is nothing left to delete, and needs neither
+/// the namespace nor prevResult nor the daemon.
+CniResult<> cmd_del(const CniEnv& env, const NetConf& conf);
+
+/// CNI CHECK. Compares and changes nothing; code 100 names every difference.
+CniResult<> cmd_check(const CniEnv& env, const NetConf& conf);
+
+/// CNI STATUS. Code 50 when the next ADD would fail, with the reason.
+CniResult<> cmd_status(const NetConf& conf);
+
+}  // namespace kubecni
