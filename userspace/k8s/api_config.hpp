@@ -1,0 +1,44 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <filesystem>
+#include <string>
+
+namespace kubecni {
+
+/// What an operator may say about the API server; empty means not said.
+struct ApiOptions {
+  std::filesystem::path kubeconfig;
+  std::string api_server;
+  std::string ca_file;
+  std::string token_file;
+  std::filesystem::path service_account = "/var/run/secrets/kubernetes.io/serviceaccount";
+};
+
+/// How to reach the API server and who we are there. Of a pair, `…_data` (PEM)
+/// counts and not the file. Files are read again for each new connection or request.
+struct ApiConfig {
+  std::string server;  ///< "https://10.0.0.1:6443", without a slash at the end
+  std::string ca_file;
+  std::string ca_data;
+  std::string token_file;  ///< counts more than `token`
+  std::string token;
+  std::string client_cert_file;
+  std::string client_cert_data;
+  std::string client_key_file;
+  std::string client_key_data;
+
+  bool operator==(const ApiConfig&) const = default;
+};
+
+/// The current context of `kubeconfig` or, without one, the service account of
+/// the pod we run in; each of the other options replaces what they say.
+///
+/// Reads the environment: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT.
+/// Errors: ENOENT a file, an entry or the server is missing; EACCES a file is
+/// not readable; EINVAL malformed; ENOTSUP asks for what we refuse
+/// (insecure-skip-tls-verify) or do not have (exec, auth-provider, passwords).
+Result<ApiConfig> resolve_api_config(const ApiOptions& options);
+
+}  // namespace kubecni

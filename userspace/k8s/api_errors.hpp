@@ -1,0 +1,20 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <curl/curl.h>
+
+#include <string>
+
+namespace kubecni {
+
+/// What a transfer that ended with `code` tells people, and what they can do.
+/// `os_errno` is of the last failed connect(2), or 0; `words` are curl's own.
+/// The same trouble always gives the same text. The errnos are ApiClient's.
+[[nodiscard]] std::unexpected<Error> transport_error(CURLcode code, long os_errno,
+                                                     const std::string& words);
+
+/// The same for an HTTP `status` that is not 200, with its `body`.
+[[nodiscard]] std::unexpected<Error> status_error(long status, const std::string& body);
+
+}  // namespace kubecni

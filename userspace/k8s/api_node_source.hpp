@@ -1,0 +1,58 @@
+#pragma once
+
+#include "k8s/api_client.hpp"
+#include "k8s/backoff.hpp"
+#include "k8s/node_news.hpp"
+#include "k8s/node_source.hpp"
+#include "k8s/node_table.hpp"
+#include "k8s/watch_decoder.hpp"
+
+#include <memory>
+#include <thread>
+
+namespace kubecni {
+
+/// How patient an ApiNodeSource is.
+struct ApiTimings {
+  ApiDeadlines deadlines;
+  std::chrono::milliseconds first_retry{100};
+  std::chrono::milliseconds slowest_retry{30'000};
+};
+
+/// Nodes from the Kubernetes API: a list, then a watch, on a thread of its own
+/// in the network namespace of the caller of start().
+///
+/// A watch that ends or is cut goes on where it was and is no error; only when
+/// the server's history does not reach back (410) the list is read again. An
+/// error that lasts is told once.
+class ApiNodeSource final : public NodeSource {
+ public:
+  /// Does not wait for the server. Errors: EMFILE, ENFILE, ENOMEM; EAGAIN no thread.
+  static Result<std::unique_ptr<NodeSource>> start(ApiConfig config, ApiTimings timings = {});
+  /// Returns in less than 200 ms, whatever the server does.
+  ~ApiNodeSource() override;
+
+  [[nodiscard]] int fd() const override { return news_.fd(); }
+  std::optional<Result<NodeSnapshot>> take() override { return news_.take(); }
+  [[nodiscard]] std::string describe() const override { return "kubernetes " + client_->server(); }
+
+ private:
+  ApiNodeSource(std::unique_ptr<ApiClient> client, NodeNews news, const ApiTimings& timings)
+      : client_(std::move(client)),
+        news_(std::move(news)),
+        backoff_(timings.first_retry, timings.slowest_retry) {}
+
+  // All of these, table_ and backoff_ belong to thread_.
+  void run();
+  Result<> list();
+  Result<> watch();
+  Result<> apply(WatchDecoder& decoder, std::string_view bytes);
+
+  std::unique_ptr<ApiClient> client_;
+  NodeNews news_;
+  NodeTable table_;
+  Backoff backoff_;
+  std::thread thread_;
+};
+
+}  // namespace kubecni

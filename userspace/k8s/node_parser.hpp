@@ -1,0 +1,29 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "k8s/node.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <string_view>
+
+namespace kubecni {
+
+/// Reads one `v1 Node`: metadata.name, the InternalIPs of status.addresses, and
+/// spec.podCIDRs or, without it, spec.podCIDR.
+///
+/// Errors: EINVAL with node, field and value: malformed, or no InternalIP or
+/// PodCIDR was assigned so far.
+Result<Node> parse_node(const nlohmann::json& object);
+
+/// Reads a `v1 NodeList`, or a `v1 List` as `kubectl get nodes -o json` prints
+/// it. An item that is no usable Node is in `skipped`, and so is the second of
+/// two with the same name; the others are not affected.
+///
+/// Errors: EINVAL not JSON, or JSON but no list.
+Result<NodeSnapshot> parse_node_list(std::string_view text);
+
+/// parse_node() where a Node that cannot be used is an answer, not an error.
+std::expected<Node, SkippedNode> node_or_reason(const nlohmann::json& object);
+
+}  // namespace kubecni

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "k8s/node.hpp"
+
+#include <optional>
+#include <string>
+
+namespace kubecni {
+
+/// Where the nodes of the cluster come from. All calls are for one thread.
+class NodeSource {
+ public:
+  NodeSource() = default;
+  NodeSource(const NodeSource&) = delete;
+  NodeSource& operator=(const NodeSource&) = delete;
+  virtual ~NodeSource() = default;
+
+  /// Is readable, for poll(2) or epoll(7), when take() may have something new.
+  /// Readable from the beginning or as soon as the first content is there.
+  [[nodiscard]] virtual int fd() const = 0;
+
+  /// The newest complete snapshot, or an error to report; empty when there is
+  /// nothing new. An error holds until the next snapshot, and what was known
+  /// before stays the best known state. Never blocks. fd() stays readable until
+  /// all was taken.
+  virtual std::optional<Result<NodeSnapshot>> take() = 0;
+
+  /// "file:/etc/nodes.json" or "kubernetes https://10.0.0.1:6443".
+  [[nodiscard]] virtual std::string describe() const = 0;
+};
+
+}  // namespace kubecni

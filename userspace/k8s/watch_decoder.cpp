@@ -1,0 +1,57 @@
+#include "k8s/watch_decoder.hpp"
+
+#include "k8s/json.hpp"
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+std::optional<WatchEvent::Type> event_type(std::string_view name) {
+  using enum WatchEvent::Type;
+  static constexpr std::pair<std::string_view, WatchEvent::Type> kTypes[] = {
+      {"ADDED", kAdded},       {"MODIFIED", kModified}, {"DELETED", kDeleted},
+      {"BOOKMARK", kBookmark}, {"ERROR", kError},
+  };
+  for (const auto& [known, type] : kTypes)
+    if (known == name) return type;
+  return std::nullopt;
+}
+
+Result<WatchEvent> decode(std::string_view line) {
+  auto event = parse_json(line);
+  if (!event) return failure(EBADMSG, "watch event: " + event.error().what);
+  const auto type = event_type(text_of(member(*event, "type")));
+  if (!type) return failure(EBADMSG, "watch event: unknown type " + shown(member(*event, "type")));
+  if (!member(*event, "object").is_object())
+    return failure(EBADMSG,
+                   "watch event: object is " + shown(member(*event, "object")) + ", not an object");
+  return WatchEvent{*type, std::move((*event)["object"])};
+}
+
+}  // namespace
+
+Result<std::vector<WatchEvent>> WatchDecoder::feed(std::string_view bytes) {
+  std::vector<WatchEvent> events;
+  for (;;) {
+    const std::size_t end = bytes.find('\n');
+    const std::string_view part = bytes.substr(0, end);
+    if (partial_line_.size() + part.size() > max_line_bytes_)
+      return failure(EMSGSIZE,
+                     "watch event: over " + std::to_string(max_line_bytes_) + " bytes long");
+    partial_line_ += part;
+    if (end == std::string_view::npos) return events;
+
+    bytes.remove_prefix(end + 1);
+    const std::string line = std::exchange(partial_line_, {});
+    if (line.empty()) continue;
+    auto event = decode(line);
+    if (!event) return fail(event);
+    events.push_back(std::move(*event));
+  }
+}
+
+}  // namespace kubecni
