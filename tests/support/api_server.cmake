@@ -1,0 +1,12 @@
+# A Kubernetes API server for tests: as much of it as nodes need. Debian's
+# cpp-httplib has no CMake package; its .pc file names this definition.
+find_library(KUBECNI_HTTPLIB cpp-httplib REQUIRED)
+find_package(OpenSSL REQUIRED)
+
+add_library(kubecni_test_api_server STATIC ${CMAKE_CURRENT_LIST_DIR}/api_server.cpp)
+target_include_directories(kubecni_test_api_server PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/api_server.cpp PROPERTIES
+  COMPILE_DEFINITIONS CPPHTTPLIB_OPENSSL_SUPPORT)
+target_link_libraries(kubecni_test_api_server
+  PUBLIC kubecni_base Threads::Threads
+  PRIVATE ${KUBECNI_HTTPLIB} OpenSSL::SSL)

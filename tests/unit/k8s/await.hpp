@@ -1,0 +1,62 @@
+#pragma once
+
+#include "k8s/node_source.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace kubecni::test {
+
+constexpr std::chrono::seconds kDeadline{4};
+
+inline bool is_readable(int fd, std::chrono::milliseconds timeout = {}) {
+  pollfd poll_fd{fd, POLLIN, 0};
+  return ::poll(&poll_fd, 1, static_cast<int>(timeout.count())) > 0;
+}
+
+/// The next news of `source`; empty when the deadline passes without any.
+inline std::optional<Result<NodeSnapshot>> next_news(NodeSource& source) {
+  const auto end = std::chrono::steady_clock::now() + kDeadline;
+  for (auto now = end - kDeadline; now < end; now = std::chrono::steady_clock::now()) {
+    if (!is_readable(source.fd(), std::chrono::ceil<std::chrono::milliseconds>(end - now))) break;
+    if (auto news = source.take()) return news;
+  }
+  return std::nullopt;
+}
+
+/// The names of the nodes in `news`, or what it is instead.
+inline std::string names(const std::optional<Result<NodeSnapshot>>& news) {
+  if (!news) return "no news";
+  if (!*news) return "error: " + news->error().what;
+  std::string all;
+  for (const Node& node : (*news)->nodes) all += (all.empty() ? "" : " ") + node.name;
+  return all;
+}
+
+/// Takes snapshots, over errors and older ones, until it has exactly the nodes
+/// `expected` ("n1 n2"). Result: the names of the last news.
+inline std::string await_names(NodeSource& source, const std::string& expected) {
+  std::string last = "no news";
+  for (auto news = next_news(source); news; news = next_news(source))
+    if ((last = names(news)) == expected) break;
+  return last;
+}
+
+/// Whether `condition` comes true before the deadline.
+template <typename Condition>
+bool eventually(Condition condition) {
+  const auto end = std::chrono::steady_clock::now() + kDeadline;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+}  // namespace kubecni::test
