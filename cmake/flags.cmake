@@ -3,7 +3,7 @@ add_library(kubecni_flags INTERFACE)
 target_compile_options(kubecni_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Werror
   # g++ 12 sees overlaps in std::string's own operator+ (GCC bug 105651).
-  -Wno-restrict
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   # A designated initializer names what it sets; the rest is zero on purpose.
   -Wno-missing-field-initializers)
 target_compile_definitions(kubecni_flags INTERFACE _GNU_SOURCE

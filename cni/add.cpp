@@ -122,7 +122,7 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
     report_undo("remove record", attachments.remove(conf.name, env.container_id, env.ifname));
   });
 
-  auto bridge = ensure_node_bridge(*netlink, attachment.port);
+  auto bridge = ensure_node_bridge(*netlink, conf.bridge, node->pool.gateway_net(), node->mtu);
   if (!bridge) return cni_error(bridge.error(), "ADD");
   undo.add([&] {
     report_undo("delete veth", remove_pod_port(*netlink, attachment.port.host_ifname));

@@ -194,6 +194,16 @@ Result<AttachKind> EbpfDataplane::attach_all(const std::array<Hook, N>& hooks,
 }
 
 template <std::size_t N>
+Result<bool> EbpfDataplane::all_attached(const std::array<Hook, N>& hooks,
+                                         const Device& device) const {
+  for (const Hook& hook : hooks) {
+    auto attached = is_attached(pins_.links, hook, device, program(hook).id);
+    if (!attached || !*attached) return attached;
+  }
+  return true;
+}
+
+template <std::size_t N>
 Result<> EbpfDataplane::detach_all(const std::array<Hook, N>& hooks, const Device& device) {
   for (auto hook = hooks.rbegin(); hook != hooks.rend(); ++hook) {
     if (auto detached = detach(pins_.links, *hook, device); !detached) return detached;
@@ -265,11 +275,11 @@ Result<AttachKind> EbpfDataplane::attach_wire(const Device& nic) {
 Result<> EbpfDataplane::detach_wire(const Device& nic) { return detach_all(kWireHooks, nic); }
 
 Result<bool> EbpfDataplane::is_wire_attached(const Device& nic) const {
-  for (const Hook& hook : kWireHooks) {
-    auto attached = is_attached(pins_.links, hook, nic, program(hook).id);
-    if (!attached || !*attached) return attached;
-  }
-  return true;
+  return all_attached(kWireHooks, nic);
+}
+
+Result<bool> EbpfDataplane::is_pod_attached(const Device& host) const {
+  return all_attached(kPodHooks, host);
 }
 
 kubecni_addr4 to_addr4(const IpAddr& address) {

@@ -91,12 +91,12 @@ Result<> compare_host_end(NetlinkSocket& node, const PodPort& port,
 
 }  // namespace
 
-Result<Link> ensure_node_bridge(NetlinkSocket& node, const PodPort& port) {
+Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name, const IpNet& gateway,
+                                unsigned mtu_bytes) {
   if (auto set = ensure_sysctl("net/ipv4/ip_forward", "1"); !set) return fail(set);
-  auto bridge =
-      ensure_bridge(node, port.bridge, MacAddr::derived_from(port.gateway.addr), port.mtu);
+  auto bridge = ensure_bridge(node, name, MacAddr::derived_from(gateway.addr), mtu_bytes);
   if (!bridge) return bridge;
-  if (auto set = ensure_address(node, bridge->ifindex, port.gateway); !set) return fail(set);
+  if (auto set = ensure_address(node, bridge->ifindex, gateway); !set) return fail(set);
   return bridge;
 }
 

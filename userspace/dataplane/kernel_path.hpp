@@ -24,9 +24,11 @@ struct PodPort {
   unsigned mtu = 0;
 };
 
-/// Makes sure that the node forwards IPv4 and has the bridge with its gateway
-/// address. Repeating it changes nothing. Runs in the node's namespace.
-Result<Link> ensure_node_bridge(NetlinkSocket& node, const PodPort& port);
+/// Makes sure that the node forwards IPv4 and has the bridge `name` with the
+/// address `gateway`; a new one gets the MAC that belongs to that address.
+/// Repeating it changes nothing. Runs in the node's namespace.
+Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name, const IpNet& gateway,
+                                unsigned mtu_bytes);
 
 /// Creates the pod's veth and configures both ends; the pod's is in the
 /// namespace `pod_netns_fd`. Returns the host end. On failure, what was created

@@ -11,15 +11,18 @@
 namespace kubecni {
 
 Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net) {
-  NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE,
+  // Not NLM_F_REPLACE: that would notify every listener of a change each time.
+  NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
                          ifaddrmsg{.ifa_family = AF_INET,
                                    .ifa_prefixlen = static_cast<std::uint8_t>(net.prefix),
                                    .ifa_index = ifindex});
   request.put(IFA_LOCAL, net.addr);
   request.put(IFA_ADDRESS, net.addr);
   if (net.prefix < 31) request.put(IFA_BROADCAST, net.network().addr.plus((1ull << (32 - net.prefix)) - 1));
-  return request.exchange(netlink,
-                          "add address " + net.str() + " to link " + std::to_string(ifindex));
+  auto added =
+      request.exchange(netlink, "add address " + net.str() + " to link " + std::to_string(ifindex));
+  if (!added && added.error().code == EEXIST) return {};
+  return added;
 }
 
 Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& netlink) {

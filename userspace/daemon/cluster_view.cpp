@@ -1,0 +1,88 @@
+#include "daemon/cluster_view.hpp"
+
+#include <algorithm>
+#include <ranges>
+#include <set>
+
+namespace kubecni {
+
+namespace {
+
+struct Claim {
+  const Node* node;
+  IpNet cidr;
+  bool incumbent;
+};
+
+std::vector<Claim> claims_in_order(const NodeSnapshot& snapshot, const CidrOwners& previous) {
+  std::vector<Claim> claims;
+  for (const Node& node : snapshot.nodes) {
+    for (const IpNet& cidr : node.pod_cidrs | std::views::filter([](const IpNet& net) {
+                               return net.addr.is_v4();
+                             })) {
+      const auto owner = previous.find(cidr);
+      claims.push_back({&node, cidr, owner != previous.end() && owner->second == node.name});
+    }
+  }
+  std::ranges::stable_sort(claims, [](const Claim& a, const Claim& b) {
+    return a.incumbent != b.incumbent ? a.incumbent : a.node->name < b.node->name;
+  });
+  return claims;
+}
+
+std::set<IpAddr> addresses_of_nodes(const NodeSnapshot& snapshot) {
+  std::set<IpAddr> addresses;
+  for (const Node& node : snapshot.nodes)
+    addresses.insert(node.internal_ips.begin(), node.internal_ips.end());
+  return addresses;
+}
+
+/// The accepted PodCIDR that overlaps `cidr`. They are disjoint, so that only
+/// the neighbours in their order have to be looked at.
+CidrOwners::const_iterator overlapping(const CidrOwners& owners, const IpNet& cidr) {
+  auto next = owners.lower_bound(cidr);
+  if (next != owners.end() && next->first.overlaps(cidr)) return next;
+  if (next != owners.begin() && std::prev(next)->first.overlaps(cidr)) return std::prev(next);
+  return owners.end();
+}
+
+std::string why_refused(const Claim& claim, const std::set<IpAddr>& node_addresses,
+                        const CidrOwners& owners) {
+  const auto inside = node_addresses.lower_bound(claim.cidr.addr);
+  if (inside != node_addresses.end() && claim.cidr.contains(*inside))
+    return "PodCIDR " + claim.cidr.str() + " contains the node address " + inside->str();
+  const auto other = overlapping(owners, claim.cidr);
+  if (other == owners.end()) return "";
+  return "PodCIDR " + claim.cidr.str() +
+         (other->first == claim.cidr ? " is" : " overlaps " + other->first.str() + ",") +
+         " already that of node " + other->second;
+}
+
+}  // namespace
+
+ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_name,
+                         const CidrOwners& previous) {
+  ClusterView view{.self = {}, .peers = {}, .skipped = snapshot.skipped, .owners = {}};
+  const auto node_addresses = addresses_of_nodes(snapshot);
+  for (const Claim& claim : claims_in_order(snapshot, previous)) {
+    const std::string refusal = why_refused(claim, node_addresses, view.owners);
+    if (refusal.empty())
+      view.owners.emplace(claim.cidr, claim.node->name);
+    else
+      view.skipped.push_back({claim.node->name, refusal});
+  }
+  for (const Node& node : snapshot.nodes) {
+    Node accepted = node;
+    std::erase_if(accepted.pod_cidrs, [&](const IpNet& cidr) {
+      const auto owner = view.owners.find(cidr);
+      return owner == view.owners.end() || owner->second != node.name;
+    });
+    if (node.name == own_name)
+      view.self = std::move(accepted);
+    else if (!accepted.pod_cidrs.empty())
+      view.peers.push_back(std::move(accepted));
+  }
+  return view;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "k8s/node.hpp"
+
+namespace kubecni {
+
+/// Who owns which PodCIDR. The owners of one moment decide who keeps a PodCIDR
+/// that somebody else claims at the next.
+using CidrOwners = std::map<IpNet, std::string>;
+
+/// What this node takes the cluster to be, after the snapshot's contradictions
+/// have been resolved.
+struct ClusterView {
+  std::optional<Node> self;          ///< with the PodCIDRs that it may use
+  std::vector<Node> peers;           ///< likewise; sorted by name
+  std::vector<SkippedNode> skipped;  ///< the source's, and claims that were refused
+  CidrOwners owners;
+};
+
+/// Resolves the claims of a snapshot. A PodCIDR that overlaps one of another
+/// node stays with the node that had it in `previous`, else goes to the node
+/// that is first by name; one that contains the address of a node is refused,
+/// since it would cut that node off. Only IPv4 PodCIDRs are looked at. Pure.
+ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_name,
+                         const CidrOwners& previous);
+
+}  // namespace kubecni

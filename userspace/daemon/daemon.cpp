@@ -1,0 +1,169 @@
+#include "daemon/daemon.hpp"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "daemon/status_file.hpp"
+#include "k8s/api_node_source.hpp"
+#include "k8s/file_node_source.hpp"
+
+namespace kubecni {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Maps send no notifications: what is removed there comes back after this.
+constexpr std::chrono::seconds kResyncInterval{10};
+// Changes of the kernel come in bursts, and our own are among them.
+constexpr std::chrono::milliseconds kSettleTime{50};
+constexpr std::chrono::seconds kLockTimeout{5};
+
+Result<UniqueFd> catch_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  // Threads that start later, like that of the node source, inherit the mask.
+  if (const int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0)
+    return sys_error(error, "block signals");
+  UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd) return sys_error(errno, "signalfd");
+  return fd;
+}
+
+Result<std::unique_ptr<NodeSource>> open_source(const DaemonOptions& options) {
+  constexpr std::string_view kFilePrefix = "file:";
+  if (options.node_source.starts_with(kFilePrefix))
+    return FileNodeSource::open(options.node_source.substr(kFilePrefix.size()));
+  auto config = resolve_api_config(options.api);
+  if (!config) return fail(config);
+  return ApiNodeSource::start(std::move(*config));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
+  for (const auto& folder : {options.state_dir, options.run_dir}) {
+    if (auto made = ensure_directory(folder); !made) return fail(made);
+  }
+  auto lock = FileLock::acquire(options.run_dir / "kube-cnid.lock", kLockTimeout);
+  if (!lock) return fail(lock, "another kube-cnid runs for this node");
+  auto signals = catch_signals();
+  if (!signals) return fail(signals);
+  auto monitor = NetlinkMonitor::open();
+  if (!monitor) return fail(monitor);
+  auto reconciler = Reconciler::open(options);
+  if (!reconciler) return fail(reconciler);
+  auto source = open_source(options);
+  if (!source) return fail(source, "--node-source " + options.node_source);
+  return std::unique_ptr<Daemon>(new Daemon(std::move(options), std::move(*lock),
+                                            std::move(*signals), std::move(*monitor),
+                                            std::move(*reconciler), std::move(*source)));
+}
+
+void Daemon::load_last_known_state() {
+  auto loaded = load_last_known(options_.state_dir);
+  if (!loaded) return log::warn("last known cluster ignored", {{"err", loaded.error().what}});
+  if (!*loaded) return;
+  known_ = std::move(**loaded);
+  cluster_known_ = true;
+  view_ = view_cluster(known_.snapshot, options_.node_name, known_.owners);
+  log::info("last known cluster loaded",
+            {{"nodes", std::to_string(known_.snapshot.nodes.size())}});
+}
+
+void Daemon::take_news() {
+  while (auto news = source_->take()) {
+    if (!*news) {
+      source_error_ = news->error().what;
+      log::error("nodes not read, the last known ones stay",
+                 {{"source", source_->describe()}, {"err", source_error_}});
+      continue;
+    }
+    if (!source_error_.empty()) log::info("nodes read again", {{"source", source_->describe()}});
+    source_error_.clear();
+    cluster_known_ = true;
+    view_ = view_cluster(**news, options_.node_name, known_.owners);
+    known_ = {std::move(**news), view_.owners};
+    if (auto saved = save_last_known(options_.state_dir, known_); !saved)
+      log::error("last known cluster not saved", {{"err", saved.error().what}});
+  }
+}
+
+/// Each error and each skipped node once, as long as it lasts.
+void Daemon::log_news(const ReconcileReport& report) {
+  for (const auto& change : report.changes) log::info("changed", {{"what", change}});
+  std::vector<std::string> current;
+  const auto is_new = [&](std::string text) {
+    current.push_back(std::move(text));
+    return std::ranges::find(reported_, current.back()) == reported_.end();
+  };
+  for (const auto& skipped : {view_.skipped, report.desired.unreachable}) {
+    for (const auto& [name, reason] : skipped) {
+      if (is_new(name + ": " + reason)) log::warn("node skipped", {{"node", name}, {"err", reason}});
+    }
+  }
+  for (const auto& error : report.errors) {
+    if (is_new(error)) log::error("not reconciled", {{"err", error}});
+  }
+  if (!report.fallback_reason.empty() && is_new(report.fallback_reason))
+    log::warn("kernel path only", {{"reason", report.fallback_reason}});
+  if (!view_.self && is_new("no self"))
+    log::warn("this node is not among the usable nodes; its PodCIDR is not known",
+              {{"node", options_.node_name}});
+  reported_ = std::move(current);
+}
+
+void Daemon::reconcile() {
+  // Nothing may be deleted before it is known what the cluster is.
+  ReconcileReport report;
+  if (cluster_known_) {
+    report = reconciler_.run(view_);
+    log_news(report);
+  }
+  if (auto written = write_status(options_.run_dir, options_.node_name, source_->describe(),
+                                  source_error_, view_, report);
+      !written)
+    log::error("status not written", {{"err", written.error().what}});
+}
+
+Result<> Daemon::run() {
+  log::info("started", {{"node", options_.node_name}, {"source", source_->describe()}});
+  load_last_known_state();
+  reconcile();
+  Clock::time_point next_run = Clock::now() + kResyncInterval;
+  std::array<pollfd, 3> events{pollfd{.fd = signals_.get(), .events = POLLIN},
+                               pollfd{.fd = source_->fd(), .events = POLLIN},
+                               pollfd{.fd = monitor_.fd(), .events = POLLIN}};
+  const auto& [signal, news, kernel] = events;
+  for (;;) {
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_run - Clock::now());
+    const int ready = ::poll(events.data(), events.size(),
+                             static_cast<int>(std::max<std::int64_t>(wait.count(), 0)));
+    if (ready < 0 && errno != EINTR) return sys_error(errno, "poll");
+    if (signal.revents != 0) break;
+    if (kernel.revents != 0) {
+      monitor_.drain();
+      next_run = std::min(next_run, Clock::now() + kSettleTime);
+    }
+    if (news.revents != 0) {
+      take_news();
+      next_run = Clock::now();
+    }
+    if (Clock::now() < next_run) continue;
+    reconcile();
+    next_run = Clock::now() + kResyncInterval;
+  }
+  log::info("stopped; everything stays as it is");
+  return {};
+}
+
+}  // namespace kubecni

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file_lock.hpp"
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "daemon/cluster_view.hpp"
+#include "daemon/last_known.hpp"
+#include "daemon/options.hpp"
+#include "daemon/reconciler.hpp"
+#include "k8s/node_source.hpp"
+#include "net/monitor.hpp"
+
+namespace kubecni {
+
+/// kube-cnid: a loop that looks again when the source of nodes, the kernel or
+/// the clock says so, and always does the same then. Events carry no content.
+class Daemon {
+ public:
+  /// Errors: ETIMEDOUT another daemon has this run folder; those of the source
+  /// and of Reconciler::open().
+  static Result<std::unique_ptr<Daemon>> start(DaemonOptions options);
+
+  /// Until SIGTERM or SIGINT, which remove nothing.
+  Result<> run();
+
+ private:
+  Daemon(DaemonOptions options, FileLock lock, UniqueFd signals, NetlinkMonitor monitor,
+         Reconciler reconciler, std::unique_ptr<NodeSource> source)
+      : options_(std::move(options)),
+        lock_(std::move(lock)),
+        signals_(std::move(signals)),
+        monitor_(std::move(monitor)),
+        reconciler_(std::move(reconciler)),
+        source_(std::move(source)) {}
+
+  void load_last_known_state();
+  void take_news();
+  void reconcile();
+  void log_news(const ReconcileReport& report);
+
+  DaemonOptions options_;
+  FileLock lock_;
+  UniqueFd signals_;
+  NetlinkMonitor monitor_;
+  Reconciler reconciler_;
+  std::unique_ptr<NodeSource> source_;
+
+  bool cluster_known_ = false;
+  LastKnown known_;
+  ClusterView view_;
+  std::string source_error_;
+  std::vector<std::string> reported_;  // errors and skipped nodes of the last run
+};
+
+}  // namespace kubecni

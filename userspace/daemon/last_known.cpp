@@ -1,0 +1,69 @@
+#include "daemon/last_known.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <stdexcept>
+
+#include "base/file.hpp"
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+template <typename T>
+T parsed(const std::string& text) {
+  const auto value = T::parse(text);
+  if (!value) throw std::invalid_argument("\"" + text + "\" is no address");
+  return *value;
+}
+
+json to_json(const Node& node) {
+  json record{{"name", node.name}, {"internalIPs", json::array()}, {"podCIDRs", json::array()}};
+  for (const IpAddr& address : node.internal_ips) record["internalIPs"].push_back(address.str());
+  for (const IpNet& cidr : node.pod_cidrs) record["podCIDRs"].push_back(cidr.str());
+  return record;
+}
+
+/// Throws what nlohmann::json throws, and std::invalid_argument.
+Node node_from_json(const json& record) {
+  Node node{.name = record.at("name"), .internal_ips = {}, .pod_cidrs = {}};
+  for (const json& address : record.at("internalIPs"))
+    node.internal_ips.push_back(parsed<IpAddr>(address));
+  for (const json& cidr : record.at("podCIDRs")) node.pod_cidrs.push_back(parsed<IpNet>(cidr));
+  return node;
+}
+
+}  // namespace
+
+Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown& known) {
+  json record{{"nodes", json::array()}, {"skipped", json::array()}, {"owners", json::object()}};
+  for (const Node& node : known.snapshot.nodes) record["nodes"].push_back(to_json(node));
+  for (const SkippedNode& skipped : known.snapshot.skipped)
+    record["skipped"].push_back({{"name", skipped.name}, {"reason", skipped.reason}});
+  for (const auto& [cidr, node] : known.owners) record["owners"][cidr.str()] = node;
+  return write_file_atomically(state_dir / "cluster.json", record.dump(1) + "\n");
+}
+
+Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& state_dir) {
+  const auto path = state_dir / "cluster.json";
+  auto text = read_file(path);
+  if (!text && text.error().code == ENOENT) return std::nullopt;
+  if (!text) return fail(text);
+  try {
+    const json record = json::parse(*text);
+    LastKnown known;
+    for (const json& node : record.at("nodes")) known.snapshot.nodes.push_back(node_from_json(node));
+    for (const json& skipped : record.at("skipped"))
+      known.snapshot.skipped.push_back({skipped.at("name"), skipped.at("reason")});
+    for (const auto& [cidr, node] : record.at("owners").items())
+      known.owners.emplace(parsed<IpNet>(cidr), node);
+    return known;
+  } catch (const std::exception& error) {
+    return failure(EBADMSG, path.string() + " is damaged: " + error.what());
+  }
+}
+
+}  // namespace kubecni

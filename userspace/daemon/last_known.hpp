@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "base/result.hpp"
+#include "daemon/cluster_view.hpp"
+#include "k8s/node.hpp"
+
+namespace kubecni {
+
+/// The cluster as it was last seen, on disk so that a node works after a reboot
+/// without an API server.
+struct LastKnown {
+  NodeSnapshot snapshot;
+  CidrOwners owners;
+};
+
+/// Writes <state dir>/cluster.json.
+Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown& known);
+
+/// Empty when nothing was saved yet. Errors: EBADMSG the file is damaged.
+Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& state_dir);
+
+}  // namespace kubecni

@@ -1,0 +1,64 @@
+#include "daemon/status_file.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+#include "base/file.hpp"
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+json skipped_json(const std::vector<SkippedNode>& skipped) {
+  json list = json::array();
+  for (const auto& [name, reason] : skipped) list.push_back({{"name", name}, {"reason", reason}});
+  return list;
+}
+
+json own_cidrs(const ClusterView& view) {
+  json cidrs = json::array();
+  if (view.self) {
+    for (const IpNet& cidr : view.self->pod_cidrs) cidrs.push_back(cidr.str());
+  }
+  return cidrs;
+}
+
+}  // namespace
+
+Result<> write_status(const std::filesystem::path& run_dir, const std::string& node_name,
+                      const std::string& source, const std::string& source_error,
+                      const ClusterView& view, const ReconcileReport& report) {
+  json nodes = json::array();
+  for (const PeerPath& path : report.desired.paths)
+    nodes.push_back({{"name", path.node},
+                     {"podCIDR", path.cidr.str()},
+                     {"kind", "direct"},
+                     {"nextHop", path.next_hop.str()},
+                     {"device", path.device.name},
+                     {"mtu", path.mtu}});
+  json wires = json::array();
+  for (const auto& [name, device] : report.desired.wires) wires.push_back(name);
+  json skipped = skipped_json(view.skipped);
+  for (auto& entry : skipped_json(report.desired.unreachable)) skipped.push_back(entry);
+
+  const json status{{"pid", ::getpid()},
+                    {"version", KUBECNI_VERSION},
+                    {"nodeName", node_name},
+                    {"known", view.self.has_value()},
+                    {"podCIDRs", own_cidrs(view)},
+                    {"mtu", report.desired.mtu},
+                    {"source", source},
+                    {"sourceError", source_error},
+                    {"dataplane", report.dataplane},
+                    {"fallbackReason", report.fallback_reason},
+                    {"wires", wires},
+                    {"nodes", nodes},
+                    {"skipped", skipped},
+                    {"errors", report.errors}};
+  return write_file_atomically(run_dir / "status.json", status.dump(2) + "\n");
+}
+
+}  // namespace kubecni
