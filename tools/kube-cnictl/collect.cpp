@@ -1,0 +1,171 @@
+#include "collect.hpp"
+
+#include <cerrno>
+#include <map>
+
+#include "base/file.hpp"
+#include "dataplane/attachment.hpp"
+#include "dataplane/counters.hpp"
+#include "dataplane/ebpf_dataplane.hpp"
+#include "net/route.hpp"
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+/// The daemon's report; null when it has not written any.
+Result<json> daemon_status(const NodePaths& paths) {
+  const auto path = paths.run_dir / "status.json";
+  auto text = read_file(path);
+  if (!text && text.error().code == ENOENT) return json();
+  if (!text) return fail(text);
+  json status = json::parse(*text, nullptr, false);
+  if (!status.is_object()) return failure(EBADMSG, path.string() + " is damaged");
+  // The file outlives the process.
+  const auto pid = status.value("pid", 0);
+  status["running"] = pid > 0 && std::filesystem::exists("/proc/" + std::to_string(pid));
+  return status;
+}
+
+std::string device_name(NetlinkSocket& netlink, unsigned ifindex) {
+  auto link = find_link(netlink, ifindex);
+  return link && *link ? (*link)->name : "ifindex " + std::to_string(ifindex);
+}
+
+json dataplane_json(const NodePaths& paths) {
+  auto opened = EbpfDataplane::open_loaded(paths.bpffs);
+  if (opened) return {{"loaded", true}, {"schema", KUBECNI_SCHEMA}};
+  return {{"loaded", false}, {"reason", opened.error().what}};
+}
+
+}  // namespace
+
+Result<json> collect_status(const NodePaths& paths) {
+  auto daemon = daemon_status(paths);
+  if (!daemon) return fail(daemon);
+  auto endpoints = collect_endpoints(paths);
+  if (!endpoints) return endpoints;
+  int ebpf = 0;
+  json on_kernel_path = json::array();
+  for (const json& endpoint : *endpoints) {
+    if (endpoint["path"] == "ebpf")
+      ++ebpf;
+    else
+      on_kernel_path.push_back({{"pod", endpoint["pod"]},
+                                {"address", endpoint["address"]},
+                                {"reason", endpoint["reason"]}});
+  }
+  return json{{"dataplane", dataplane_json(paths)},
+              {"daemon", *daemon},
+              {"podsOnEbpf", ebpf},
+              {"podsOnKernelPath", on_kernel_path}};
+}
+
+Result<json> collect_endpoints(const NodePaths& paths) {
+  auto listing = AttachmentStore(paths.state_dir).list();
+  if (!listing) return fail(listing);
+  if (!listing->damaged.empty()) return failure(EBADMSG, listing->damaged.front());
+  auto dataplane = EbpfDataplane::open_loaded(paths.bpffs);
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+
+  json endpoints = json::array();
+  for (const Attachment& attachment : listing->attachments) {
+    const PodPort& port = attachment.port;
+    std::vector<std::string> problems;
+    auto host = find_link(*netlink, port.host_ifname);
+    if (!host) return fail(host);
+    if (!*host) problems.push_back("host interface is gone");
+    if (*host && attachment.ebpf && dataplane) {
+      auto found = dataplane->differences({.host = {(*host)->ifindex, (*host)->name},
+                                           .address = port.address.addr,
+                                           .pod_mac = port.pod_mac,
+                                           .gateway_mac = {}});
+      if (!found) return fail(found);
+      problems.insert(problems.end(), found->begin(), found->end());
+    }
+    if (attachment.ebpf && !dataplane) problems.push_back(dataplane.error().what);
+    endpoints.push_back({{"pod", attachment.pod},
+                         {"container", attachment.container_id},
+                         {"network", attachment.network},
+                         {"interface", port.pod_ifname},
+                         {"address", port.address.addr.str()},
+                         {"hostInterface", port.host_ifname},
+                         {"mac", port.pod_mac.str()},
+                         {"path", attachment.ebpf ? "ebpf" : "kernel"},
+                         {"reason", attachment.fallback_reason},
+                         {"problems", problems}});
+  }
+  return endpoints;
+}
+
+Result<json> collect_nodes(const NodePaths& paths) {
+  auto daemon = daemon_status(paths);
+  if (!daemon) return fail(daemon);
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+
+  std::map<IpNet, json> rows;
+  const auto row = [&](const IpNet& cidr) -> json& {
+    return rows.try_emplace(cidr, json{{"podCIDR", cidr.str()}, {"node", ""}, {"kind", ""},
+                                       {"nextHop", ""}, {"device", ""}, {"mtu", 0},
+                                       {"inMap", false}, {"inRoutes", false}})
+        .first->second;
+  };
+  if (auto dataplane = EbpfDataplane::open_loaded(paths.bpffs)) {
+    auto entries = dataplane->node_cidrs().entries();
+    if (!entries) return fail(entries);
+    for (const auto& [key, entry] : *entries) {
+      json& node = row(to_ip_net(key));
+      const bool local = entry.kind == KUBECNI_NODE_LOCAL;
+      node["inMap"] = true;
+      node["kind"] = local ? "local" : "direct";
+      if (local) continue;
+      node["nextHop"] = IpAddr::v4(entry.next_hop).str();
+      node["device"] = device_name(*netlink, entry.egress_ifindex);
+      node["mtu"] = entry.mtu;
+    }
+  }
+  auto routes = list_routes(*netlink);
+  if (!routes) return fail(routes);
+  for (const Route& route : *routes) {
+    if (route.protocol != kRouteProtocol) continue;
+    json& node = row(route.dst);
+    node["inRoutes"] = true;
+    node["kind"] = "direct";
+    node["nextHop"] = route.gateway ? route.gateway->str() : "";
+    node["device"] = device_name(*netlink, route.ifindex);
+  }
+  const json wanted = daemon->is_object() ? daemon->value("nodes", json::array()) : json::array();
+  for (const json& node : wanted) {
+    if (const auto cidr = IpNet::parse(node.value("podCIDR", ""))) row(*cidr)["node"] = node["name"];
+  }
+  const json own = daemon->is_object() ? daemon->value("podCIDRs", json::array()) : json::array();
+  for (const json& text : own) {
+    const auto cidr = IpNet::parse(text.get<std::string>());
+    if (!cidr) continue;
+    row(*cidr)["node"] = daemon->value("nodeName", "");
+    row(*cidr)["kind"] = "local";
+  }
+  json list = json::array();
+  for (auto& [cidr, node] : rows) list.push_back(std::move(node));
+  return json{{"nodes", list},
+              {"skipped", daemon->is_object() ? daemon->value("skipped", json::array())
+                                              : json::array()}};
+}
+
+Result<json> collect_counters(const NodePaths& paths) {
+  auto counts = read_exit_counts(paths.bpffs);
+  if (!counts) return fail(counts);
+  json list = json::array();
+  for (std::size_t i = 0; i < counts->size(); ++i)
+    list.push_back({{"reason", kExitReasons[i].name},
+                    {"text", kExitReasons[i].text},
+                    {"packets", (*counts)[i].packets},
+                    {"bytes", (*counts)[i].bytes}});
+  return list;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+
+#include "base/result.hpp"
+
+namespace kubecni {
+
+/// Where the node that is asked about keeps its things.
+struct NodePaths {
+  std::filesystem::path state_dir = "/var/lib/kube-cni";
+  std::filesystem::path run_dir = "/run/kube-cni";
+  std::filesystem::path bpffs = "/sys/fs/bpf/kube-cni";
+};
+
+// What a subcommand knows, as `-o json` prints it. Each reads the kernel's own
+// state where there is one, in the namespace of the calling thread, and what
+// the plugin and the daemon left in files for the rest.
+
+/// dataplane (loaded or why not), daemon (what it reported last), pods by path.
+Result<nlohmann::json> collect_status(const NodePaths& paths);
+
+/// One object per attached pod interface: who it is, on which path, and whether
+/// map and records agree.
+Result<nlohmann::json> collect_endpoints(const NodePaths& paths);
+
+/// One object per PodCIDR: what the daemon wants, the map has and the routes have.
+Result<nlohmann::json> collect_nodes(const NodePaths& paths);
+
+/// One object per exit reason. Errors: ENOENT nothing is loaded.
+Result<nlohmann::json> collect_counters(const NodePaths& paths);
+
+}  // namespace kubecni

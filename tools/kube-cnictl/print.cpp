@@ -1,0 +1,124 @@
+#include "print.hpp"
+
+#include <algorithm>
+#include <iomanip>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+using Row = std::vector<std::string>;
+
+/// Columns as wide as their longest cell; the last one is not padded.
+void print_table(const Row& header, const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(header.size(), 0);
+  const auto measure = [&](const Row& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  };
+  const auto print = [&](const Row& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i + 1 == row.size())
+        std::cout << row[i];
+      else
+        std::cout << std::left << std::setw(static_cast<int>(widths[i]) + 2) << row[i];
+    }
+    std::cout << '\n';
+  };
+  measure(header);
+  std::ranges::for_each(rows, measure);
+  print(header);
+  std::ranges::for_each(rows, print);
+}
+
+std::string cell(const json& value) {
+  if (value.is_string()) return value.get_ref<const std::string&>().empty() ? "-" : value;
+  if (value.is_boolean()) return value ? "yes" : "no";
+  if (value == 0) return "-";
+  return value.dump();
+}
+
+std::string joined(const json& texts) {
+  std::string all;
+  for (const json& text : texts) all += (all.empty() ? "" : "; ") + text.get<std::string>();
+  return all;
+}
+
+void print_daemon(const json& daemon) {
+  if (daemon.is_null()) {
+    std::cout << "daemon:     has not reported; is kube-cnid running with the same --run-dir?\n";
+    return;
+  }
+  std::cout << "daemon:     " << (daemon["running"] ? "running, pid " : "NOT running, last pid ")
+            << daemon["pid"] << ", node " << daemon["nodeName"].get<std::string>() << "\n"
+            << "nodes from: " << daemon["source"].get<std::string>() << "\n";
+  if (!daemon["sourceError"].get<std::string>().empty())
+    std::cout << "            ERROR " << daemon["sourceError"].get<std::string>() << "\n";
+  std::cout << "PodCIDRs:   "
+            << (daemon["podCIDRs"].empty() ? "not known" : joined(daemon["podCIDRs"])) << "\n"
+            << "wires:      " << (daemon["wires"].empty() ? "none" : joined(daemon["wires"])) << "\n"
+            << "nodes:      " << daemon["nodes"].size() << " reached, " << daemon["skipped"].size()
+            << " skipped\n";
+  for (const json& error : daemon["errors"])
+    std::cout << "            ERROR " << error.get<std::string>() << "\n";
+}
+
+void print_skipped(const json& skipped) {
+  for (const json& node : skipped)
+    std::cout << "skipped " << cell(node["name"]) << ": " << node["reason"].get<std::string>()
+              << "\n";
+}
+
+}  // namespace
+
+void print_status(const json& status) {
+  const json& dataplane = status["dataplane"];
+  if (dataplane["loaded"])
+    std::cout << "dataplane:  eBPF, schema " << dataplane["schema"] << "\n";
+  else
+    std::cout << "dataplane:  kernel path only: " << dataplane["reason"].get<std::string>() << "\n";
+  const json& daemon = status["daemon"];
+  print_daemon(daemon);
+  std::cout << "pods:       " << status["podsOnEbpf"] << " on eBPF, "
+            << status["podsOnKernelPath"].size() << " on the kernel path\n";
+  for (const json& pod : status["podsOnKernelPath"])
+    std::cout << "            " << pod["address"].get<std::string>() << " "
+              << pod["pod"].get<std::string>() << ": "
+              << (pod["reason"] == "" ? "as configured" : pod["reason"].get<std::string>()) << "\n";
+  if (!daemon.is_null()) print_skipped(daemon["skipped"]);
+}
+
+void print_endpoints(const json& endpoints) {
+  std::vector<Row> rows;
+  for (const json& e : endpoints) {
+    const std::string note = e["problems"].empty() ? e["reason"].get<std::string>()
+                                                   : "PROBLEM: " + joined(e["problems"]);
+    rows.push_back({cell(e["address"]), cell(e["path"]), cell(e["hostInterface"]), cell(e["mac"]),
+                    cell(e["pod"]), e["container"].get<std::string>().substr(0, 13), note});
+  }
+  print_table({"ADDRESS", "PATH", "HOST INTERFACE", "MAC", "POD", "CONTAINER", "NOTE"}, rows);
+}
+
+void print_nodes(const json& nodes) {
+  std::vector<Row> rows;
+  for (const json& n : nodes["nodes"])
+    rows.push_back({cell(n["node"]), cell(n["podCIDR"]), cell(n["kind"]), cell(n["nextHop"]),
+                    cell(n["device"]), cell(n["mtu"]), cell(n["inMap"]), cell(n["inRoutes"])});
+  print_table({"NODE", "PODCIDR", "KIND", "NEXT HOP", "DEVICE", "MTU", "MAP", "ROUTE"}, rows);
+  print_skipped(nodes["skipped"]);
+}
+
+void print_counters(const json& counters, bool all) {
+  std::vector<Row> rows;
+  for (const json& c : counters) {
+    if (all || c["packets"] != 0)
+      rows.push_back({c["reason"], c["packets"].dump(), c["bytes"].dump(), c["text"]});
+  }
+  print_table({"REASON", "PACKETS", "BYTES", "MEANING"}, rows);
+}
+
+}  // namespace kubecni
