@@ -140,7 +140,10 @@ Result<json> collect_nodes(const NodePaths& paths) {
   }
   const json wanted = daemon->is_object() ? daemon->value("nodes", json::array()) : json::array();
   for (const json& node : wanted) {
-    if (const auto cidr = IpNet::parse(node.value("podCIDR", ""))) row(*cidr)["node"] = node["name"];
+    const auto cidr = IpNet::parse(node.value("podCIDR", ""));
+    if (!cidr) continue;
+    row(*cidr)["node"] = node["name"];
+    row(*cidr)["mtu"] = node["mtu"];
   }
   const json own = daemon->is_object() ? daemon->value("podCIDRs", json::array()) : json::array();
   for (const json& text : own) {

@@ -1,0 +1,68 @@
+# Sourced by the commands in tools/: installs what is missing and builds.
+# Needs root, for apt-get.
+
+# What building and running needs, and what the tests need besides.
+build_packages=(
+    g++ cmake ninja-build clang-19 bpftool
+    libbpf-dev libelf-dev zlib1g-dev libnl-3-dev nlohmann-json3-dev
+    libspdlog-dev libcli11-dev libcurl4-openssl-dev libyaml-cpp-dev
+    iproute2 iputils-ping util-linux socat
+)
+test_packages=(
+    libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl
+    nftables busybox-static containerd runc podman crun conmon containernetworking-plugins
+)
+
+say() { printf '== %s\n' "$*"; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+require_root() {
+    [[ $EUID -eq 0 ]] || die "needs root, for network namespaces and BPF; run it with sudo"
+}
+
+# Runs a command that may take long: its output goes to a log, a dot is printed
+# each few seconds, and the end of the log is shown if it fails.
+# quietly WHAT COMMAND...
+quietly() {
+    local what=$1 log pid
+    shift
+    log=$(mktemp)
+    printf '== %s ' "$what"
+    "$@" >"$log" 2>&1 &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        printf .
+        timeout 3 tail --pid="$pid" -f /dev/null || true
+    done
+    if ! wait "$pid"; then
+        printf ' failed:\n'
+        tail -n 40 "$log"
+        rm -f "$log"
+        die "$what failed"
+    fi
+    printf ' done\n'
+    rm -f "$log"
+}
+
+# install_packages PACKAGE...: those that are missing.
+install_packages() {
+    local missing=() package
+    for package in "$@"; do
+        [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+            missing+=("$package")
+    done
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+    command -v apt-get >/dev/null ||
+        die "these Debian packages are missing and there is no apt-get: ${missing[*]}"
+    quietly "updating the package lists" apt-get update
+    quietly "installing ${#missing[@]} packages" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+# build PRESET [CMAKE-OPTION...]
+build() {
+    local preset=$1
+    shift
+    quietly "configuring ($preset)" cmake --preset "$preset" "$@"
+    quietly "building ($preset)" cmake --build --preset "$preset"
+}
