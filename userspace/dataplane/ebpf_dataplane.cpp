@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
 #include "dataplane/bpf_fs.hpp"
+#include "dataplane/libbpf_log.hpp"
 
 namespace kubecni {
 
@@ -21,29 +21,11 @@ namespace {
 
 // Loading takes some ten milliseconds; on a slow machine a second.
 constexpr std::chrono::seconds kLoadTimeout{30};
-constexpr std::size_t kKeptLogBytes = 2000;
-
-/// What libbpf said while something failed, the verifier's log with it. libbpf
-/// has one print function per process, and here only one thread loads.
-std::string& libbpf_log() {
-  static std::string text;
-  return text;
-}
-
-int keep_libbpf_log(libbpf_print_level level, const char* format, va_list args) {
-  if (level == LIBBPF_DEBUG) return 0;
-  char line[4096];
-  const int length = std::vsnprintf(line, sizeof(line), format, args);
-  std::string& text = libbpf_log();
-  text.append(line, std::min(sizeof(line) - 1, static_cast<std::size_t>(std::max(length, 0))));
-  if (text.size() > kKeptLogBytes) text.erase(0, text.size() - kKeptLogBytes);
-  return 0;
-}
 
 std::unexpected<Error> load_error(int code, const std::string& what) {
   std::string text = what;
   if (code == EPERM) text += " (root, or CAP_BPF with CAP_NET_ADMIN, is needed)";
-  if (!libbpf_log().empty()) text += " [" + libbpf_log() + "]";
+  if (!kept_libbpf_log().empty()) text += " [" + kept_libbpf_log() + "]";
   return sys_error(code, text);
 }
 
@@ -55,8 +37,7 @@ using Skeleton = std::unique_ptr<::dataplane, DestroySkeleton>;
 /// Loads the programs of this build on the pinned maps, and pins the maps that
 /// are missing. libbpf refuses a pinned map whose layout is another.
 Result<Skeleton> load_programs(const PinPaths& pins) {
-  libbpf_log().clear();
-  libbpf_set_print(keep_libbpf_log);
+  keep_libbpf_log();
   Skeleton skeleton(dataplane__open());
   if (!skeleton) return load_error(errno, "open the eBPF object");
   bpf_map* map = nullptr;

@@ -9,6 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/unique_fd.hpp"
+#include "dataplane/libbpf_log.hpp"
 
 namespace kubecni {
 
@@ -102,6 +103,7 @@ bpf_tc_opts our_filter() {
 }  // namespace
 
 Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd) {
+  keep_libbpf_log();  // that the qdisc exists already is no news
   bpf_tc_hook tc = tc_hook(hook, device);
   if (const int error = bpf_tc_hook_create(&tc); error < 0 && error != -EEXIST)
     return sys_error(-error, "create the clsact qdisc of " + device.name);
@@ -131,6 +133,7 @@ Result<> detach(const std::filesystem::path& links_dir, const Hook& hook, const 
     return delete_file(pin);
   }
   if (device.ifindex == 0) return {};
+  keep_libbpf_log();  // nor that there is no filter
   bpf_tc_hook tc = tc_hook(hook, device);
   bpf_tc_opts filter = our_filter();
   const int error = bpf_tc_detach(&tc, &filter);
@@ -144,6 +147,7 @@ Result<bool> is_attached(const std::filesystem::path& links_dir, const Hook& hoo
   auto link = open_link(pin_path(links_dir, hook, device));
   if (!link) return fail(link);
   if (*link) return (*link)->ifindex == device.ifindex && (*link)->prog_id == prog_id;
+  keep_libbpf_log();
   bpf_tc_hook tc = tc_hook(hook, device);
   bpf_tc_opts filter = our_filter();
   return bpf_tc_query(&tc, &filter) == 0 && filter.prog_id == prog_id;
