@@ -1,6 +1,3 @@
-#include <cerrno>
-#include <optional>
-
 #include "base/log.hpp"
 #include "base/rollback.hpp"
 #include "cni_result.hpp"
@@ -10,6 +7,9 @@
 #include "net/netns.hpp"
 #include "node_settings.hpp"
 #include "verbs.hpp"
+
+#include <cerrno>
+#include <optional>
 
 namespace kubecni {
 
@@ -124,9 +124,8 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
 
   auto bridge = ensure_node_bridge(*netlink, conf.bridge, node->pool.gateway_net(), node->mtu);
   if (!bridge) return cni_error(bridge.error(), "ADD");
-  undo.add([&] {
-    report_undo("delete veth", remove_pod_port(*netlink, attachment.port.host_ifname));
-  });
+  undo.add(
+      [&] { report_undo("delete veth", remove_pod_port(*netlink, attachment.port.host_ifname)); });
   auto host = add_pod_port(*netlink, netns->get(), attachment.port, bridge->ifindex);
   if (!host) return cni_error(host.error(), "ADD");
 

@@ -1,12 +1,12 @@
-#include <algorithm>
-#include <string>
-#include <vector>
-
 #include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/netns.hpp"
 #include "verbs.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 
@@ -67,8 +67,7 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
 CniResult<> cmd_check(const CniEnv& env, const NetConf& conf) {
   if (!conf.prev_result.is_object())
     return cni_error(CniCode::kInvalidConfig, "CHECK: \"prevResult\" is missing");
-  auto attachment =
-      AttachmentStore(conf.state_dir).find(conf.name, env.container_id, env.ifname);
+  auto attachment = AttachmentStore(conf.state_dir).find(conf.name, env.container_id, env.ifname);
   if (!attachment) return cni_error(attachment.error(), "CHECK");
   if (!*attachment)
     return cni_error(CniCode::kUnknownContainer, "CHECK: container " + env.container_id +

@@ -20,8 +20,8 @@ struct CommandNeeds {
   bool netns;
 };
 constexpr std::array kCommands{
-    CommandNeeds{"ADD", true, true},        CommandNeeds{"DEL", true, false},
-    CommandNeeds{"CHECK", true, true},      CommandNeeds{"STATUS", false, false},
+    CommandNeeds{"ADD", true, true},       CommandNeeds{"DEL", true, false},
+    CommandNeeds{"CHECK", true, true},     CommandNeeds{"STATUS", false, false},
     CommandNeeds{"VERSION", false, false},
 };
 

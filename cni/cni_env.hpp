@@ -1,10 +1,10 @@
 #pragma once
 
+#include "cni_error.hpp"
+
 #include <functional>
 #include <optional>
 #include <string>
-
-#include "cni_error.hpp"
 
 namespace kubecni {
 

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/result.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <expected>
 #include <string>
-
-#include "base/result.hpp"
 
 namespace kubecni {
 
@@ -20,9 +20,9 @@ enum class CniCode : unsigned {
   kInvalidConfig = 7,
   kInvalidNetns = 8,  // the reference library's, not in the specification
   kTryAgainLater = 11,
-  kNotAvailable = 50,       // STATUS only
-  kCheckDifference = 100,   // ours: CHECK found differences
-  kSystem = 101,            // ours: the system refused a step
+  kNotAvailable = 50,      // STATUS only
+  kCheckDifference = 100,  // ours: CHECK found differences
+  kSystem = 101,           // ours: the system refused a step
 };
 
 /// A verb's failure as the runtime gets it, on standard output.

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "dataplane/attachment.hpp"
+#include "net_conf.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <string>
-
-#include "dataplane/attachment.hpp"
-#include "net_conf.hpp"
 
 namespace kubecni {
 

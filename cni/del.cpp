@@ -1,10 +1,10 @@
-#include <cerrno>
-
 #include "base/log.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "ipam/lease_store.hpp"
 #include "verbs.hpp"
+
+#include <cerrno>
 
 namespace kubecni {
 

@@ -1,13 +1,13 @@
 // kube-cni: the CNI plugin. A container runtime executes it, with the CNI_*
 // variables in the environment and the network configuration on standard input.
 
+#include "base/file.hpp"
+#include "plugin.hpp"
+
 #include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
-
-#include "base/file.hpp"
-#include "plugin.hpp"
 
 namespace {
 constexpr std::size_t kMaxInputBytes = 16 << 20;
@@ -15,9 +15,10 @@ constexpr std::size_t kMaxInputBytes = 16 << 20;
 
 int main() {
   if (!std::getenv("CNI_COMMAND")) {
-    std::cerr << "kube-cni " KUBECNI_VERSION
-                 ", a CNI plugin with an eBPF dataplane. A container runtime executes it; it speaks "
-                 "CNI 0.3.0, 0.3.1, 0.4.0, 1.0.0 and 1.1.0.\n";
+    std::cerr
+        << "kube-cni " KUBECNI_VERSION
+           ", a CNI plugin with an eBPF dataplane. A container runtime executes it; it speaks "
+           "CNI 0.3.0, 0.3.1, 0.4.0, 1.0.0 and 1.1.0.\n";
     return 0;
   }
   const auto input = kubecni::read_all(STDIN_FILENO, kMaxInputBytes);

@@ -1,8 +1,8 @@
 #include "net_conf.hpp"
 
-#include <algorithm>
-
 #include "cni_env.hpp"
+
+#include <algorithm>
 
 namespace kubecni {
 
@@ -15,12 +15,15 @@ constexpr unsigned kMaxMtu = 65535;
 
 std::string supported_list() {
   std::string text;
-  for (const auto version : kSupportedVersions) text += (text.empty() ? "" : ", ") + std::string(version);
+  for (const auto version : kSupportedVersions)
+    text += (text.empty() ? "" : ", ") + std::string(version);
   return text;
 }
 
-std::unexpected<CniError> wrong(const std::string& key, const json& value, const std::string& wanted) {
-  return cni_error(CniCode::kInvalidConfig, "\"" + key + "\": " + value.dump() + " is not " + wanted);
+std::unexpected<CniError> wrong(const std::string& key, const json& value,
+                                const std::string& wanted) {
+  return cni_error(CniCode::kInvalidConfig,
+                   "\"" + key + "\": " + value.dump() + " is not " + wanted);
 }
 
 /// Reads typed keys of the configuration and keeps the first error.
@@ -51,8 +54,9 @@ class KeyReader {
     if (!net->addr.is_v4())
       return note(wrong(key, *value, "an IPv4 network; only IPv4 is supported"));
     if (*net != net->network())
-      return note(wrong(key, *value, "a network: host bits are set; did you mean \"" +
-                                         net->network().str() + "\"?"));
+      return note(
+          wrong(key, *value,
+                "a network: host bits are set; did you mean \"" + net->network().str() + "\"?"));
     target = *net;
   }
 
@@ -129,7 +133,8 @@ bool is_at_least(std::string_view version, std::string_view other) {
 
 std::string cni_version_for_errors(const std::string& text) {
   const json conf = json::parse(text, nullptr, false);
-  const json version = conf.is_object() && conf.contains("cniVersion") ? conf["cniVersion"] : json();
+  const json version =
+      conf.is_object() && conf.contains("cniVersion") ? conf["cniVersion"] : json();
   if (check_version(version)) return version;
   return std::string(kSupportedVersions.back());
 }
@@ -137,7 +142,8 @@ std::string cni_version_for_errors(const std::string& text) {
 CniResult<NetConf> parse_net_conf(const std::string& text) {
   const json conf = json::parse(text, nullptr, false);
   if (text.find_first_not_of(" \t\r\n") == std::string::npos)
-    return cni_error(CniCode::kDecode, "standard input is empty; it has to be the network configuration");
+    return cni_error(CniCode::kDecode,
+                     "standard input is empty; it has to be the network configuration");
   if (!conf.is_object())
     return cni_error(CniCode::kDecode, "standard input is no JSON object",
                      "it begins with: " + text.substr(0, 80));

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "base/ip.hpp"
+#include "cni_error.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <array>
@@ -7,9 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/ip.hpp"
-#include "cni_error.hpp"
 
 namespace kubecni {
 

@@ -1,8 +1,8 @@
 #include "node_settings.hpp"
 
-#include <algorithm>
-
 #include "dataplane/node_info.hpp"
+
+#include <algorithm>
 
 namespace kubecni {
 

@@ -13,9 +13,9 @@ namespace {
 
 CniResult<> require_version(const NetConf& conf, const std::string& verb, const char* since) {
   if (is_at_least(conf.cni_version, since)) return {};
-  return cni_error(CniCode::kIncompatibleVersion, verb + " came with cniVersion " + since +
-                                                      "; the configuration is of " +
-                                                      conf.cni_version);
+  return cni_error(
+      CniCode::kIncompatibleVersion,
+      verb + " came with cniVersion " + since + "; the configuration is of " + conf.cni_version);
 }
 
 /// The verb's answer; null for the verbs that answer nothing.
@@ -44,8 +44,7 @@ CniResult<json> run_verb(const GetEnv& get, const std::string& input) {
 
 PluginAnswer run_plugin(const GetEnv& get, const std::string& input) {
   const auto answer = run_verb(get, input);
-  if (!answer)
-    return {answer.error().to_json(cni_version_for_errors(input)).dump(2) + "\n", 1};
+  if (!answer) return {answer.error().to_json(cni_version_for_errors(input)).dump(2) + "\n", 1};
   return {answer->is_null() ? "" : answer->dump(2) + "\n", 0};
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <string>
-
 #include "cni_env.hpp"
+
+#include <string>
 
 namespace kubecni {
 

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include "cni_env.hpp"
 #include "cni_error.hpp"
 #include "net_conf.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace kubecni {
 

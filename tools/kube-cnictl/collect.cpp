@@ -1,13 +1,13 @@
 #include "collect.hpp"
 
-#include <cerrno>
-#include <map>
-
 #include "base/file.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/route.hpp"
+
+#include <cerrno>
+#include <map>
 
 namespace kubecni {
 
@@ -109,9 +109,15 @@ Result<json> collect_nodes(const NodePaths& paths) {
 
   std::map<IpNet, json> rows;
   const auto row = [&](const IpNet& cidr) -> json& {
-    return rows.try_emplace(cidr, json{{"podCIDR", cidr.str()}, {"node", ""}, {"kind", ""},
-                                       {"nextHop", ""}, {"device", ""}, {"mtu", 0},
-                                       {"inMap", false}, {"inRoutes", false}})
+    return rows
+        .try_emplace(cidr, json{{"podCIDR", cidr.str()},
+                                {"node", ""},
+                                {"kind", ""},
+                                {"nextHop", ""},
+                                {"device", ""},
+                                {"mtu", 0},
+                                {"inMap", false},
+                                {"inRoutes", false}})
         .first->second;
   };
   if (auto dataplane = EbpfDataplane::open_loaded(paths.bpffs)) {
@@ -154,9 +160,9 @@ Result<json> collect_nodes(const NodePaths& paths) {
   }
   json list = json::array();
   for (auto& [cidr, node] : rows) list.push_back(std::move(node));
-  return json{{"nodes", list},
-              {"skipped", daemon->is_object() ? daemon->value("skipped", json::array())
-                                              : json::array()}};
+  return json{
+      {"nodes", list},
+      {"skipped", daemon->is_object() ? daemon->value("skipped", json::array()) : json::array()}};
 }
 
 Result<json> collect_counters(const NodePaths& paths) {

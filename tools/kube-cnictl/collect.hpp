@@ -1,10 +1,10 @@
 #pragma once
 
+#include "base/result.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
-
-#include "base/result.hpp"
 
 namespace kubecni {
 

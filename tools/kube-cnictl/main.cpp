@@ -1,12 +1,12 @@
 // kube-cnictl: what this node's dataplane is and does. Run it in the node's
 // network namespace, as root.
 
+#include "collect.hpp"
+#include "print.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <iostream>
-
-#include "collect.hpp"
-#include "print.hpp"
 
 namespace {
 

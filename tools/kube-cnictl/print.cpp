@@ -60,7 +60,8 @@ void print_daemon(const json& daemon) {
     std::cout << "            ERROR " << daemon["sourceError"].get<std::string>() << "\n";
   std::cout << "PodCIDRs:   "
             << (daemon["podCIDRs"].empty() ? "not known" : joined(daemon["podCIDRs"])) << "\n"
-            << "wires:      " << (daemon["wires"].empty() ? "none" : joined(daemon["wires"])) << "\n"
+            << "wires:      " << (daemon["wires"].empty() ? "none" : joined(daemon["wires"]))
+            << "\n"
             << "nodes:      " << daemon["nodes"].size() << " reached, " << daemon["skipped"].size()
             << " skipped\n";
   for (const json& error : daemon["errors"])

@@ -1,5 +1,7 @@
 #include "base/file.hpp"
 
+#include "base/unique_fd.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,8 +10,6 @@
 #include <atomic>
 #include <cerrno>
 #include <system_error>
-
-#include "base/unique_fd.hpp"
 
 namespace kubecni {
 
@@ -29,8 +29,8 @@ Result<> write_all(int fd, std::string_view content) {
 /// keeps it out of the way of those who list the directory.
 std::filesystem::path temporary_name_for(const std::filesystem::path& path) {
   static std::atomic<unsigned> counter{0};
-  return path.parent_path() / ("." + path.filename().string() + "." +
-                               std::to_string(::getpid()) + "." + std::to_string(counter++));
+  return path.parent_path() / ("." + path.filename().string() + "." + std::to_string(::getpid()) +
+                               "." + std::to_string(counter++));
 }
 
 }  // namespace
@@ -60,8 +60,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content,
                                unsigned mode) {
   const std::filesystem::path temporary = temporary_name_for(path);
-  const UniqueFd fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
+  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                           static_cast<mode_t>(mode)));
   if (!fd) return sys_error(errno, "create " + temporary.string());
   ::fchmod(fd.get(), static_cast<mode_t>(mode));
   if (auto written = write_all(fd.get(), content); !written) {

@@ -18,8 +18,7 @@ Result<FileLock> FileLock::acquire(const std::filesystem::path& path,
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   auto pause = std::chrono::microseconds(100);
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR)
-      return sys_error(errno, "lock " + path.string());
+    if (errno != EWOULDBLOCK && errno != EINTR) return sys_error(errno, "lock " + path.string());
     if (std::chrono::steady_clock::now() >= deadline)
       return failure(ETIMEDOUT, "lock " + path.string() + ": another process has kept it for " +
                                     std::to_string(timeout.count()) +

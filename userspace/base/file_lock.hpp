@@ -1,10 +1,10 @@
 #pragma once
 
-#include <chrono>
-#include <filesystem>
-
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+
+#include <chrono>
+#include <filesystem>
 
 namespace kubecni {
 

@@ -23,7 +23,8 @@ std::string quoted(std::string_view value) {
 void write(spdlog::level::level_enum level, std::string_view msg, Fields fields) {
   if (!spdlog::should_log(level)) return;
   std::string line = "msg=" + quoted(msg);
-  for (const auto& [key, value] : fields) line.append(" ").append(key).append("=").append(quoted(value));
+  for (const auto& [key, value] : fields)
+    line.append(" ").append(key).append("=").append(quoted(value));
   spdlog::log(level, FMT_STRING("{}"), line);
 }
 
@@ -38,8 +39,8 @@ Result<> start(std::string_view program, std::string_view level) {
   if (parsed == spdlog::level::off)
     return failure(EINVAL, "log level \"" + std::string(level) +
                                "\" is unknown; it is one of error, warn, info, debug");
-  auto logger = std::make_shared<spdlog::logger>(
-      std::string(program), std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(std::string(program),
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("time=%Y-%m-%dT%H:%M:%S.%eZ level=%l program=%n %v",
                       spdlog::pattern_time_type::utc);
   logger->set_level(parsed);

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "base/result.hpp"
+
 #include <initializer_list>
 #include <string>
 #include <string_view>
-
-#include "base/result.hpp"
 
 namespace kubecni::log {
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "base/ip.hpp"
+
 #include <array>
 #include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/ip.hpp"
 
 namespace kubecni {
 

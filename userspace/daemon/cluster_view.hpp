@@ -1,12 +1,12 @@
 #pragma once
 
+#include "base/ip.hpp"
+#include "k8s/node.hpp"
+
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/ip.hpp"
-#include "k8s/node.hpp"
 
 namespace kubecni {
 

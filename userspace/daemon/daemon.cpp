@@ -1,5 +1,11 @@
 #include "daemon/daemon.hpp"
 
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "daemon/status_file.hpp"
+#include "k8s/api_node_source.hpp"
+#include "k8s/file_node_source.hpp"
+
 #include <poll.h>
 #include <sys/signalfd.h>
 
@@ -7,12 +13,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-
-#include "base/file.hpp"
-#include "base/log.hpp"
-#include "daemon/status_file.hpp"
-#include "k8s/api_node_source.hpp"
-#include "k8s/file_node_source.hpp"
 
 namespace kubecni {
 
@@ -76,8 +76,7 @@ void Daemon::load_last_known_state() {
   known_ = std::move(**loaded);
   cluster_known_ = true;
   view_ = view_cluster(known_.snapshot, options_.node_name, known_.owners);
-  log::info("last known cluster loaded",
-            {{"nodes", std::to_string(known_.snapshot.nodes.size())}});
+  log::info("last known cluster loaded", {{"nodes", std::to_string(known_.snapshot.nodes.size())}});
 }
 
 void Daemon::take_news() {
@@ -108,7 +107,8 @@ void Daemon::log_news(const ReconcileReport& report) {
   };
   for (const auto& skipped : {view_.skipped, report.desired.unreachable}) {
     for (const auto& [name, reason] : skipped) {
-      if (is_new(name + ": " + reason)) log::warn("node skipped", {{"node", name}, {"err", reason}});
+      if (is_new(name + ": " + reason))
+        log::warn("node skipped", {{"node", name}, {"err", reason}});
     }
   }
   for (const auto& error : report.errors) {

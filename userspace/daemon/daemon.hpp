@@ -1,10 +1,5 @@
 #pragma once
 
-#include <chrono>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "base/file_lock.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -14,6 +9,11 @@
 #include "daemon/reconciler.hpp"
 #include "k8s/node_source.hpp"
 #include "net/monitor.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 

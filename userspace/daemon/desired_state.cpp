@@ -37,7 +37,8 @@ std::optional<PeerPath> find_path(const Node& peer, const std::vector<Uplink>& u
 
 std::string addresses_of(const Node& node) {
   std::string text;
-  for (const IpAddr& address : node.internal_ips) text += (text.empty() ? "" : ", ") + address.str();
+  for (const IpAddr& address : node.internal_ips)
+    text += (text.empty() ? "" : ", ") + address.str();
   return text;
 }
 

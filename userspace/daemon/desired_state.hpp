@@ -1,9 +1,5 @@
 #pragma once
 
-#include <map>
-#include <string>
-#include <vector>
-
 #include "base/ip.hpp"
 #include "daemon/cluster_view.hpp"
 #include "dataplane/hook.hpp"
@@ -11,6 +7,10 @@
 #include "net/address.hpp"
 #include "net/link.hpp"
 #include "net/route.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 

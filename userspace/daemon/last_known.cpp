@@ -1,11 +1,11 @@
 #include "daemon/last_known.hpp"
 
+#include "base/file.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <stdexcept>
-
-#include "base/file.hpp"
 
 namespace kubecni {
 
@@ -55,7 +55,8 @@ Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& st
   try {
     const json record = json::parse(*text);
     LastKnown known;
-    for (const json& node : record.at("nodes")) known.snapshot.nodes.push_back(node_from_json(node));
+    for (const json& node : record.at("nodes"))
+      known.snapshot.nodes.push_back(node_from_json(node));
     for (const json& skipped : record.at("skipped"))
       known.snapshot.skipped.push_back({skipped.at("name"), skipped.at("reason")});
     for (const auto& [cidr, node] : record.at("owners").items())

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <filesystem>
-#include <optional>
-
 #include "base/result.hpp"
 #include "daemon/cluster_view.hpp"
 #include "k8s/node.hpp"
+
+#include <filesystem>
+#include <optional>
 
 namespace kubecni {
 

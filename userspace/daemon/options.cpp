@@ -6,17 +6,18 @@ namespace kubecni {
 
 std::expected<DaemonOptions, int> parse_options(int argc, const char* const* argv) {
   DaemonOptions options;
-  CLI::App app("Keeps the eBPF map of the nodes' PodCIDRs and the kernel's routes equal to the "
-               "cluster's Node objects.",
-               "kube-cnid");
+  CLI::App app(
+      "Keeps the eBPF map of the nodes' PodCIDRs and the kernel's routes equal to the "
+      "cluster's Node objects.",
+      "kube-cnid");
   app.set_version_flag("--version", KUBECNI_VERSION);
   app.add_option("--node-name", options.node_name, "Name of this node's Node object")->required();
   app.add_option("--node-source", options.node_source,
                  "file:PATH, a NodeList as `kubectl get nodes -o json` prints it, or kubernetes")
       ->required()
       ->check([](const std::string& source) -> std::string {
-        const bool known = source == "kubernetes" ||
-                           (source.starts_with("file:") && source.size() > std::string("file:").size());
+        const bool known = source == "kubernetes" || (source.starts_with("file:") &&
+                                                      source.size() > std::string("file:").size());
         return known ? "" : "\"" + source + "\" is neither file:PATH nor kubernetes";
       });
   app.add_option("--kubeconfig", options.api.kubeconfig,

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "k8s/api_config.hpp"
+
 #include <expected>
 #include <filesystem>
 #include <string>
-
-#include "k8s/api_config.hpp"
 
 namespace kubecni {
 

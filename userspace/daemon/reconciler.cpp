@@ -1,9 +1,5 @@
 #include "daemon/reconciler.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-
 #include "base/log.hpp"
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/kernel_path.hpp"
@@ -11,6 +7,10 @@
 #include "ipam/pool.hpp"
 #include "net/address.hpp"
 #include "net/sysctl.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 namespace kubecni {
 
@@ -86,8 +86,7 @@ void Reconciler::ensure_settings(ReconcileReport& report) {
     if (written && *written)
       report.changes.push_back(std::string("set ") + setting.name + "=" + setting.value);
     // Without the module nothing in this namespace filters or tracks.
-    if (!written && written.error().code != ENOENT)
-      report.errors.push_back(written.error().what);
+    if (!written && written.error().code != ENOENT) report.errors.push_back(written.error().what);
   }
 }
 
@@ -98,8 +97,8 @@ void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& repo
     report.errors.push_back(pool.error().what);
     return;
   }
-  auto bridge = ensure_node_bridge(netlink_, options_.bridge, pool->gateway_net(),
-                                   report.desired.mtu);
+  auto bridge =
+      ensure_node_bridge(netlink_, options_.bridge, pool->gateway_net(), report.desired.mtu);
   if (!bridge) report.errors.push_back(bridge.error().what);
   const NodeInfo info{view.self->name, view.self->pod_cidrs, report.desired.mtu};
   auto saved = load_node_info(options_.state_dir);

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "daemon/cluster_view.hpp"
 #include "daemon/desired_state.hpp"
 #include "daemon/options.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/netlink.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 

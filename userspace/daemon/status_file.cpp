@@ -1,10 +1,10 @@
 #include "daemon/status_file.hpp"
 
+#include "base/file.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
-
-#include "base/file.hpp"
 
 namespace kubecni {
 

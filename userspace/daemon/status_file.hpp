@@ -1,11 +1,11 @@
 #pragma once
 
-#include <filesystem>
-#include <string>
-
 #include "base/result.hpp"
 #include "daemon/cluster_view.hpp"
 #include "daemon/reconciler.hpp"
+
+#include <filesystem>
+#include <string>
 
 namespace kubecni {
 

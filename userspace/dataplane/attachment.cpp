@@ -1,12 +1,12 @@
 #include "dataplane/attachment.hpp"
 
+#include "base/file.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
-
-#include "base/file.hpp"
 
 namespace kubecni {
 

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "base/result.hpp"
+#include "dataplane/kernel_path.hpp"
+
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/result.hpp"
-#include "dataplane/kernel_path.hpp"
 
 namespace kubecni {
 

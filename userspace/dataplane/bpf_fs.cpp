@@ -1,12 +1,12 @@
 #include "dataplane/bpf_fs.hpp"
 
+#include "base/file.hpp"
+
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
 
 #include <cerrno>
-
-#include "base/file.hpp"
 
 namespace kubecni {
 
@@ -29,7 +29,7 @@ bool is_below(const std::filesystem::path& path, const std::filesystem::path& fo
 }  // namespace
 
 bool is_on_bpffs(const std::filesystem::path& path) {
-  struct statfs fs {};
+  struct statfs fs{};
   return ::statfs(path.c_str(), &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <filesystem>
-
 #include "base/result.hpp"
+
+#include <filesystem>
 
 namespace kubecni {
 

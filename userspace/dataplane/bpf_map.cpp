@@ -13,8 +13,9 @@ Result<UniqueFd> open_pinned_map(const std::filesystem::path& path, std::size_t 
   if (bpf_obj_get_info_by_fd(fd.get(), &info, &info_size) != 0)
     return sys_error(errno, path.string() + " is no map");
   if (info.key_size != key_size || info.value_size != value_size)
-    return failure(EPROTO, "map " + path.string() + " has keys of " + std::to_string(info.key_size) +
-                               " and values of " + std::to_string(info.value_size) +
+    return failure(EPROTO, "map " + path.string() + " has keys of " +
+                               std::to_string(info.key_size) + " and values of " +
+                               std::to_string(info.value_size) +
                                " bytes, but this program was built for " +
                                std::to_string(key_size) + " and " + std::to_string(value_size));
   return fd;

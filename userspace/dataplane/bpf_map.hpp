@@ -1,5 +1,8 @@
 #pragma once
 
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
 #include <bpf/bpf.h>
 
 #include <cerrno>
@@ -7,9 +10,6 @@
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include "base/result.hpp"
-#include "base/unique_fd.hpp"
 
 namespace kubecni {
 

@@ -1,12 +1,12 @@
 #include "dataplane/counters.hpp"
 
+#include "dataplane/bpf_map.hpp"
+#include "dataplane/ebpf_dataplane.hpp"
+
 #include <bpf/libbpf.h>
 
 #include <cerrno>
 #include <vector>
-
-#include "dataplane/bpf_map.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
 
 namespace kubecni {
 
@@ -17,8 +17,8 @@ const std::array<ExitReason, KUBECNI_EXIT_REASON_COUNT> kExitReasons{{
 }};
 
 Result<ExitCounts> read_exit_counts(const std::filesystem::path& bpffs) {
-  auto map = open_pinned_map(PinPaths(bpffs).maps / "exit_counts", sizeof(__u32),
-                             sizeof(kubecni_count));
+  auto map =
+      open_pinned_map(PinPaths(bpffs).maps / "exit_counts", sizeof(__u32), sizeof(kubecni_count));
   if (!map) return fail(map);
   const int cpus = libbpf_num_possible_cpus();
   if (cpus < 1) return sys_error(-cpus, "count the CPUs");

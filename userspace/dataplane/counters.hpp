@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/result.hpp"
+#include "kubecni/abi.h"
+
 #include <array>
 #include <cstdint>
 #include <filesystem>
-
-#include "base/result.hpp"
-#include "kubecni/abi.h"
 
 namespace kubecni {
 

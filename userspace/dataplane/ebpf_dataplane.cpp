@@ -1,6 +1,12 @@
 #include "dataplane/ebpf_dataplane.hpp"
 
+#include "base/file.hpp"
+#include "base/file_lock.hpp"
+#include "dataplane/bpf_fs.hpp"
+#include "dataplane/libbpf_log.hpp"
+
 #include <bpf/libbpf.h>
+
 #include <dataplane.skel.h>
 
 #include <algorithm>
@@ -9,11 +15,6 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
-
-#include "base/file.hpp"
-#include "base/file_lock.hpp"
-#include "dataplane/bpf_fs.hpp"
-#include "dataplane/libbpf_log.hpp"
 
 namespace kubecni {
 

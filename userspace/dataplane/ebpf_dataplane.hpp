@@ -1,11 +1,5 @@
 #pragma once
 
-#include <array>
-#include <filesystem>
-#include <map>
-#include <string>
-#include <vector>
-
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
@@ -13,6 +7,12 @@
 #include "dataplane/bpf_map.hpp"
 #include "dataplane/hook.hpp"
 #include "kubecni/abi.h"
+
+#include <array>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 

@@ -1,15 +1,15 @@
 #include "dataplane/hook.hpp"
 
+#include "base/file.hpp"
+#include "base/unique_fd.hpp"
+#include "dataplane/libbpf_log.hpp"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <optional>
-
-#include "base/file.hpp"
-#include "base/unique_fd.hpp"
-#include "dataplane/libbpf_log.hpp"
 
 namespace kubecni {
 

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "base/result.hpp"
+
 #include <array>
 #include <filesystem>
 #include <string>
-
-#include "base/result.hpp"
 
 namespace kubecni {
 

@@ -1,14 +1,14 @@
 #include "dataplane/kernel_path.hpp"
 
-#include <linux/rtnetlink.h>
-
-#include <algorithm>
-#include <cerrno>
-
 #include "net/address.hpp"
 #include "net/bridge.hpp"
 #include "net/route.hpp"
 #include "net/sysctl.hpp"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <cerrno>
 
 namespace kubecni {
 

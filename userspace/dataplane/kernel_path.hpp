@@ -1,13 +1,13 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
+
+#include <string>
+#include <vector>
 
 namespace kubecni {
 

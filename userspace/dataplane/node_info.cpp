@@ -1,10 +1,10 @@
 #include "dataplane/node_info.hpp"
 
+#include "base/file.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
-
-#include "base/file.hpp"
 
 namespace kubecni {
 

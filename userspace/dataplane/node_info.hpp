@@ -1,12 +1,12 @@
 #pragma once
 
+#include "base/ip.hpp"
+#include "base/result.hpp"
+
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/ip.hpp"
-#include "base/result.hpp"
 
 namespace kubecni {
 

@@ -1,14 +1,14 @@
 #include "ipam/lease_store.hpp"
 
+#include "base/file.hpp"
+#include "base/file_lock.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
-
-#include "base/file.hpp"
-#include "base/file_lock.hpp"
 
 namespace kubecni {
 
@@ -42,8 +42,9 @@ Result<Lease> from_text(const std::string& text, const std::filesystem::path& pa
   };
   const auto address = IpAddr::parse(field("address"));
   if (!address || field("containerID").empty())
-    return failure(EBADMSG, "lease record " + path.string() + " is damaged; if no container uses "
-                            "it, remove the file");
+    return failure(EBADMSG, "lease record " + path.string() +
+                                " is damaged; if no container uses "
+                                "it, remove the file");
   return Lease{*address, {field("containerID"), field("ifname")}, field("netns"), field("bootID")};
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "base/ip.hpp"
+#include "base/result.hpp"
+#include "ipam/pool.hpp"
+
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/ip.hpp"
-#include "base/result.hpp"
-#include "ipam/pool.hpp"
 
 namespace kubecni {
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cstdint>
-
 #include "base/ip.hpp"
 #include "base/result.hpp"
+
+#include <cstdint>
 
 namespace kubecni {
 

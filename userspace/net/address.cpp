@@ -1,12 +1,12 @@
 #include "net/address.hpp"
 
+#include "net/netlink_request.hpp"
+
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <cerrno>
-
-#include "net/netlink_request.hpp"
 
 namespace kubecni {
 
@@ -18,7 +18,8 @@ Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& n
                                    .ifa_index = ifindex});
   request.put(IFA_LOCAL, net.addr);
   request.put(IFA_ADDRESS, net.addr);
-  if (net.prefix < 31) request.put(IFA_BROADCAST, net.network().addr.plus((1ull << (32 - net.prefix)) - 1));
+  if (net.prefix < 31)
+    request.put(IFA_BROADCAST, net.network().addr.plus((1ull << (32 - net.prefix)) - 1));
   auto added =
       request.exchange(netlink, "add address " + net.str() + " to link " + std::to_string(ifindex));
   if (!added && added.error().code == EEXIST) return {};

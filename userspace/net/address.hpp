@@ -1,10 +1,10 @@
 #pragma once
 
-#include <vector>
-
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "net/netlink.hpp"
+
+#include <vector>
 
 namespace kubecni {
 

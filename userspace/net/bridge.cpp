@@ -1,5 +1,7 @@
 #include "net/bridge.hpp"
 
+#include "net/netlink_request.hpp"
+
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
@@ -9,8 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-
-#include "net/netlink_request.hpp"
 
 namespace kubecni {
 
@@ -41,8 +41,9 @@ Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, cons
   if (!bridge) return fail(bridge);
   if (!*bridge) return failure(ENODEV, "bridge " + name + " was deleted while it was set up");
   if ((*bridge)->kind != "bridge")
-    return failure(EEXIST, "link " + name + " exists and is no bridge; remove it, or set \"bridge\""
-                           " to another name in the network configuration");
+    return failure(EEXIST, "link " + name +
+                               " exists and is no bridge; remove it, or set \"bridge\""
+                               " to another name in the network configuration");
   if (!(*bridge)->up) {
     if (auto up = set_link_up(netlink, (*bridge)->ifindex); !up) return fail(up, name);
   }
@@ -78,8 +79,7 @@ Result<BridgePort> get_bridge_port(NetlinkSocket& netlink, unsigned ifindex) {
                           .unicast_flood = data.u8(IFLA_BRPORT_UNICAST_FLOOD) != 0};
       });
   if (!done) return fail(done);
-  if (!port)
-    return failure(EINVAL, "link " + std::to_string(ifindex) + " is no port of a bridge");
+  if (!port) return failure(EINVAL, "link " + std::to_string(ifindex) + " is no port of a bridge");
   return *port;
 }
 

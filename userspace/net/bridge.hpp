@@ -1,11 +1,11 @@
 #pragma once
 
-#include <string>
-
 #include "base/mac.hpp"
 #include "base/result.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
+
+#include <string>
 
 namespace kubecni {
 

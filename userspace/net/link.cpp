@@ -1,5 +1,7 @@
 #include "net/link.hpp"
 
+#include "net/netlink_request.hpp"
+
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -8,8 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-
-#include "net/netlink_request.hpp"
 
 namespace kubecni {
 
@@ -40,7 +40,6 @@ Result<std::optional<Link>> get_link(NetlinkSocket& netlink, NetlinkRequest& req
   if (!done && done.error().code != ENODEV) return fail(done);
   return link;
 }
-
 
 }  // namespace
 
@@ -97,9 +96,8 @@ Result<> set_link_up(NetlinkSocket& netlink, unsigned ifindex) {
 Result<> set_link_mtu(NetlinkSocket& netlink, unsigned ifindex, unsigned mtu_bytes) {
   NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(ifindex)});
   request.put(IFLA_MTU, std::uint32_t{mtu_bytes});
-  return request.exchange(netlink,
-                     "set MTU of link " + std::to_string(ifindex) + " to " +
-                         std::to_string(mtu_bytes));
+  return request.exchange(
+      netlink, "set MTU of link " + std::to_string(ifindex) + " to " + std::to_string(mtu_bytes));
 }
 
 Result<> delete_link(NetlinkSocket& netlink, unsigned ifindex) {

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "base/mac.hpp"
 #include "base/result.hpp"
 #include "net/netlink.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 

@@ -1,5 +1,8 @@
 #include "net/netlink.hpp"
 
+#include "net/netlink_request.hpp"
+#include "net/netns.hpp"
+
 #include <netlink/errno.h>
 #include <netlink/handlers.h>
 #include <netlink/netlink.h>
@@ -10,9 +13,6 @@
 #include <sys/time.h>
 
 #include <cerrno>
-
-#include "net/netlink_request.hpp"
-#include "net/netns.hpp"
 
 namespace kubecni {
 
@@ -42,13 +42,13 @@ int on_end(nl_msg*, void* arg) {
 
 /// Finds NLMSGERR_ATTR_MSG behind an error message, see netlink(7).
 std::string explanation_of(const nlmsgerr* error) {
-  const auto* header = reinterpret_cast<const nlmsghdr*>(reinterpret_cast<const char*>(error) -
-                                                         NLMSG_HDRLEN);
+  const auto* header =
+      reinterpret_cast<const nlmsghdr*>(reinterpret_cast<const char*>(error) - NLMSG_HDRLEN);
   if (!(header->nlmsg_flags & NLM_F_ACK_TLVS)) return "";
   std::size_t skip = sizeof(*error);
   if (!(header->nlmsg_flags & NLM_F_CAPPED)) skip += error->msg.nlmsg_len - NLMSG_HDRLEN;
-  nlattr* text = nlmsg_find_attr(const_cast<nlmsghdr*>(header), static_cast<int>(skip),
-                                 NLMSGERR_ATTR_MSG);
+  nlattr* text =
+      nlmsg_find_attr(const_cast<nlmsghdr*>(header), static_cast<int>(skip), NLMSGERR_ATTR_MSG);
   return text ? nla_get_string(text) : "";
 }
 
@@ -145,8 +145,9 @@ Result<> NetlinkRequest::exchange(NetlinkSocket& socket, std::string_view what,
   }
   if (answer.error == 0) return {};
   const std::string context(what);
-  return sys_error(answer.error,
-                   answer.explanation.empty() ? context : context + " (" + answer.explanation + ")");
+  return sys_error(answer.error, answer.explanation.empty()
+                                     ? context
+                                     : context + " (" + answer.explanation + ")");
 }
 
 Result<> NetlinkRequest::dump(NetlinkSocket& socket, std::string_view what,

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <memory>
-
 #include "base/result.hpp"
+
+#include <memory>
 
 struct nl_sock;
 

@@ -2,6 +2,11 @@
 
 // Inside net/ only: nobody else sees an nlmsghdr or a libnl object.
 
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+#include "base/result.hpp"
+#include "net/netlink.hpp"
+
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
@@ -12,11 +17,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "base/ip.hpp"
-#include "base/mac.hpp"
-#include "base/result.hpp"
-#include "net/netlink.hpp"
 
 namespace kubecni {
 

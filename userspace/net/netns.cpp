@@ -20,7 +20,7 @@ constexpr const char* kOwnNetns = "/proc/thread-self/ns/net";
 Result<UniqueFd> open_netns(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return sys_error(errno, "open network namespace " + path);
-  struct statfs fs {};
+  struct statfs fs{};
   if (::fstatfs(fd.get(), &fs) != 0) return sys_error(errno, "statfs " + path);
   if (fs.f_type != NSFS_MAGIC || ::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET)
     return failure(EINVAL, path + " is no network namespace");
@@ -28,8 +28,8 @@ Result<UniqueFd> open_netns(const std::string& path) {
 }
 
 Result<bool> is_own_netns(int netns_fd) {
-  struct stat own {};
-  struct stat other {};
+  struct stat own{};
+  struct stat other{};
   if (::stat(kOwnNetns, &own) != 0) return sys_error(errno, kOwnNetns);
   if (::fstat(netns_fd, &other) != 0) return sys_error(errno, "stat network namespace");
   return own.st_dev == other.st_dev && own.st_ino == other.st_ino;

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <string>
-
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+
+#include <string>
 
 namespace kubecni {
 

@@ -1,11 +1,11 @@
 #include "net/route.hpp"
 
+#include "net/netlink_request.hpp"
+
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <cerrno>
-
-#include "net/netlink_request.hpp"
 
 namespace kubecni {
 
@@ -73,8 +73,7 @@ Result<std::vector<Route>> list_routes(NetlinkSocket& netlink) {
 
 Result<Route> route_to(NetlinkSocket& netlink, const IpAddr& dst) {
   std::optional<Route> route;
-  NetlinkRequest request(RTM_GETROUTE, 0,
-                         rtmsg{.rtm_family = AF_INET, .rtm_dst_len = 32});
+  NetlinkRequest request(RTM_GETROUTE, 0, rtmsg{.rtm_family = AF_INET, .rtm_dst_len = 32});
   request.put(RTA_DST, dst);
   auto done = request.exchange(netlink, "find the route to " + dst.str(),
                                [&](const nlmsghdr* message) { route = parse_route(message); });

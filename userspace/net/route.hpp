@@ -1,12 +1,12 @@
 #pragma once
 
-#include <compare>
-#include <optional>
-#include <vector>
-
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "net/netlink.hpp"
+
+#include <compare>
+#include <optional>
+#include <vector>
 
 namespace kubecni {
 
@@ -16,10 +16,10 @@ inline constexpr unsigned char kRouteProtocol = 84;
 
 /// An IPv4 route of the main table.
 struct Route {
-  IpNet dst;                    ///< 0.0.0.0/0 is the default route
+  IpNet dst;  ///< 0.0.0.0/0 is the default route
   std::optional<IpAddr> gateway;
   unsigned ifindex = 0;
-  unsigned char protocol = 0;   ///< RTPROT_*
+  unsigned char protocol = 0;  ///< RTPROT_*
 
   auto operator<=>(const Route&) const = default;
 };
