@@ -106,16 +106,18 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
   auto netlink = NetlinkSocket::open();
   if (!netlink) return cni_error(netlink.error(), "ADD");
 
-  Rollback undo;
   LeaseStore leases(conf.state_dir, conf.name);
   const LeaseOwner owner{env.container_id, env.ifname};
+  const AttachmentStore attachments(conf.state_dir);
+  // What an undo step refers to is declared above, what it copies, below: the
+  // steps run after the variables below have gone.
+  Rollback undo;
   auto lease = leases.allocate(node->pool, owner, env.netns);
   if (!lease)
     return cni_error(lease.error(), "ADD",
                      lease.error().code == ENOSPC ? CniCode::kTryAgainLater : CniCode::kSystem);
   undo.add([&] { report_undo("release address", leases.release(owner)); });
 
-  const AttachmentStore attachments(conf.state_dir);
   Attachment attachment = plan_attachment(env, conf, *node, lease->address);
   if (auto saved = attachments.save(attachment); !saved) return cni_error(saved.error(), "ADD");
   undo.add([&] {
@@ -124,15 +126,18 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
 
   auto bridge = ensure_node_bridge(*netlink, conf.bridge, node->pool.gateway_net(), node->mtu);
   if (!bridge) return cni_error(bridge.error(), "ADD");
-  undo.add(
-      [&] { report_undo("delete veth", remove_pod_port(*netlink, attachment.port.host_ifname)); });
+  undo.add([&, host_ifname = attachment.port.host_ifname] {
+    report_undo("delete veth", remove_pod_port(*netlink, host_ifname));
+  });
   auto host = add_pod_port(*netlink, netns->get(), attachment.port, bridge->ifindex);
   if (!host) return cni_error(host.error(), "ADD");
 
   if (ebpf->dataplane) {
-    const Device device{host->ifindex, host->name};
-    const auto remove = [&] { return ebpf->dataplane->remove_pod(device, lease->address); };
-    undo.add([&, remove] { report_undo("detach", remove()); });
+    const auto remove = [&ebpf, device = Device{host->ifindex, host->name},
+                         address = lease->address] {
+      return ebpf->dataplane->remove_pod(device, address);
+    };
+    undo.add([remove] { report_undo("detach", remove()); });
     auto attached = attach_ebpf(*ebpf->dataplane, *host, *bridge, attachment.port);
     if (!attached && conf.dataplane == DataplaneMode::kEbpf)
       return cni_error(attached.error(), "ADD");

@@ -31,13 +31,6 @@ std::string joined(const std::vector<std::string>& words, const char* separator)
   return text;
 }
 
-bool is_ifname(const std::string& name) {
-  return !name.empty() && name.size() <= kMaxIfnameLength && name != "." && name != ".." &&
-         std::ranges::none_of(name, [](unsigned char c) {
-           return c == '/' || c == ':' || std::isspace(c) || !std::isprint(c);
-         });
-}
-
 std::string value_of(const std::string& args, std::string_view key) {
   std::istringstream pairs(args);
   std::string pair;
@@ -49,6 +42,13 @@ std::string value_of(const std::string& args, std::string_view key) {
 }
 
 }  // namespace
+
+bool is_ifname(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxIfnameLength && name != "." && name != ".." &&
+         std::ranges::none_of(name, [](unsigned char c) {
+           return c == '/' || c == ':' || std::isspace(c) || !std::isprint(c);
+         });
+}
 
 bool is_cni_id(const std::string& id) {
   return !id.empty() && id.size() <= kMaxIdLength &&

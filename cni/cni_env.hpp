@@ -32,4 +32,8 @@ CniResult<CniEnv> read_cni_env(const GetEnv& get);
 /// part of a file name.
 bool is_cni_id(const std::string& id);
 
+/// Whether the kernel takes `name` for an interface: 1 to 15 characters without
+/// '/', ':' and white space, and neither "." nor "..".
+bool is_ifname(const std::string& name);
+
 }  // namespace kubecni

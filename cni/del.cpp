@@ -20,6 +20,16 @@ Result<> remove_from_ebpf(const NetConf& conf, const Device& host,
   return dataplane->remove_pod(host, address);
 }
 
+/// Tells the daemon, which brings back what is missing, that this goes for good.
+Result<> announce_removal(const NetConf& conf, const AttachmentStore& attachments,
+                          std::optional<Attachment> attachment) {
+  if (!attachment || !attachment->ebpf) return {};
+  auto lock = lock_pods(conf.run_dir);
+  if (!lock) return fail(lock);
+  attachment->ebpf = false;
+  return attachments.save(*attachment);
+}
+
 /// A damaged record must not keep the rest from being deleted.
 template <typename T>
 std::optional<T> unless_damaged(Result<std::optional<T>> found) {
@@ -35,6 +45,9 @@ CniResult<> cmd_del(const CniEnv& env, const NetConf& conf) {
   LeaseStore leases(conf.state_dir, conf.name);
   const LeaseOwner owner{env.container_id, env.ifname};
   const auto lease = unless_damaged(leases.find(owner));
+  const auto attachment = unless_damaged(attachments.find(conf.name, env.container_id, env.ifname));
+  if (auto announced = announce_removal(conf, attachments, attachment); !announced)
+    return cni_error(announced.error(), "DEL");
   const std::string host_ifname = host_ifname_for(conf.name, env.container_id, env.ifname);
 
   auto netlink = NetlinkSocket::open();

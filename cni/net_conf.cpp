@@ -40,6 +40,12 @@ class KeyReader {
     target = value->get<std::string>();
   }
 
+  void ifname(const char* key, std::string& target) {
+    text(key, target);
+    if (!is_ifname(target))
+      note(wrong(key, target, "an interface name: 1 to 15 characters without '/', ':' and blanks"));
+  }
+
   void absolute_path(const char* key, std::filesystem::path& target) {
     text(key, target);
     if (const json* value = present(key); value && !target.is_absolute())
@@ -155,7 +161,7 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
   NetConf parsed{.cni_version = conf["cniVersion"], .name = conf["name"]};
   std::optional<IpNet> network;
   KeyReader reader(conf);
-  reader.text("bridge", parsed.bridge);
+  reader.ifname("bridge", parsed.bridge);
   reader.mtu("mtu", parsed.mtu);
   reader.dataplane("dataplane", parsed.dataplane);
   reader.absolute_path("stateDir", parsed.state_dir);

@@ -18,6 +18,11 @@ CniResult<> require_version(const NetConf& conf, const std::string& verb, const 
       verb + " came with cniVersion " + since + "; the configuration is of " + conf.cni_version);
 }
 
+/// What a runtime gave us may be no UTF-8, and an answer may quote it.
+std::string to_text(const json& answer) {
+  return answer.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
 /// The verb's answer; null for the verbs that answer nothing.
 CniResult<json> run_verb(const GetEnv& get, const std::string& input) {
   const auto quiet = [](const CniResult<>& done) -> CniResult<json> {
@@ -44,8 +49,8 @@ CniResult<json> run_verb(const GetEnv& get, const std::string& input) {
 
 PluginAnswer run_plugin(const GetEnv& get, const std::string& input) {
   const auto answer = run_verb(get, input);
-  if (!answer) return {answer.error().to_json(cni_version_for_errors(input)).dump(2) + "\n", 1};
-  return {answer->is_null() ? "" : answer->dump(2) + "\n", 0};
+  if (!answer) return {to_text(answer.error().to_json(cni_version_for_errors(input))), 1};
+  return {answer->is_null() ? "" : to_text(*answer), 0};
 }
 
 }  // namespace kubecni

@@ -1,5 +1,7 @@
 #include "base/log.hpp"
 
+// spdlog's own name of the third level is "warning".
+#define SPDLOG_LEVEL_NAMES {"trace", "debug", "info", "warn", "error", "critical", "off"}
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 

@@ -125,23 +125,43 @@ void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& rep
   }
 }
 
-/// Brings the programs of pods back or up to date. What ADD made and DEL has
-/// not removed is in the map.
+/// Brings the programs and map entries of pods back, or up to date. Which pods
+/// are to have them is what the plugin's records say.
 void Reconciler::sync_pods(const std::vector<Link>& links, ReconcileReport& report) {
-  auto ifaces = dataplane_->pod_ifaces().entries();
-  if (!ifaces) return report.errors.push_back(ifaces.error().what);
-  for (const auto& [ifindex, iface] : *ifaces) {
-    const auto link = std::ranges::find(links, ifindex, &Link::ifindex);
-    if (link == links.end() || link->kind != "veth") continue;
-    const Device host{link->ifindex, link->name};
-    auto attached = dataplane_->is_pod_attached(host);
-    if (attached && *attached) continue;
-    auto done = dataplane_->attach_pod(host);
-    if (done)
-      report.changes.push_back("attached from_pod and to_pod to " + host.name);
-    else
-      report.errors.push_back(done.error().what);
+  const AttachmentStore attachments(options_.state_dir);
+  auto listing = attachments.list();
+  if (!listing) return report.errors.push_back(listing.error().what);
+  report.errors.insert(report.errors.end(), listing->damaged.begin(), listing->damaged.end());
+  for (const Attachment& attachment : listing->attachments) {
+    const auto host = std::ranges::find(links, attachment.port.host_ifname, &Link::name);
+    const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
+    if (!attachment.ebpf || host == links.end() || bridge == links.end()) continue;
+    const PodEndpoint pod{.host = {host->ifindex, host->name},
+                          .address = attachment.port.address.addr,
+                          .pod_mac = attachment.port.pod_mac,
+                          .gateway_mac = bridge->mac};
+    auto differences = dataplane_->differences(pod);
+    if (differences && differences->empty()) continue;
+    auto restored = restore_pod(attachments, attachment, pod);
+    if (!restored)
+      report.errors.push_back(restored.error().what);
+    else if (*restored)
+      report.changes.push_back("pod " + pod.address.str() + " is on eBPF again");
   }
+}
+
+/// False: DEL has come in between.
+Result<bool> Reconciler::restore_pod(const AttachmentStore& attachments,
+                                     const Attachment& attachment, const PodEndpoint& pod) {
+  auto lock = lock_pods(options_.run_dir);
+  if (!lock) return fail(lock);
+  auto current =
+      attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
+  if (!current) return fail(current);
+  if (!*current || !(*current)->ebpf) return false;
+  if (auto attached = dataplane_->attach_pod(pod.host); !attached) return fail(attached);
+  if (auto added = dataplane_->add_endpoint(pod); !added) return fail(added);
+  return true;
 }
 
 void Reconciler::sync_map(ReconcileReport& report) {

@@ -3,6 +3,7 @@
 #include "daemon/cluster_view.hpp"
 #include "daemon/desired_state.hpp"
 #include "daemon/options.hpp"
+#include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/netlink.hpp"
 
@@ -42,6 +43,8 @@ class Reconciler {
   void ensure_bridge_of(const ClusterView& view, ReconcileReport& report);
   void sync_wires(const std::vector<Link>& links, ReconcileReport& report);
   void sync_pods(const std::vector<Link>& links, ReconcileReport& report);
+  Result<bool> restore_pod(const AttachmentStore& attachments, const Attachment& attachment,
+                           const PodEndpoint& pod);
   void sync_map(ReconcileReport& report);
   void sync_routes(ReconcileReport& report);
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 
@@ -86,10 +87,18 @@ std::string host_ifname_for(const std::string& network, const std::string& conta
   return name;
 }
 
+Result<FileLock> lock_pods(const std::filesystem::path& run_dir) {
+  constexpr std::chrono::seconds kTimeout{10};  // it is held for well under a millisecond
+  if (auto made = ensure_directory(run_dir); !made) return fail(made);
+  return FileLock::acquire(run_dir / "pods.lock", kTimeout);
+}
+
 Result<> AttachmentStore::save(const Attachment& attachment) const {
   const auto folder = folder_ / attachment.network;
   if (auto made = ensure_directory(folder); !made) return made;
-  return write_file_atomically(folder / attachment.key(), to_json(attachment).dump(2) + "\n", 0600);
+  return write_file_atomically(
+      folder / attachment.key(),
+      to_json(attachment).dump(2, ' ', false, json::error_handler_t::replace) + "\n", 0600);
 }
 
 Result<std::optional<Attachment>> AttachmentStore::find(const std::string& network,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/file_lock.hpp"
 #include "base/result.hpp"
 #include "dataplane/kernel_path.hpp"
 
@@ -28,6 +29,12 @@ struct Attachment {
 /// it is found even when its record is lost: "veth" and 11 hex digits.
 std::string host_ifname_for(const std::string& network, const std::string& container_id,
                             const std::string& ifname);
+
+/// Held for the moment in which a pod's record and its place in the maps have to
+/// agree: DEL says in the record that the pod leaves eBPF before it takes it
+/// out, and the daemon brings back only what the record says is there.
+/// Errors: those of FileLock::acquire().
+Result<FileLock> lock_pods(const std::filesystem::path& run_dir);
 
 /// The attachment records of a node: <state dir>/attachments/<network>/<key>.
 class AttachmentStore {

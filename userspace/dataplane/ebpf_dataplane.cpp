@@ -176,16 +176,6 @@ Result<AttachKind> EbpfDataplane::attach_all(const std::array<Hook, N>& hooks,
 }
 
 template <std::size_t N>
-Result<bool> EbpfDataplane::all_attached(const std::array<Hook, N>& hooks,
-                                         const Device& device) const {
-  for (const Hook& hook : hooks) {
-    auto attached = is_attached(pins_.links, hook, device, program(hook).id);
-    if (!attached || !*attached) return attached;
-  }
-  return true;
-}
-
-template <std::size_t N>
 Result<> EbpfDataplane::detach_all(const std::array<Hook, N>& hooks, const Device& device) {
   for (auto hook = hooks.rbegin(); hook != hooks.rend(); ++hook) {
     if (auto detached = detach(pins_.links, *hook, device); !detached) return detached;
@@ -212,14 +202,20 @@ Result<> EbpfDataplane::add_endpoint(const PodEndpoint& pod) {
 }
 
 Result<> EbpfDataplane::remove_pod(const Device& host, const std::optional<IpAddr>& address) {
-  // First no redirect may name the pod, then nothing may be called spoofed.
   unsigned ifindex = host.ifindex;
-  if (address) {
-    auto endpoint = endpoints_.find(to_addr4(*address));
+  auto iface = pod_ifaces_.find(ifindex);
+  if (!iface) return fail(iface);
+  // Whoever lost the lease does not know the address, but the maps do.
+  std::optional<kubecni_addr4> key;
+  if (address) key = to_addr4(*address);
+  if (!key && *iface) key = to_addr4(IpAddr::v4((*iface)->addr4));
+  // First no redirect may name the pod, then nothing may be called spoofed.
+  if (key) {
+    auto endpoint = endpoints_.find(*key);
     if (!endpoint) return fail(endpoint);
     if (*endpoint && ifindex == 0) ifindex = (*endpoint)->host_ifindex;
     if (*endpoint && (*endpoint)->host_ifindex == ifindex) {
-      if (auto erased = endpoints_.erase(to_addr4(*address)); !erased) return erased;
+      if (auto erased = endpoints_.erase(*key); !erased) return erased;
     }
   }
   if (ifindex != 0) {
@@ -257,11 +253,11 @@ Result<AttachKind> EbpfDataplane::attach_wire(const Device& nic) {
 Result<> EbpfDataplane::detach_wire(const Device& nic) { return detach_all(kWireHooks, nic); }
 
 Result<bool> EbpfDataplane::is_wire_attached(const Device& nic) const {
-  return all_attached(kWireHooks, nic);
-}
-
-Result<bool> EbpfDataplane::is_pod_attached(const Device& host) const {
-  return all_attached(kPodHooks, host);
+  for (const Hook& hook : kWireHooks) {
+    auto attached = is_attached(pins_.links, hook, nic, program(hook).id);
+    if (!attached || !*attached) return attached;
+  }
+  return true;
 }
 
 kubecni_addr4 to_addr4(const IpAddr& address) {

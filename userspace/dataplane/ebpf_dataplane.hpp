@@ -69,9 +69,6 @@ class EbpfDataplane {
   /// What of the pod's state is not as it should be, a phrase each.
   Result<std::vector<std::string>> differences(const PodEndpoint& pod) const;
 
-  /// Whether both programs of a pod are attached, in their pinned version.
-  [[nodiscard]] Result<bool> is_pod_attached(const Device& host) const;
-
   Result<AttachKind> attach_wire(const Device& nic);
   Result<> detach_wire(const Device& nic);
   [[nodiscard]] Result<bool> is_wire_attached(const Device& nic) const;
@@ -96,9 +93,6 @@ class EbpfDataplane {
   [[nodiscard]] const Program& program(const Hook& hook) const;
   template <std::size_t N>
   Result<AttachKind> attach_all(const std::array<Hook, N>& hooks, const Device& device);
-  template <std::size_t N>
-  [[nodiscard]] Result<bool> all_attached(const std::array<Hook, N>& hooks,
-                                          const Device& device) const;
   template <std::size_t N>
   Result<> detach_all(const std::array<Hook, N>& hooks, const Device& device);
 

@@ -30,7 +30,7 @@ std::string to_text(const Lease& lease) {
               {"ifname", lease.owner.ifname},
               {"netns", lease.netns},
               {"bootID", lease.boot_id}}
-             .dump() +
+             .dump(-1, ' ', false, json::error_handler_t::replace) +
          "\n";
 }
 
@@ -117,12 +117,28 @@ Result<Lease> LeaseStore::allocate(const Pool& pool, const LeaseOwner& owner,
   return lease;
 }
 
+/// Frees the address whose record is the file at `owner_path` under its other
+/// name, for a record that does not tell its address any more.
+Result<> LeaseStore::free_other_name_of(const std::filesystem::path& owner_path) const {
+  auto names = list_directory(folder_ / "by-address");
+  if (!names) return fail(names);
+  std::error_code ignored;
+  for (const auto& name : *names) {
+    const auto path = folder_ / "by-address" / name;
+    if (std::filesystem::equivalent(path, owner_path, ignored)) return delete_file(path);
+  }
+  return {};
+}
+
 Result<> LeaseStore::release(const LeaseOwner& owner) {
   auto lock = FileLock::acquire(folder_ / "lock", kLockTimeout);
   if (!lock && lock.error().code == ENOENT) return {};  // the network never had a lease
   if (!lock) return fail(lock, "release address");
   auto lease = find(owner);
   if (!lease && lease.error().code != EBADMSG) return fail(lease, "release address");
+  if (!lease) {
+    if (auto freed = free_other_name_of(owner_path(owner)); !freed) return fail(freed);
+  }
   if (lease && *lease) {
     // A process killed between the two names leaves an owner whose address
     // somebody else got since.

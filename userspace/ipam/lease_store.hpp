@@ -63,6 +63,7 @@ class LeaseStore {
   [[nodiscard]] std::filesystem::path address_path(const IpAddr& address) const;
   [[nodiscard]] Result<std::optional<IpAddr>> next_free(const Pool& pool) const;
   Result<> record(const Lease& lease);
+  [[nodiscard]] Result<> free_other_name_of(const std::filesystem::path& owner_path) const;
 
   std::filesystem::path folder_;
 };
