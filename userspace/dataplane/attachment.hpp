@@ -39,8 +39,8 @@ Result<FileLock> lock_pods(const std::filesystem::path& run_dir);
 /// The attachment records of a node: <state dir>/attachments/<network>/<key>.
 class AttachmentStore {
  public:
-  explicit AttachmentStore(std::filesystem::path state_dir)
-      : folder_(std::move(state_dir) / "attachments") {}
+  explicit AttachmentStore(const std::filesystem::path& state_dir)
+      : folder_(state_dir / "attachments") {}
 
   Result<> save(const Attachment& attachment) const;
   /// Empty when there is none. Errors: EBADMSG the record is damaged.

@@ -112,7 +112,7 @@ Result<Lease> LeaseStore::allocate(const Pool& pool, const LeaseOwner& owner,
     return failure(ENOSPC, "no free address in " + pool.subnet().str() + ": " +
                                std::to_string(pool.size()) + " of " + std::to_string(pool.size()) +
                                " are in use; delete pods, or give the node a larger subnet");
-  const Lease lease{**address, owner, netns, boot_id()};
+  Lease lease{**address, owner, netns, boot_id()};
   if (auto recorded = record(lease); !recorded) return fail(recorded, "allocate address");
   return lease;
 }
