@@ -1,0 +1,166 @@
+// CHECK names what was changed, and changes nothing itself.
+
+#include "expect.hpp"
+#include "support/node_state.hpp"
+
+#include <filesystem>
+#include <functional>
+
+namespace kubecni::test {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+struct Damage {
+  const char* name;
+  std::function<void(const Node&, const Pod&, const std::string& host_ifname)> apply;
+  const char* phrase;
+
+  friend void PrintTo(const Damage& damage, std::ostream* out) { *out << damage.name; }
+};
+
+class Check : public testing::TestWithParam<Damage> {};
+
+TEST_P(Check, Finds) {
+  const Node node("node", "10.200.0.0/24", "ebpf");
+  Pod pod("pod");
+  const auto added = node.cni("ADD", pod);
+  ASSERT_TRUE(ok(added));
+  pod.address = node.attachment(pod).port.address.addr;
+  const json with_result{{"prevResult", added.json}};
+  ASSERT_TRUE(ok(node.cni("CHECK", pod, with_result)));
+
+  GetParam().apply(node, pod, node.attachment(pod).port.host_ifname);
+  const auto before = state_of(node, {&pod});
+
+  EXPECT_TRUE(failed(node.cni("CHECK", pod, with_result), 100, GetParam().phrase));
+  EXPECT_EQ(state_of(node, {&pod}), before);
+}
+
+void in_pod(const Pod& pod, std::vector<std::string> argv) {
+  Node::must_run_in(pod.netns, std::move(argv));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, Check,
+    testing::Values(
+        Damage{"PodLinkDown",
+               [](auto&, auto& pod, auto&) { in_pod(pod, {"ip", "link", "set", "eth0", "down"}); },
+               "eth0 in the pod is down"},
+        Damage{"AddressRemoved",
+               [](auto&, auto& pod, auto&) {
+                 in_pod(pod, {"ip", "addr", "del", "10.200.0.2/24", "dev", "eth0"});
+               },
+               "lost its address 10.200.0.2/24"},
+        Damage{"RouteRemoved",
+               [](auto&, auto& pod, auto&) { in_pod(pod, {"ip", "route", "del", "default"}); },
+               "lost its default route via 10.200.0.1"},
+        Damage{"MtuChanged",
+               [](auto&, auto& pod, auto&) {
+                 in_pod(pod, {"ip", "link", "set", "eth0", "mtu", "1400"});
+               },
+               "MTU 1400 instead of 1500"},
+        Damage{"MacChanged",
+               [](auto&, auto& pod, auto&) {
+                 in_pod(pod, {"ip", "link", "set", "eth0", "address", "02:00:00:00:00:99"});
+               },
+               "MAC 02:00:00:00:00:99 instead of"},
+        Damage{"PodLinkRenamed",
+               [](auto&, auto& pod, auto&) {
+                 in_pod(pod, {"ip", "link", "set", "eth0", "down", "name", "eth9"});
+               },
+               "eth0 in the pod is missing"},
+        Damage{"HostEndOutOfTheBridge",
+               [](auto& node, auto&, auto& host) {
+                 node.must_run({"ip", "link", "set", host, "nomaster"});
+               },
+               "is no port of bridge cni0"},
+        Damage{"HostEndDown",
+               [](auto& node, auto&, auto& host) {
+                 node.must_run({"ip", "link", "set", host, "down"});
+               },
+               "is down"},
+        Damage{"PortSettingsLost",
+               [](auto& node, auto&, auto& host) {
+                 node.must_run({"bridge", "link", "set", "dev", host, "hairpin", "off"});
+               },
+               "lost its settings"},
+        Damage{"FdbEntryGone",
+               [](auto& node, auto& pod, auto& host) {
+                 node.must_run({"bridge", "fdb", "del", MacAddr::derived_from(pod.address).str(),
+                                "dev", host, "master"});
+               },
+               "lost its FDB entry"},
+        Damage{"GatewayAddressGone",
+               [](auto& node, auto&, auto&) {
+                 node.must_run({"ip", "addr", "del", "10.200.0.1/24", "dev", "cni0"});
+               },
+               "lost its address 10.200.0.1/24"},
+        Damage{"LinkGone",
+               [](auto& node, auto&, auto& host) { node.must_run({"ip", "link", "del", host}); },
+               "is missing"},
+        Damage{"FromPodDetached",
+               [](auto& node, auto&, auto& host) {
+                 fs::remove(PinPaths(node.bpffs()).links / (host + "_from_pod"));
+               },
+               "program from_pod is not attached"},
+        Damage{"ToPodDetached",
+               [](auto& node, auto&, auto& host) {
+                 fs::remove(PinPaths(node.bpffs()).links / (host + "_to_pod"));
+               },
+               "program to_pod is not attached"},
+        Damage{"EndpointGone",
+               [](auto& node, auto& pod, auto&) {
+                 must(node.dataplane().endpoints().erase(to_addr4(pod.address)));
+               },
+               "endpoints4 has no entry for 10.200.0.2"},
+        Damage{"EndpointNotReady",
+               [](auto& node, auto& pod, auto&) {
+                 auto dataplane = node.dataplane();
+                 auto endpoint = must(dataplane.endpoints().find(to_addr4(pod.address))).value();
+                 endpoint.flags = 0;
+                 must(dataplane.endpoints().set(to_addr4(pod.address), endpoint));
+               },
+               "10.200.0.2 is not READY"},
+        Damage{"PodIfaceGone",
+               [](auto& node, auto& pod, auto&) {
+                 auto dataplane = node.dataplane();
+                 const auto endpoint =
+                     must(dataplane.endpoints().find(to_addr4(pod.address))).value();
+                 must(dataplane.pod_ifaces().erase(endpoint.host_ifindex));
+               },
+               "pod_ifaces has no entry"},
+        Damage{"LeaseGone",
+               [](auto& node, auto&, auto&) { fs::remove_all(node.state_dir() / "ipam"); },
+               "the lease of 10.200.0.2 is gone"},
+        Damage{"AllPinsGone", [](auto& node, auto&, auto&) { fs::remove_all(node.bpffs()); },
+               "eBPF dataplane"}),
+    [](const auto& tested) { return tested.param.name; });
+
+class CheckInput : public testing::Test {
+ protected:
+  Node node{"node", "10.200.0.0/24", "ebpf"};
+  Pod pod{"pod"};
+  json result = node.cni("ADD", pod).json;
+};
+
+TEST_F(CheckInput, WithoutPrevResultFails) {
+  EXPECT_TRUE(failed(node.cni("CHECK", pod), 7, "prevResult"));
+}
+
+TEST_F(CheckInput, WithAnotherAddressInPrevResultFails) {
+  result["ips"][0]["address"] = "10.200.0.9/24";
+
+  EXPECT_TRUE(failed(node.cni("CHECK", pod, {{"prevResult", result}}), 100,
+                     "prevResult has no address 10.200.0.2/24"));
+}
+
+TEST_F(CheckInput, OfAnUnknownContainerFails) {
+  const Pod other("other");
+
+  EXPECT_TRUE(failed(node.cni("CHECK", other, {{"prevResult", result}}), 3, "other"));
+}
+
+}  // namespace
+}  // namespace kubecni::test

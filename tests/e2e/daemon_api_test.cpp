@@ -1,0 +1,93 @@
+// kube-cnid with its nodes from an API server.
+
+#include "cluster.hpp"
+#include "support/traffic.hpp"
+
+namespace kubecni::test {
+namespace {
+
+// "Well under a second", on a machine that runs other tests, too.
+constexpr std::chrono::seconds kAtOnce{1};
+// After a lost connection it tries again soon, but not at once.
+constexpr std::chrono::seconds kReconnect{8};
+
+class DaemonOnApi : public testing::Test {
+ protected:
+  DaemonOnApi() {
+    wire.connect_outside("192.0.2.254/24");
+    wire.connect(node, "192.0.2.1/24");
+    server = must(ApiServer::start({.address = "192.0.2.254"}));
+    server->set_node(make_node("node-a", "192.0.2.1", "10.200.1.0/24"));
+    server->set_node(make_node("node-b", "192.0.2.2", "10.200.2.0/24"));
+    daemon.emplace(
+        node.start_daemon({"--node-source", "kubernetes", "--api-server", server->url()}));
+    if (!eventually([&] { return knows_cidr(node, "10.200.2.0/24"); }))
+      throw std::runtime_error("the daemon does not get ready: " + daemon->err());
+    // Before there is a watch, an event is no event.
+    if (!eventually([&] { return server->counters().live_watches == 1; }))
+      throw std::runtime_error("no watch: " + daemon->err());
+  }
+
+  bool gets_to_know(const std::string& cidr, std::chrono::seconds deadline) {
+    return eventually([&] { return knows_cidr(node, cidr); }, deadline);
+  }
+
+  Wire wire{"wire"};
+  Node node{"node-a", "10.200.1.0/24", "ebpf"};
+  std::unique_ptr<ApiServer> server;
+  std::optional<Process> daemon;
+};
+
+TEST_F(DaemonOnApi, NewNodeIsKnownAtOnce) {
+  server->set_node(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));
+
+  EXPECT_TRUE(gets_to_know("10.200.3.0/24", kAtOnce)) << daemon->err();
+}
+
+TEST_F(DaemonOnApi, DeletedNodeIsForgottenAtOnce) {
+  server->delete_node("node-b");
+
+  EXPECT_TRUE(eventually([&] { return !has_route(node, "10.200.2.0/24"); }, kAtOnce))
+      << daemon->err();
+}
+
+TEST_F(DaemonOnApi, NodeWithAnotherAddressIsReachedThere) {
+  server->set_node(make_node("node-b", "192.0.2.7", "10.200.2.0/24"));
+
+  EXPECT_TRUE(eventually(
+      [&] {
+        return node.must_run({"ip", "route", "show", "10.200.2.0/24"}).find("192.0.2.7") !=
+               std::string::npos;
+      },
+      kAtOnce));
+}
+
+TEST_F(DaemonOnApi, CutConnectionIsMadeAgainAndNothingIsMissed) {
+  server->cut_connections(ApiServer::Cut::kInsideEvent);
+  server->set_node(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));
+
+  EXPECT_TRUE(gets_to_know("10.200.3.0/24", kReconnect)) << daemon->err();
+  EXPECT_TRUE(knows_cidr(node, "10.200.2.0/24"));
+}
+
+TEST_F(DaemonOnApi, ExpiredHistoryIsListedAgain) {
+  server->replace_nodes({make_node("node-a", "192.0.2.1", "10.200.1.0/24"),
+                         make_node("node-c", "192.0.2.3", "10.200.3.0/24")});
+
+  EXPECT_TRUE(gets_to_know("10.200.3.0/24", kReconnect)) << daemon->err();
+  EXPECT_TRUE(eventually([&] { return !has_route(node, "10.200.2.0/24"); }));
+}
+
+TEST_F(DaemonOnApi, ServerThatIsGoneLeavesTheNodeWorking) {
+  server.reset();
+
+  EXPECT_TRUE(eventually([&] { return daemon->err().find("level=error") != std::string::npos; }))
+      << daemon->err();
+  EXPECT_TRUE(knows_cidr(node, "10.200.2.0/24"));
+  const Pod pod = node.add_pod("pod", {{"subnet", nullptr}});
+  EXPECT_EQ(pod.address.str(), "10.200.1.2");
+  EXPECT_TRUE(ok(ping(pod.netns, node.gateway())));
+}
+
+}  // namespace
+}  // namespace kubecni::test

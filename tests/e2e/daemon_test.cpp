@@ -1,0 +1,185 @@
+// kube-cnid with its nodes in a file: what it keeps, brings back and refuses.
+
+#include "cluster.hpp"
+#include "support/node_state.hpp"
+#include "support/traffic.hpp"
+
+#include <csignal>
+
+namespace kubecni::test {
+namespace {
+
+using nlohmann::json;
+
+// Of what has to be there at once, on a machine that runs other tests, too.
+constexpr std::chrono::seconds kAtOnce{1};
+// Maps send no notifications: they are looked at every 10 s.
+constexpr std::chrono::seconds kResync{14};
+
+class DaemonOnFile : public testing::Test {
+ protected:
+  [[nodiscard]] bool says(const std::string& phrase) const {
+    return cluster.daemon_a->err().find(phrase) != std::string::npos;
+  }
+  bool reach_each_other() { return ping(cluster.pod_a->netns, cluster.pod_b->address).has_value(); }
+
+  Cluster cluster{"ebpf"};
+};
+
+TEST_F(DaemonOnFile, SigtermEndsItAndRemovesNothing) {
+  const auto before = state_of(cluster.a, {&*cluster.pod_a}, false);
+
+  cluster.daemon_a->signal(SIGTERM);
+
+  EXPECT_EQ(cluster.daemon_a->wait().status, 0);
+  EXPECT_EQ(state_of(cluster.a, {&*cluster.pod_a}, false), before);
+  EXPECT_TRUE(reach_each_other());
+}
+
+TEST_F(DaemonOnFile, RestartChangesNothing) {
+  const auto before = state_of(cluster.a, {&*cluster.pod_a}, false);
+  cluster.daemon_a->signal(SIGKILL);
+  cluster.daemon_a->wait();
+
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+
+  ASSERT_TRUE(eventually([&] { return says("started"); }));
+  EXPECT_TRUE(eventually([&] { return state_of(cluster.a, {&*cluster.pod_a}, false) == before; }));
+  EXPECT_FALSE(says("level=error")) << cluster.daemon_a->err();
+}
+
+TEST_F(DaemonOnFile, RouteRemovedByHandComesBackAtOnce) {
+  cluster.a.must_run({"ip", "route", "del", "10.200.2.0/24", "proto", "84"});
+
+  EXPECT_TRUE(eventually([&] { return has_route(cluster.a, "10.200.2.0/24"); }, kAtOnce));
+}
+
+TEST_F(DaemonOnFile, MapEntryRemovedByHandComesBack) {
+  must(cluster.a.dataplane().node_cidrs().erase(to_cidr4_key(*IpNet::parse("10.200.2.0/24"))));
+
+  EXPECT_TRUE(eventually([&] { return has_map_entry(cluster.a, "10.200.2.0/24"); }, kResync));
+}
+
+TEST_F(DaemonOnFile, NodeAddedToTheFileIsKnownAtOnce) {
+  auto nodes = Cluster::two_nodes();
+  nodes.push_back(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));
+
+  cluster.write_nodes(nodes);
+
+  EXPECT_TRUE(eventually([&] { return knows_cidr(cluster.a, "10.200.3.0/24"); }, kAtOnce));
+}
+
+TEST_F(DaemonOnFile, NodeRemovedFromTheFileIsForgottenAtOnce) {
+  cluster.write_nodes({Cluster::two_nodes().front()});
+
+  EXPECT_TRUE(eventually(
+      [&] {
+        return !has_route(cluster.a, "10.200.2.0/24") && !has_map_entry(cluster.a, "10.200.2.0/24");
+      },
+      kAtOnce));
+}
+
+TEST_F(DaemonOnFile, MalformedNodeIsSkippedByNameAndTheOthersWork) {
+  auto nodes = Cluster::two_nodes();
+  json broken = make_node("node-broken", "192.0.2.9", "10.200.9.0/24");
+  broken["spec"]["podCIDR"] = "10.200.9.0";
+  broken["spec"]["podCIDRs"] = {"10.200.9.0"};
+  nodes.push_back(broken);
+  nodes.push_back(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));
+
+  cluster.write_nodes(nodes);
+
+  EXPECT_TRUE(eventually([&] { return knows_cidr(cluster.a, "10.200.3.0/24"); }));
+  EXPECT_TRUE(eventually([&] { return says("node=node-broken"); })) << cluster.daemon_a->err();
+  EXPECT_TRUE(reach_each_other());
+}
+
+/// A claim to a PodCIDR of somebody else is reported, and changes nothing.
+class DaemonOnClaims : public DaemonOnFile, public testing::WithParamInterface<const char*> {};
+
+TEST_P(DaemonOnClaims, IsReportedAndTheOwnerKeepsIt) {
+  const auto before = state_of(cluster.a, {}, false);
+  auto nodes = Cluster::two_nodes();
+  nodes.push_back(make_node("a-first-by-name", "192.0.2.3", GetParam()));
+
+  cluster.write_nodes(nodes);
+
+  EXPECT_TRUE(eventually([&] { return says("node=a-first-by-name"); })) << cluster.daemon_a->err();
+  EXPECT_EQ(cluster.a.must_run({"ip", "route", "show", "proto", "84"}),
+            "10.200.2.0/24 via 192.0.2.2 dev eth0 \n");
+  EXPECT_EQ(must(cluster.a.dataplane().node_cidrs().entries()).size(), 2u);
+  EXPECT_TRUE(reach_each_other());
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, DaemonOnClaims,
+                         testing::Values("10.200.2.0/24", "10.200.2.128/25", "10.200.0.0/16"),
+                         [](const auto& tested) {
+                           std::string name = std::string("Cidr_") + tested.param;
+                           std::ranges::replace_if(
+                               name, [](char c) { return c == '.' || c == '/'; }, '_');
+                           return name;
+                         });
+
+TEST_F(DaemonOnFile, FileThatIsNoJsonIsReportedAndKeepsTheLastState) {
+  cluster.write_file("{ this is no JSON");
+
+  EXPECT_TRUE(eventually([&] { return says("level=error"); }));
+  EXPECT_TRUE(knows_cidr(cluster.a, "10.200.2.0/24"));
+  EXPECT_TRUE(reach_each_other());
+
+  auto nodes = Cluster::two_nodes();
+  nodes.push_back(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));
+  cluster.write_nodes(nodes);
+  EXPECT_TRUE(eventually([&] { return knows_cidr(cluster.a, "10.200.3.0/24"); }));
+}
+
+TEST_F(DaemonOnFile, LastKnownNodesServeWhenTheFileIsNoJsonAtTheStart) {
+  cluster.daemon_a->signal(SIGTERM);
+  cluster.daemon_a->wait();
+  cluster.a.must_run({"ip", "route", "del", "10.200.2.0/24", "proto", "84"});
+  cluster.write_file("garbage");
+
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+
+  EXPECT_TRUE(eventually([&] { return knows_cidr(cluster.a, "10.200.2.0/24"); }))
+      << cluster.daemon_a->err();
+  EXPECT_TRUE(reach_each_other());
+}
+
+TEST_F(DaemonOnFile, ForeignRouteToAPodCidrIsReportedAndStays) {
+  cluster.a.must_run({"ip", "route", "add", "10.200.3.0/24", "via", "192.0.2.9"});
+  auto nodes = Cluster::two_nodes();
+  nodes.push_back(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));
+
+  cluster.write_nodes(nodes);
+
+  EXPECT_TRUE(eventually([&] { return says("10.200.3.0/24 exists already"); }))
+      << cluster.daemon_a->err();
+  EXPECT_FALSE(has_route(cluster.a, "10.200.3.0/24"));
+}
+
+TEST_F(DaemonOnFile, SecondDaemonOfTheSameNodeIsRefused) {
+  Process second = cluster.start_daemon(cluster.a);
+
+  EXPECT_GT(second.wait().status, 0);
+  EXPECT_THAT(second.err(), testing::HasSubstr("another kube-cnid"));
+}
+
+TEST_F(DaemonOnFile, PinsThatAreLostComeBackWithThePodsOnThem) {
+  std::filesystem::remove_all(cluster.a.bpffs());
+
+  EXPECT_TRUE(eventually(
+      [&] {
+        return std::filesystem::exists(PinPaths(cluster.a.bpffs()).links) &&
+               knows_cidr(cluster.a, "10.200.2.0/24") &&
+               !must(cluster.a.dataplane().endpoints().entries()).empty();
+      },
+      kResync))
+      << cluster.daemon_a->err();
+  const auto before = cluster.a.counters();
+  EXPECT_TRUE(ok(udp_echo(cluster.pod_a->netns, cluster.pod_b->netns, cluster.pod_b->address)));
+  EXPECT_GT(grown(before, cluster.a.counters(), KUBECNI_FAST_TO_NODE), 0u);
+}
+
+}  // namespace
+}  // namespace kubecni::test

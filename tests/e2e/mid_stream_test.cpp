@@ -1,0 +1,119 @@
+// The kernel path is always whole: what is taken away from under a TCP
+// connection, the connection goes on, and no byte is lost.
+
+#include "expect.hpp"
+#include "support/traffic.hpp"
+
+#include <filesystem>
+
+namespace kubecni::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kBytes = 48 << 20;
+constexpr std::uint64_t kBytesPerSecond = 64 << 20;
+constexpr std::uint64_t kMidStream = 8 << 20;
+
+class MidStream : public testing::Test {
+ protected:
+  /// Does `damage` in the middle of a transfer, which has to finish right.
+  template <typename Damage>
+  void expect_to_survive(Damage damage, std::uint64_t bytes = kBytes) {
+    TcpTransfer transfer({.client = one.netns,
+                          .server = two.netns,
+                          .to = two.address,
+                          .bytes = bytes,
+                          .bytes_per_second = kBytesPerSecond});
+    ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > kMidStream; }));
+    ASSERT_TRUE(transfer.is_running());
+
+    damage();
+
+    EXPECT_TRUE(transfer.is_running()) << "the transfer was over too soon to test anything";
+    EXPECT_TRUE(ok(transfer.finish()));
+    EXPECT_TRUE(ok(ping(one.netns, two.address)));
+  }
+
+  [[nodiscard]] Device host_end(const Pod& pod) const {
+    auto netlink = must(NetlinkSocket::open_in(node.netns.fd()));
+    const auto host = must(find_link(netlink, node.attachment(pod).port.host_ifname)).value();
+    return {host.ifindex, host.name};
+  }
+
+  void detach(const Pod& pod) const {
+    const Device host = host_end(pod);
+    node.netns.enter([&] {
+      for (const Hook& hook : kPodHooks)
+        must(kubecni::detach(PinPaths(node.bpffs()).links, hook, host));
+    });
+  }
+
+  void attach(const Pod& pod) const {
+    const Device host = host_end(pod);
+    node.netns.enter([&] { must(node.dataplane().attach_pod(host)); });
+  }
+
+  void empty_maps() {
+    auto dataplane = node.dataplane();
+    for (const auto& [key, value] : must(dataplane.endpoints().entries()))
+      must(dataplane.endpoints().erase(key));
+    for (const auto& [key, value] : must(dataplane.pod_ifaces().entries()))
+      must(dataplane.pod_ifaces().erase(key));
+    for (const auto& [key, value] : must(dataplane.node_cidrs().entries()))
+      must(dataplane.node_cidrs().erase(key));
+  }
+
+  Node node{"node", "10.200.0.0/24", "ebpf"};
+  Pod one = node.add_pod("one");
+  Pod two = node.add_pod("two");
+};
+
+TEST_F(MidStream, AllProgramsDetachedAndAllMapsEmptied) {
+  expect_to_survive([&] {
+    for (const Pod* pod : {&one, &two}) detach(*pod);
+    empty_maps();
+  });
+}
+
+TEST_F(MidStream, AllMapsEmptiedUnderAttachedPrograms) {
+  expect_to_survive([&] { empty_maps(); });
+
+  EXPECT_GT(node.counters()[KUBECNI_PASS_UNKNOWN_SENDER].packets, 0u);
+}
+
+TEST_F(MidStream, AllPinsDeleted) {
+  expect_to_survive([&] { fs::remove_all(node.bpffs()); });
+}
+
+TEST_F(MidStream, OneSideDetached) {
+  expect_to_survive([&] { detach(two); });
+}
+
+TEST_F(MidStream, ProgramsDetachedAndAttachedManyTimes) {
+  expect_to_survive(
+      [&] {
+        for (int i = 0; i < 5; ++i) {
+          for (const Pod* pod : {&one, &two}) detach(*pod);
+          for (const Pod* pod : {&one, &two}) attach(*pod);
+        }
+      },
+      3 * kBytes);
+}
+
+TEST_F(MidStream, StrictConntrackSeesTheFlowOnlyHalfWay) {
+  // As on a node with kube-proxy: bridged packets meet netfilter, and what is
+  // INVALID to conntrack is dropped, but for TCP windows it must be liberal.
+  node.set_sysctl("net/bridge/bridge-nf-call-iptables", "1");
+  node.set_sysctl("net/netfilter/nf_conntrack_tcp_be_liberal", "1");
+  node.must_run({"nft",
+                 "table ip t { chain f { type filter hook forward priority 0; "
+                 "ct state invalid counter drop; }; }"});
+
+  expect_to_survive([&] {
+    for (const Pod* pod : {&one, &two}) detach(*pod);
+  });
+}
+
+}  // namespace
+}  // namespace kubecni::test

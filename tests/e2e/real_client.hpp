@@ -1,0 +1,37 @@
+#pragma once
+
+#include "support/node.hpp"
+
+#include <string>
+#include <vector>
+
+namespace kubecni::test {
+
+inline constexpr const char* kBusyboxImage = "kube-cni.test/busybox:latest";
+
+/// Throws, naming the Debian package, when `program` is not installed.
+void require_program(const std::string& program, const std::string& package);
+
+/// Puts plugin and configuration where container runtimes look for them by default
+/// (in the sandbox these places are its own).
+void install_plugin(const Node& node);
+
+/// Makes the image kBusyboxImage as a file and returns its path.
+std::string make_busybox_image(const Node& node);
+
+/// Waits until the runtime has added container number `count` to the node, and
+/// returns all attachments.
+std::vector<Attachment> await_attachments(const Node& node, std::size_t count);
+
+/// A shell command that pings `address` and fetches /hello from the web server there,
+/// trying until it is up, for as long as a test may take.
+std::string visit(const IpAddr& address);
+/// What visit() prints when all went well.
+inline constexpr const char* kVisited = "hello from a pod";
+
+/// What may be left behind by a container, a line each: processes, mounts,
+/// cgroups, and what state_of() says of the node. Counts, not contents, of what was
+/// there before.
+std::string leftovers(const Node& node);
+
+}  // namespace kubecni::test

@@ -1,0 +1,14 @@
+# Nodes, pods and traffic for tests that run the built programs for real.
+add_library(kubecni_test_e2e_support STATIC
+  ${CMAKE_CURRENT_LIST_DIR}/node.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/node_state.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/pod.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/process.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/sandbox.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/traffic.cpp)
+target_include_directories(kubecni_test_e2e_support PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
+target_compile_definitions(kubecni_test_e2e_support PUBLIC
+  KUBECNI_PLUGIN="$<TARGET_FILE:kube-cni>"
+  KUBECNI_DAEMON="$<TARGET_FILE_DIR:kube-cni>/kube-cnid")
+target_link_libraries(kubecni_test_e2e_support
+  PUBLIC kubecni_dataplane kubecni_ipam kubecni_net kubecni_base Threads::Threads)

@@ -1,0 +1,159 @@
+#include "support/node.hpp"
+
+#include "base/mac.hpp"
+#include "net/address.hpp"
+#include "net/bridge.hpp"
+#include "net/link.hpp"
+#include "net/sysctl.hpp"
+
+#include <cstdlib>
+
+namespace kubecni::test {
+
+using nlohmann::json;
+
+namespace {
+constexpr unsigned kWireMtu = 1500;
+}
+
+unsigned CniAnswer::code() const { return json.is_object() ? json.value("code", 0U) : 0; }
+
+std::string CniAnswer::msg() const {
+  return json.is_object() && json.contains("msg")
+             ? json["msg"].get<std::string>()
+             : "status " + std::to_string(status) + ", " + out + err;
+}
+
+Node::Node(const std::string& name, std::string subnet, std::string dataplane)
+    : netns(name),
+      folder_("/run/kube-cni-test/" + name),
+      bpffs_("/sys/fs/bpf/kube-cni-test-" + name),
+      subnet_(std::move(subnet)),
+      dataplane_(std::move(dataplane)) {
+  std::filesystem::create_directories(folder_);
+  // A second after it came up, a bridge tells all ports that it listens to
+  // 224.0.0.106: counted as kernel path to each pod, at any time of a test.
+  set_sysctl("net/ipv4/igmp_link_local_mcast_reports", "0");
+}
+
+Node::~Node() {
+  std::error_code ignored;
+  std::filesystem::remove_all(bpffs_, ignored);
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+json Node::conf(const json& changes) const {
+  json conf{{"cniVersion", "1.1.0"},      {"name", "pods"},      {"type", "kube-cni"},
+            {"network", "10.200.0.0/16"}, {"subnet", subnet_},   {"dataplane", dataplane_},
+            {"stateDir", state_dir()},    {"runDir", run_dir()}, {"bpffs", bpffs_}};
+  if (changes.is_object()) conf.merge_patch(changes);
+  return conf;
+}
+
+Process Node::start(const CniCall& call) const {
+  std::vector<std::string> argv = call.wrapper;
+  argv.emplace_back(KUBECNI_PLUGIN);
+  return Process({.argv = argv, .env = call.env, .input = call.input, .netns_fd = netns.fd()});
+}
+
+CniAnswer Node::call(const CniCall& call) const {
+  auto outcome = start(call).wait(std::chrono::seconds(30));
+  CniAnswer answer{outcome.status, outcome.out, outcome.err, json()};
+  if (!answer.out.empty()) answer.json = json::parse(answer.out, nullptr, false);
+  return answer;
+}
+
+CniCall Node::call_for(const std::string& verb, const Pod& pod, const json& changes) const {
+  return {.env = {"CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + pod.container_id,
+                  "CNI_NETNS=" + pod.netns.path(), "CNI_IFNAME=" + pod.ifname,
+                  "CNI_ARGS=", "CNI_PATH=/opt/cni/bin"},
+          .input = conf(changes).dump()};
+}
+
+Pod Node::add_pod(const std::string& name, const json& changes) const {
+  Pod pod(name);
+  const auto answer = cni("ADD", pod, changes);
+  if (answer.status != 0) throw std::runtime_error("ADD " + name + ": " + answer.msg());
+  pod.address = IpNet::parse(answer.json["ips"][0]["address"].get<std::string>()).value().addr;
+  return pod;
+}
+
+void Node::set_sysctl(const std::string& setting, const std::string& value) const {
+  netns.enter([&] { must(ensure_sysctl(setting, value)); });
+}
+
+std::string Node::must_run_in(const NetNs& netns, std::vector<std::string> argv) {
+  return test::must_run({.argv = std::move(argv), .netns_fd = netns.fd()});
+}
+
+std::string Node::must_run(std::vector<std::string> argv) const {
+  return must_run_in(netns, std::move(argv));
+}
+
+Attachment Node::attachment(const Pod& pod) const {
+  auto found = must(AttachmentStore(state_dir()).find("pods", pod.container_id, pod.ifname));
+  if (!found) throw std::runtime_error("no attachment record of " + pod.container_id);
+  return *found;
+}
+
+ExitCounts Node::counters() const { return must(read_exit_counts(bpffs_)); }
+
+Process Node::start_daemon(const std::vector<std::string>& options) const {
+  std::vector<std::string> argv{KUBECNI_DAEMON, "--node-name", name(),      "--dataplane",
+                                dataplane_,     "--state-dir", state_dir(), "--run-dir",
+                                run_dir(),      "--bpffs",     bpffs_};
+  argv.insert(argv.end(), options.begin(), options.end());
+  return Process({.argv = argv, .netns_fd = netns.fd()});
+}
+
+IpAddr Node::gateway() const { return IpNet::parse(subnet_).value().addr.plus(1); }
+
+Wire::Wire(std::string name) : name_(std::move(name)) {
+  auto netlink = must(NetlinkSocket::open());
+  const MacAddr mac{{0x02, 0, 0, 0, 0, 0xff}};
+  ifindex_ = must(ensure_bridge(netlink, name_, mac, kWireMtu)).ifindex;
+}
+
+Wire::~Wire() {
+  auto netlink = NetlinkSocket::open();
+  if (netlink) (void)delete_link(*netlink, ifindex_);
+}
+
+void Wire::connect_outside(const std::string& address) const {
+  auto netlink = must(NetlinkSocket::open());
+  must(ensure_address(netlink, ifindex_, IpNet::parse(address).value()));
+}
+
+void Wire::connect(const Node& node, const std::string& address) {
+  auto outside = must(NetlinkSocket::open());
+  auto inside = must(NetlinkSocket::open_in(node.netns.fd()));
+  const auto number = static_cast<std::uint8_t>(++nodes_);
+  const std::string port = name_ + "-" + std::to_string(number);
+  must(create_veth(outside, {.host_name = port,
+                             .host_mac = {{0x02, 0, 0, 0, 1, number}},
+                             .bridge_ifindex = ifindex_,
+                             .pod_name = "eth0",
+                             .pod_mac = {{0x02, 0, 0, 0, 2, number}},
+                             .pod_netns_fd = node.netns.fd(),
+                             .mtu = kWireMtu}));
+  must(set_link_up(outside, must(find_link(outside, port)).value().ifindex));
+  const unsigned eth0 = must(find_link(inside, "eth0")).value().ifindex;
+  must(ensure_address(inside, eth0, IpNet::parse(address).value()));
+  must(set_link_up(inside, eth0));
+}
+
+std::uint64_t grown(const ExitCounts& before, const ExitCounts& after, kubecni_exit_reason reason) {
+  return after[reason].packets - before[reason].packets;
+}
+
+std::string growth(const ExitCounts& before, const ExitCounts& after) {
+  std::string text;
+  for (std::size_t reason = 0; reason < after.size(); ++reason) {
+    const auto packets = after[reason].packets - before[reason].packets;
+    if (packets != 0)
+      text += std::string(kExitReasons[reason].name) + "+" + std::to_string(packets) + " ";
+  }
+  return text;
+}
+
+}  // namespace kubecni::test

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "dataplane/attachment.hpp"
+#include "dataplane/counters.hpp"
+#include "dataplane/ebpf_dataplane.hpp"
+#include "support/pod.hpp"
+#include "support/process.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace kubecni::test {
+
+/// What the plugin answered.
+struct CniAnswer {
+  int status = 0;
+  std::string out;
+  std::string err;
+  nlohmann::json json;  ///< of `out`; null when that is empty, "discarded" when it is no JSON
+
+  [[nodiscard]] unsigned code() const;    ///< of an error object, else 0
+  [[nodiscard]] std::string msg() const;  ///< of an error object, else what was said instead
+};
+
+/// One call of the plugin, as a runtime makes it.
+struct CniCall {
+  std::vector<std::string> env;  ///< "CNI_COMMAND=ADD", ...
+  std::string input;
+  std::vector<std::string> wrapper = {};  ///< a program that executes the plugin
+};
+
+/// A node: a network namespace with folders of its own. Uses the sandbox's file
+/// systems, so that nothing of it is left when the test ends.
+class Node {
+ public:
+  /// Pods get addresses of `subnet`; `dataplane` as in the network configuration.
+  Node(const std::string& name, std::string subnet, std::string dataplane);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node();
+
+  [[nodiscard]] const std::string& name() const { return netns.name(); }
+  [[nodiscard]] std::filesystem::path state_dir() const { return folder_ / "state"; }
+  [[nodiscard]] std::filesystem::path run_dir() const { return folder_ / "run"; }
+  [[nodiscard]] std::filesystem::path bpffs() const { return bpffs_; }
+  [[nodiscard]] std::filesystem::path folder() const { return folder_; }
+
+  /// The node's network configuration with `changes` merged in; null removes a key.
+  [[nodiscard]] nlohmann::json conf(const nlohmann::json& changes = {}) const;
+
+  [[nodiscard]] CniAnswer call(const CniCall& call) const;
+  /// The same, but does not wait for the end.
+  [[nodiscard]] Process start(const CniCall& call) const;
+  [[nodiscard]] CniCall call_for(const std::string& verb, const Pod& pod,
+                                 const nlohmann::json& changes = {}) const;
+  [[nodiscard]] CniAnswer cni(const std::string& verb, const Pod& pod,
+                              const nlohmann::json& changes = {}) const {
+    return call(call_for(verb, pod, changes));
+  }
+
+  /// Makes a pod and ADDs it, which has to succeed.
+  Pod add_pod(const std::string& name, const nlohmann::json& changes = {}) const;
+
+  /// Sets `name` ("net/ipv4/ip_forward") in the node's namespace.
+  void set_sysctl(const std::string& name, const std::string& value) const;
+
+  /// Runs a program in the node's namespace, or a pod's; it has to succeed.
+  std::string must_run(std::vector<std::string> argv) const;
+  static std::string must_run_in(const NetNs& netns, std::vector<std::string> argv);
+
+  /// The node's record of the pod; throws when there is none.
+  [[nodiscard]] Attachment attachment(const Pod& pod) const;
+  [[nodiscard]] ExitCounts counters() const;
+  [[nodiscard]] EbpfDataplane dataplane() const { return must(EbpfDataplane::open_loaded(bpffs_)); }
+
+  /// The address that the plugin gives to the node's bridge.
+  [[nodiscard]] IpAddr gateway() const;
+
+  /// Starts kube-cnid on the node, as its service does. `options` say where the
+  /// nodes come from.
+  [[nodiscard]] Process start_daemon(const std::vector<std::string>& options) const;
+
+  NetNs netns;
+
+ private:
+  std::filesystem::path folder_;
+  std::filesystem::path bpffs_;
+  std::string subnet_;
+  std::string dataplane_;
+};
+
+/// A network segment between nodes: a bridge outside of them.
+class Wire {
+ public:
+  explicit Wire(std::string name);
+  Wire(const Wire&) = delete;
+  Wire& operator=(const Wire&) = delete;
+  ~Wire();
+
+  /// Lets the outside take part, with `address`.
+  void connect_outside(const std::string& address) const;
+
+  /// Gives the node a NIC `eth0` on this wire, with `address` ("192.0.2.1/24").
+  void connect(const Node& node, const std::string& address);
+
+ private:
+  std::string name_;
+  unsigned ifindex_;
+  unsigned nodes_ = 0;
+};
+
+/// How much `reason` of `after` is over that of `before`, in packets.
+std::uint64_t grown(const ExitCounts& before, const ExitCounts& after, kubecni_exit_reason reason);
+
+/// All that grew, for people: "FAST_TO_NODE+12 PASS_ARP+2 ".
+std::string growth(const ExitCounts& before, const ExitCounts& after);
+
+}  // namespace kubecni::test

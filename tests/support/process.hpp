@@ -1,0 +1,86 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace kubecni::test {
+
+/// For steps that only prepare a test: their failure ends it.
+template <typename T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().what);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+inline constexpr std::chrono::seconds kDeadline{10};
+
+/// Whether `condition` comes true before the deadline.
+template <typename Condition>
+bool eventually(Condition condition, std::chrono::milliseconds deadline = kDeadline) {
+  const auto end = std::chrono::steady_clock::now() + deadline;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+/// A program to run. It gets our environment, with `env` ("NAME=value") on top.
+struct Command {
+  std::vector<std::string> argv;
+  std::vector<std::string> env = {};
+  std::string input = {};  ///< for standard input, at most 64 KiB
+  int netns_fd = -1;       ///< the network namespace to run in; -1: ours
+};
+
+/// How a program ended.
+struct Outcome {
+  int status;  ///< exit status; 128 + signal; -1: it was still running at the deadline
+  std::string out;
+  std::string err;
+};
+
+/// A running program. Its destructor kills it.
+class Process {
+ public:
+  /// Throws if it cannot be started; a program that does not exist exits with 127.
+  explicit Process(const Command& command);
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&&) = delete;
+  ~Process();
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] bool is_running();
+  void signal(int number);
+  /// Waits for the end; a program that does not end in time is killed.
+  Outcome wait(std::chrono::milliseconds deadline = kDeadline);
+  /// What it wrote to standard error so far, or to standard output.
+  [[nodiscard]] std::string err() const;
+  [[nodiscard]] std::string out() const;
+
+ private:
+  bool reap(std::chrono::milliseconds deadline);
+
+  pid_t pid_ = -1;
+  int wait_status_ = 0;
+  bool reaped_ = false;
+  UniqueFd pidfd_;
+  UniqueFd out_;
+  UniqueFd err_;
+};
+
+/// Runs a program to its end.
+Outcome run(const Command& command, std::chrono::milliseconds deadline = kDeadline);
+
+/// Runs a program that has to succeed, and returns its standard output.
+std::string must_run(const Command& command, std::chrono::milliseconds deadline = kDeadline);
+
+}  // namespace kubecni::test
