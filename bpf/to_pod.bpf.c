@@ -16,6 +16,9 @@ int to_pod(struct __sk_buff *skb)
 	struct ethhdr *eth = pull_eth(&cur);
 	if (!eth || eth->h_proto != bpf_htons(ETH_P_IP))
 		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IPV4);
+	/* The bridge's own group reports among others: no traffic of the pod's. */
+	if (is_multicast_mac(eth->h_dest))
+		return leave_to_kernel(skb, KUBECNI_PASS_MULTICAST);
 	struct iphdr *ip = pull_ipv4(&cur);
 	struct transport l4;
 	if (ip && ip->ihl == 5 && !is_later_fragment(ip) &&

@@ -14,8 +14,17 @@ using testing::Key;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
-const std::vector<Uplink> kUplinks{{{2, "eth0"}, net("192.0.2.1/24"), 1400},
-                                   {{3, "eth1"}, net("198.51.100.1/24"), 9000}};
+Uplink uplink(unsigned ifindex, const std::string& name, const std::string& address, unsigned mtu) {
+  Uplink made;
+  made.device = {ifindex, name};
+  made.net = net(address);
+  made.mtu = mtu;
+  return made;
+}
+
+std::vector<Uplink> two_uplinks() {
+  return {uplink(2, "eth0", "192.0.2.1/24", 1400), uplink(3, "eth1", "198.51.100.1/24", 9000)};
+}
 
 ClusterView view_of(const std::vector<Node>& peers) {
   return {.self = node("n1", "192.0.2.1", "10.200.1.0/24"),
@@ -25,7 +34,7 @@ ClusterView view_of(const std::vector<Node>& peers) {
 }
 
 TEST(DesiredState, MarksItsOwnPodCidrAsLocal) {
-  const auto state = plan_desired_state(view_of({}), kUplinks);
+  const auto state = plan_desired_state(view_of({}), two_uplinks());
 
   ASSERT_THAT(state.cidrs, UnorderedElementsAre(Key(net("10.200.1.0/24"))));
   EXPECT_EQ(state.cidrs.at(net("10.200.1.0/24")).kind, KUBECNI_NODE_LOCAL);
@@ -34,7 +43,7 @@ TEST(DesiredState, MarksItsOwnPodCidrAsLocal) {
 
 TEST(DesiredState, ReachesAPeerThroughTheDeviceOfItsNetwork) {
   const auto state =
-      plan_desired_state(view_of({node("n2", "198.51.100.7", "10.200.2.0/24")}), kUplinks);
+      plan_desired_state(view_of({node("n2", "198.51.100.7", "10.200.2.0/24")}), two_uplinks());
 
   const auto& entry = state.cidrs.at(net("10.200.2.0/24"));
   EXPECT_EQ(entry.kind, KUBECNI_NODE_DIRECT);
@@ -49,13 +58,13 @@ TEST(DesiredState, ReachesAPeerThroughTheDeviceOfItsNetwork) {
 
 TEST(DesiredState, AttachesToTheDevicesOfItselfAndOfItsPeers) {
   const auto state =
-      plan_desired_state(view_of({node("n2", "198.51.100.7", "10.200.2.0/24")}), kUplinks);
+      plan_desired_state(view_of({node("n2", "198.51.100.7", "10.200.2.0/24")}), two_uplinks());
 
   EXPECT_THAT(state.wires, UnorderedElementsAre(Key("eth0"), Key("eth1")));
 }
 
 TEST(DesiredState, GivesPodsTheSmallestMtuOnTheWayToOthers) {
-  const auto alone = plan_desired_state(view_of({}), kUplinks);
+  const auto alone = plan_desired_state(view_of({}), two_uplinks());
   const auto without_uplinks = plan_desired_state(view_of({}), {});
 
   EXPECT_EQ(alone.mtu, 1400u);
@@ -64,7 +73,7 @@ TEST(DesiredState, GivesPodsTheSmallestMtuOnTheWayToOthers) {
 
 TEST(DesiredState, ReportsAPeerThatIsOnNoLink) {
   const auto state =
-      plan_desired_state(view_of({node("n2", "203.0.113.9", "10.200.2.0/24")}), kUplinks);
+      plan_desired_state(view_of({node("n2", "203.0.113.9", "10.200.2.0/24")}), two_uplinks());
 
   ASSERT_EQ(state.unreachable.size(), 1u);
   EXPECT_EQ(state.unreachable[0].name, "n2");
@@ -77,7 +86,7 @@ TEST(DesiredState, TakesTheFirstAddressOfAPeerThatIsOnALink) {
   Node peer = node("n2", "203.0.113.9", "10.200.2.0/24");
   peer.internal_ips.push_back(addr("192.0.2.2"));
 
-  const auto state = plan_desired_state(view_of({peer}), kUplinks);
+  const auto state = plan_desired_state(view_of({peer}), two_uplinks());
 
   EXPECT_EQ(state.routes.at(net("10.200.2.0/24")).gateway, addr("192.0.2.2"));
 }
