@@ -42,9 +42,11 @@ std::string IpAddr::str() const {
 IpAddr IpAddr::plus(std::uint64_t offset) const {
   IpAddr sum = *this;
   std::span<std::uint8_t> carry_to(sum.bytes_.data(), bytes());
+  unsigned carry = 0;  // beside `offset`, which may have no room for it
   for (std::uint8_t& byte : carry_to | std::views::reverse) {
-    offset += byte;
-    byte = static_cast<std::uint8_t>(offset);
+    carry += byte + static_cast<unsigned>(offset & 0xff);
+    byte = static_cast<std::uint8_t>(carry);
+    carry >>= 8;
     offset >>= 8;
   }
   return sum;

@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace kubecni::log {
@@ -12,12 +13,14 @@ namespace kubecni::log {
 namespace {
 
 std::string quoted(std::string_view value) {
-  if (!value.empty() && value.find_first_of(" \"=\n\t") == std::string_view::npos)
+  const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+  if (!value.empty() && value.find_first_of(" \"=") == std::string_view::npos &&
+      std::ranges::none_of(value, is_control))
     return std::string(value);
   std::string text = "\"";
   for (const char c : value) {
     if (c == '"' || c == '\\') text += '\\';
-    text += c == '\n' ? ' ' : c;
+    text += is_control(static_cast<unsigned char>(c)) ? ' ' : c;
   }
   return text + "\"";
 }

@@ -1,18 +1,21 @@
 #include "base/mac.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 namespace kubecni {
 
 std::optional<MacAddr> MacAddr::parse(std::string_view text) {
   MacAddr mac;
-  const std::string terminated(text);
-  auto& b = mac.bytes;
-  int used = 0;
-  const int fields = std::sscanf(terminated.c_str(), "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &b[0],
-                                 &b[1], &b[2], &b[3], &b[4], &b[5], &used);
-  if (fields != 6 || static_cast<std::size_t>(used) != text.size()) return std::nullopt;
+  if (text.size() != 3 * mac.bytes.size() - 1) return std::nullopt;
+  for (std::size_t i = 0; i < mac.bytes.size(); ++i) {
+    const std::string_view digits = text.substr(3 * i, 2);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), mac.bytes[i], 16);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    if (i > 0 && text[3 * i - 1] != ':') return std::nullopt;
+  }
   return mac;
 }
 

@@ -15,6 +15,7 @@ namespace kubecni {
 struct MacAddr {
   std::array<std::uint8_t, 6> bytes{};
 
+  /// Reads six pairs of hexadecimal digits with ':' between; nothing else around it.
   static std::optional<MacAddr> parse(std::string_view text);
   /// The address that belongs to an IPv4 address: 0a:58 and its four bytes. It
   /// is the same wherever it is computed, so that nobody has to be asked for it.

@@ -93,7 +93,12 @@ Result<> LeaseStore::record(const Lease& lease) {
     ::unlink(by_owner.c_str());
     return sys_error(code, "link " + by_address.string());
   }
-  return write_file_atomically(folder_ / "cursor", lease.address.str(), 0600);
+  auto moved = write_file_atomically(folder_ / "cursor", lease.address.str(), 0600);
+  if (!moved) {
+    ::unlink(by_address.c_str());
+    ::unlink(by_owner.c_str());
+  }
+  return moved;
 }
 
 Result<Lease> LeaseStore::allocate(const Pool& pool, const LeaseOwner& owner,
@@ -140,19 +145,21 @@ Result<> LeaseStore::release(const LeaseOwner& owner) {
     if (auto freed = free_other_name_of(owner_path(owner)); !freed) return fail(freed);
   }
   if (lease && *lease) {
-    // A process killed between the two names leaves an owner whose address
-    // somebody else got since.
-    auto holder = read_lease(address_path((*lease)->address));
-    if (holder && *holder && (*holder)->owner == owner) {
-      auto freed = delete_file(address_path((*lease)->address));
-      if (!freed) return fail(freed, "release address");
-    }
+    auto freed = delete_file(address_path((*lease)->address));
+    if (!freed) return fail(freed, "release address");
   }
   return delete_file(owner_path(owner));
 }
 
 Result<std::optional<Lease>> LeaseStore::find(const LeaseOwner& owner) const {
-  return read_lease(owner_path(owner));
+  auto lease = read_lease(owner_path(owner));
+  if (!lease || !*lease) return lease;
+  // A process killed between the two names leaves an owner without an address,
+  // which somebody else may have got since.
+  auto holder = read_lease(address_path((*lease)->address));
+  if (!holder) return fail(holder);
+  if (!*holder || (*holder)->owner != owner) return std::nullopt;
+  return lease;
 }
 
 Result<std::uint64_t> LeaseStore::used(const Pool& pool) const {

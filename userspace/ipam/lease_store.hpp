@@ -51,7 +51,8 @@ class LeaseStore {
   /// Frees the owner's address; absent is success.
   Result<> release(const LeaseOwner& owner);
 
-  /// The owner's lease; empty when it has none.
+  /// The owner's lease; empty when it has none, also when a killed process did
+  /// not get as far as the address.
   /// Errors: EBADMSG the record is damaged.
   Result<std::optional<Lease>> find(const LeaseOwner& owner) const;
 
