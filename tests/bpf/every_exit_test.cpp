@@ -1,0 +1,119 @@
+// Each exit of include/kubecni/abi.h is reached. The cases are compared with
+// that list, so that a new exit without a case fails here.
+#include "fixture.hpp"
+
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+
+#include <functional>
+#include <map>
+#include <string_view>
+
+namespace kubecni::test {
+namespace {
+
+class EveryExit : public BpfTest {
+ protected:
+  using Cases = std::map<kubecni_exit_reason, std::function<Passage()>>;
+
+  Passage pod_sends(const Ipv4Packet& packet) { return run(kFromPod, frame_at(kFromPod, packet)); }
+  Passage pod_asks(const char* sender_ip) {
+    return run(kFromPod,
+               arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = sender_ip}));
+  }
+  Passage wire_brings(const Ipv4Packet& packet) {
+    return run(kFromWire, frame_at(kFromWire, packet));
+  }
+  Passage kernel_delivers(const Ipv4Packet& packet) {
+    return run(kToPod, frame_at(kToPod, packet));
+  }
+  Passage node_sends(const Ipv4Packet& packet, Metadata metadata = {}) {
+    return run(kToWire, frame_at(kToWire, packet), metadata);
+  }
+  Cases cases();
+
+  /// What the name of an exit promises.
+  static int verdict_of(kubecni_exit_reason reason) {
+    const std::string_view name = kExitReasons.at(reason).name;
+    if (name.starts_with("DROP_")) return TC_ACT_SHOT;
+    return name.starts_with("FAST_") && reason != KUBECNI_FAST_SENT_TO_WIRE ? TC_ACT_REDIRECT
+                                                                            : TC_ACT_UNSPEC;
+  }
+  /// Only what is routed is another packet afterwards.
+  static bool changes_bytes(kubecni_exit_reason reason) {
+    return reason == KUBECNI_FAST_TO_NODE || reason == KUBECNI_FAST_FROM_WIRE;
+  }
+};
+
+EveryExit::Cases EveryExit::cases() {
+  return {
+      {KUBECNI_FAST_TO_LOCAL_POD, [&] { return pod_sends({.dst_mac = kPodBMac, .dst = kPodB}); }},
+      {KUBECNI_FAST_TO_NODE, [&] { return pod_sends({.dst = kRemotePod}); }},
+      {KUBECNI_FAST_FROM_WIRE, [&] { return wire_brings({}); }},
+      {KUBECNI_KERNEL_TO_POD, [&] { return kernel_delivers({}); }},
+      {KUBECNI_KERNEL_TO_WIRE, [&] { return node_sends({}); }},
+      {KUBECNI_KERNEL_TO_WIRE_OTHER, [&] { return node_sends({.dst = kOutside}); }},
+      {KUBECNI_FAST_SENT_TO_WIRE, [&] { return node_sends({}, {.mark = KUBECNI_MARK_FAST}); }},
+      {KUBECNI_PASS_ARP, [&] { return pod_asks(kPodA); }},
+      {KUBECNI_PASS_NOT_IPV4,
+       [&] { return run(kFromPod, ethernet_frame(kGatewayMac, kPodAMac, ETH_P_IPV6, 60)); }},
+      {KUBECNI_PASS_MULTICAST, [&] { return pod_sends({.dst_mac = "01:00:5e:00:00:fb"}); }},
+      {KUBECNI_PASS_IP_OPTIONS, [&] { return pod_sends({.option_bytes = 4}); }},
+      {KUBECNI_PASS_FRAGMENT, [&] { return pod_sends({.more_fragments = true}); }},
+      {KUBECNI_PASS_TTL_EXPIRED, [&] { return pod_sends({.ttl = 1}); }},
+      {KUBECNI_PASS_OVER_MTU, [&] { return pod_sends({.payload_bytes = kNicMtu}); }},
+      {KUBECNI_PASS_PROTOCOL, [&] { return pod_sends({.protocol = IPPROTO_SCTP}); }},
+      {KUBECNI_PASS_KERNEL_FLOW,
+       [&] {
+         kernel_delivers({.src_port = 1, .dst_port = 2});
+         return pod_sends({.src_port = 2, .dst_port = 1});
+       }},
+      {KUBECNI_PASS_NO_NODE, [&] { return pod_sends({.dst = kOutside}); }},
+      {KUBECNI_PASS_NO_ENDPOINT, [&] { return wire_brings({.dst = kOutside}); }},
+      {KUBECNI_PASS_NOT_READY,
+       [&] {
+         set_ready(kPodA, false);
+         return wire_brings({.dst = kPodA});
+       }},
+      {KUBECNI_PASS_OTHER_MAC, [&] { return pod_sends({.dst_mac = kForeignMac}); }},
+      {KUBECNI_PASS_UNKNOWN_SENDER,
+       [&] {
+         empty_the_maps();
+         return pod_sends({});
+       }},
+      {KUBECNI_PASS_NOT_FROM_POD, [&] { return wire_brings({.src = kRemoteNode}); }},
+      {KUBECNI_PASS_NOT_TO_HOST, [&] { return wire_brings({.dst_mac = kForeignMac}); }},
+      {KUBECNI_DROP_SHORT_PACKET,
+       [&] {
+         Frame cut = frame_at(kFromWire, {});
+         cut.resize(ETH_HLEN + 20 + 7);
+         return run(kFromWire, cut);
+       }},
+      {KUBECNI_DROP_SPOOFED_IP, [&] { return pod_sends({.src = kPodB}); }},
+      {KUBECNI_DROP_SPOOFED_MAC, [&] { return pod_sends({.src_mac = kForeignMac}); }},
+      {KUBECNI_DROP_SPOOFED_ARP, [&] { return pod_asks(kPodB); }},
+  };
+}
+
+TEST_F(EveryExit, IsReachedWithTheVerdictThatItsNamePromises) {
+  const Cases all = cases();
+  for (int i = 0; i < KUBECNI_EXIT_REASON_COUNT; ++i) {
+    const auto reason = static_cast<kubecni_exit_reason>(i);
+    SCOPED_TRACE(kExitReasons.at(reason).name);
+    const auto found = all.find(reason);
+    if (found == all.end()) {
+      ADD_FAILURE() << "no test reaches this exit";
+      continue;
+    }
+    reset_the_maps();
+
+    const Passage passage = found->second();
+
+    EXPECT_EQ(passage.reason, reason);
+    EXPECT_EQ(passage.verdict, verdict_of(reason));
+    EXPECT_EQ(passage.out == passage.in, !changes_bytes(reason));
+  }
+}
+
+}  // namespace
+}  // namespace kubecni::test

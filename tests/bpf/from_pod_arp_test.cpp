@@ -1,0 +1,64 @@
+// A pod's ARP goes by the bridge, as long as it speaks for the pod itself.
+#include "fixture.hpp"
+
+namespace kubecni::test {
+namespace {
+
+class FromPodArp : public BpfTest {
+ protected:
+  /// Sends the message as pod A, unless it says otherwise.
+  Passage send(ArpPacket arp) {
+    if (arp.src_mac.empty()) arp.src_mac = kPodAMac;
+    if (arp.sender_mac.empty()) arp.sender_mac = kPodAMac;
+    if (arp.sender_ip.empty()) arp.sender_ip = kPodA;
+    if (arp.target_ip.empty()) arp.target_ip = kPodB;
+    return run(kFromPod, arp_packet(arp));
+  }
+};
+
+TEST_F(FromPodArp, RequestAndReplyAreLeftToTheKernel) {
+  EXPECT_THAT(send({.operation = 1}), LeftToKernel(KUBECNI_PASS_ARP));
+  EXPECT_THAT(send({.dst_mac = kPodBMac, .operation = 2, .target_mac = kPodBMac}),
+              LeftToKernel(KUBECNI_PASS_ARP));
+}
+
+TEST_F(FromPodArp, ProbeWithoutASenderAddressIsNoLie) {
+  EXPECT_THAT(send({.sender_ip = "0.0.0.0", .target_ip = kPodA}), LeftToKernel(KUBECNI_PASS_ARP));
+}
+
+TEST_F(FromPodArp, AnnouncementOfTheOwnAddressIsLeftToTheKernel) {
+  EXPECT_THAT(send({.sender_ip = kPodA, .target_ip = kPodA}), LeftToKernel(KUBECNI_PASS_ARP));
+}
+
+TEST_F(FromPodArp, ForeignSenderAddressIsDropped) {
+  for (const char* sender_ip : {kPodB, "192.0.2.1", kOutside})
+    EXPECT_THAT(send({.operation = 2, .sender_ip = sender_ip}), Dropped(KUBECNI_DROP_SPOOFED_ARP))
+        << sender_ip;
+}
+
+TEST_F(FromPodArp, ForeignSenderMacIsDropped) {
+  EXPECT_THAT(send({.sender_mac = kGatewayMac}), Dropped(KUBECNI_DROP_SPOOFED_ARP));
+  EXPECT_THAT(send({.sender_mac = kGatewayMac, .sender_ip = "0.0.0.0"}),
+              Dropped(KUBECNI_DROP_SPOOFED_ARP));
+}
+
+TEST_F(FromPodArp, ForeignEthernetSourceIsDropped) {
+  EXPECT_THAT(send({.src_mac = kPodBMac}), Dropped(KUBECNI_DROP_SPOOFED_ARP));
+}
+
+TEST_F(FromPodArp, EmptiedMapsDropNothing) {
+  empty_the_maps();
+
+  EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
+  EXPECT_THAT(send({.sender_ip = kPodB}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
+}
+
+TEST_F(FromPodArp, MessageThatEndsEarlyIsDropped) {
+  Frame cut = arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = kPodA});
+  cut.pop_back();
+
+  EXPECT_THAT(run(kFromPod, cut), Dropped(KUBECNI_DROP_SHORT_PACKET));
+}
+
+}  // namespace
+}  // namespace kubecni::test

@@ -1,0 +1,250 @@
+// attach() and detach() at a real veth, with tcx where the kernel has it and
+// with clsact everywhere.
+#include "dataplane/hook.hpp"
+
+#include "base/unique_fd.hpp"
+#include "dataplane/ebpf_dataplane.hpp"
+#include "namespaces.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <linux/bpf.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <vector>
+
+namespace kubecni::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+/// A program that does nothing, as somebody else's could.
+struct Program {
+  Program() {
+    const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1},
+                             {.code = BPF_JMP | BPF_EXIT}};
+    fd.reset(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nothing", "GPL", code, 2, nullptr));
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0)
+      must(Result<>(sys_error(errno, "load a program")));
+    id = info.id;
+  }
+  UniqueFd fd;
+  unsigned id = 0;
+};
+
+class HookTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!may_run_bpf()) GTEST_SKIP() << kWhySkipped;
+    links_ = PinPaths(PrivateNamespaces::enter().bpffs()).links;
+    std::filesystem::remove_all(links_);  // husks of the test before
+    std::filesystem::create_directories(links_);
+    device_ = add_device("veth.7");
+    ours_.emplace();
+    newer_.emplace();
+    foreign_.emplace();
+  }
+  void TearDown() override {
+    if (device_.ifindex != 0) remove_device(device_);
+  }
+
+  [[nodiscard]] bool is_ours(const Hook& hook, const Program& program) const {
+    return must(is_attached(links_, hook, device_, program.id));
+  }
+  [[nodiscard]] std::ptrdiff_t pins() const {
+    return std::distance(std::filesystem::directory_iterator(links_), {});
+  }
+
+  std::filesystem::path links_;
+  Device device_;
+  std::optional<Program> ours_, newer_, foreign_;
+};
+
+class Tcx : public HookTest {
+ protected:
+  void SetUp() override {
+    HookTest::SetUp();
+    if (IsSkipped()) return;
+    if (must(attach(links_, kFromPod, device_, ours_->fd.get())) != AttachKind::kTcx)
+      GTEST_SKIP() << "this kernel has no tcx";
+  }
+  static bpf_attach_type type(const Hook& hook) {
+    return static_cast<bpf_attach_type>(hook.ingress ? 46 : 47);
+  }
+  /// The programs at the hook, in their order.
+  [[nodiscard]] std::vector<unsigned> programs(const Hook& hook) const {
+    std::vector<unsigned> ids(8);
+    __u32 count = 8;
+    if (bpf_prog_query(static_cast<int>(device_.ifindex), type(hook), 0, nullptr, ids.data(),
+                       &count) != 0)
+      must(Result<>(sys_error(errno, "query tcx")));
+    ids.resize(count);
+    return ids;
+  }
+  [[nodiscard]] UniqueFd link_foreign(const Hook& hook) const {
+    return UniqueFd(bpf_link_create(foreign_->fd.get(), static_cast<int>(device_.ifindex),
+                                    type(hook), nullptr));
+  }
+};
+
+TEST_F(Tcx, ProgramRunsAtItsHookOnly) {
+  EXPECT_THAT(programs(kFromPod), ElementsAre(ours_->id));
+  EXPECT_THAT(programs(kToPod), IsEmpty());
+  EXPECT_TRUE(is_ours(kFromPod, *ours_));
+  EXPECT_FALSE(is_ours(kToPod, *ours_));
+}
+
+TEST_F(Tcx, AttachedTwiceItRunsOnce) {
+  must(attach(links_, kFromPod, device_, ours_->fd.get()));
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(ours_->id));
+  EXPECT_EQ(pins(), 1);
+}
+
+TEST_F(Tcx, NewerProgramTakesThePlaceOfTheOlder) {
+  must(attach(links_, kFromPod, device_, newer_->fd.get()));
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id));
+  EXPECT_FALSE(is_ours(kFromPod, *ours_));
+  EXPECT_TRUE(is_ours(kFromPod, *newer_));
+}
+
+TEST_F(Tcx, ForeignProgramStays) {
+  const UniqueFd foreign = link_foreign(kFromPod);
+  ASSERT_TRUE(foreign);
+
+  must(attach(links_, kFromPod, device_, newer_->fd.get()));
+  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id, foreign_->id));
+
+  must(detach(links_, kFromPod, device_));
+  EXPECT_THAT(programs(kFromPod), ElementsAre(foreign_->id));
+}
+
+TEST_F(Tcx, DetachLeavesNothing) {
+  must(detach(links_, kFromPod, device_));
+
+  EXPECT_THAT(programs(kFromPod), IsEmpty());
+  EXPECT_FALSE(is_ours(kFromPod, *ours_));
+  EXPECT_EQ(pins(), 0);
+}
+
+TEST_F(Tcx, HuskOfADeletedDeviceIsReplaced) {
+  const Device deleted = device_;
+  remove_device(device_);
+  device_ = add_device(deleted.name);
+  ASSERT_NE(device_.ifindex, deleted.ifindex);
+  EXPECT_FALSE(must(is_attached(links_, kFromPod, deleted, ours_->id)));
+  EXPECT_FALSE(is_ours(kFromPod, *ours_));
+
+  must(attach(links_, kFromPod, device_, ours_->fd.get()));
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(ours_->id));
+  EXPECT_TRUE(is_ours(kFromPod, *ours_));
+  EXPECT_EQ(pins(), 1);
+}
+
+TEST_F(Tcx, DetachOfADeletedDeviceRemovesTheHusk) {
+  remove_device(device_);
+
+  EXPECT_TRUE(detach(links_, kFromPod, {.ifindex = 0, .name = device_.name}));
+  EXPECT_EQ(pins(), 0);
+}
+
+class Clsact : public HookTest {
+ protected:
+  static bpf_tc_hook point(const Hook& hook, const Device& device) {
+    return {.sz = sizeof(bpf_tc_hook),
+            .ifindex = static_cast<int>(device.ifindex),
+            .attach_point = hook.ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS};
+  }
+  /// The program of the filter with this handle and priority; 0: there is none.
+  [[nodiscard]] unsigned filter(const Hook& hook, unsigned handle, unsigned priority) const {
+    bpf_tc_hook where = point(hook, device_);
+    bpf_tc_opts opts{.sz = sizeof(opts), .handle = handle, .priority = priority};
+    return bpf_tc_query(&where, &opts) == 0 ? opts.prog_id : 0;
+  }
+  [[nodiscard]] bool add_foreign(const Hook& hook, unsigned handle, unsigned priority) const {
+    bpf_tc_hook where = point(hook, device_);
+    bpf_tc_opts opts{
+        .sz = sizeof(opts), .prog_fd = foreign_->fd.get(), .handle = handle, .priority = priority};
+    const int made = bpf_tc_hook_create(&where);
+    return (made == 0 || made == -EEXIST) && bpf_tc_attach(&where, &opts) == 0;
+  }
+};
+
+TEST_F(Clsact, AttachingTwiceIsFine) {
+  must(attach_clsact(kFromPod, device_, ours_->fd.get()));
+  must(attach_clsact(kFromPod, device_, ours_->fd.get()));
+
+  EXPECT_TRUE(is_ours(kFromPod, *ours_));
+  EXPECT_FALSE(is_ours(kToPod, *ours_));
+}
+
+TEST_F(Clsact, NewerProgramTakesThePlaceOfTheOlder) {
+  must(attach_clsact(kToPod, device_, ours_->fd.get()));
+  must(attach_clsact(kToPod, device_, newer_->fd.get()));
+
+  EXPECT_FALSE(is_ours(kToPod, *ours_));
+  EXPECT_TRUE(is_ours(kToPod, *newer_));
+}
+
+TEST_F(Clsact, ForeignFiltersStay) {
+  ASSERT_TRUE(add_foreign(kFromPod, 1, 1));
+  ASSERT_TRUE(add_foreign(kFromPod, 7, 20));
+
+  must(attach_clsact(kFromPod, device_, ours_->fd.get()));
+  EXPECT_TRUE(is_ours(kFromPod, *ours_));
+  EXPECT_EQ(filter(kFromPod, 1, 1), foreign_->id);
+  EXPECT_EQ(filter(kFromPod, 7, 20), foreign_->id);
+
+  must(detach(links_, kFromPod, device_));
+  EXPECT_FALSE(is_ours(kFromPod, *ours_));
+  EXPECT_EQ(filter(kFromPod, 1, 1), foreign_->id);
+  EXPECT_EQ(filter(kFromPod, 7, 20), foreign_->id);
+}
+
+TEST_F(Clsact, DetachEndsOneHookOnly) {
+  must(attach_clsact(kFromPod, device_, ours_->fd.get()));
+  must(attach_clsact(kToPod, device_, ours_->fd.get()));
+
+  must(detach(links_, kFromPod, device_));
+
+  EXPECT_FALSE(is_ours(kFromPod, *ours_));
+  EXPECT_TRUE(is_ours(kToPod, *ours_));
+}
+
+TEST_F(HookTest, DetachOfWhatIsNotThereIsSuccess) {
+  EXPECT_TRUE(detach(links_, kFromPod, device_)) << "nothing attached, no qdisc";
+  must(attach_clsact(kToPod, device_, ours_->fd.get()));
+  EXPECT_TRUE(detach(links_, kFromPod, device_)) << "a qdisc, but no filter of ours";
+
+  const Device deleted = add_device("deleted");
+  remove_device(deleted);
+  EXPECT_TRUE(detach(links_, kFromPod, deleted)) << "no such device any more";
+  EXPECT_TRUE(detach(links_, kFromPod, {.ifindex = 0, .name = "deleted"})) << "nor its index";
+}
+
+TEST_F(HookTest, DeviceThatIsNotThereHasNothingAttached) {
+  const Device deleted = add_device("deleted");
+  remove_device(deleted);
+
+  EXPECT_FALSE(must(is_attached(links_, kFromPod, deleted, ours_->id)));
+  const auto attached = attach(links_, kFromPod, deleted, ours_->fd.get());
+  ASSERT_FALSE(attached);
+  EXPECT_EQ(attached.error().code, ENODEV) << attached.error().what;
+  const auto on_clsact = attach_clsact(kFromPod, deleted, ours_->fd.get());
+  ASSERT_FALSE(on_clsact);
+  EXPECT_EQ(on_clsact.error().code, ENODEV) << on_clsact.error().what;
+}
+
+}  // namespace
+}  // namespace kubecni::test

@@ -1,0 +1,219 @@
+// Loading, pinning, upgrading, and the maps: what stays on a node between the
+// calls of the plugin.
+#include "dataplane/bpf_fs.hpp"
+#include "dataplane/counters.hpp"
+#include "dataplane/ebpf_dataplane.hpp"
+#include "namespaces.hpp"
+
+#include <bpf/bpf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <filesystem>
+
+namespace kubecni::test {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+/// Each test has pins of its own, so that it may lose them.
+class Lifecycle : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!may_run_bpf()) GTEST_SKIP() << kWhySkipped;
+    const auto& place = PrivateNamespaces::enter();
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    bpffs_ = place.bpffs() / test->name();
+    run_dir_ = place.run_dir();
+    std::filesystem::create_directories(bpffs_);
+  }
+  void TearDown() override {
+    if (may_run_bpf()) std::filesystem::remove_all(bpffs_);
+  }
+
+  [[nodiscard]] EbpfDataplane open() const { return must(EbpfDataplane::open(bpffs_, run_dir_)); }
+  [[nodiscard]] unsigned program_id(const Hook& hook) const {
+    const UniqueFd fd(bpf_obj_get((PinPaths(bpffs_).progs / hook.name).c_str()));
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    return bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 ? info.id : 0;
+  }
+  static kubecni_addr4 addr4(const char* text) { return to_addr4(IpAddr::parse(text).value()); }
+  static PodEndpoint pod_on(const Device& host) {
+    return {.host = host,
+            .address = IpAddr::parse("192.0.2.10").value(),
+            .pod_mac = MacAddr::parse("00:00:5e:00:53:0a").value(),
+            .gateway_mac = MacAddr::parse("00:00:5e:00:53:01").value()};
+  }
+
+  std::filesystem::path bpffs_;
+  std::filesystem::path run_dir_;
+};
+
+TEST_F(Lifecycle, NothingIsLoadedAtFirst) {
+  const auto loaded = EbpfDataplane::open_loaded(bpffs_);
+
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code, ENOENT) << loaded.error().what;
+  EXPECT_EQ(read_exit_counts(bpffs_).error().code, ENOENT);
+}
+
+TEST_F(Lifecycle, OpenedAgainItIsTheSame) {
+  auto first = open();
+  must(first.endpoints().set(addr4("192.0.2.10"), {}));
+  const unsigned id = program_id(kFromPod);
+
+  auto second = open();
+
+  EXPECT_EQ(program_id(kFromPod), id);
+  EXPECT_THAT(must(second.endpoints().entries()), SizeIs(1));
+}
+
+TEST_F(Lifecycle, LostProgramIsLoadedAgainOnTheSameMaps) {
+  must(open().endpoints().set(addr4("192.0.2.10"), {}));
+  std::filesystem::remove(PinPaths(bpffs_).progs / kToWire.name);
+
+  auto again = open();
+
+  EXPECT_NE(program_id(kToWire), 0u);
+  EXPECT_THAT(must(again.endpoints().entries()), SizeIs(1));
+}
+
+TEST_F(Lifecycle, FolderOnAnotherFileSystemIsRefused) {
+  const TempDir elsewhere;
+
+  const auto opened = EbpfDataplane::open(elsewhere.path(), run_dir_);
+
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, EMEDIUMTYPE) << opened.error().what;
+}
+
+TEST_F(Lifecycle, UpgradeToTheSameBuildChangesNothing) {
+  auto dataplane = open();
+  const unsigned id = program_id(kFromPod);
+
+  EXPECT_FALSE(must(dataplane.upgrade_programs(run_dir_)));
+
+  EXPECT_EQ(program_id(kFromPod), id);
+}
+
+TEST_F(Lifecycle, UpgradePutsTheProgramsOfThisBuildInPlaceOfOthers) {
+  must(EbpfDataplane::open(bpffs_, run_dir_));
+  const auto pin = PinPaths(bpffs_).progs / kFromPod.name;
+  const UniqueFd other(bpf_obj_get((PinPaths(bpffs_).progs / kToPod.name).c_str()));
+  std::filesystem::remove(pin);
+  ASSERT_EQ(bpf_obj_pin(other.get(), pin.c_str()), 0);
+  auto dataplane = open();
+  must(dataplane.endpoints().set(addr4("192.0.2.10"), {}));
+
+  EXPECT_TRUE(must(dataplane.upgrade_programs(run_dir_)));
+
+  EXPECT_NE(program_id(kFromPod), program_id(kToPod));
+  EXPECT_THAT(must(dataplane.endpoints().entries()), SizeIs(1));
+  EXPECT_FALSE(must(dataplane.upgrade_programs(run_dir_)));
+}
+
+TEST_F(Lifecycle, MapOfOtherSizesIsAnotherSchema) {
+  const auto dataplane = open();
+  const auto pin = PinPaths(bpffs_).maps / "endpoints4";
+
+  EXPECT_TRUE(open_pinned_map(pin, 4, 20));
+  EXPECT_EQ(open_pinned_map(pin, 8, 20).error().code, EPROTO);
+  EXPECT_EQ(open_pinned_map(pin, 4, 24).error().code, EPROTO);
+  EXPECT_EQ(open_pinned_map(PinPaths(bpffs_).maps / "absent", 4, 20).error().code, ENOENT);
+}
+
+TEST_F(Lifecycle, MapGivesBackWhatWasSet) {
+  auto dataplane = open();
+  auto& endpoints = dataplane.endpoints();
+  EXPECT_THAT(must(endpoints.entries()), IsEmpty());
+
+  for (std::uint32_t i = 1; i <= 300; ++i) {
+    const kubecni_addr4 key{.addr = {192, 0, std::uint8_t(i >> 8), std::uint8_t(i & 0xff)}};
+    must(endpoints.set(key, {.host_ifindex = i}));
+  }
+  must(endpoints.set(addr4("192.0.0.7"), {.host_ifindex = 7000}));
+  must(endpoints.erase(addr4("192.0.0.8")));
+  must(endpoints.erase(addr4("192.0.0.8")));
+
+  const auto entries = must(endpoints.entries());
+  EXPECT_THAT(entries, SizeIs(299));
+  for (const auto& [key, value] : entries) {
+    const std::uint32_t i = std::uint32_t{key.addr[2]} << 8 | key.addr[3];
+    EXPECT_EQ(value.host_ifindex, i == 7 ? 7000u : i);
+  }
+  EXPECT_FALSE(must(endpoints.find(addr4("192.0.0.8"))));
+  EXPECT_EQ(must(endpoints.find(addr4("192.0.0.9"))).value().host_ifindex, 9u);
+}
+
+TEST_F(Lifecycle, FullMapSaysSo) {
+  auto dataplane = open();
+  for (std::uint32_t i = 0; i < KUBECNI_MAX_ENDPOINTS; ++i) must(dataplane.pod_ifaces().set(i, {}));
+
+  const auto set = dataplane.pod_ifaces().set(KUBECNI_MAX_ENDPOINTS, {});
+
+  ASSERT_FALSE(set);
+  EXPECT_EQ(set.error().code, E2BIG) << set.error().what;
+}
+
+TEST_F(Lifecycle, PodIsAsItShouldBeUntilItIsRemoved) {
+  auto dataplane = open();
+  const Device host = add_device("pod_l");
+  const PodEndpoint pod = pod_on(host);
+  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(4));
+
+  must(dataplane.attach_pod(host));
+  must(dataplane.add_endpoint(pod));
+  EXPECT_THAT(must(dataplane.differences(pod)), IsEmpty());
+
+  must(dataplane.remove_pod(host, pod.address));
+  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(4));
+  EXPECT_TRUE(dataplane.remove_pod(host, pod.address)) << "twice is fine";
+  remove_device(host);
+}
+
+TEST_F(Lifecycle, PodIsRemovedWithoutItsAddressOrItsDevice) {
+  auto dataplane = open();
+  const PodEndpoint pod = pod_on({.ifindex = 1000, .name = "gone"});
+  for (const auto& address : {std::optional<IpAddr>(pod.address), std::optional<IpAddr>()}) {
+    must(dataplane.add_endpoint(pod));
+
+    // Who knows the address may not know the ifindex, and the other way round.
+    must(
+        dataplane.remove_pod({.ifindex = address ? 0 : pod.host.ifindex, .name = "gone"}, address));
+
+    EXPECT_THAT(must(dataplane.endpoints().entries()), IsEmpty());
+    EXPECT_THAT(must(dataplane.pod_ifaces().entries()), IsEmpty());
+  }
+}
+
+TEST_F(Lifecycle, AddressThatAnotherPodHasByNowStaysItsOwn) {
+  auto dataplane = open();
+  const PodEndpoint former = pod_on({.ifindex = 1000, .name = "former"});
+  const PodEndpoint latter = pod_on({.ifindex = 1001, .name = "latter"});
+  must(dataplane.add_endpoint(former));
+  must(dataplane.add_endpoint(latter));
+
+  must(dataplane.remove_pod(former.host, former.address));
+
+  EXPECT_EQ(must(dataplane.endpoints().find(to_addr4(latter.address))).value().host_ifindex, 1001u);
+  EXPECT_FALSE(must(dataplane.pod_ifaces().find(1000)));
+}
+
+TEST_F(Lifecycle, WireIsAttachedAndDetached) {
+  auto dataplane = open();
+  const Device nic = add_device("nic_l");
+  EXPECT_FALSE(must(dataplane.is_wire_attached(nic)));
+
+  must(dataplane.attach_wire(nic));
+  EXPECT_TRUE(must(dataplane.is_wire_attached(nic)));
+
+  must(dataplane.detach_wire(nic));
+  EXPECT_FALSE(must(dataplane.is_wire_attached(nic)));
+  remove_device(nic);
+}
+
+}  // namespace
+}  // namespace kubecni::test

@@ -1,0 +1,109 @@
+// Whatever bytes come: a program gives one of three verdicts by one counted
+// exit, and changes a packet only when it redirects it.
+#include "fixture.hpp"
+
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+#include <string_view>
+
+namespace kubecni::test {
+namespace {
+
+constexpr unsigned kRuns = 20000;
+constexpr unsigned kSeed = 20240229;  // any, but the same each time
+
+class Mutation : public BpfTest {
+ protected:
+  std::uint32_t below(std::uint32_t limit) {
+    return std::uniform_int_distribution<std::uint32_t>(0, limit - 1)(random_);
+  }
+
+  /// A packet that a program would understand.
+  Frame sound_frame(const Hook& hook) {
+    if (below(10) == 0)
+      return arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = kPodA});
+    Ipv4Packet packet{.protocol = kProtocols[below(std::size(kProtocols))]};
+    if (below(4) == 0) {
+      packet.dst_mac = kPodBMac;
+      packet.dst = kPodB;
+    }
+    if (below(10) == 0) packet.option_bytes = std::size_t{4} * below(11);
+    if (below(10) == 0) packet.fragment_offset = std::size_t{8} * below(8192);
+    return frame_at(hook, packet);
+  }
+
+  /// The kernel refuses to test with less: a whole IP header, if it shall be one.
+  static std::size_t smallest_run(const Frame& frame) {
+    const int ethertype = frame.at(12) << 8 | frame.at(13);
+    return ETH_HLEN + (ethertype == ETH_P_IP ? 20u : ethertype == ETH_P_IPV6 ? 40u : 0u);
+  }
+
+  /// Some bits are turned, mostly in the headers, and the end may be missing.
+  void spoil(Frame& frame) {
+    for (unsigned turns = below(4); turns > 0; --turns) {
+      const auto limit = below(4) == 0 ? frame.size() : std::min<std::size_t>(frame.size(), 42);
+      frame[below(static_cast<std::uint32_t>(limit))] ^= static_cast<std::uint8_t>(1 + below(255));
+    }
+    if (below(4) == 0)
+      frame.resize(ETH_HLEN + below(static_cast<std::uint32_t>(frame.size() - ETH_HLEN) + 1));
+    frame.resize(std::max(frame.size(), smallest_run(frame)));
+  }
+
+  /// The packet without what a router may change: MACs, TTL and header checksum.
+  static Frame unrouted(Frame frame) {
+    std::fill_n(frame.begin(), 12, std::uint8_t{0});
+    for (const std::size_t at : {22, 24, 25}) frame.at(at) = 0;
+    return frame;
+  }
+
+  static bool only_watches(const Hook& hook) {
+    return hook.name == std::string_view(kToPod.name) ||
+           hook.name == std::string_view(kToWire.name);
+  }
+
+  void check(const Hook& hook, const Passage& passage) {
+    if (passage.verdict != TC_ACT_REDIRECT) {
+      ASSERT_THAT(passage.verdict, testing::AnyOf(TC_ACT_UNSPEC, TC_ACT_SHOT));
+      ASSERT_EQ(passage.out, passage.in);
+    } else {
+      ASSERT_EQ(unrouted(passage.out), unrouted(passage.in));
+    }
+    ASSERT_TRUE(passage.verdict == TC_ACT_UNSPEC || !only_watches(hook));
+  }
+
+ private:
+  std::mt19937 random_{kSeed};
+};
+
+TEST_F(Mutation, PacketsOfAnyBytesKeepTheRules) {
+  std::set<int> verdicts;
+  const auto total = [] {
+    std::uint64_t packets = 0;
+    for (const auto& count : exit_counts()) packets += count.packets;
+    return packets;
+  };
+  const std::uint64_t before = total();
+
+  for (unsigned i = 0; i < kRuns; ++i) {
+    const Hook& hook = kHooks[below(kHooks.size())];
+    Frame frame = sound_frame(hook);
+    spoil(frame);
+    const Metadata metadata{.mark = below(8) == 0 ? below(0xffffffff) : 0,
+                            .gso_size = below(8) == 0 ? below(2000) : 0};
+    const Passage passage = run_uncounted(hook, frame, metadata);
+    verdicts.insert(passage.verdict);
+    ASSERT_NO_FATAL_FAILURE(check(hook, passage))
+        << "run " << i << " of " << hook.name << ": " << testing::PrintToString(frame);
+  }
+
+  EXPECT_EQ(total() - before, kRuns) << "each packet leaves by exactly one counted exit";
+  EXPECT_THAT(verdicts, testing::ElementsAre(TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT))
+      << "the packets are too sound or too spoilt to mean anything";
+}
+
+}  // namespace
+}  // namespace kubecni::test

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "base/mac.hpp"
+#include "base/result.hpp"
+#include "dataplane/hook.hpp"
+#include "support/temp_dir.hpp"
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+namespace kubecni::test {
+
+/// For steps that only prepare a test: their failure ends it.
+template <typename T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().what);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+/// Whether this process may load programs. Otherwise a test is skipped.
+bool may_run_bpf();
+inline constexpr const char* kWhySkipped = "needs root, to load eBPF programs";
+
+/// The namespaces in which all tests of this process run: a network and a
+/// /sys/fs/bpf of its own, which the kernel takes back when the process ends,
+/// however it ends.
+class PrivateNamespaces {
+ public:
+  /// Moves the calling thread there, once.
+  static const PrivateNamespaces& enter();
+
+  [[nodiscard]] const std::filesystem::path& bpffs() const { return bpffs_; }
+  [[nodiscard]] std::filesystem::path run_dir() const { return run_dir_.path(); }
+
+ private:
+  PrivateNamespaces();
+  std::filesystem::path bpffs_;
+  TempDir run_dir_;
+};
+
+/// A veth of this namespace; its other end is <name>_peer. Both are up.
+Device add_device(const std::string& name, const MacAddr& mac = {{2, 0, 0, 0, 0, 1}});
+void remove_device(const Device& device);
+
+}  // namespace kubecni::test

@@ -1,0 +1,95 @@
+// A packet that ends early never has a byte changed that is not there, and
+// none at all while its headers are not complete.
+#include "fixture.hpp"
+
+#include <linux/if_ether.h>
+
+#include <functional>
+
+namespace kubecni::test {
+namespace {
+
+constexpr std::size_t kIpEnd = ETH_HLEN + 20;
+
+class Truncation : public BpfTest {
+ protected:
+  static std::size_t headers_end(std::uint8_t protocol) {
+    return kIpEnd + (protocol == IPPROTO_TCP ? 20 : 8);
+  }
+  /// Runs `hook` on every beginning of `frame` with which the kernel lets us
+  /// test: the IP header is whole. See ShortFrames for the rest.
+  void for_each_beginning(const Hook& hook, const Frame& frame,
+                          const std::function<void(const Passage&)>& check) {
+    const bool is_arp = frame.at(13) == (ETH_P_ARP & 0xff);
+    const std::size_t smallest = is_arp ? ETH_HLEN : kIpEnd;
+    for (std::size_t size = smallest; size <= frame.size(); ++size) {
+      SCOPED_TRACE(testing::Message() << hook.name << ", " << size << " bytes");
+      check(run(hook, Frame(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(size))));
+    }
+  }
+};
+
+TEST_F(Truncation, FromPodDropsUntilTheHeadersAreComplete) {
+  for (const auto protocol : kProtocols) {
+    for_each_beginning(kFromPod, frame_at(kFromPod, {.protocol = protocol}), [&](const auto& cut) {
+      if (cut.in.size() < headers_end(protocol))
+        EXPECT_THAT(cut, Dropped(KUBECNI_DROP_SHORT_PACKET));
+      else
+        EXPECT_THAT(cut, Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(cut.in)));
+    });
+  }
+}
+
+TEST_F(Truncation, FromPodDropsSameNodePacketsUntilTheHeadersAreComplete) {
+  const Frame whole = frame_at(kFromPod, {.dst_mac = kPodBMac, .dst = kPodB});
+  for_each_beginning(kFromPod, whole, [&](const auto& cut) {
+    if (cut.in.size() < headers_end(IPPROTO_UDP))
+      EXPECT_THAT(cut, Dropped(KUBECNI_DROP_SHORT_PACKET));
+    else
+      EXPECT_THAT(cut, Redirected(KUBECNI_FAST_TO_LOCAL_POD, cut.in));
+  });
+}
+
+TEST_F(Truncation, FromPodDropsArpUntilItIsComplete) {
+  const Frame whole = arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = kPodA});
+  for_each_beginning(kFromPod, whole, [&](const auto& cut) {
+    EXPECT_THAT(cut, cut.in.size() < whole.size() ? Dropped(KUBECNI_DROP_SHORT_PACKET)
+                                                  : LeftToKernel(KUBECNI_PASS_ARP));
+  });
+}
+
+TEST_F(Truncation, FromWireDropsUntilTheHeadersAreComplete) {
+  for (const auto protocol : kProtocols) {
+    for_each_beginning(
+        kFromWire, frame_at(kFromWire, {.protocol = protocol}), [&](const auto& cut) {
+          if (cut.in.size() < headers_end(protocol))
+            EXPECT_THAT(cut, Dropped(KUBECNI_DROP_SHORT_PACKET));
+          else
+            EXPECT_THAT(cut, Redirected(KUBECNI_FAST_FROM_WIRE,
+                                        with_macs(one_hop_older(cut.in), kPodAMac, kGatewayMac)));
+        });
+  }
+}
+
+TEST_F(Truncation, ToPodPassesEverythingAndRecordsWhenTheHeadersAreComplete) {
+  for (const auto protocol : kProtocols) {
+    reset_the_maps();
+    for_each_beginning(kToPod, frame_at(kToPod, {.protocol = protocol}), [&](const auto& cut) {
+      EXPECT_THAT(cut, LeftToKernel(KUBECNI_KERNEL_TO_POD));
+      EXPECT_EQ(kernel_flows().empty(), cut.in.size() < headers_end(protocol));
+    });
+  }
+}
+
+TEST_F(Truncation, ToWirePassesEverythingAndRecordsWhenTheHeadersAreComplete) {
+  for (const auto protocol : kProtocols) {
+    reset_the_maps();
+    for_each_beginning(kToWire, frame_at(kToWire, {.protocol = protocol}), [&](const auto& cut) {
+      EXPECT_THAT(cut, LeftToKernel(KUBECNI_KERNEL_TO_WIRE));
+      EXPECT_EQ(kernel_flows().empty(), cut.in.size() < headers_end(protocol));
+    });
+  }
+}
+
+}  // namespace
+}  // namespace kubecni::test

@@ -1,0 +1,202 @@
+#include "support/packet.hpp"
+
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+
+#include <linux/if_ether.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <stdexcept>
+
+namespace kubecni::test {
+
+namespace {
+
+constexpr std::size_t kIpHeader = 20;
+constexpr std::size_t kTtlAt = ETH_HLEN + 8;
+constexpr std::size_t kIpChecksumAt = ETH_HLEN + 10;
+
+void put(Frame& to, std::initializer_list<std::size_t> bytes) {
+  for (const std::size_t byte : bytes) to.push_back(static_cast<std::uint8_t>(byte));
+}
+
+void put16(Frame& to, std::size_t value) { put(to, {value >> 8, value & 0xff}); }
+
+void put_all(Frame& to, std::span<const std::uint8_t> bytes) {
+  to.insert(to.end(), bytes.begin(), bytes.end());
+}
+
+void set16(Frame& in, std::size_t at, std::uint16_t value) {
+  in.at(at) = static_cast<std::uint8_t>(value >> 8);
+  in.at(at + 1) = static_cast<std::uint8_t>(value & 0xff);
+}
+
+std::uint16_t get16(const Frame& in, std::size_t at) {
+  return static_cast<std::uint16_t>(in.at(at) << 8 | in.at(at + 1));
+}
+
+void put_mac(Frame& to, const std::string& text) {
+  const auto mac = text.empty() ? MacAddr{} : MacAddr::parse(text);
+  if (!mac) throw std::invalid_argument("no MAC address: " + text);
+  put_all(to, mac->bytes);
+}
+
+void put_ip(Frame& to, const std::string& text) {
+  const auto address = IpAddr::parse(text.empty() ? "0.0.0.0" : text);
+  if (!address || !address->is_v4()) throw std::invalid_argument("no IPv4 address: " + text);
+  put_all(to, {address->data(), 4});
+}
+
+/// Bytes that differ from each other, so that a shift by one is seen.
+void put_payload(Frame& to, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) put(to, {(i + 1) & 0xff});
+}
+
+void put_ethernet(Frame& to, const std::string& dst_mac, const std::string& src_mac,
+                  std::size_t ethertype) {
+  put_mac(to, dst_mac);
+  put_mac(to, src_mac);
+  put16(to, ethertype);
+}
+
+/// TCP and UDP sum over a part of the IP header, too.
+void set_checksum(Frame& transport, std::size_t at, const Ipv4Packet& packet) {
+  Frame summed;
+  if (packet.protocol != IPPROTO_ICMP) {
+    put_ip(summed, packet.src);
+    put_ip(summed, packet.dst);
+    put(summed, {0, packet.protocol});
+    put16(summed, transport.size());
+  }
+  put_all(summed, transport);
+  const std::uint16_t checksum = internet_checksum(summed);
+  set16(transport, at, checksum == 0 && packet.protocol == IPPROTO_UDP ? 0xffff : checksum);
+}
+
+Frame tcp_segment(const Ipv4Packet& packet) {
+  Frame tcp;
+  put16(tcp, packet.src_port);
+  put16(tcp, packet.dst_port);
+  put(tcp, {0, 0, 0, 1, 0, 0, 0, 2});  // sequence numbers
+  put(tcp, {5 << 4, 0x18});            // five words; PSH, ACK
+  put(tcp, {0xff, 0xff, 0, 0, 0, 0});  // window, checksum, urgent pointer
+  put_payload(tcp, packet.payload_bytes);
+  set_checksum(tcp, 16, packet);
+  return tcp;
+}
+
+Frame udp_datagram(const Ipv4Packet& packet) {
+  Frame udp;
+  put16(udp, packet.src_port);
+  put16(udp, packet.dst_port);
+  put16(udp, 8 + packet.payload_bytes);
+  put16(udp, 0);
+  put_payload(udp, packet.payload_bytes);
+  set_checksum(udp, 6, packet);
+  return udp;
+}
+
+bool is_echo(const Ipv4Packet& packet) { return packet.icmp_type == 0 || packet.icmp_type == 8; }
+
+Frame icmp_message(const Ipv4Packet& packet) {
+  Frame icmp;
+  put(icmp, {packet.icmp_type, 0, 0, 0});
+  if (is_echo(packet)) {
+    put16(icmp, packet.src_port);
+    put16(icmp, 1);
+    put_payload(icmp, packet.payload_bytes);
+  } else {  // RFC 792: the IP header that it is about, and eight bytes more
+    const Frame about = ipv4_packet({.src = packet.dst, .dst = packet.src, .payload_bytes = 0});
+    put(icmp, {0, 0, 0, 0});
+    put_all(icmp, std::span(about).subspan(ETH_HLEN));
+  }
+  set_checksum(icmp, 2, packet);
+  return icmp;
+}
+
+Frame ip_payload(const Ipv4Packet& packet) {
+  if (packet.fragment_offset == 0) {
+    if (packet.protocol == IPPROTO_TCP) return tcp_segment(packet);
+    if (packet.protocol == IPPROTO_UDP) return udp_datagram(packet);
+    if (packet.protocol == IPPROTO_ICMP) return icmp_message(packet);
+  }
+  Frame payload;
+  put_payload(payload, packet.payload_bytes);
+  return payload;
+}
+
+}  // namespace
+
+Frame ipv4_packet(const Ipv4Packet& packet) {
+  const Frame payload = ip_payload(packet);
+  const std::size_t header = kIpHeader + packet.option_bytes;
+  Frame frame;
+  put_ethernet(frame, packet.dst_mac, packet.src_mac, ETH_P_IP);
+  put(frame, {4 << 4 | header / 4, 0});
+  put16(frame, header + payload.size());
+  put16(frame, packet.id);
+  put16(frame, (packet.dont_fragment ? 0x4000u : 0u) | (packet.more_fragments ? 0x2000u : 0u) |
+                   packet.fragment_offset / 8);
+  put(frame, {packet.ttl, packet.protocol, 0, 0});
+  put_ip(frame, packet.src);
+  put_ip(frame, packet.dst);
+  frame.insert(frame.end(), packet.option_bytes, 1);
+  set_ip_checksum(frame, right_ip_checksum(frame));
+  put_all(frame, payload);
+  return frame;
+}
+
+Frame arp_packet(const ArpPacket& packet) {
+  Frame frame;
+  put_ethernet(frame, packet.dst_mac, packet.src_mac, ETH_P_ARP);
+  put(frame, {0, 1, 8, 0, 6, 4});  // Ethernet, IPv4, and their lengths
+  put16(frame, packet.operation);
+  put_mac(frame, packet.sender_mac);
+  put_ip(frame, packet.sender_ip);
+  put_mac(frame, packet.target_mac);
+  put_ip(frame, packet.target_ip);
+  return frame;
+}
+
+Frame ethernet_frame(const std::string& dst_mac, const std::string& src_mac,
+                     std::uint16_t ethertype, std::size_t payload_bytes) {
+  Frame frame;
+  put_ethernet(frame, dst_mac, src_mac, ethertype);
+  put_payload(frame, payload_bytes);
+  return frame;
+}
+
+std::uint16_t internet_checksum(std::span<const std::uint8_t> bytes) {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    sum += i % 2 == 0 ? static_cast<std::uint32_t>(bytes[i] << 8) : bytes[i];
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(~sum);
+}
+
+std::uint16_t ip_checksum(const Frame& ipv4) { return get16(ipv4, kIpChecksumAt); }
+
+std::uint16_t right_ip_checksum(Frame ipv4) {
+  set_ip_checksum(ipv4, 0);
+  const std::size_t header = std::size_t{4} * (ipv4.at(ETH_HLEN) & 0x0f);
+  return internet_checksum(std::span(ipv4).subspan(ETH_HLEN, header));
+}
+
+void set_ip_checksum(Frame& ipv4, std::uint16_t checksum) { set16(ipv4, kIpChecksumAt, checksum); }
+
+Frame one_hop_older(Frame ipv4) {
+  ipv4.at(kTtlAt)--;
+  set_ip_checksum(ipv4, right_ip_checksum(ipv4));
+  return ipv4;
+}
+
+Frame with_macs(Frame frame, const std::string& dst_mac, const std::string& src_mac) {
+  Frame macs;
+  put_mac(macs, dst_mac);
+  put_mac(macs, src_mac);
+  std::copy(macs.begin(), macs.end(), frame.begin());
+  return frame;
+}
+
+}  // namespace kubecni::test
