@@ -92,6 +92,9 @@ static __always_inline int to_node(struct __sk_buff *skb, struct iphdr *ip,
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
+	/* A redirect would keep the tag, and carry it to other hosts. */
+	if (is_vlan_tagged(skb))
+		return leave_to_kernel(skb, KUBECNI_PASS_VLAN);
 	struct cursor cur = cursor_at_start(skb, HEADERS_LEN);
 	struct ethhdr *eth = pull_eth(&cur);
 	if (!eth)
@@ -104,6 +107,8 @@ int from_pod(struct __sk_buff *skb)
 	struct iphdr *ip = pull_ipv4(&cur);
 	if (!ip)
 		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+	if (!is_ipv4(ip))
+		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IPV4);
 	struct kubecni_endpoint *self = endpoint_of(ip->saddr);
 	if (!self || self->host_ifindex != skb->ifindex || !same_mac(eth->h_source, self->pod_mac))
 		return on_unconfirmed_sender(skb, ip);

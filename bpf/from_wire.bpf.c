@@ -12,6 +12,9 @@
 SEC("tc")
 int from_wire(struct __sk_buff *skb)
 {
+	/* That is the traffic of a VLAN device above this one. */
+	if (is_vlan_tagged(skb))
+		return leave_to_kernel(skb, KUBECNI_PASS_VLAN);
 	if (skb->protocol != bpf_htons(ETH_P_IP))
 		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IPV4);
 	if (skb->pkt_type != PACKET_HOST)
@@ -20,7 +23,7 @@ int from_wire(struct __sk_buff *skb)
 	struct cursor cur = cursor_at_start(skb, HEADERS_LEN);
 	struct ethhdr *eth = pull_eth(&cur);
 	struct iphdr *ip = eth ? pull_ipv4(&cur) : NULL;
-	if (!ip)
+	if (!ip || !is_ipv4(ip))
 		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IPV4);
 	struct kubecni_endpoint *pod = endpoint_of(ip->daddr);
 	if (!pod)

@@ -46,7 +46,7 @@ struct {
 /* Exit reason -> packets and bytes. Written by every program. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, KUBECNI_EXIT_REASON_COUNT);
+	__uint(max_entries, KUBECNI_MAX_EXIT_REASONS);
 	__type(key, __u32);
 	__type(value, struct kubecni_count);
 } exit_counts __weak SEC(".maps");

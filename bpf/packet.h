@@ -85,12 +85,24 @@ static __always_inline struct ethhdr *pull_eth(struct cursor *cur)
 	return pull(cur, sizeof(struct ethhdr));
 }
 
-/* The fixed part of an IPv4 header; NULL too when what follows Ethernet is no
- * IPv4 header. Options, if any, are not stepped over. */
+/* The fixed part of an IPv4 header. Options, if any, are not stepped over. */
 static __always_inline struct iphdr *pull_ipv4(struct cursor *cur)
 {
-	struct iphdr *ip = pull(cur, sizeof(struct iphdr));
-	return ip && ip->version == 4 && ip->ihl >= 5 ? ip : NULL;
+	return pull(cur, sizeof(struct iphdr));
+}
+
+/* Whether what an ethertype called IPv4 begins like it. */
+static __always_inline bool is_ipv4(const struct iphdr *ip)
+{
+	return ip->version == 4 && ip->ihl >= 5;
+}
+
+/* Whether the frame has a VLAN tag: beside the packet, where the kernel puts it
+ * on arrival, or still in it. */
+static __always_inline bool is_vlan_tagged(const struct __sk_buff *skb)
+{
+	return skb->vlan_present || skb->protocol == bpf_htons(ETH_P_8021Q) ||
+	       skb->protocol == bpf_htons(ETH_P_8021AD);
 }
 
 static __always_inline bool is_fragment(const struct iphdr *ip)

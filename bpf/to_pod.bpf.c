@@ -12,6 +12,8 @@
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
+	if (is_vlan_tagged(skb))
+		return leave_to_kernel(skb, KUBECNI_PASS_VLAN);
 	struct cursor cur = cursor_at_start(skb, HEADERS_LEN);
 	struct ethhdr *eth = pull_eth(&cur);
 	if (!eth || eth->h_proto != bpf_htons(ETH_P_IP))
@@ -21,7 +23,7 @@ int to_pod(struct __sk_buff *skb)
 		return leave_to_kernel(skb, KUBECNI_PASS_MULTICAST);
 	struct iphdr *ip = pull_ipv4(&cur);
 	struct transport l4;
-	if (ip && ip->ihl == 5 && !is_later_fragment(ip) &&
+	if (ip && is_ipv4(ip) && ip->ihl == 5 && !is_later_fragment(ip) &&
 	    (endpoint_of(ip->saddr) || is_remote_pod(ip->saddr)) &&
 	    read_transport(&cur, ip, &l4) < 0)
 		record_kernel_flow(ip, &l4, KUBECNI_FLOW_TO_POD);

@@ -16,12 +16,12 @@ int to_wire(struct __sk_buff *skb)
 		set_ctx_u32(skb->mark, skb->mark & ~KUBECNI_MARK_FAST);
 		return leave_to_kernel(skb, KUBECNI_FAST_SENT_TO_WIRE);
 	}
-	if (skb->protocol != bpf_htons(ETH_P_IP))
+	if (is_vlan_tagged(skb) || skb->protocol != bpf_htons(ETH_P_IP))
 		return leave_to_kernel(skb, KUBECNI_KERNEL_TO_WIRE_OTHER);
 
 	struct cursor cur = cursor_at_start(skb, HEADERS_LEN);
 	struct iphdr *ip = pull_eth(&cur) ? pull_ipv4(&cur) : NULL;
-	if (!ip || !is_remote_pod(ip->daddr))
+	if (!ip || !is_ipv4(ip) || !is_remote_pod(ip->daddr))
 		return leave_to_kernel(skb, KUBECNI_KERNEL_TO_WIRE_OTHER);
 	if (!endpoint_of(ip->saddr) && !is_remote_pod(ip->saddr))
 		return leave_to_kernel(skb, KUBECNI_KERNEL_TO_WIRE_OTHER);

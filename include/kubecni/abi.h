@@ -20,6 +20,8 @@
 #define KUBECNI_MAX_NODE_CIDRS 16384
 #define KUBECNI_MAX_ENDPOINTS 4096
 #define KUBECNI_MAX_KERNEL_FLOWS 262144
+/* Room for reasons to come: a pinned map cannot grow with a newer build. */
+#define KUBECNI_MAX_EXIT_REASONS 64
 
 /* The bit of skb->mark that from_pod sets on what it sends to the wire itself,
  * and that to_wire clears. What to_wire sees without it came by the kernel. */
@@ -92,6 +94,7 @@ enum kubecni_flow_owner {
 /* Value of `kernel_flows4`: a flow that the kernel path carries, and with it
  * whatever netfilter does to it. Both directions stay there. */
 struct kubecni_flow_state {
+	/* Both for whoever looks at the map; the programs only ask whether it is there. */
 	__u64 last_seen_ns; /* CLOCK_MONOTONIC of the last packet that was recorded */
 	__u32 owner;	    /* enum kubecni_flow_owner */
 	__u32 pad;
@@ -137,7 +140,8 @@ struct kubecni_count {
 	X(DROP_SHORT_PACKET, "dropped: ends inside a header")                                      \
 	X(DROP_SPOOFED_IP, "dropped: pod sends from an address that is not its own")               \
 	X(DROP_SPOOFED_MAC, "dropped: pod sends from a MAC that is not its own")                   \
-	X(DROP_SPOOFED_ARP, "dropped: pod speaks ARP for an address that is not its own")
+	X(DROP_SPOOFED_ARP, "dropped: pod speaks ARP for an address that is not its own")          \
+	X(PASS_VLAN, "kernel path: VLAN tag")
 
 enum kubecni_exit_reason {
 #define X(name, text) KUBECNI_##name,
@@ -152,6 +156,11 @@ enum kubecni_exit_reason {
 #define KUBECNI_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
+#ifdef __cplusplus
+static_assert(KUBECNI_EXIT_REASON_COUNT <= KUBECNI_MAX_EXIT_REASONS);
+#else
+_Static_assert(KUBECNI_EXIT_REASON_COUNT <= KUBECNI_MAX_EXIT_REASONS, "exit_counts is too small");
+#endif
 KUBECNI_ASSERT_SIZE(struct kubecni_cidr4_key, 8);
 KUBECNI_ASSERT_SIZE(struct kubecni_node4, 16);
 KUBECNI_ASSERT_SIZE(struct kubecni_addr4, 4);

@@ -89,6 +89,13 @@ EveryExit::Cases EveryExit::cases() {
          cut.resize(ETH_HLEN + 20 + 7);
          return run(kFromWire, cut);
        }},
+      {KUBECNI_PASS_VLAN,
+       [&] {
+         Frame tagged = frame_at(kFromPod, {});
+         tagged[12] = ETH_P_8021Q >> 8;
+         tagged[13] = ETH_P_8021Q & 0xff;
+         return run(kFromPod, tagged);
+       }},
       {KUBECNI_DROP_SPOOFED_IP, [&] { return pod_sends({.src = kPodB}); }},
       {KUBECNI_DROP_SPOOFED_MAC, [&] { return pod_sends({.src_mac = kForeignMac}); }},
       {KUBECNI_DROP_SPOOFED_ARP, [&] { return pod_asks(kPodB); }},

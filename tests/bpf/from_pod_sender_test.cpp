@@ -79,14 +79,14 @@ TEST_F(FromPodSender, PodWhoseAddressBelongsToAnotherInterfaceNowIsUnknown) {
   EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
 }
 
-TEST_F(FromPodSender, HeaderThatIsNoIpv4IsDropped) {
+TEST_F(FromPodSender, HeaderThatIsNoIpv4IsLeftToTheKernel) {
   constexpr std::size_t kVersionAt = 14;
   for (const auto version_and_length :
        std::initializer_list<std::uint8_t>{0x44, 0x40, 0x65, 0x05}) {
     Frame broken = frame_at(kFromPod, {});
     broken[kVersionAt] = version_and_length;
 
-    EXPECT_THAT(run(kFromPod, broken), Dropped(KUBECNI_DROP_SHORT_PACKET));
+    EXPECT_THAT(run(kFromPod, broken), LeftToKernel(KUBECNI_PASS_NOT_IPV4));
   }
 }
 

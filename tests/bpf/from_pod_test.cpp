@@ -140,7 +140,7 @@ TEST_F(FromPod, MulticastAndBroadcastAreLeftToTheKernel) {
 }
 
 TEST_F(FromPod, OtherEthertypesAreLeftToTheKernel) {
-  for (const auto ethertype : std::initializer_list<std::uint16_t>{ETH_P_IPV6, ETH_P_8021Q})
+  for (const auto ethertype : std::initializer_list<std::uint16_t>{ETH_P_IPV6, ETH_P_LLDP})
     EXPECT_THAT(run(kFromPod, ethernet_frame(kGatewayMac, kPodAMac, ethertype, 60)),
                 LeftToKernel(KUBECNI_PASS_NOT_IPV4));
 }

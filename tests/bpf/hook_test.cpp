@@ -25,12 +25,12 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-/// A program that does nothing, as somebody else's could.
+/// A program that does nothing. Whose it is, its name says.
 struct Program {
-  Program() {
+  explicit Program(const char* name) {
     const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1},
                              {.code = BPF_JMP | BPF_EXIT}};
-    fd.reset(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nothing", "GPL", code, 2, nullptr));
+    fd.reset(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, name, "GPL", code, 2, nullptr));
     bpf_prog_info info{};
     __u32 size = sizeof(info);
     if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0)
@@ -49,9 +49,9 @@ class HookTest : public testing::Test {
     std::filesystem::remove_all(links_);  // husks of the test before
     std::filesystem::create_directories(links_);
     device_ = add_device("veth.7");
-    ours_.emplace();
-    newer_.emplace();
-    foreign_.emplace();
+    ours_.emplace(kFromPod.name);
+    newer_.emplace(kFromPod.name);
+    foreign_.emplace("nothing");
   }
   void TearDown() override {
     if (device_.ifindex != 0) remove_device(device_);
@@ -210,6 +210,17 @@ TEST_F(Clsact, ForeignFiltersStay) {
   EXPECT_FALSE(is_ours(kFromPod, *ours_));
   EXPECT_EQ(filter(kFromPod, 1, 1), foreign_->id);
   EXPECT_EQ(filter(kFromPod, 7, 20), foreign_->id);
+}
+
+TEST_F(Clsact, ForeignFilterAtOurPlaceIsNeitherReplacedNorRemoved) {
+  ASSERT_TRUE(add_foreign(kFromPod, 1, 10));
+
+  const auto attached = attach_clsact(kFromPod, device_, ours_->fd.get());
+
+  ASSERT_FALSE(attached);
+  EXPECT_EQ(attached.error().code, EBUSY);
+  must(detach(links_, kFromPod, device_));
+  EXPECT_EQ(filter(kFromPod, 1, 10), foreign_->id);
 }
 
 TEST_F(Clsact, DetachEndsOneHookOnly) {
