@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <system_error>
 
@@ -25,15 +24,17 @@ Result<> write_all(int fd, std::string_view content) {
   return {};
 }
 
-/// A name beside `path` that no other process or thread uses. The leading dot
-/// keeps it out of the way of those who list the directory.
-std::filesystem::path temporary_name_for(const std::filesystem::path& path) {
-  static std::atomic<unsigned> counter{0};
-  return path.parent_path() / ("." + path.filename().string() + "." + std::to_string(::getpid()) +
-                               "." + std::to_string(counter++));
+}  // namespace
+
+std::filesystem::path unfinished_name(const std::filesystem::path& path) {
+  return path.parent_path() / ("." + path.filename().string() + ".new");
 }
 
-}  // namespace
+std::string finished_name(const std::string& name) {
+  constexpr std::string_view kSuffix = ".new";
+  if (!name.starts_with('.') || !name.ends_with(kSuffix)) return name;
+  return name.substr(1, name.size() - 1 - kSuffix.size());
+}
 
 Result<std::string> read_all(int fd, std::size_t max_bytes) {
   std::string content;
@@ -59,8 +60,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
 
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content,
                                unsigned mode) {
-  const std::filesystem::path temporary = temporary_name_for(path);
-  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+  const std::filesystem::path temporary = unfinished_name(path);
+  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
                            static_cast<mode_t>(mode)));
   if (!fd) return sys_error(errno, "create " + temporary.string());
   ::fchmod(fd.get(), static_cast<mode_t>(mode));

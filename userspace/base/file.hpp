@@ -20,10 +20,17 @@ Result<std::string> read_all(int fd, std::size_t max_bytes);
 
 /// Makes `content` the content of the file at `path`: a reader sees the old or
 /// the new content, never a part. The new content survives the process, not a
-/// power cut (no fsync). The file gets `mode`, whatever the umask.
+/// power cut (no fsync). The file gets `mode`, whatever the umask. Callers see
+/// to it that one at a time writes `path`.
 /// Errors: those of open(2), write(2) and rename(2).
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content,
                                unsigned mode = 0644);
+
+/// Where the new content of `path` is until it is complete: beside it, hidden.
+/// A process that is killed leaves it; the next write takes it over.
+std::filesystem::path unfinished_name(const std::filesystem::path& path);
+/// The file name that `name` is or was to become.
+std::string finished_name(const std::string& name);
 
 /// Overwrites an existing file in place, for kernel settings below /proc/sys.
 /// Errors: those of open(2) and write(2).

@@ -1,6 +1,6 @@
 #include "k8s/api_errors.hpp"
 
-#include "k8s/json.hpp"
+#include "base/json.hpp"
 
 #include <cerrno>
 

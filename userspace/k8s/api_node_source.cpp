@@ -1,6 +1,6 @@
 #include "k8s/api_node_source.hpp"
 
-#include "k8s/json.hpp"
+#include "base/json.hpp"
 
 #include <pthread.h>
 #include <signal.h>

@@ -57,17 +57,18 @@ Result<std::unique_ptr<NodeSource>> FileNodeSource::open(std::filesystem::path p
 }
 
 std::optional<Result<NodeSnapshot>> FileNodeSource::take() {
-  if (!drain(inotify_.get())) return std::nullopt;
+  if (!drain(inotify_.get()) && watching_) return std::nullopt;
   Result<NodeSnapshot> news = load();
   if (last_ && same_news(*last_, news)) return std::nullopt;
   last_ = news;
   return news;
 }
 
-Result<NodeSnapshot> FileNodeSource::load() const {
+Result<NodeSnapshot> FileNodeSource::load() {
   const std::string context = "node file " + path_.string();
   // Watch first, then read: an edit in between is noticed.
   auto watch = watch_directory(inotify_.get(), path_);
+  watching_ = watch.has_value();
   if (!watch) return fail(watch, context);
   auto text = read_file(path_, kMaxFileBytes);
   if (!text) return fail(text, context);

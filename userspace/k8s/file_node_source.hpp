@@ -13,7 +13,8 @@ namespace kubecni {
 /// inotify(7) watches the directory, not the file, so that in-place writes,
 /// renames, symlink swaps (`..data` of a ConfigMap) and re-creation are all
 /// noticed. A link to a file in another directory is followed, but a write
-/// there goes unnoticed.
+/// there goes unnoticed. While the directory is gone nothing makes fd() readable;
+/// then take() looks for itself, so that it is called now and then all the same.
 class FileNodeSource final : public NodeSource {
  public:
   /// The file may be absent so far, which is then the first error of take().
@@ -29,10 +30,11 @@ class FileNodeSource final : public NodeSource {
   FileNodeSource(std::filesystem::path path, UniqueFd inotify)
       : path_(std::move(path)), inotify_(std::move(inotify)) {}
 
-  [[nodiscard]] Result<NodeSnapshot> load() const;
+  Result<NodeSnapshot> load();
 
   std::filesystem::path path_;
   UniqueFd inotify_;
+  bool watching_ = true;  ///< false: the folder is gone, so that no event will come
   std::optional<Result<NodeSnapshot>> last_;
 };
 

@@ -1,6 +1,6 @@
 #include "k8s/node_parser.hpp"
 
-#include "k8s/json.hpp"
+#include "base/json.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,6 +1,6 @@
 #include "k8s/watch_decoder.hpp"
 
-#include "k8s/json.hpp"
+#include "base/json.hpp"
 
 #include <cerrno>
 #include <optional>

@@ -37,7 +37,7 @@ class AsNobody {
 class LeaseStoreTest : public testing::Test {
  protected:
   Result<Lease> allocate(const LeaseOwner& to) {
-    return store_.allocate(pool_, to, "/run/netns/x");
+    return store_.allocate(pool_, to, {"/run/netns/x", 4, 1234});
   }
   std::string allocated(const LeaseOwner& to) {
     const auto lease = allocate(to);
@@ -52,7 +52,7 @@ class LeaseStoreTest : public testing::Test {
     ASSERT_TRUE(std::filesystem::remove(file("by-address/" + address)));
   }
   /// Makes the next allocation start at the first address.
-  void rewind() const { ASSERT_TRUE(std::filesystem::remove(file("cursor"))); }
+  void rewind() const { ASSERT_TRUE(std::filesystem::remove(file("index"))); }
 
   TempDir dir_;
   Pool pool_ = pool_of("10.200.0.0/29");  // 10.200.0.2 to 10.200.0.6
@@ -62,14 +62,14 @@ class LeaseStoreTest : public testing::Test {
 TEST_F(LeaseStoreTest, GivesTheFirstAddressFirst) { EXPECT_EQ(allocated(owner(1)), "10.200.0.2"); }
 
 TEST_F(LeaseStoreTest, RecordsWhoHoldsTheAddress) {
-  const auto lease = store_.allocate(pool_, {"abc", "net1"}, "/run/netns/pod");
+  const auto lease = store_.allocate(pool_, {"abc", "net1"}, {"/run/netns/pod", 4, 4026531840});
 
   const auto found = store_.find({"abc", "net1"});
 
   ASSERT_TRUE(lease && found && *found);
   EXPECT_EQ((*found)->address, lease->address);
   EXPECT_EQ((*found)->owner, (LeaseOwner{"abc", "net1"}));
-  EXPECT_EQ((*found)->netns, "/run/netns/pod");
+  EXPECT_EQ((*found)->netns, (NetnsIdentity{"/run/netns/pod", 4, 4026531840}));
   EXPECT_EQ((*found)->boot_id + "\n", read_file("/proc/sys/kernel/random/boot_id"));
 }
 
@@ -92,7 +92,7 @@ TEST_F(LeaseStoreTest, KeepsNetworksApart) {
   LeaseStore other(dir_.path(), "other");
   ASSERT_EQ(allocated(owner(1)), "10.200.0.2");
 
-  const auto lease = other.allocate(pool_, owner(1), "");
+  const auto lease = other.allocate(pool_, owner(1), {});
 
   ASSERT_TRUE(lease);
   EXPECT_EQ(lease->address.str(), "10.200.0.2");
@@ -185,7 +185,7 @@ TEST_F(LeaseStoreTest, FindsNothingBeforeAnythingWasLeased) {
 
 TEST_F(LeaseStoreTest, CountsOnlyTheAddressesOfThePool) {
   ASSERT_TRUE(allocate(owner(1)));
-  ASSERT_TRUE(store_.allocate(pool_of("192.0.2.0/24"), owner(2), ""));
+  ASSERT_TRUE(store_.allocate(pool_of("192.0.2.0/24"), owner(2), {}));
 
   EXPECT_EQ(used(), 1u);
 }
@@ -266,27 +266,57 @@ TEST_F(LeaseStoreTest, DoesNotFindAnAddressThatAnotherGotSince) {
 
 TEST_F(LeaseStoreTest, IgnoresTheTemporaryFileOfAKilledProcess) {
   ASSERT_TRUE(allocate(owner(1)));
-  ASSERT_TRUE(write_file_atomically(file("by-owner/.container-2:eth0.99.0"), "{"));
+  ASSERT_TRUE(write_file_atomically(file("by-owner/.container-2:eth0.new"), "{"));
 
   EXPECT_EQ(allocated(owner(2)), "10.200.0.3");
   EXPECT_EQ(used(), 2u);
 }
 
-class StrangeCursor : public LeaseStoreTest, public testing::WithParamInterface<const char*> {};
+TEST_F(LeaseStoreTest, ListsTheOwnerOfAHalfWrittenRecordWhichReleaseRemoves) {
+  ASSERT_TRUE(allocate(owner(1)));
+  ASSERT_TRUE(write_file_atomically(file("by-owner/.container-2:eth0.new"), "{"));
 
-TEST_P(StrangeCursor, MakesTheAllocationStartAtTheFirstAddress) {
+  EXPECT_THAT(store_.owners().value(), testing::ElementsAre(owner(1), owner(2)));
+  ASSERT_TRUE(store_.release(owner(2)));
+  EXPECT_THAT(list_directory(file("by-owner")).value(), testing::ElementsAre("container-1:eth0"));
+}
+
+TEST_F(LeaseStoreTest, LeasesARequestedAddressOnce) {
+  const auto request = [&](int to, const std::string& address) {
+    return store_.allocate(pool_, owner(to), {}, IpAddr::parse(address));
+  };
+
+  EXPECT_EQ(request(1, "10.200.0.5").value().address.str(), "10.200.0.5");
+  EXPECT_EQ(request(2, "10.200.0.5").error().code, EADDRINUSE);
+  EXPECT_EQ(request(2, "10.200.0.1").error().code, EINVAL);
+  EXPECT_EQ(request(2, "10.200.1.5").error().code, EINVAL);
+  EXPECT_EQ(used(), 1u);
+}
+
+TEST_F(LeaseStoreTest, FindsRoomThatSomebodyMadeByHand) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(allocate(owner(i)));
+  ASSERT_TRUE(std::filesystem::remove(file("by-address/10.200.0.4")));
+  ASSERT_TRUE(std::filesystem::remove(file("by-owner/container-2:eth0")));
+
+  EXPECT_EQ(allocated(owner(7)), "10.200.0.4");
+}
+
+class DamagedIndex : public LeaseStoreTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(DamagedIndex, IsMadeAnewFromTheLeases) {
   ASSERT_EQ(allocated(owner(1)), "10.200.0.2");
-  ASSERT_TRUE(write_file_atomically(file("cursor"), GetParam()));
+  ASSERT_TRUE(write_file_atomically(file("index"), GetParam()));
 
   EXPECT_EQ(allocated(owner(2)), "10.200.0.3");
 }
 
-INSTANTIATE_TEST_SUITE_P(Cursor, StrangeCursor,
-                         testing::Values("", "garbage", "10.200.0.5\n", "192.0.2.9", "2001:db8::5",
-                                         "10.200.0.0", "10.200.0.7"));
+INSTANTIATE_TEST_SUITE_P(Index, DamagedIndex,
+                         testing::Values("", "garbage", "kcniidx1",
+                                         "kcniidx1 and much that is none of an index, but longer "
+                                         "than its header, so that only the subnet tells"));
 
 TEST_F(LeaseStoreTest, LeasesNothingWhereItCannotSayWhereItIs) {
-  ASSERT_TRUE(ensure_directory(file("cursor")));
+  ASSERT_TRUE(ensure_directory(file("index")));
 
   const auto lease = allocate(owner(1));
 
@@ -307,7 +337,7 @@ TEST_F(LeaseStoreTest, GivesManyThreadsAddressesOfTheirOwn) {
     threads.emplace_back([&, t] {
       LeaseStore store(dir_.path(), "net");
       for (std::size_t i = 0; i < kEach; ++i) {
-        const auto lease = store.allocate(large, owner(static_cast<int>(t * kEach + i)), "");
+        const auto lease = store.allocate(large, owner(static_cast<int>(t * kEach + i)), {});
         got[t].push_back(lease ? lease->address.str() : lease.error().what);
       }
     });
@@ -366,8 +396,7 @@ TEST_F(LeaseStoreTest, NamesTheFileThatIsInTheWayOfItsFolder) {
 TEST_F(LeaseStoreTest, KeepsItsRecordsFromOtherUsers) {
   ASSERT_TRUE(allocate(owner(1)));
 
-  for (const auto* name :
-       {"by-owner/container-1:eth0", "by-address/10.200.0.2", "lock", "cursor"}) {
+  for (const auto* name : {"by-owner/container-1:eth0", "by-address/10.200.0.2", "lock", "index"}) {
     struct stat status{};
     ASSERT_EQ(::stat(file(name).c_str(), &status), 0) << name;
     EXPECT_EQ(status.st_mode & 077u, 0u) << name;

@@ -1,0 +1,57 @@
+#include "base/json.hpp"
+
+#include <cerrno>
+#include <string>
+
+namespace kubecni {
+
+namespace {
+
+constexpr std::size_t kShownBytes = 120;
+constexpr int kMaxDepth = 100;
+
+std::string shortened(std::string text) {
+  if (text.size() <= kShownBytes) return text;
+  text.resize(kShownBytes);
+  return text + "...";
+}
+
+}  // namespace
+
+Result<nlohmann::json> parse_json(std::string_view text) {
+  bool too_deep = false;
+  const auto keep = [&](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+    too_deep = too_deep || depth > kMaxDepth;
+    return !too_deep;
+  };
+  try {
+    auto value = nlohmann::json::parse(text, keep);
+    if (too_deep)
+      return failure(EINVAL,
+                     "not accepted: nested more than " + std::to_string(kMaxDepth) + " deep");
+    return value;
+  } catch (const nlohmann::json::exception& error) {
+    return failure(EINVAL, "not JSON: " + shortened(error.what()));
+  }
+}
+
+const nlohmann::json& member(const nlohmann::json& value, std::string_view key) {
+  static const nlohmann::json null;
+  if (!value.is_object()) return null;
+  const auto found = value.find(key);
+  return found == value.end() ? null : *found;
+}
+
+std::string text_of(const nlohmann::json& value) {
+  const auto* text = value.get_ptr<const std::string*>();
+  return text ? *text : std::string();
+}
+
+std::string shown(const nlohmann::json& value) {
+  // dump() recurses, so it is kept away from what may be nested a million deep.
+  if (value.is_array()) return "an array";
+  if (value.is_object()) return "an object";
+  return shortened(value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace kubecni

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <string_view>
+
+// Reading JSON that strangers wrote: no function here throws, whatever the types are.
+namespace kubecni {
+
+/// Errors: EINVAL not JSON, with the place of the first mistake; or nested more
+/// than 100 deep, since copying and printing such a value takes stack.
+Result<nlohmann::json> parse_json(std::string_view text);
+
+/// The member `key` of `value`; null when it is absent or `value` is no object.
+const nlohmann::json& member(const nlohmann::json& value, std::string_view key);
+
+/// The text of `value`; empty when it is no string.
+std::string text_of(const nlohmann::json& value);
+
+/// `value` as a short piece of an error message.
+std::string shown(const nlohmann::json& value);
+
+}  // namespace kubecni
