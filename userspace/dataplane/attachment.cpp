@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <set>
 
 namespace kubecni {
 
@@ -87,15 +88,17 @@ std::string host_ifname_for(const std::string& network, const std::string& conta
   return name;
 }
 
-Result<FileLock> lock_pods(const std::filesystem::path& run_dir) {
+Result<FileLock> AttachmentStore::lock() const {
   constexpr std::chrono::seconds kTimeout{10};  // it is held for well under a millisecond
-  if (auto made = ensure_directory(run_dir); !made) return fail(made);
-  return FileLock::acquire(run_dir / "pods.lock", kTimeout);
+  if (auto made = ensure_directory(folder_); !made) return fail(made);
+  return FileLock::acquire(folder_ / ".lock", kTimeout);
 }
 
 Result<> AttachmentStore::save(const Attachment& attachment) const {
   const auto folder = folder_ / attachment.network;
   if (auto made = ensure_directory(folder); !made) return made;
+  auto locked = lock();
+  if (!locked) return fail(locked);
   return write_file_atomically(
       folder / attachment.key(),
       to_json(attachment).dump(2, ' ', false, json::error_handler_t::replace) + "\n", 0600);
@@ -112,7 +115,21 @@ Result<std::optional<Attachment>> AttachmentStore::find(const std::string& netwo
 
 Result<> AttachmentStore::remove(const std::string& network, const std::string& container_id,
                                  const std::string& ifname) const {
-  return delete_file(folder_ / network / (container_id + ":" + ifname));
+  const auto path = folder_ / network / (container_id + ":" + ifname);
+  std::error_code ignored;
+  if (!std::filesystem::exists(path.parent_path(), ignored)) return {};
+  auto locked = lock();
+  if (!locked) return fail(locked);
+  if (auto removed = delete_file(unfinished_name(path)); !removed) return removed;
+  return delete_file(path);
+}
+
+Result<std::vector<std::string>> AttachmentStore::keys(const std::string& network) const {
+  auto names = list_directory(folder_ / network);
+  if (!names) return fail(names);
+  std::set<std::string> keys;
+  for (const auto& name : *names) keys.insert(finished_name(name));
+  return std::vector<std::string>(keys.begin(), keys.end());
 }
 
 Result<AttachmentStore::Listing> AttachmentStore::list() const {
@@ -120,6 +137,7 @@ Result<AttachmentStore::Listing> AttachmentStore::list() const {
   auto networks = list_directory(folder_);
   if (!networks) return fail(networks);
   for (const auto& network : *networks) {
+    if (network.starts_with('.')) continue;  // the lock
     auto keys = list_directory(folder_ / network);
     if (!keys) return fail(keys);
     for (const auto& key : *keys) {

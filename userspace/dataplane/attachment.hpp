@@ -30,26 +30,31 @@ struct Attachment {
 std::string host_ifname_for(const std::string& network, const std::string& container_id,
                             const std::string& ifname);
 
-/// Held for the moment in which a pod's record and its place in the maps have to
-/// agree: DEL says in the record that the pod leaves eBPF before it takes it
-/// out, and the daemon brings back only what the record says is there.
-/// Errors: those of FileLock::acquire().
-Result<FileLock> lock_pods(const std::filesystem::path& run_dir);
-
 /// The attachment records of a node: <state dir>/attachments/<network>/<key>.
 class AttachmentStore {
  public:
   explicit AttachmentStore(const std::filesystem::path& state_dir)
       : folder_(state_dir / "attachments") {}
 
+  /// Held while a record is written or removed, and for the moment in which a
+  /// pod's record and its place in the maps have to agree: DEL removes the record
+  /// before it takes the pod out, and the daemon brings back only pods that have
+  /// one. Errors: those of FileLock::acquire().
+  [[nodiscard]] Result<FileLock> lock() const;
+
+  /// Takes the lock itself.
   Result<> save(const Attachment& attachment) const;
   /// Empty when there is none. Errors: EBADMSG the record is damaged.
   [[nodiscard]] Result<std::optional<Attachment>> find(const std::string& network,
                                                        const std::string& container_id,
                                                        const std::string& ifname) const;
-  /// Absent is success.
+  /// Takes the lock itself. Also what a killed save() left. Absent is success.
+  /// Needs no room on the disk.
   Result<> remove(const std::string& network, const std::string& container_id,
                   const std::string& ifname) const;
+
+  /// The "container:ifname" of every record of the network, also half-written.
+  [[nodiscard]] Result<std::vector<std::string>> keys(const std::string& network) const;
 
   struct Listing {
     std::vector<Attachment> attachments;

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -50,22 +52,20 @@ class BpfMap {
   }
 
   /// What is in the map. An entry that is deleted while it is walked may or may
-  /// not be there, and makes the walk start again: the result has no doubles.
+  /// not be there, and makes the walk start again; the result has no doubles.
   [[nodiscard]] Result<std::vector<std::pair<Key, Value>>> entries() const {
     std::vector<std::pair<Key, Value>> found;
+    std::unordered_set<std::string> seen;
     Key key{};
     const Key* previous = nullptr;
     Key next{};
     while (bpf_map_get_next_key(fd_.get(), previous, &next) == 0) {
       Value value{};
-      if (bpf_map_lookup_elem(fd_.get(), &next, &value) == 0) {
+      const bool is_new = seen.emplace(reinterpret_cast<const char*>(&next), sizeof(next)).second;
+      if (is_new && bpf_map_lookup_elem(fd_.get(), &next, &value) == 0)
         found.emplace_back(next, value);
-        key = next;
-        previous = &key;
-      } else {
-        found.clear();
-        previous = nullptr;
-      }
+      key = next;
+      previous = &key;
     }
     if (errno != ENOENT) return sys_error(errno, "walk map " + name_);
     return found;

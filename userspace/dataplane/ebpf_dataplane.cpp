@@ -201,6 +201,14 @@ Result<> EbpfDataplane::add_endpoint(const PodEndpoint& pod) {
   return endpoints_.set(to_addr4(pod.address), endpoint);
 }
 
+Result<unsigned> EbpfDataplane::find_iface_of(const IpAddr& address) const {
+  auto ifaces = pod_ifaces_.entries();
+  if (!ifaces) return fail(ifaces);
+  const auto found = std::ranges::find_if(
+      *ifaces, [&](const auto& entry) { return IpAddr::v4(entry.second.addr4) == address; });
+  return found == ifaces->end() ? 0 : found->first;
+}
+
 Result<> EbpfDataplane::remove_pod(const Device& host, const std::optional<IpAddr>& address) {
   unsigned ifindex = host.ifindex;
   auto iface = pod_ifaces_.find(ifindex);
@@ -217,6 +225,12 @@ Result<> EbpfDataplane::remove_pod(const Device& host, const std::optional<IpAdd
     if (*endpoint && (*endpoint)->host_ifindex == ifindex) {
       if (auto erased = endpoints_.erase(*key); !erased) return erased;
     }
+  }
+  if (ifindex == 0 && address) {
+    // Killed between the two maps, and then the interface went with its pod.
+    auto left = find_iface_of(*address);
+    if (!left) return fail(left);
+    ifindex = *left;
   }
   if (ifindex != 0) {
     if (auto erased = pod_ifaces_.erase(ifindex); !erased) return erased;
@@ -258,6 +272,14 @@ Result<bool> EbpfDataplane::is_wire_attached(const Device& nic) const {
     if (!attached || !*attached) return attached;
   }
   return true;
+}
+
+Result<bool> EbpfDataplane::is_wire_held(const Device& nic) const {
+  for (const Hook& hook : kWireHooks) {
+    auto held = is_held(pins_.links, hook, nic);
+    if (!held || *held) return held;
+  }
+  return false;
 }
 
 kubecni_addr4 to_addr4(const IpAddr& address) {

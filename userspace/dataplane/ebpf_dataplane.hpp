@@ -71,7 +71,10 @@ class EbpfDataplane {
 
   Result<AttachKind> attach_wire(const Device& nic);
   Result<> detach_wire(const Device& nic);
+  /// Whether both programs are attached, in their pinned version.
   [[nodiscard]] Result<bool> is_wire_attached(const Device& nic) const;
+  /// Whether anything of ours is attached as to a wire, in whatever version.
+  [[nodiscard]] Result<bool> is_wire_held(const Device& nic) const;
 
   NodeCidrMap& node_cidrs() { return node_cidrs_; }
   EndpointMap& endpoints() { return endpoints_; }
@@ -90,6 +93,8 @@ class EbpfDataplane {
         pod_ifaces_(std::move(pod_ifaces)) {}
 
   Result<> open_programs();
+  /// The host ifindex that pod_ifaces has for the address, or 0.
+  [[nodiscard]] Result<unsigned> find_iface_of(const IpAddr& address) const;
   [[nodiscard]] const Program& program(const Hook& hook) const;
   template <std::size_t N>
   Result<AttachKind> attach_all(const std::array<Hook, N>& hooks, const Device& device);

@@ -100,6 +100,25 @@ bpf_tc_opts our_filter() {
   return filter;
 }
 
+/// The filter at our place; empty when there is none.
+std::optional<bpf_tc_opts> find_filter(const Hook& hook, const Device& device) {
+  keep_libbpf_log();  // that there is none is no news
+  bpf_tc_hook tc = tc_hook(hook, device);
+  bpf_tc_opts filter = our_filter();
+  if (device.ifindex == 0 || bpf_tc_query(&tc, &filter) != 0) return std::nullopt;
+  return filter;
+}
+
+/// By the program's name.
+bool is_ours(const bpf_tc_opts& filter) {
+  const UniqueFd program(bpf_prog_get_fd_by_id(filter.prog_id));
+  bpf_prog_info info{};
+  __u32 size = sizeof(info);
+  return program && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 &&
+         std::ranges::any_of(kHooks,
+                             [&](const Hook& hook) { return std::string(info.name) == hook.name; });
+}
+
 }  // namespace
 
 Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd) {
@@ -107,6 +126,10 @@ Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd) {
   bpf_tc_hook tc = tc_hook(hook, device);
   if (const int error = bpf_tc_hook_create(&tc); error < 0 && error != -EEXIST)
     return sys_error(-error, "create the clsact qdisc of " + device.name);
+  if (const auto there = find_filter(hook, device); there && !is_ours(*there))
+    return failure(EBUSY, "attach " + label(hook, device) + ": a filter that is not ours is at " +
+                              "priority 10, handle 1; move it (`tc filter show dev " + device.name +
+                              "`)");
   bpf_tc_opts filter = our_filter();
   filter.prog_fd = prog_fd;
   filter.flags = BPF_TC_F_REPLACE;
@@ -132,14 +155,23 @@ Result<> detach(const std::filesystem::path& links_dir, const Hook& hook, const 
     bpf_link_detach((*link)->fd.get());
     return delete_file(pin);
   }
-  if (device.ifindex == 0) return {};
-  keep_libbpf_log();  // nor that there is no filter
+  const auto there = find_filter(hook, device);
+  if (!there || !is_ours(*there)) return {};
   bpf_tc_hook tc = tc_hook(hook, device);
   bpf_tc_opts filter = our_filter();
   const int error = bpf_tc_detach(&tc, &filter);
-  if (error < 0 && error != -ENOENT && error != -EINVAL && error != -ENODEV)
+  if (error < 0 && error != -ENOENT && error != -ENODEV)
     return sys_error(-error, "detach " + label(hook, device));
   return {};
+}
+
+Result<bool> is_held(const std::filesystem::path& links_dir, const Hook& hook,
+                     const Device& device) {
+  auto link = open_link(pin_path(links_dir, hook, device));
+  if (!link) return fail(link);
+  if (*link) return (*link)->ifindex == device.ifindex;
+  const auto filter = find_filter(hook, device);
+  return filter && is_ours(*filter);
 }
 
 Result<bool> is_attached(const std::filesystem::path& links_dir, const Hook& hook,
@@ -147,10 +179,8 @@ Result<bool> is_attached(const std::filesystem::path& links_dir, const Hook& hoo
   auto link = open_link(pin_path(links_dir, hook, device));
   if (!link) return fail(link);
   if (*link) return (*link)->ifindex == device.ifindex && (*link)->prog_id == prog_id;
-  keep_libbpf_log();
-  bpf_tc_hook tc = tc_hook(hook, device);
-  bpf_tc_opts filter = our_filter();
-  return bpf_tc_query(&tc, &filter) == 0 && filter.prog_id == prog_id;
+  const auto filter = find_filter(hook, device);
+  return filter && filter->prog_id == prog_id;
 }
 
 }  // namespace kubecni

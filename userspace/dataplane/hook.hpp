@@ -40,7 +40,8 @@ enum class AttachKind {
 /// Attaches `prog_fd` at `hook` of `device`, in place of our own older program;
 /// programs of others stay. Outlives every process: a tcx link is pinned in
 /// `links_dir`, and a filter belongs to the device.
-/// Errors: ENODEV no such device; EPERM no CAP_NET_ADMIN and CAP_BPF.
+/// Errors: ENODEV no such device; EPERM no CAP_NET_ADMIN and CAP_BPF; EBUSY (on
+/// clsact) a foreign filter is at our place.
 Result<AttachKind> attach(const std::filesystem::path& links_dir, const Hook& hook,
                           const Device& device, int prog_fd);
 
@@ -49,6 +50,10 @@ Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd);
 
 /// Ends what attach() began; absent is success, also the device.
 Result<> detach(const std::filesystem::path& links_dir, const Hook& hook, const Device& device);
+
+/// Whether anything of ours is at the hook, in whatever version.
+Result<bool> is_held(const std::filesystem::path& links_dir, const Hook& hook,
+                     const Device& device);
 
 /// Whether the program with the kernel's id `prog_id` runs at the hook.
 Result<bool> is_attached(const std::filesystem::path& links_dir, const Hook& hook,

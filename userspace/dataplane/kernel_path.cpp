@@ -93,9 +93,9 @@ Result<> compare_host_end(NetlinkSocket& node, const PodPort& port,
 
 Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name, const IpNet& gateway,
                                 unsigned mtu_bytes) {
-  if (auto set = ensure_sysctl("net/ipv4/ip_forward", "1"); !set) return fail(set);
   auto bridge = ensure_bridge(node, name, MacAddr::derived_from(gateway.addr), mtu_bytes);
   if (!bridge) return bridge;
+  if (auto set = ensure_sysctl("net/ipv4/ip_forward", "1"); !set) return fail(set);
   if (auto set = ensure_address(node, bridge->ifindex, gateway); !set) return fail(set);
   return bridge;
 }
@@ -120,6 +120,13 @@ Result<Link> add_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& 
   if (auto added = ensure_fdb_entry(node, ifindex, port.pod_mac); !added) return fail(added);
   if (auto done = configure_pod_end(*pod, port); !done) return fail(done, "pod");
   return **host;
+}
+
+Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,
+                          const PodPort& port) {
+  if (auto set = set_link_master(node, host.ifindex, bridge.ifindex); !set) return set;
+  if (auto up = set_bridge_port_up(node, host.ifindex, BridgePort{}); !up) return up;
+  return ensure_fdb_entry(node, host.ifindex, port.pod_mac);
 }
 
 Result<> remove_pod_port(NetlinkSocket& node, const std::string& host_ifname) {

@@ -37,6 +37,11 @@ Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name, co
 Result<Link> add_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& port,
                           unsigned bridge_ifindex);
 
+/// Puts the host end back on the bridge, with its settings and FDB entry, after
+/// the bridge was deleted. Errors: ENODEV one of them is gone.
+Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,
+                          const PodPort& port);
+
 /// Deletes the host end and with it the pod's; absent is success.
 Result<> remove_pod_port(NetlinkSocket& node, const std::string& host_ifname);
 

@@ -26,7 +26,6 @@ Link parse_link(const nlmsghdr* message) {
   link.kind = link_info.text(IFLA_INFO_KIND);
   link.mtu = attributes.u32(IFLA_MTU);
   link.master_ifindex = attributes.u32(IFLA_MASTER);
-  link.peer_ifindex = attributes.u32(IFLA_LINK);
   if (nlattr* mac = attributes[IFLA_ADDRESS]; mac && nla_len(mac) == 6)
     nla_memcpy(link.mac.bytes.data(), mac, 6);
   return link;
@@ -83,7 +82,13 @@ Result<> create_veth(NetlinkSocket& netlink, const VethSpec& veth) {
       });
     });
   });
-  return request.exchange(netlink, "create veth " + veth.host_name + " with peer " + veth.pod_name);
+  auto created =
+      request.exchange(netlink, "create veth " + veth.host_name + " with peer " + veth.pod_name);
+  if (!created && created.error().code == EEXIST)
+    return failure(EEXIST, created.error().what +
+                               ": a link on the node or in the pod has that name "
+                               "already; remove it");
+  return created;
 }
 
 Result<> set_link_up(NetlinkSocket& netlink, unsigned ifindex) {
@@ -93,11 +98,11 @@ Result<> set_link_up(NetlinkSocket& netlink, unsigned ifindex) {
   return request.exchange(netlink, "set link " + std::to_string(ifindex) + " up");
 }
 
-Result<> set_link_mtu(NetlinkSocket& netlink, unsigned ifindex, unsigned mtu_bytes) {
+Result<> set_link_master(NetlinkSocket& netlink, unsigned ifindex, unsigned master_ifindex) {
   NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(ifindex)});
-  request.put(IFLA_MTU, std::uint32_t{mtu_bytes});
-  return request.exchange(
-      netlink, "set MTU of link " + std::to_string(ifindex) + " to " + std::to_string(mtu_bytes));
+  request.put(IFLA_MASTER, std::uint32_t{master_ifindex});
+  return request.exchange(netlink, "make link " + std::to_string(ifindex) + " a port of link " +
+                                       std::to_string(master_ifindex));
 }
 
 Result<> delete_link(NetlinkSocket& netlink, unsigned ifindex) {

@@ -18,7 +18,6 @@ struct Link {
   MacAddr mac;
   unsigned mtu = 0;             ///< bytes
   unsigned master_ifindex = 0;  ///< the bridge it is a port of, or 0
-  unsigned peer_ifindex = 0;    ///< of a veth: the other end, in that end's namespace
   bool up = false;              ///< IFF_UP
 };
 
@@ -47,7 +46,9 @@ Result<> create_veth(NetlinkSocket& netlink, const VethSpec& veth);
 
 /// Errors: ENODEV no such link.
 Result<> set_link_up(NetlinkSocket& netlink, unsigned ifindex);
-Result<> set_link_mtu(NetlinkSocket& netlink, unsigned ifindex, unsigned mtu_bytes);
+
+/// Makes the link a port of the bridge. Errors: ENODEV one of them is gone.
+Result<> set_link_master(NetlinkSocket& netlink, unsigned ifindex, unsigned master_ifindex);
 
 /// Deletes the link; absent is success.
 Result<> delete_link(NetlinkSocket& netlink, unsigned ifindex);

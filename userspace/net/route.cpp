@@ -26,19 +26,20 @@ void put_route(NetlinkRequest& request, const Route& route) {
   request.put(RTA_OIF, std::uint32_t{route.ifindex});
 }
 
-/// Empty for what is no plain unicast route of the main table.
+/// Empty for what is no IPv4 route of the main table.
 std::optional<Route> parse_route(const nlmsghdr* message) {
   const auto* info = static_cast<const rtmsg*>(nlmsg_data(message));
   const Attributes<RTA_MAX> attributes(message, info);
   const unsigned table = attributes[RTA_TABLE] ? attributes.u32(RTA_TABLE) : info->rtm_table;
-  if (info->rtm_family != AF_INET || info->rtm_type != RTN_UNICAST || table != RT_TABLE_MAIN)
-    return std::nullopt;
+  if (info->rtm_family != AF_INET || table != RT_TABLE_MAIN) return std::nullopt;
   Route route;
   route.dst.addr = attributes.ipv4(RTA_DST).value_or(IpAddr::v4({0, 0, 0, 0}));
   route.dst.prefix = info->rtm_dst_len;
   route.gateway = attributes.ipv4(RTA_GATEWAY);
   route.ifindex = attributes.u32(RTA_OIF);
   route.protocol = info->rtm_protocol;
+  route.metric = attributes.u32(RTA_PRIORITY);
+  route.unicast = info->rtm_type == RTN_UNICAST;
   return route;
 }
 
@@ -69,17 +70,6 @@ Result<std::vector<Route>> list_routes(NetlinkSocket& netlink) {
       });
   if (!done) return fail(done);
   return routes;
-}
-
-Result<Route> route_to(NetlinkSocket& netlink, const IpAddr& dst) {
-  std::optional<Route> route;
-  NetlinkRequest request(RTM_GETROUTE, 0, rtmsg{.rtm_family = AF_INET, .rtm_dst_len = 32});
-  request.put(RTA_DST, dst);
-  auto done = request.exchange(netlink, "find the route to " + dst.str(),
-                               [&](const nlmsghdr* message) { route = parse_route(message); });
-  if (!done) return fail(done);
-  if (!route) return failure(ENETUNREACH, "no unicast route to " + dst.str());
-  return *route;
 }
 
 }  // namespace kubecni

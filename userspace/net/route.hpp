@@ -20,6 +20,8 @@ struct Route {
   std::optional<IpAddr> gateway;
   unsigned ifindex = 0;
   unsigned char protocol = 0;  ///< RTPROT_*
+  unsigned metric = 0;
+  bool unicast = true;  ///< not a blackhole or the like
 
   auto operator<=>(const Route&) const = default;
 };
@@ -33,11 +35,7 @@ Result<> ensure_route(NetlinkSocket& netlink, const Route& route);
 /// Deletes exactly that route; absent is success.
 Result<> delete_route(NetlinkSocket& netlink, const Route& route);
 
-/// The unicast IPv4 routes of the main table.
+/// The IPv4 routes of the main table.
 Result<std::vector<Route>> list_routes(NetlinkSocket& netlink);
-
-/// Where the kernel sends a packet for `dst` now.
-/// Errors: ENETUNREACH no route.
-Result<Route> route_to(NetlinkSocket& netlink, const IpAddr& dst);
 
 }  // namespace kubecni
