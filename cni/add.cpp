@@ -6,6 +6,8 @@
 #include "ipam/lease_store.hpp"
 #include "net/netns.hpp"
 #include "node_settings.hpp"
+#include "pods/liveness.hpp"
+#include "requests.hpp"
 #include "verbs.hpp"
 
 #include <cerrno>
@@ -56,7 +58,7 @@ CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
 }
 
 Attachment plan_attachment(const CniEnv& env, const NetConf& conf, const NodeSettings& node,
-                           const IpAddr& address) {
+                           const IpAddr& address, const std::optional<MacAddr>& mac) {
   MacAddr host_mac = MacAddr::derived_from(address);
   host_mac.bytes[0] = 0x0e;  // the pod's own begins with 0x0a; both are locally administered
   return {.network = conf.name,
@@ -68,7 +70,7 @@ Attachment plan_attachment(const CniEnv& env, const NetConf& conf, const NodeSet
                    .host_ifname = host_ifname_for(conf.name, env.container_id, env.ifname),
                    .host_mac = host_mac,
                    .pod_ifname = env.ifname,
-                   .pod_mac = MacAddr::derived_from(address),
+                   .pod_mac = mac.value_or(MacAddr::derived_from(address)),
                    .address = {address, node.pool.subnet().prefix},
                    .mtu = node.mtu}};
 }
@@ -84,6 +86,25 @@ Result<> attach_ebpf(EbpfDataplane& dataplane, const Link& host, const Link& bri
                                  .gateway_mac = bridge.mac});
 }
 
+/// A full pool may hold the addresses of pods that ended without a DEL.
+Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const NodeSettings& node,
+                       const LeaseOwner& owner, const NetnsIdentity& netns,
+                       const std::optional<IpAddr>& requested) {
+  auto lease = leases.allocate(node.pool, owner, netns, requested);
+  if (lease || lease.error().code != ENOSPC) return lease;
+  auto reclaimed = reclaim_gone({conf.state_dir, conf.bpffs}, conf.name);
+  if (!reclaimed) return fail(reclaimed, lease.error().what);
+  if (*reclaimed == 0) return lease;
+  log::warn("pool was full, freed what had no pod any more",
+            {{"addresses", std::to_string(*reclaimed)}});
+  return leases.allocate(node.pool, owner, netns, requested);
+}
+
+CniCode code_of_refusal(const Error& error) {
+  if (error.code == ENOSPC || error.code == EADDRINUSE) return CniCode::kTryAgainLater;
+  return error.code == EINVAL ? CniCode::kInvalidConfig : CniCode::kSystem;
+}
+
 /// An undo step that fails leaves something behind, which must not be silent.
 void report_undo(const char* step, const Result<>& undone) {
   if (!undone) log::error("undo failed", {{"step", step}, {"err", undone.error().what}});
@@ -97,6 +118,8 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
                      "ADD: \"prevResult\" is set; kube-cni has to be the first plugin of the list");
   auto node = node_settings(conf);
   if (!node) return std::unexpected(node.error());
+  auto requests = read_requests(env, conf);
+  if (!requests) return std::unexpected(requests.error());
   auto netns = open_pod_netns(env);
   if (!netns) return std::unexpected(netns.error());
   if (auto free = check_ifname_is_free(env, netns->get()); !free)
@@ -112,13 +135,13 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
   // What an undo step refers to is declared above, what it copies, below: the
   // steps run after the variables below have gone.
   Rollback undo;
-  auto lease = leases.allocate(node->pool, owner, env.netns);
-  if (!lease)
-    return cni_error(lease.error(), "ADD",
-                     lease.error().code == ENOSPC ? CniCode::kTryAgainLater : CniCode::kSystem);
+  auto identity = identify_netns(netns->get(), env.netns);
+  if (!identity) return cni_error(identity.error(), "ADD");
+  auto lease = allocate(conf, leases, *node, owner, *identity, requests->address);
+  if (!lease) return cni_error(lease.error(), "ADD", code_of_refusal(lease.error()));
   undo.add([&] { report_undo("release address", leases.release(owner)); });
 
-  Attachment attachment = plan_attachment(env, conf, *node, lease->address);
+  Attachment attachment = plan_attachment(env, conf, *node, lease->address, requests->mac);
   if (auto saved = attachments.save(attachment); !saved) return cni_error(saved.error(), "ADD");
   undo.add([&] {
     report_undo("remove record", attachments.remove(conf.name, env.container_id, env.ifname));

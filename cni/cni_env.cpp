@@ -20,25 +20,15 @@ struct CommandNeeds {
   bool netns;
 };
 constexpr std::array kCommands{
-    CommandNeeds{"ADD", true, true},       CommandNeeds{"DEL", true, false},
-    CommandNeeds{"CHECK", true, true},     CommandNeeds{"STATUS", false, false},
-    CommandNeeds{"VERSION", false, false},
+    CommandNeeds{"ADD", true, true},   CommandNeeds{"DEL", true, false},
+    CommandNeeds{"CHECK", true, true}, CommandNeeds{"STATUS", false, false},
+    CommandNeeds{"GC", false, false},  CommandNeeds{"VERSION", false, false},
 };
 
 std::string joined(const std::vector<std::string>& words, const char* separator) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : separator) + word;
   return text;
-}
-
-std::string value_of(const std::string& args, std::string_view key) {
-  std::istringstream pairs(args);
-  std::string pair;
-  while (std::getline(pairs, pair, ';')) {
-    if (pair.starts_with(key) && pair.size() > key.size() && pair[key.size()] == '=')
-      return pair.substr(key.size() + 1);
-  }
-  return "";
 }
 
 }  // namespace
@@ -58,9 +48,19 @@ bool is_cni_id(const std::string& id) {
          });
 }
 
+std::string CniEnv::arg(std::string_view key) const {
+  std::istringstream pairs(args);
+  std::string pair;
+  while (std::getline(pairs, pair, ';')) {
+    if (pair.starts_with(key) && pair.size() > key.size() && pair[key.size()] == '=')
+      return pair.substr(key.size() + 1);
+  }
+  return "";
+}
+
 std::string CniEnv::pod() const {
-  const std::string name = value_of(args, "K8S_POD_NAME");
-  const std::string space = value_of(args, "K8S_POD_NAMESPACE");
+  const std::string name = arg("K8S_POD_NAME");
+  const std::string space = arg("K8S_POD_NAMESPACE");
   return space.empty() ? name : space + "/" + name;
 }
 
@@ -75,7 +75,7 @@ CniResult<CniEnv> read_cni_env(const GetEnv& get) {
   if (needs == kCommands.end())
     return cni_error(CniCode::kInvalidEnvironment,
                      "CNI_COMMAND \"" + env.command +
-                         "\" is unknown; it is one of ADD, DEL, CHECK, STATUS, VERSION");
+                         "\" is unknown; it is one of ADD, DEL, CHECK, STATUS, GC, VERSION");
 
   std::vector<std::string> missing;
   if (needs->container && env.container_id.empty()) missing.emplace_back("CNI_CONTAINERID");

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace kubecni {
 
@@ -18,6 +19,8 @@ struct CniEnv {
 
   /// "namespace/name" from CNI_ARGS, as far as the runtime says; for people.
   [[nodiscard]] std::string pod() const;
+  /// What CNI_ARGS ("KEY=value;...") has for `key`; empty when nothing.
+  [[nodiscard]] std::string arg(std::string_view key) const;
 };
 
 /// Looks one variable up; nullptr when it is not set.

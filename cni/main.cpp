@@ -18,10 +18,11 @@ int main() {
     std::cerr
         << "kube-cni " KUBECNI_VERSION
            ", a CNI plugin with an eBPF dataplane. A container runtime executes it; it speaks "
-           "CNI 0.3.0, 0.3.1, 0.4.0, 1.0.0 and 1.1.0.\n";
+           "CNI 0.1.0 to 1.1.0.\n";
     return 0;
   }
   const auto input = kubecni::read_all(STDIN_FILENO, kMaxInputBytes);
+  if (!input) std::cerr << "kube-cni: standard input: " << input.error().what << "\n";
   const auto answer = kubecni::run_plugin(&std::getenv, input ? *input : "");
   std::cout << answer.output << std::flush;
   return answer.exit_status;

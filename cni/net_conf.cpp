@@ -1,5 +1,6 @@
 #include "net_conf.hpp"
 
+#include "base/json.hpp"
 #include "cni_env.hpp"
 
 #include <algorithm>
@@ -23,7 +24,7 @@ std::string supported_list() {
 std::unexpected<CniError> wrong(const std::string& key, const json& value,
                                 const std::string& wanted) {
   return cni_error(CniCode::kInvalidConfig,
-                   "\"" + key + "\": " + value.dump() + " is not " + wanted);
+                   "\"" + key + "\": " + shown(value) + " is not " + wanted);
 }
 
 /// Reads typed keys of the configuration and keeps the first error.
@@ -87,6 +88,24 @@ class KeyReader {
       note(wrong(key, word, "one of \"auto\", \"ebpf\", \"bridge\""));
   }
 
+  /// GC's list. libcni writes null for an empty one, and repeats it under the
+  /// older key "cni.dev/attachments", which is not looked at.
+  void attachments(const char* key, std::optional<std::vector<LeaseOwner>>& target) {
+    const auto value = conf_.find(key);
+    if (value == conf_.end()) return;
+    if (!value->is_array() && !value->is_null()) return note(wrong(key, *value, "a list"));
+    std::vector<LeaseOwner> owners;
+    for (const json& entry : *value) {
+      const bool complete = entry.is_object() && entry.contains("containerID") &&
+                            entry["containerID"].is_string() && entry.contains("ifname") &&
+                            entry["ifname"].is_string();
+      if (!complete)
+        return note(wrong(key, entry, "an attachment with \"containerID\" and \"ifname\""));
+      owners.push_back({entry["containerID"], entry["ifname"]});
+    }
+    target = std::move(owners);
+  }
+
   void note(std::unexpected<CniError> error) {
     if (!error_) error_ = std::move(error.error());
   }
@@ -116,7 +135,7 @@ CniResult<> check_version(const json& version) {
           kSupportedVersions.end())
     return {};
   return cni_error(CniCode::kIncompatibleVersion,
-                   "\"cniVersion\" " + version.dump() + " is not supported",
+                   "\"cniVersion\" " + shown(version) + " is not supported",
                    "supported are " + supported_list());
 }
 
@@ -138,7 +157,8 @@ bool is_at_least(std::string_view version, std::string_view other) {
 }
 
 std::string cni_version_for_errors(const std::string& text) {
-  const json conf = json::parse(text, nullptr, false);
+  const auto parsed = parse_json(text);
+  const json conf = parsed ? *parsed : json();
   const json version =
       conf.is_object() && conf.contains("cniVersion") ? conf["cniVersion"] : json();
   if (check_version(version)) return version;
@@ -146,19 +166,21 @@ std::string cni_version_for_errors(const std::string& text) {
 }
 
 CniResult<NetConf> parse_net_conf(const std::string& text) {
-  const json conf = json::parse(text, nullptr, false);
+  const auto read = parse_json(text);
+  const json conf = read ? *read : json();
   if (text.find_first_not_of(" \t\r\n") == std::string::npos)
     return cni_error(CniCode::kDecode,
                      "standard input is empty; it has to be the network configuration");
   if (!conf.is_object())
-    return cni_error(CniCode::kDecode, "standard input is no JSON object",
-                     "it begins with: " + text.substr(0, 80));
+    return cni_error(
+        CniCode::kDecode, "standard input is no JSON object",
+        (read ? "" : read.error().what + "; ") + "it begins with: " + text.substr(0, 80));
   // A configuration without a version is one of 0.1.0, as libcni has it.
   if (auto checked = check_version(conf.value("cniVersion", json("0.1.0"))); !checked)
     return std::unexpected(checked.error());
   if (auto checked = check_name(conf); !checked) return std::unexpected(checked.error());
 
-  NetConf parsed{.cni_version = conf["cniVersion"], .name = conf["name"]};
+  NetConf parsed{.cni_version = conf.value("cniVersion", "0.1.0"), .name = conf["name"]};
   std::optional<IpNet> network;
   KeyReader reader(conf);
   reader.ifname("bridge", parsed.bridge);
@@ -170,6 +192,7 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
   reader.text("logLevel", parsed.log_level);
   reader.cidr("network", network);
   reader.cidr("subnet", parsed.subnet);
+  reader.attachments("cni.dev/valid-attachments", parsed.valid_attachments);
   check_subnet_lies_in_network(parsed.subnet, network, reader);
   if (const auto ipam = conf.find("ipam");
       ipam != conf.end() && ipam->is_object() && ipam->contains("type"))
@@ -179,6 +202,9 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
   if (reader.error()) return std::unexpected(*reader.error());
   if (conf.contains("dns") && conf["dns"].is_object()) parsed.dns = conf["dns"];
   parsed.prev_result = conf.value("prevResult", json());
+  parsed.runtime_config = conf.value("runtimeConfig", json());
+  if (conf.contains("args") && conf["args"].is_object())
+    parsed.cni_args = conf["args"].value("cni", json());
   return parsed;
 }
 

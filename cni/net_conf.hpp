@@ -2,6 +2,7 @@
 
 #include "base/ip.hpp"
 #include "cni_error.hpp"
+#include "ipam/lease_store.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -10,12 +11,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kubecni {
 
 /// The versions of the specification that the plugin speaks, oldest first.
-inline constexpr std::array<std::string_view, 5> kSupportedVersions{"0.3.0", "0.3.1", "0.4.0",
-                                                                    "1.0.0", "1.1.0"};
+inline constexpr std::array<std::string_view, 7> kSupportedVersions{
+    "0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"};
 
 /// Whether version `version` is `other` or a later one; both are supported ones.
 bool is_at_least(std::string_view version, std::string_view other);
@@ -39,7 +41,11 @@ struct NetConf {
   std::string log_level = "info";
   std::optional<IpNet> subnet;  ///< of this node's pods; else what the daemon learned
   nlohmann::json dns = nlohmann::json::object();
-  nlohmann::json prev_result;  ///< null when there is none
+  nlohmann::json prev_result;     ///< null when there is none
+  nlohmann::json runtime_config;  ///< "runtimeConfig"; null when there is none
+  nlohmann::json cni_args;        ///< "args" -> "cni"; null when there is none
+  /// GC's list of what is in use; empty optional when the runtime sent none.
+  std::optional<std::vector<LeaseOwner>> valid_attachments;
 };
 
 /// The cniVersion of a configuration that may be damaged otherwise; the newest

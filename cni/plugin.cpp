@@ -42,7 +42,8 @@ CniResult<json> run_verb(const GetEnv& get, const std::string& input) {
   const bool check = env->command == "CHECK";
   if (auto known = require_version(*conf, env->command, check ? "0.4.0" : "1.1.0"); !known)
     return quiet(known);
-  return quiet(check ? cmd_check(*env, *conf) : cmd_status(*conf));
+  if (check) return quiet(cmd_check(*env, *conf));
+  return quiet(env->command == "GC" ? cmd_gc(*conf) : cmd_status(*conf));
 }
 
 }  // namespace

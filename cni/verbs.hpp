@@ -8,7 +8,9 @@
 
 namespace kubecni {
 
-/// CNI ADD. On failure the host is as it was before the call. Code 11 when it
+/// CNI ADD. On failure nothing of this pod is left. What all pods of the node
+/// share stays once it was made: loaded programs and maps, the bridge with its
+/// address, ip_forward. Code 11 when it
 /// may work later: the pool is full, or the daemon has not learned a PodCIDR.
 CniResult<nlohmann::json> cmd_add(const CniEnv& env, const NetConf& conf);
 
@@ -18,6 +20,10 @@ CniResult<> cmd_del(const CniEnv& env, const NetConf& conf);
 
 /// CNI CHECK. Compares and changes nothing; code 100 names every difference.
 CniResult<> cmd_check(const CniEnv& env, const NetConf& conf);
+
+/// CNI GC. Removes every attachment of the network that is not in the runtime's
+/// list; without a list nothing. Goes on after an error and reports at the end.
+CniResult<> cmd_gc(const NetConf& conf);
 
 /// CNI STATUS. Code 50 when the next ADD would fail, with the reason.
 CniResult<> cmd_status(const NetConf& conf);

@@ -93,14 +93,15 @@ TEST(CniEnv, NeedsNoNamespaceForADel) {
   EXPECT_TRUE(read(variables));
 }
 
-TEST(CniEnv, NeedsNothingMoreForVersionAndStatus) {
+TEST(CniEnv, NeedsNothingMoreForVersionStatusAndGc) {
+  EXPECT_TRUE(read({{"CNI_COMMAND", "GC"}}));
   EXPECT_TRUE(read({{"CNI_COMMAND", "VERSION"}}));
   EXPECT_TRUE(read({{"CNI_COMMAND", "STATUS"}}));
 }
 
 TEST(CniEnv, ListsTheCommandsWhenItsOwnIsUnknown) {
-  for (const auto* command : {"", "add", "ADD ", "GC", "UPDATE"})
-    EXPECT_THAT(refusal(whole(command)), HasSubstr("one of ADD, DEL, CHECK, STATUS, VERSION"))
+  for (const auto* command : {"", "add", "ADD ", "UPDATE"})
+    EXPECT_THAT(refusal(whole(command)), HasSubstr("one of ADD, DEL, CHECK, STATUS, GC, VERSION"))
         << command;
   EXPECT_THAT(refusal({}), HasSubstr("CNI_COMMAND"));
 }

@@ -78,8 +78,9 @@ TEST_P(AddResultOf, SaysTheIpVersionOnlyBefore100) {
 
 TEST_P(AddResultOf, SaysTheMtuOnlySince110) {
   const int expected = GetParam() == "1.1.0" ? 1450 : -1;
+  const json interfaces = result_of(GetParam()).at("interfaces");
 
-  for (const json& interface : result_of(GetParam()).at("interfaces"))
+  for (const json& interface : interfaces)
     EXPECT_EQ(interface.value("mtu", -1), expected) << interface;
 }
 
@@ -106,7 +107,7 @@ TEST(VersionResult, IsOfTheNewestVersionForEveryOtherInput) {
 
 TEST(VersionResult, ListsAllVersions) {
   EXPECT_EQ(version_result("").at("supportedVersions"),
-            json::parse(R"(["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"])"));
+            json::parse(R"(["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"])"));
 }
 
 TEST(CniErrorJson, HasTheKeysOfTheSpecification) {

@@ -66,14 +66,14 @@ TEST_P(PluginError, IsOneJsonObjectAndExitStatus1) {
 INSTANTIATE_TEST_SUITE_P(
     Plugin, PluginError,
     testing::Values(
-        BadCall{"UnknownCommand", "GC", R"({"cniVersion": "1.1.0", "name": "net"})", 4, "1.1.0",
-                "\"GC\" is unknown"},
+        BadCall{"UnknownCommand", "UPDATE", R"({"cniVersion": "1.1.0", "name": "net"})", 4, "1.1.0",
+                "\"UPDATE\" is unknown"},
         BadCall{"EmptyInput", "ADD", "", 6, "1.1.0", "empty"},
         BadCall{"Garbage", "DEL", "garbage", 6, "1.1.0", "no JSON object"},
         BadCall{"NoText", "ADD", std::string("\xff\xfe\0{", 4), 6, "1.1.0", "no JSON object"},
-        BadCall{"UnknownVersion", "ADD", R"({"cniVersion": "0.2.0", "name": "net"})", 1, "1.1.0",
-                "\"0.2.0\" is not supported"},
-        BadCall{"NoVersion", "ADD", R"({"name": "net"})", 1, "1.1.0", "\"0.1.0\""},
+        BadCall{"UnknownVersion", "ADD", R"({"cniVersion": "0.9.0", "name": "net"})", 1, "1.1.0",
+                "\"0.9.0\" is not supported"},
+        BadCall{"CheckBeforeItsVersion", "CHECK", R"({"name": "net"})", 1, "1.1.0", "0.4.0"},
         BadCall{"WrongKey", "ADD", R"({"cniVersion": "0.3.1", "name": "net", "mtu": "x"})", 7,
                 "0.3.1", "\"mtu\""},
         BadCall{"Ipam", "ADD",
@@ -106,7 +106,7 @@ TEST(Plugin, AnswersVersionWhateverItsInput) {
     const auto answer = call("VERSION", input);
 
     EXPECT_EQ(answer.exit_status, 0) << input;
-    EXPECT_EQ(json::parse(answer.output).at("supportedVersions").size(), 5u) << input;
+    EXPECT_EQ(json::parse(answer.output).at("supportedVersions").size(), 7u) << input;
   }
 }
 
@@ -138,7 +138,7 @@ TEST_F(PluginStatus, SaysNothingWhenTheNextAddWouldWork) {
 TEST_F(PluginStatus, IsNotAvailableWhenEveryAddressIsInUse) {
   LeaseStore leases(dir_.path(), "net");
   const auto pool = Pool::of(IpNet::parse("10.200.0.0/30").value()).value();
-  ASSERT_TRUE(leases.allocate(pool, {"other", "eth0"}, ""));
+  ASSERT_TRUE(leases.allocate(pool, {"other", "eth0"}, {}));
 
   expect_error(status(), 50, "1.1.0", "10.200.0.0/30: 1 of 1 are in use");
 }

@@ -1,0 +1,33 @@
+#include "base/log.hpp"
+#include "pods/removal.hpp"
+#include "verbs.hpp"
+
+#include <algorithm>
+
+namespace kubecni {
+
+CniResult<> cmd_gc(const NetConf& conf) {
+  if (!conf.valid_attachments) {
+    // libcni's own tool calls GC without a list; cleaning all then would end
+    // every pod of the node.
+    log::warn("GC without \"cni.dev/valid-attachments\" changes nothing");
+    return {};
+  }
+  const PodPaths paths{conf.state_dir, conf.bpffs};
+  auto present = list_attachments(paths, conf.name);
+  if (!present) return cni_error(present.error(), "GC");
+  std::string errors;
+  for (const LeaseOwner& owner : *present) {
+    if (std::ranges::find(*conf.valid_attachments, owner) != conf.valid_attachments->end())
+      continue;
+    auto removed = remove_attachment(paths, conf.name, owner);
+    if (removed)
+      log::info("attachment removed by GC", {{"attachment", owner.key()}});
+    else
+      errors += (errors.empty() ? "" : "; ") + owner.key() + ": " + removed.error().what;
+  }
+  if (!errors.empty()) return cni_error(CniCode::kSystem, "GC: " + errors);
+  return {};
+}
+
+}  // namespace kubecni

@@ -1,0 +1,63 @@
+#include "requests.hpp"
+
+#include "base/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+std::vector<std::string> strings_in(const json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  if (!object.is_object() || found == object.end()) return {};
+  std::vector<std::string> all;
+  for (const json& entry : found->is_array() ? *found : json::array({*found}))
+    all.push_back(entry.is_string() ? entry.get<std::string>() : shown(entry));
+  return all;
+}
+
+/// The first of the places that says something.
+std::vector<std::string> first_said(const CniEnv& env, const NetConf& conf, const char* json_key,
+                                    const char* args_key) {
+  for (const json* place : {&conf.runtime_config, &conf.cni_args}) {
+    if (auto said = strings_in(*place, json_key); !said.empty()) return said;
+  }
+  const std::string value = env.arg(args_key);
+  return value.empty() ? std::vector<std::string>{} : std::vector{value};
+}
+
+}  // namespace
+
+CniResult<PodRequests> read_requests(const CniEnv& env, const NetConf& conf) {
+  PodRequests requests;
+  const auto ips = first_said(env, conf, "ips", "IP");
+  if (ips.size() > 1)
+    return cni_error(
+        CniCode::kUnsupportedField,
+        "ADD: " + std::to_string(ips.size()) + " addresses are requested; a pod gets one, of IPv4");
+  for (const auto& text : ips) {
+    // With or without a prefix: the subnet's own counts.
+    requests.address = IpAddr::parse(text.substr(0, text.find('/')));
+    if (!requests.address)
+      return cni_error(CniCode::kInvalidConfig,
+                       "ADD: the requested address \"" + text + "\" is none");
+    if (!requests.address->is_v4())
+      return cni_error(CniCode::kUnsupportedField,
+                       "ADD: the requested address " + text + " is not IPv4");
+  }
+  for (const auto& text : first_said(env, conf, "mac", "MAC")) {
+    requests.mac = MacAddr::parse(text);
+    if (!requests.mac || (requests.mac->bytes[0] & 1) != 0 || *requests.mac == MacAddr{})
+      return cni_error(CniCode::kInvalidConfig,
+                       "ADD: the requested MAC \"" + text + "\" is no unicast Ethernet address");
+  }
+  return requests;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,78 @@
+#include "pods/removal.hpp"
+
+#include "base/file.hpp"
+#include "dataplane/attachment.hpp"
+#include "dataplane/ebpf_dataplane.hpp"
+#include "net/link.hpp"
+
+#include <cerrno>
+#include <set>
+
+namespace kubecni {
+
+namespace {
+
+/// A damaged record must not keep the rest from being removed.
+template <typename T>
+Result<std::optional<T>> unless_damaged(Result<std::optional<T>> found) {
+  if (!found && found.error().code == EBADMSG) return std::nullopt;
+  return found;
+}
+
+/// Takes the pod out of the maps and its programs off. Where nothing is loaded
+/// there is nothing to do.
+Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
+                          const std::optional<IpAddr>& address) {
+  auto dataplane = EbpfDataplane::open_loaded(paths.bpffs);
+  if (!dataplane && dataplane.error().code == ENOENT) return {};
+  if (!dataplane) return fail(dataplane);
+  return dataplane->remove_pod(host, address);
+}
+
+}  // namespace
+
+Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
+                                                const LeaseOwner& owner) {
+  const AttachmentStore attachments(paths.state_dir);
+  LeaseStore leases(paths.state_dir, network);
+  // The record first, which tells the daemon that this goes for good. Nothing
+  // below needs it.
+  if (auto removed = attachments.remove(network, owner.container_id, owner.ifname); !removed)
+    return fail(removed);
+  auto lease = unless_damaged(leases.find(owner));
+  if (!lease) return fail(lease);
+  const auto address = *lease ? std::optional((*lease)->address) : std::nullopt;
+
+  const std::string host_ifname = host_ifname_for(network, owner.container_id, owner.ifname);
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  auto host = find_link(*netlink, host_ifname);
+  if (!host) return fail(host);
+  // First nobody may be sent there any more, last the address is given away.
+  const Device device{*host ? (*host)->ifindex : 0, host_ifname};
+  if (auto removed = remove_from_ebpf(paths, device, address); !removed) return fail(removed);
+  if (*host) {
+    if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
+  }
+  if (auto released = leases.release(owner); !released) return fail(released);
+  return address;
+}
+
+Result<std::vector<std::string>> list_networks(const PodPaths& paths) {
+  return list_directory(paths.state_dir / "ipam");
+}
+
+Result<std::vector<LeaseOwner>> list_attachments(const PodPaths& paths,
+                                                 const std::string& network) {
+  auto owners = LeaseStore(paths.state_dir, network).owners();
+  if (!owners) return owners;
+  auto keys = AttachmentStore(paths.state_dir).keys(network);
+  if (!keys) return fail(keys);
+  std::set<LeaseOwner> all(owners->begin(), owners->end());
+  for (const auto& key : *keys) {
+    if (const auto owner = LeaseOwner::from_key(key)) all.insert(*owner);
+  }
+  return std::vector<LeaseOwner>(all.begin(), all.end());
+}
+
+}  // namespace kubecni

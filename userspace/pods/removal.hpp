@@ -1,0 +1,33 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "ipam/lease_store.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// Where a node keeps what it knows of its pods.
+struct PodPaths {
+  std::filesystem::path state_dir;
+  std::filesystem::path bpffs;
+};
+
+/// Undoes whatever of an attachment there is, finished or not: map entries,
+/// programs, veth, lease, record. It needs neither the pod's namespace nor any
+/// of the records: names are computed, and what is absent is fine. Runs in the
+/// node's namespace, also several times at once. Returns the address that was
+/// freed; empty when there was none.
+Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
+                                                const LeaseOwner& owner);
+
+/// The networks of which there ever was a lease.
+Result<std::vector<std::string>> list_networks(const PodPaths& paths);
+
+/// Every attachment of the network of which anything is on disk.
+Result<std::vector<LeaseOwner>> list_attachments(const PodPaths& paths, const std::string& network);
+
+}  // namespace kubecni
