@@ -5,6 +5,7 @@
 #include "daemon/status_file.hpp"
 #include "k8s/api_node_source.hpp"
 #include "k8s/file_node_source.hpp"
+#include "pods/liveness.hpp"
 
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -25,6 +26,8 @@ constexpr std::chrono::seconds kResyncInterval{10};
 // Changes of the kernel come in bursts, and our own are among them.
 constexpr std::chrono::milliseconds kSettleTime{50};
 constexpr std::chrono::seconds kLockTimeout{5};
+// What a pod leaves that ends without a DEL is gone after a minute at most.
+constexpr std::chrono::seconds kSweepInterval{30};
 
 Result<UniqueFd> catch_signals() {
   sigset_t set;
@@ -55,7 +58,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
     if (auto made = ensure_directory(folder); !made) return fail(made);
   }
   auto lock = FileLock::acquire(options.run_dir / "kube-cnid.lock", kLockTimeout);
-  if (!lock) return fail(lock, "another kube-cnid runs for this node");
+  if (!lock && lock.error().code == ETIMEDOUT)
+    return fail(lock, "another kube-cnid runs for this node");
+  if (!lock) return fail(lock);
   auto signals = catch_signals();
   if (!signals) return fail(signals);
   auto monitor = NetlinkMonitor::open();
@@ -81,6 +86,10 @@ void Daemon::load_last_known_state() {
 
 void Daemon::take_news() {
   while (auto news = source_->take()) {
+    // A cluster without any node cannot have us in it: a wrong cluster, or an
+    // API server that has lost its data. Every pod would be cut off.
+    if (*news && (*news)->nodes.empty() && (*news)->skipped.empty())
+      *news = failure(ENOENT, "the list has no node at all, not even this one");
     if (!*news) {
       source_error_ = news->error().what;
       log::error("nodes not read, the last known ones stay",
@@ -135,11 +144,28 @@ void Daemon::reconcile() {
     log::error("status not written", {{"err", written.error().what}});
 }
 
+/// Removes what pods left that ended without a DEL.
+void Daemon::sweep() {
+  const PodPaths paths{options_.state_dir, options_.bpffs};
+  auto networks = list_networks(paths);
+  if (!networks) return log::error("not swept", {{"err", networks.error().what}});
+  for (const auto& network : *networks) {
+    auto removed = reclaim_gone(paths, network);
+    if (!removed)
+      log::error("not swept", {{"network", network}, {"err", removed.error().what}});
+    else if (*removed != 0)
+      log::info("removed what pods without DEL left",
+                {{"network", network}, {"count", std::to_string(*removed)}});
+  }
+}
+
 Result<> Daemon::run() {
   log::info("started", {{"node", options_.node_name}, {"source", source_->describe()}});
   load_last_known_state();
   reconcile();
+  sweep();
   Clock::time_point next_run = Clock::now() + kResyncInterval;
+  Clock::time_point next_sweep = Clock::now() + kSweepInterval;
   std::array<pollfd, 3> events{pollfd{.fd = signals_.get(), .events = POLLIN},
                                pollfd{.fd = source_->fd(), .events = POLLIN},
                                pollfd{.fd = monitor_.fd(), .events = POLLIN}};
@@ -159,6 +185,11 @@ Result<> Daemon::run() {
       next_run = Clock::now();
     }
     if (Clock::now() < next_run) continue;
+    take_news();  // a source may have nothing to wake us with
+    if (Clock::now() >= next_sweep) {
+      sweep();
+      next_sweep = Clock::now() + kSweepInterval;
+    }
     reconcile();
     next_run = Clock::now() + kResyncInterval;
   }

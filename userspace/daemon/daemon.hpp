@@ -41,6 +41,7 @@ class Daemon {
   void load_last_known_state();
   void take_news();
   void reconcile();
+  void sweep();
   void log_news(const ReconcileReport& report);
 
   DaemonOptions options_;

@@ -21,16 +21,30 @@ kubecni_node4 direct_entry(const PeerPath& path) {
   return entry;
 }
 
+/// Whether `address` can be that of another host in the network of `uplink`.
+bool is_neighbour(const IpAddr& address, const Uplink& uplink) {
+  const IpNet& net = uplink.net;
+  if (!net.contains(address) || address == net.addr) return false;
+  if (net.prefix >= 31) return true;  // no network and broadcast address, RFC 3021
+  return address != net.network().addr &&
+         address != net.network().addr.plus((1ull << (32 - net.prefix)) - 1);
+}
+
+/// The first address of the peer that is on a link; there the most specific
+/// network counts, as in routing.
 std::optional<PeerPath> find_path(const Node& peer, const std::vector<Uplink>& uplinks) {
   for (const IpAddr& address : peer.internal_ips) {
-    const auto uplink = std::ranges::find_if(
-        uplinks, [&](const Uplink& candidate) { return candidate.net.contains(address); });
-    if (uplink != uplinks.end())
+    const Uplink* best = nullptr;
+    for (const Uplink& uplink : uplinks) {
+      if (is_neighbour(address, uplink) && (!best || uplink.net.prefix > best->net.prefix))
+        best = &uplink;
+    }
+    if (best)
       return PeerPath{.node = peer.name,
                       .cidr = {},
                       .next_hop = address,
-                      .device = uplink->device,
-                      .mtu = uplink->mtu};
+                      .device = best->device,
+                      .mtu = best->mtu};
   }
   return std::nullopt;
 }
@@ -87,8 +101,9 @@ DesiredState plan_desired_state(const ClusterView& view, const std::vector<Uplin
     auto path = find_path(peer, uplinks);
     if (!path) {
       state.unreachable.push_back(
-          {peer.name, "none of its addresses (" + addresses_of(peer) +
-                          ") is on a link of this node; direct routing needs one"});
+          {peer.name,
+           "none of its addresses (" + addresses_of(peer) +
+               ") is that of another host on a link of this node; direct routing needs one"});
       continue;
     }
     state.wires.emplace(path->device.name, path->device);

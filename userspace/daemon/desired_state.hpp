@@ -41,7 +41,7 @@ struct DesiredState {
 };
 
 /// The devices over which other nodes may be reached: up, with an IPv4 address,
-/// and neither the pods' bridge nor one of its ports nor the loopback.
+/// and neither the pods' bridge nor the loopback.
 std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
                                  const std::vector<LinkAddress>& addresses,
                                  const std::string& bridge);

@@ -44,7 +44,8 @@ Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown
   for (const SkippedNode& skipped : known.snapshot.skipped)
     record["skipped"].push_back({{"name", skipped.name}, {"reason", skipped.reason}});
   for (const auto& [cidr, node] : known.owners) record["owners"][cidr.str()] = node;
-  return write_file_atomically(state_dir / "cluster.json", record.dump(1) + "\n");
+  return write_file_atomically(state_dir / "cluster.json",
+                               record.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& state_dir) {

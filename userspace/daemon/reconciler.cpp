@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
+#include <utility>
 
 namespace kubecni {
 
@@ -28,9 +30,12 @@ constexpr Setting kSettings[] = {
     {"net/bridge/bridge-nf-call-iptables", "1"},
 };
 
-/// Notes an error of one step, so that the others still run.
-void note(ReconcileReport& report, const Result<>& done) {
-  if (!done) report.errors.push_back(done.error().what);
+/// Notes the outcome of one step: `what` was changed, or why it was not.
+void apply(ReconcileReport& report, const Result<>& done, const std::string& what) {
+  if (done)
+    report.changes.push_back(what);
+  else
+    report.errors.push_back(done.error().what);
 }
 
 std::string describe(const kubecni_node4& entry) {
@@ -50,34 +55,53 @@ Result<Reconciler> Reconciler::open(const DaemonOptions& options) {
   if (!netlink) return fail(netlink);
   Reconciler reconciler(options, std::move(*netlink));
   if (options.dataplane == "bridge") return reconciler;
-  auto opened = reconciler.open_dataplane();
-  if (!opened && options.dataplane == "ebpf") return fail(opened, "--dataplane=ebpf");
+  reconciler.open_dataplane();
+  if (!reconciler.dataplane_ && options.dataplane == "ebpf")
+    return failure(ENOTSUP, "--dataplane=ebpf: " + reconciler.fallback_reason_);
   return reconciler;
 }
 
-Result<> Reconciler::open_dataplane() {
+void Reconciler::open_dataplane() {
   auto opened = EbpfDataplane::open(options_.bpffs, options_.run_dir);
   if (!opened) {
     fallback_reason_ = opened.error().what;
-    return fail(opened);
+    return;
   }
   dataplane_ = std::move(*opened);
   fallback_reason_.clear();
   // What is pinned may be from another build. Whoever runs its programs gets
   // the new ones in sync_wires() and sync_pods().
   auto upgraded = dataplane_->upgrade_programs(options_.run_dir);
-  if (!upgraded) return fail(upgraded, "upgrade of the pinned programs");
-  return {};
+  upgrade_error_ = upgraded ? "" : "the pinned programs stay: " + upgraded.error().what;
 }
 
-/// Pins may be lost while we run; then what is opened here leads nowhere.
+/// Takes what is pinned now: pins may be removed while we run, and made anew by
+/// the plugin, and then what was opened before leads nowhere.
 void Reconciler::ensure_dataplane(ReconcileReport& report) {
   if (options_.dataplane == "bridge") return;
-  if (dataplane_ && EbpfDataplane::open_loaded(options_.bpffs)) return;
-  const bool lost = dataplane_.has_value();
+  const bool had_one = dataplane_.has_value();
+  if (auto pinned = EbpfDataplane::open_loaded(options_.bpffs); had_one && pinned) {
+    dataplane_ = std::move(*pinned);
+  } else {
+    dataplane_.reset();
+    open_dataplane();
+    if (dataplane_ && had_one) report.changes.emplace_back("loaded the programs and maps again");
+  }
+  if (!upgrade_error_.empty()) report.errors.push_back(upgrade_error_);
+}
+
+/// `--dataplane bridge` on a node that had eBPF before: no map may go on to
+/// send packets where nobody corrects it. Pods made with eBPF keep the way to
+/// each other on this node.
+void Reconciler::withdraw(const std::vector<Link>& links, ReconcileReport& report) {
+  auto pinned = EbpfDataplane::open_loaded(options_.bpffs);
+  if (!pinned) return;
+  dataplane_ = std::move(*pinned);
+  auto desired = std::exchange(report.desired, {});
+  sync_map(report);
+  sync_wires(links, report);
+  report.desired = std::move(desired);
   dataplane_.reset();
-  note(report, open_dataplane());
-  if (dataplane_ && lost) report.changes.emplace_back("loaded the programs and maps again");
 }
 
 void Reconciler::ensure_settings(ReconcileReport& report) {
@@ -93,16 +117,18 @@ void Reconciler::ensure_settings(ReconcileReport& report) {
 void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& report) {
   if (!view.self || view.self->pod_cidrs.empty()) return;
   auto pool = Pool::of(view.self->pod_cidrs.front());
-  if (!pool) {
-    report.errors.push_back(pool.error().what);
-    return;
-  }
+  if (!pool) return report.errors.push_back(pool.error().what);
+  auto before = find_link(netlink_, options_.bridge);
   auto bridge =
       ensure_node_bridge(netlink_, options_.bridge, pool->gateway_net(), report.desired.mtu);
-  if (!bridge) report.errors.push_back(bridge.error().what);
+  if (!bridge)
+    report.errors.push_back(bridge.error().what);
+  else if (before && !*before)
+    report.changes.push_back("bridge " + options_.bridge + " made");
   const NodeInfo info{view.self->name, view.self->pod_cidrs, report.desired.mtu};
   auto saved = load_node_info(options_.state_dir);
-  if (!saved || !*saved || **saved != info) note(report, save_node_info(options_.state_dir, info));
+  if (!saved || !*saved || **saved != info)
+    apply(report, save_node_info(options_.state_dir, info), "what the plugin is told of this node");
 }
 
 void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& report) {
@@ -110,23 +136,20 @@ void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& rep
     auto attached = dataplane_->is_wire_attached(nic);
     if (attached && *attached) continue;
     auto done = dataplane_->attach_wire(nic);
-    if (done)
-      report.changes.push_back("attached from_wire and to_wire to " + name);
-    else
-      report.errors.push_back(done.error().what);
+    apply(report, done ? Result<>() : fail(done), "attached from_wire and to_wire to " + name);
   }
   for (const Link& link : links) {
     const Device nic{link.ifindex, link.name};
     if (report.desired.wires.contains(link.name)) continue;
-    auto attached = dataplane_->is_wire_attached(nic);
-    if (!attached || !*attached) continue;
-    note(report, dataplane_->detach_wire(nic));
-    report.changes.push_back("detached from_wire and to_wire from " + link.name);
+    auto held = dataplane_->is_wire_held(nic);
+    if (!held || !*held) continue;
+    apply(report, dataplane_->detach_wire(nic), "detached from_wire and to_wire from " + link.name);
   }
 }
 
-/// Brings the programs and map entries of pods back, or up to date. Which pods
-/// are to have them is what the plugin's records say.
+/// Brings back what pods have lost: their place on the bridge, and for those on
+/// eBPF programs and map entries, these also when they are out of date. Which
+/// pods there are is what the plugin's records say.
 void Reconciler::sync_pods(const std::vector<Link>& links, ReconcileReport& report) {
   const AttachmentStore attachments(options_.state_dir);
   auto listing = attachments.list();
@@ -135,7 +158,12 @@ void Reconciler::sync_pods(const std::vector<Link>& links, ReconcileReport& repo
   for (const Attachment& attachment : listing->attachments) {
     const auto host = std::ranges::find(links, attachment.port.host_ifname, &Link::name);
     const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
-    if (!attachment.ebpf || host == links.end() || bridge == links.end()) continue;
+    if (host == links.end() || bridge == links.end()) continue;
+    const std::string address = attachment.port.address.addr.str();
+    if (host->master_ifindex != bridge->ifindex)
+      apply(report, restore_pod_port(netlink_, *host, *bridge, attachment.port),
+            "pod " + address + " is on the bridge again");
+    if (!attachment.ebpf || !dataplane_) continue;
     const PodEndpoint pod{.host = {host->ifindex, host->name},
                           .address = attachment.port.address.addr,
                           .pod_mac = attachment.port.pod_mac,
@@ -143,17 +171,15 @@ void Reconciler::sync_pods(const std::vector<Link>& links, ReconcileReport& repo
     auto differences = dataplane_->differences(pod);
     if (differences && differences->empty()) continue;
     auto restored = restore_pod(attachments, attachment, pod);
-    if (!restored)
-      report.errors.push_back(restored.error().what);
-    else if (*restored)
-      report.changes.push_back("pod " + pod.address.str() + " is on eBPF again");
+    if (!restored || *restored)
+      apply(report, restored ? Result<>() : fail(restored), "pod " + address + " is on eBPF again");
   }
 }
 
 /// False: DEL has come in between.
 Result<bool> Reconciler::restore_pod(const AttachmentStore& attachments,
                                      const Attachment& attachment, const PodEndpoint& pod) {
-  auto lock = lock_pods(options_.run_dir);
+  auto lock = attachments.lock();
   if (!lock) return fail(lock);
   auto current =
       attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
@@ -170,38 +196,37 @@ void Reconciler::sync_map(ReconcileReport& report) {
   std::map<IpNet, kubecni_node4> actual;
   for (const auto& [key, value] : *entries) actual.emplace(to_ip_net(key), value);
   const auto changes = plan_changes(report.desired.cidrs, actual, equal_entries);
-  for (const auto& [cidr, entry] : changes.set) {
-    note(report, dataplane_->node_cidrs().set(to_cidr4_key(cidr), entry));
-    report.changes.push_back("map " + cidr.str() + " " + describe(entry));
-  }
-  for (const auto& [cidr, entry] : changes.erase) {
-    note(report, dataplane_->node_cidrs().erase(to_cidr4_key(cidr)));
-    report.changes.push_back("map " + cidr.str() + " removed");
-  }
+  for (const auto& [cidr, entry] : changes.set)
+    apply(report, dataplane_->node_cidrs().set(to_cidr4_key(cidr), entry),
+          "map " + cidr.str() + " " + describe(entry));
+  for (const auto& [cidr, entry] : changes.erase)
+    apply(report, dataplane_->node_cidrs().erase(to_cidr4_key(cidr)),
+          "map " + cidr.str() + " removed");
 }
 
 void Reconciler::sync_routes(ReconcileReport& report) {
   auto routes = list_routes(netlink_);
   if (!routes) return report.errors.push_back(routes.error().what);
-  std::map<IpNet, Route> actual;
+  std::map<IpNet, Route> ours;
+  std::set<IpNet> taken;  // by a route of somebody else, at the metric of ours
   for (const Route& route : *routes) {
-    if (route.protocol == kRouteProtocol) {
-      actual.emplace(route.dst, route);
-    } else if (report.desired.routes.erase(route.dst) != 0) {
-      report.errors.push_back("route to " + route.dst.str() +
-                              " exists already and is not ours; remove it, or that node's pods are "
-                              "reached by it");
-    }
+    if (route.protocol == kRouteProtocol)
+      ours.emplace(route.dst, route);
+    else if (route.metric == 0)
+      taken.insert(route.dst);
   }
-  const auto changes = plan_changes(report.desired.routes, actual, std::equal_to<>());
+  const auto changes = plan_changes(report.desired.routes, ours, std::equal_to<>());
   for (const auto& [dst, route] : changes.set) {
-    note(report, ensure_route(netlink_, route));
-    report.changes.push_back("route " + dst.str() + " via " + route.gateway->str());
+    if (taken.contains(dst) && !ours.contains(dst))
+      report.errors.push_back("route to " + dst.str() +
+                              " exists already and is not ours; remove it, or that node's pods "
+                              "are reached by it");
+    else
+      apply(report, ensure_route(netlink_, route),
+            "route " + dst.str() + " via " + route.gateway->str());
   }
-  for (const auto& [dst, route] : changes.erase) {
-    note(report, delete_route(netlink_, route));
-    report.changes.push_back("route " + dst.str() + " removed");
-  }
+  for (const auto& [dst, route] : changes.erase)
+    apply(report, delete_route(netlink_, route), "route " + dst.str() + " removed");
 }
 
 ReconcileReport Reconciler::run(const ClusterView& view) {
@@ -220,8 +245,11 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
   if (dataplane_) {
     sync_map(report);
     sync_wires(*links, report);
-    sync_pods(*links, report);
+  } else if (options_.dataplane == "bridge") {
+    withdraw(*links, report);
   }
+  // The bridge may be another one than before.
+  if (auto now = list_links(netlink_)) sync_pods(*now, report);
   report.dataplane = dataplane_ ? "ebpf" : "bridge";
   report.fallback_reason = fallback_reason_;
   return report;

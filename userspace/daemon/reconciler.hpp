@@ -37,8 +37,9 @@ class Reconciler {
   Reconciler(DaemonOptions options, NetlinkSocket netlink)
       : options_(std::move(options)), netlink_(std::move(netlink)) {}
 
-  Result<> open_dataplane();
+  void open_dataplane();
   void ensure_dataplane(ReconcileReport& report);
+  void withdraw(const std::vector<Link>& links, ReconcileReport& report);
   void ensure_settings(ReconcileReport& report);
   void ensure_bridge_of(const ClusterView& view, ReconcileReport& report);
   void sync_wires(const std::vector<Link>& links, ReconcileReport& report);
@@ -52,6 +53,7 @@ class Reconciler {
   NetlinkSocket netlink_;
   std::optional<EbpfDataplane> dataplane_;
   std::string fallback_reason_;
+  std::string upgrade_error_;
 };
 
 }  // namespace kubecni

@@ -58,7 +58,8 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
                     {"nodes", nodes},
                     {"skipped", skipped},
                     {"errors", report.errors}};
-  return write_file_atomically(run_dir / "status.json", status.dump(2) + "\n");
+  return write_file_atomically(run_dir / "status.json",
+                               status.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace kubecni
