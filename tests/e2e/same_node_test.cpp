@@ -3,7 +3,14 @@
 #include "expect.hpp"
 #include "support/traffic.hpp"
 
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
 #include <filesystem>
+#include <vector>
 
 namespace kubecni::test {
 namespace {
@@ -120,6 +127,43 @@ TEST_F(Spoofing, SenderMacOfAnotherIsDropped) {
                                 "nud", "permanent", "dev", "eth0"});
 
   expect_dropped(KUBECNI_DROP_SPOOFED_MAC);
+}
+
+/// A UDP datagram from `from` to `to` in a frame with the VLAN tag 5.
+std::vector<std::uint8_t> tagged_frame(const Pod& from, const Pod& to) {
+  std::vector<std::uint8_t> frame;
+  const auto append = [&](const std::uint8_t* bytes, std::size_t size) {
+    frame.insert(frame.end(), bytes, bytes + size);
+  };
+  append(MacAddr::derived_from(to.address).bytes.data(), 6);
+  append(MacAddr::derived_from(from.address).bytes.data(), 6);
+  const std::uint8_t until_addresses[] = {0x81, 0x00, 0,  5,           0x08, 0x00,  // tag, IPv4
+                                          0x45, 0,    0,  28,          0,    0,
+                                          0,    0,    64, IPPROTO_UDP, 0,    0};
+  append(until_addresses, sizeof(until_addresses));
+  append(from.address.data(), 4);
+  append(to.address.data(), 4);
+  const std::uint8_t udp[] = {0x10, 0, 0x10, 0, 0, 8, 0, 0};
+  append(udp, sizeof(udp));
+  return frame;
+}
+
+TEST_F(Spoofing, VlanTagIsNotCarriedOverEbpf) {
+  const auto frame = tagged_frame(bad, victim);
+  const auto before = node.counters();
+
+  bad.netns.enter([&] {
+    const UniqueFd socket(::socket(AF_PACKET, SOCK_RAW, 0));
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_ifindex = static_cast<int>(::if_nametoindex("eth0"));
+    ASSERT_EQ(::sendto(socket.get(), frame.data(), frame.size(), 0,
+                       reinterpret_cast<const sockaddr*>(&to), sizeof(to)),
+              static_cast<ssize_t>(frame.size()));
+  });
+
+  EXPECT_TRUE(eventually([&] { return grown(before, node.counters(), KUBECNI_PASS_VLAN) >= 1; }));
+  EXPECT_EQ(grown(before, node.counters(), KUBECNI_FAST_TO_LOCAL_POD), 0u);
 }
 
 TEST_F(Spoofing, ArpForAnAddressOfAnotherIsDropped) {

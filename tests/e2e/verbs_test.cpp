@@ -116,8 +116,35 @@ TEST_P(Verbs, VersionAnswersInTheVersionItIsAskedIn) {
 
   ASSERT_TRUE(ok(answer));
   EXPECT_EQ(answer.json["cniVersion"], GetParam());
-  EXPECT_EQ(answer.json["supportedVersions"], json({"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"}));
+  EXPECT_EQ(answer.json["supportedVersions"],
+            json({"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"}));
 }
+
+class FirstVersions : public testing::TestWithParam<json> {};
+
+TEST_P(FirstVersions, HaveOneAddressPerFamilyAndNoInterfaces) {
+  const Node node("node", "10.200.0.0/24", "ebpf");
+  const Pod pod("pod");
+  const json expected = GetParam().is_null() ? json("0.1.0") : GetParam();
+
+  const auto answer = node.cni("ADD", pod, {{"cniVersion", GetParam()}});
+
+  ASSERT_TRUE(ok(answer));
+  EXPECT_EQ(answer.json["cniVersion"], expected);
+  EXPECT_EQ(answer.json["ip4"], json({{"ip", "10.200.0.2/24"},
+                                      {"gateway", "10.200.0.1"},
+                                      {"routes", {{{"dst", "0.0.0.0/0"}, {"gw", "10.200.0.1"}}}}}));
+  EXPECT_FALSE(answer.json.contains("interfaces"));
+  EXPECT_FALSE(answer.json.contains("ips"));
+  EXPECT_TRUE(ok(node.cni("DEL", pod, {{"cniVersion", GetParam()}})));
+}
+
+INSTANTIATE_TEST_SUITE_P(Verbs, FirstVersions, testing::Values(json(), "0.1.0", "0.2.0"),
+                         [](const auto& tested) {
+                           return tested.param.is_null()    ? "missing"
+                                  : tested.param == "0.1.0" ? "v0_1_0"
+                                                            : "v0_2_0";
+                         });
 
 INSTANTIATE_TEST_SUITE_P(All, Verbs, testing::Values("0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"),
                          [](const auto& tested) {

@@ -11,7 +11,7 @@ namespace kubecni::test {
 /// FDB entries, settings, pins, map entries, and the files of the plugin with
 /// their content. Two of it are compared to see what a call has changed. Not in it:
 /// what the kernel changes by itself, and with `whole` false the locks, the
-/// allocation cursor, the daemon's status and empty folders: nothing follows from them.
+/// address index, the daemon's status and empty folders: nothing follows from them.
 std::string state_of(const Node& node, const std::vector<const Pod*>& pods, bool whole = true);
 
 }  // namespace kubecni::test

@@ -1,0 +1,140 @@
+// Killed at any step, ADD and DEL leave nothing that a later DEL or GC does not
+// take away, and no address is given out twice.
+
+#include "expect.hpp"
+#include "support/node_state.hpp"
+
+#include <set>
+#include <string>
+
+namespace kubecni::test {
+namespace {
+
+constexpr int kEndedBefore = 3;  // of kill_after
+constexpr unsigned kMostSteps = 200;
+
+/// Which calls a plugin was killed after.
+struct Visited {
+  unsigned steps = 0;
+  std::set<std::string> calls;
+};
+
+class Killed : public testing::Test {
+ protected:
+  /// Calls the plugin and kills it after its `step`-th changing system call.
+  /// False: it came to its end.
+  bool kill_in(const std::string& verb, const Pod& victim, unsigned step) {
+    CniCall call = node.call_for(verb, victim);
+    call.wrapper = {KUBECNI_KILL_AFTER, std::to_string(step)};
+    const CniAnswer answer = node.call(call);
+    EXPECT_TRUE(answer.status == 0 || answer.status == kEndedBefore) << answer.err;
+    if (answer.status != 0) return false;
+    ++visited.steps;
+    const auto name = answer.err.find_last_of('\n', answer.err.size() - 2) + 1;
+    visited.calls.insert(answer.err.substr(name, answer.err.size() - name - 1));
+    return true;
+  }
+
+  void expect_visited(const std::set<std::string>& calls) {
+    EXPECT_THAT(visited.calls, testing::IsSupersetOf(calls));
+    EXPECT_GT(visited.steps, calls.size());
+    EXPECT_LT(visited.steps, kMostSteps);
+    RecordProperty("steps", static_cast<int>(visited.steps));
+  }
+
+  Pod new_pod(unsigned number) { return Pod("pod" + std::to_string(number)); }
+
+  CniAnswer gc(const std::vector<const Pod*>& valid) {
+    nlohmann::json attachments = nlohmann::json::array();
+    for (const Pod* pod : valid)
+      attachments.push_back({{"containerID", pod->container_id}, {"ifname", pod->ifname}});
+    return node.cni("GC", bystander, {{"cni.dev/valid-attachments", attachments}});
+  }
+
+  Node node{"node", "10.200.0.0/24", "ebpf"};
+  Pod bystander = node.add_pod("bystander");
+  Visited visited;
+};
+
+TEST_F(Killed, AddAtEveryStepLeavesNothingAfterDel) {
+  const std::string before = state_of(node, {&bystander}, false);
+
+  for (unsigned step = 1; step < kMostSteps; ++step) {
+    Pod victim = new_pod(step);
+    const bool killed = kill_in("ADD", victim, step);
+    // A runtime may have removed the namespace by then.
+    if (step % 2 == 0) victim.netns.remove();
+
+    EXPECT_TRUE(ok(node.cni("DEL", victim)));
+    ASSERT_TRUE(eventually([&] { return state_of(node, {&bystander}, false) == before; }))
+        << "after step " << step << ":\n"
+        << state_of(node, {&bystander}, false) << "\nbefore:\n"
+        << before;
+    if (!killed) break;
+  }
+
+  expect_visited({"bpf", "sendmsg", "openat", "write", "rename", "link"});
+}
+
+TEST_F(Killed, AddAtEveryStepLeavesNothingAfterGc) {
+  const std::string before = state_of(node, {&bystander}, false);
+
+  for (unsigned step = 1; step < kMostSteps; ++step) {
+    Pod victim = new_pod(step);
+    const bool killed = kill_in("ADD", victim, step);
+    if (step % 2 == 0) victim.netns.remove();
+
+    EXPECT_TRUE(ok(gc({&bystander})));
+    ASSERT_TRUE(eventually([&] { return state_of(node, {&bystander}, false) == before; }))
+        << "after step " << step << ":\n"
+        << state_of(node, {&bystander}, false) << "\nbefore:\n"
+        << before;
+    if (!killed) break;
+  }
+
+  expect_visited({"bpf", "sendmsg", "openat", "write", "rename", "link"});
+}
+
+TEST_F(Killed, DelAtEveryStepIsFinishedByTheNext) {
+  const std::string before = state_of(node, {&bystander}, false);
+
+  for (unsigned step = 1; step < kMostSteps; ++step) {
+    Pod victim = node.add_pod("pod" + std::to_string(step));
+    const bool killed = kill_in("DEL", victim, step);
+    if (step % 2 == 0) victim.netns.remove();
+
+    EXPECT_TRUE(ok(node.cni("DEL", victim)));
+    ASSERT_TRUE(eventually([&] { return state_of(node, {&bystander}, false) == before; }))
+        << "after step " << step << ":\n"
+        << state_of(node, {&bystander}, false) << "\nbefore:\n"
+        << before;
+    if (!killed) break;
+  }
+
+  expect_visited({"bpf", "sendmsg", "unlink"});
+}
+
+TEST_F(Killed, AddGivesNoAddressAwayThatALaterPodGetsToo) {
+  for (unsigned step = 1; step < kMostSteps; ++step) {
+    Pod victim = new_pod(step);
+    const bool killed = kill_in("ADD", victim, step);
+
+    Pod later = node.add_pod("later" + std::to_string(step));
+    EXPECT_NE(later.address, bystander.address);
+    EXPECT_TRUE(ok(node.cni("DEL", victim)));
+    const Attachment attachment = node.attachment(later);
+    EXPECT_EQ(attachment.port.address.addr, later.address);
+    EXPECT_THAT(
+        must(node.dataplane().differences(
+            {{0, attachment.port.host_ifname}, later.address, attachment.port.pod_mac, {}})),
+        testing::Not(
+            testing::Contains(testing::HasSubstr("has no entry for " + later.address.str()))));
+    EXPECT_TRUE(ok(node.cni("DEL", later)));
+    if (!killed) break;
+  }
+
+  EXPECT_GT(visited.steps, 10u);
+}
+
+}  // namespace
+}  // namespace kubecni::test

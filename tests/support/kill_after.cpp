@@ -1,0 +1,96 @@
+// kill_after N PROGRAM [ARG...]: runs the program and ends it with SIGKILL right
+// after the N-th of its system calls that may change something outside of it.
+// Prints the name of that call to standard error and exits with 0; if the
+// program ended before, exits with 3.
+
+#include <fcntl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+namespace {
+
+constexpr int kEndedBefore = 3;
+constexpr int kFailed = 125;
+
+/// The call's name if it may change files, links, maps or programs; else null.
+const char* changing(const __ptrace_syscall_info& info) {
+  const auto& args = info.entry.args;
+  switch (info.entry.nr) {
+    case SYS_bpf:
+      return "bpf";
+    case SYS_sendmsg:
+      return "sendmsg";  // netlink
+    case SYS_sendto:
+      return "sendto";
+    case SYS_openat:
+      return args[2] & (O_CREAT | O_TRUNC) ? "openat" : nullptr;
+    case SYS_open:
+      return args[1] & (O_CREAT | O_TRUNC) ? "open" : nullptr;
+    case SYS_write:
+      return "write";
+    case SYS_ftruncate:
+      return "ftruncate";
+    case SYS_fallocate:
+      return "fallocate";
+    case SYS_rename:
+    case SYS_renameat:
+    case SYS_renameat2:
+      return "rename";
+    case SYS_link:
+    case SYS_linkat:
+      return "link";
+    case SYS_unlink:
+    case SYS_unlinkat:
+      return "unlink";
+    case SYS_mkdir:
+    case SYS_mkdirat:
+      return "mkdir";
+    case SYS_mount:
+      return "mount";
+    default:
+      return nullptr;
+  }
+}
+
+int run(unsigned long count, char** argv) {
+  const pid_t child = ::fork();
+  if (child < 0) return kFailed;
+  if (child == 0) {
+    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    ::execv(argv[0], argv);
+    ::_exit(127);
+  }
+  int status = 0;
+  if (::waitpid(child, &status, 0) != child || !WIFSTOPPED(status)) return kFailed;
+  ::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+  const char* name = nullptr;
+  unsigned long seen = 0;
+  int deliver = 0;
+  while (::ptrace(PTRACE_SYSCALL, child, nullptr, deliver) == 0 &&
+         ::waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+    deliver = WSTOPSIG(status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(status);
+    __ptrace_syscall_info info{};
+    if (deliver != 0 || ::ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info) <= 0)
+      continue;
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY) name = changing(info);
+    if (info.op != PTRACE_SYSCALL_INFO_EXIT || !name || ++seen != count) continue;
+    ::kill(child, SIGKILL);
+    ::waitpid(child, &status, 0);
+    std::fprintf(stderr, "%s\n", name);
+    return 0;
+  }
+  return WIFEXITED(status) ? kEndedBefore : kFailed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 3) return kFailed;
+  return run(std::strtoul(argv[1], nullptr, 10), argv + 2);
+}
