@@ -1,12 +1,14 @@
 #include "collect.hpp"
 
 #include "base/file.hpp"
+#include "base/file_lock.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/route.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <map>
 
 namespace kubecni {
@@ -23,9 +25,9 @@ Result<json> daemon_status(const NodePaths& paths) {
   if (!text) return fail(text);
   json status = json::parse(*text, nullptr, false);
   if (!status.is_object()) return failure(EBADMSG, path.string() + " is damaged");
-  // The file outlives the process.
-  const auto pid = status.value("pid", 0);
-  status["running"] = pid > 0 && std::filesystem::exists("/proc/" + std::to_string(pid));
+  // The file outlives the process; its lock does not.
+  const auto lock = FileLock::acquire(paths.run_dir / "kube-cnid.lock", std::chrono::seconds(0));
+  status["running"] = !lock && lock.error().code == ETIMEDOUT;
   return status;
 }
 
@@ -34,10 +36,16 @@ std::string device_name(NetlinkSocket& netlink, unsigned ifindex) {
   return link && *link ? (*link)->name : "ifindex " + std::to_string(ifindex);
 }
 
-json dataplane_json(const NodePaths& paths) {
+/// Why there is no eBPF is best known to the daemon, if there is one.
+json dataplane_json(const NodePaths& paths, const json& daemon) {
   auto opened = EbpfDataplane::open_loaded(paths.bpffs);
   if (opened) return {{"loaded", true}, {"schema", KUBECNI_SCHEMA}};
-  return {{"loaded", false}, {"reason", opened.error().what}};
+  std::string reason = opened.error().what;
+  if (daemon.is_object() && daemon.value("dataplane", "") == "bridge") {
+    reason = daemon.value("fallbackReason", "");
+    if (reason.empty()) reason = "as kube-cnid is told";
+  }
+  return {{"loaded", false}, {"reason", reason}};
 }
 
 }  // namespace
@@ -49,7 +57,7 @@ Result<json> collect_status(const NodePaths& paths) {
   if (!endpoints) return endpoints;
   int ebpf = 0;
   json on_kernel_path = json::array();
-  for (const json& endpoint : *endpoints) {
+  for (const json& endpoint : (*endpoints)["endpoints"]) {
     if (endpoint["path"] == "ebpf")
       ++ebpf;
     else
@@ -57,16 +65,16 @@ Result<json> collect_status(const NodePaths& paths) {
                                 {"address", endpoint["address"]},
                                 {"reason", endpoint["reason"]}});
   }
-  return json{{"dataplane", dataplane_json(paths)},
+  return json{{"dataplane", dataplane_json(paths, *daemon)},
               {"daemon", *daemon},
               {"podsOnEbpf", ebpf},
-              {"podsOnKernelPath", on_kernel_path}};
+              {"podsOnKernelPath", on_kernel_path},
+              {"damaged", (*endpoints)["damaged"]}};
 }
 
 Result<json> collect_endpoints(const NodePaths& paths) {
   auto listing = AttachmentStore(paths.state_dir).list();
   if (!listing) return fail(listing);
-  if (!listing->damaged.empty()) return failure(EBADMSG, listing->damaged.front());
   auto dataplane = EbpfDataplane::open_loaded(paths.bpffs);
   auto netlink = NetlinkSocket::open();
   if (!netlink) return fail(netlink);
@@ -98,7 +106,7 @@ Result<json> collect_endpoints(const NodePaths& paths) {
                          {"reason", attachment.fallback_reason},
                          {"problems", problems}});
   }
-  return endpoints;
+  return json{{"endpoints", endpoints}, {"damaged", listing->damaged}};
 }
 
 Result<json> collect_nodes(const NodePaths& paths) {
@@ -140,8 +148,12 @@ Result<json> collect_nodes(const NodePaths& paths) {
     if (route.protocol != kRouteProtocol) continue;
     json& node = row(route.dst);
     node["inRoutes"] = true;
+    const std::string next_hop = route.gateway ? route.gateway->str() : "";
+    if (node["inMap"] && node["nextHop"] != next_hop)
+      node["problem"] = "map and route differ: the route is via " + next_hop;
+    if (node["inMap"]) continue;
     node["kind"] = "direct";
-    node["nextHop"] = route.gateway ? route.gateway->str() : "";
+    node["nextHop"] = next_hop;
     node["device"] = device_name(*netlink, route.ifindex);
   }
   const json wanted = daemon->is_object() ? daemon->value("nodes", json::array()) : json::array();

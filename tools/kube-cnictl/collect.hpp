@@ -22,8 +22,8 @@ struct NodePaths {
 /// dataplane (loaded or why not), daemon (what it reported last), pods by path.
 Result<nlohmann::json> collect_status(const NodePaths& paths);
 
-/// One object per attached pod interface: who it is, on which path, and whether
-/// map and records agree.
+/// endpoints: one object per attached pod interface, who it is, on which path,
+/// and whether map and records agree; damaged: the records that cannot be read.
 Result<nlohmann::json> collect_endpoints(const NodePaths& paths);
 
 /// One object per PodCIDR: what the daemon wants, the map has and the routes have.

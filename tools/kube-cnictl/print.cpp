@@ -74,6 +74,12 @@ void print_skipped(const json& skipped) {
               << "\n";
 }
 
+void print_damaged(const json& damaged) {
+  for (const json& text : damaged)
+    std::cout << "damaged: " << text.get<std::string>()
+              << "; DEL the container, or remove the file\n";
+}
+
 }  // namespace
 
 void print_status(const json& status) {
@@ -91,25 +97,29 @@ void print_status(const json& status) {
               << pod["pod"].get<std::string>() << ": "
               << (pod["reason"] == "" ? "as configured" : pod["reason"].get<std::string>()) << "\n";
   if (!daemon.is_null()) print_skipped(daemon["skipped"]);
+  print_damaged(status["damaged"]);
 }
 
 void print_endpoints(const json& endpoints) {
   std::vector<Row> rows;
-  for (const json& e : endpoints) {
+  for (const json& e : endpoints["endpoints"]) {
     const std::string note = e["problems"].empty() ? e["reason"].get<std::string>()
                                                    : "PROBLEM: " + joined(e["problems"]);
     rows.push_back({cell(e["address"]), cell(e["path"]), cell(e["hostInterface"]), cell(e["mac"]),
                     cell(e["pod"]), e["container"].get<std::string>().substr(0, 13), note});
   }
   print_table({"ADDRESS", "PATH", "HOST INTERFACE", "MAC", "POD", "CONTAINER", "NOTE"}, rows);
+  print_damaged(endpoints["damaged"]);
 }
 
 void print_nodes(const json& nodes) {
   std::vector<Row> rows;
   for (const json& n : nodes["nodes"])
     rows.push_back({cell(n["node"]), cell(n["podCIDR"]), cell(n["kind"]), cell(n["nextHop"]),
-                    cell(n["device"]), cell(n["mtu"]), cell(n["inMap"]), cell(n["inRoutes"])});
-  print_table({"NODE", "PODCIDR", "KIND", "NEXT HOP", "DEVICE", "MTU", "MAP", "ROUTE"}, rows);
+                    cell(n["device"]), cell(n["mtu"]), cell(n["inMap"]), cell(n["inRoutes"]),
+                    n["problem"]});
+  print_table({"NODE", "PODCIDR", "KIND", "NEXT HOP", "DEVICE", "MTU", "MAP", "ROUTE", "NOTE"},
+              rows);
   print_skipped(nodes["skipped"]);
 }
 
