@@ -168,7 +168,7 @@ Verdict no_dad(Scenario& scenario) {
   for (const auto& address : link.value("addr_info", json::array()))
     if (address.value("tentative", false) && address.value("scope", "") == "global")
       return unmet("address " + address.value("local", ""), "usable at once", "tentative");
-  const std::string text = std::to_string(took.count()) + " ms";
+  std::string text = std::to_string(took.count()) + " ms";
   if (took >= kDadTime) return unmet("ADD", "less than 1 s", text);
   return text;
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <tuple>
 
 namespace kubecni::cnicheck {
 
@@ -61,7 +62,7 @@ Result<Bench> Bench::set_up(Settings settings) {
 
 Bench::~Bench() {
   if (folder_.empty()) return;  // moved from
-  (void)run_hook("node-stop");
+  std::ignore = run_hook("node-stop");
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
 }

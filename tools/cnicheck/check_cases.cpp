@@ -109,7 +109,7 @@ Result<> remove_reservation(Scenario& scenario, const Attachment& attachment) {
 }
 
 const std::vector<Damage>& damages() {
-  const auto in_pod = [](std::vector<std::string> args) {
+  const auto in_pod = [](const std::vector<std::string>& args) {
     return
         [args](Scenario&, const Attachment& attachment) { return run_in(attachment.pod_fd, args); };
   };

@@ -11,13 +11,14 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kShownFindings = 12;
+constexpr std::size_t kShownFindings = 20;
 
 /// What is wrong with an error object, or nothing.
 std::string error_problem(const json& error) {
   if (!error.is_object()) return "one JSON object";
   if (!error.contains("code") || !error["code"].is_number_unsigned()) return "a numeric \"code\"";
-  if (!error.contains("msg") || !error["msg"].is_string() || error["msg"] == "")
+  if (!error.contains("msg") || !error["msg"].is_string() ||
+      error["msg"].get_ref<const std::string&>().empty())
     return "a non-empty \"msg\"";
   for (const char* key : {"cniVersion", "details"})
     if (error.contains(key) && !error[key].is_string()) return std::string(key) + " as text";

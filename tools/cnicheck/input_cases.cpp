@@ -2,6 +2,8 @@
 
 #include "case.hpp"
 
+#include <tuple>
+
 namespace kubecni::cnicheck {
 
 using nlohmann::json;
@@ -21,7 +23,7 @@ Result<> reject_input(Scenario& scenario, const std::string& input,
   auto end = scenario.bench.runner().run(scenario.bench.type(), "ADD", target, input);
   if (!end) return fail(end);
   if (end->succeeded())  // then it is an attachment that has to go
-    (void)scenario.bench.runner().del(scenario.bench.network(), target, nullptr);
+    std::ignore = scenario.bench.runner().del(scenario.bench.network(), target, nullptr);
   if (auto error = expect_error(*end, codes, what); !error) return fail(error);
   return scenario.expect_unchanged(*before, what, target.container_id);
 }

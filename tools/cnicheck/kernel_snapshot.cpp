@@ -40,7 +40,7 @@ bool has_flag(const json& object, const char* flag) {
 std::string phrase(std::string words, const json& object, std::initializer_list<const char*> keys) {
   for (const char* key : keys)
     if (const std::string value = text_at(object, key); !value.empty())
-      words += std::string(" ") + key + "=" + value;
+      words.append(" ").append(key).append("=").append(value);
   return words;
 }
 
@@ -58,10 +58,8 @@ void add_link(const json& link, std::set<Fact>& facts) {
   if (kind != "bridge") text += phrase("", link, {"address"});
   facts.insert({name, text + (has_flag(link, "UP") ? " up" : " down")});
   for (const auto& address : link.value("addr_info", json::array())) {
-    const std::string local = text_at(address, "local");
-    if (!is_derived(local))
-      facts.insert(
-          {name, "address " + local + "/" + text_at(address, "prefixlen") + " dev=" + name});
+    if (!is_derived(text_at(address, "local")))
+      facts.insert({name, phrase("address dev=" + name, address, {"local", "prefixlen"})});
   }
 }
 

@@ -147,6 +147,7 @@ Result<TracedEnd> run_traced(const ProcessSpec& spec, std::optional<unsigned> ki
 std::vector<unsigned> spread(unsigned changes, unsigned limit) {
   std::vector<unsigned> numbers;
   const unsigned count = std::min(changes, limit);
+  numbers.reserve(count);
   for (unsigned i = 0; i < count; ++i)
     numbers.push_back(count == 1 ? 1 : 1 + i * (changes - 1) / (count - 1));
   return numbers;

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <sstream>
+#include <tuple>
 
 namespace kubecni::cnicheck {
 
@@ -56,7 +57,7 @@ TestNamespace::~TestNamespace() { remove(); }
 void TestNamespace::remove() {
   if (!fd_) return;
   fd_.reset();
-  (void)run_ip(-1, {"netns", "del", name_of(path_)});
+  std::ignore = run_ip(-1, {"netns", "del", name_of(path_)});
 }
 
 Result<> TestNamespace::replace() {

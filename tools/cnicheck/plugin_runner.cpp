@@ -15,8 +15,8 @@ namespace {
 std::string find_plugin(const std::string& cni_path, const std::string& type) {
   std::istringstream folders(cni_path);
   for (std::string folder; std::getline(folders, folder, ':');) {
-    std::string path = folder + "/" + type;
-    if (access(path.c_str(), X_OK) == 0) return path;
+    folder += "/" + type;
+    if (access(folder.c_str(), X_OK) == 0) return folder;
   }
   return "";
 }

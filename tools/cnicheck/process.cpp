@@ -37,14 +37,15 @@ std::optional<std::string> path_of(const std::string& program) {
   const char* path = getenv("PATH");
   std::istringstream folders(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string candidate = folder + "/" + program;
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+    folder += "/" + program;
+    if (access(folder.c_str(), X_OK) == 0) return folder;
   }
   return std::nullopt;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> list;
+  list.reserve(texts.size() + 1);
   for (const auto& text : texts) list.push_back(const_cast<char*>(text.c_str()));
   list.push_back(nullptr);
   return list;

@@ -2,6 +2,8 @@
 
 #include "case.hpp"
 
+#include <tuple>
+
 namespace kubecni::cnicheck {
 
 using nlohmann::json;
@@ -104,7 +106,7 @@ Verdict reject_values(Scenario& scenario, const char* name,
     const std::string what = std::string("ADD with ") + name + "=\"" + value + "\"";
     if (auto error = expect_error(*end, {4}, what); !error) {
       found.push_back(error.error().what);
-      (void)run_own(scenario, "DEL", target, {{name, value}});
+      std::ignore = run_own(scenario, "DEL", target, {{name, value}});
     }
   }
   if (auto same = scenario.expect_unchanged(*before, "after the refused ADDs"); !same)

@@ -54,12 +54,13 @@ class TextPrinter : public Printer {
       std::cout << " (" << report.detail << ")";
     else if (!report.detail.empty())
       std::cout << "\n           " << report.detail;
-    std::cout << std::endl;
+    std::cout << "\n" << std::flush;
   }
   void finish() override {
     std::cout << plugin_ << ": " << counts_.all() << " cases, " << counts_.of(Outcome::kPass)
               << " pass, " << counts_.of(Outcome::kFail) << " fail, "
-              << counts_.of(Outcome::kNotApplicable) << " n/a" << std::endl;
+              << counts_.of(Outcome::kNotApplicable) << " n/a" << "\n"
+              << std::flush;
   }
 
  private:
@@ -84,7 +85,7 @@ class JsonPrinter : public Printer {
     for (const auto outcome : {Outcome::kPass, Outcome::kFail, Outcome::kNotApplicable})
       all_["counts"][word(outcome)] = counts_.of(outcome);
     // What a plugin said may be no UTF-8.
-    std::cout << all_.dump(2, ' ', false, json::error_handler_t::replace) << std::endl;
+    std::cout << all_.dump(2, ' ', false, json::error_handler_t::replace) << "\n" << std::flush;
   }
 
  private:
@@ -131,7 +132,8 @@ class JunitPrinter : public Printer {
               << escaped(plugin_) << "\" tests=\"" << counts_.all() << "\" failures=\""
               << counts_.of(Outcome::kFail) << "\" skipped=\""
               << counts_.of(Outcome::kNotApplicable) << "\">\n"
-              << body_.str() << "</testsuite>" << std::endl;
+              << body_.str() << "</testsuite>" << "\n"
+              << std::flush;
   }
 
  private:

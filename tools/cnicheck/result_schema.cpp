@@ -66,7 +66,9 @@ class ObjectChecker {
 };
 
 bool is_text(const json& value) { return value.is_string(); }
-bool is_name(const json& value) { return value.is_string() && value != ""; }
+bool is_name(const json& value) {
+  return value.is_string() && !value.get_ref<const std::string&>().empty();
+}
 bool is_unsigned(const json& value) { return value.is_number_unsigned(); }
 bool is_integer(const json& value) { return value.is_number_integer(); }
 bool is_net(const json& value) {
@@ -76,7 +78,8 @@ bool is_ip(const json& value) {
   return value.is_string() && IpAddr::parse(value.get<std::string>());
 }
 bool is_mac(const json& value) {
-  return value.is_string() && (value == "" || MacAddr::parse(value.get<std::string>()));
+  return value.is_string() &&
+         (value.get_ref<const std::string&>().empty() || MacAddr::parse(value.get<std::string>()));
 }
 bool is_texts(const json& value) {
   if (!value.is_array()) return false;

@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <tuple>
 
 namespace kubecni::cnicheck {
 
@@ -37,7 +38,7 @@ Scenario::~Scenario() {
     if (!attachment.gone) left.push_back(&attachment);
   run_parallel(left.size(), [&](std::size_t i) {
     const auto& [network, target, result, pod_fd, gone] = *left[i];
-    (void)bench.runner().del(network, target, result);
+    std::ignore = bench.runner().del(network, target, result);
   });
   pods_.clear();
   if (keeps_leftovers_ || !start_) return;
@@ -52,13 +53,13 @@ void Scenario::delete_new_links() {
     const std::string name = link.value("ifname", "");
     const std::string kind = link.value("linkinfo", json::object()).value("info_kind", "");
     if (kind != "bridge" && start_->kernel.link(name).is_null())
-      (void)run_ip(bench.node().fd(), {"link", "del", name});
+      std::ignore = run_ip(bench.node().fd(), {"link", "del", name});
   }
 }
 
 void Scenario::delete_new_files() {
   const auto now = StateSnapshot::take(bench.settings().state_dirs);
-  for (const auto& path : start_->files.added_in(now)) (void)delete_file(path);
+  for (const auto& path : start_->files.added_in(now)) std::ignore = delete_file(path);
 }
 
 Result<TestNamespace*> Scenario::new_pod() {
