@@ -125,7 +125,8 @@ Result<json> collect_nodes(const NodePaths& paths) {
                                 {"device", ""},
                                 {"mtu", 0},
                                 {"inMap", false},
-                                {"inRoutes", false}})
+                                {"inRoutes", false},
+                                {"problem", ""}})
         .first->second;
   };
   if (auto dataplane = EbpfDataplane::open_loaded(paths.bpffs)) {
