@@ -23,9 +23,20 @@ std::optional<IpAddr> IpAddr::parse(std::string_view text) {
 }
 
 IpAddr IpAddr::v4(const std::uint8_t (&bytes)[4]) {
+  IpAddr addr = any(AF_INET);
+  std::ranges::copy(bytes, addr.bytes_.begin());
+  return addr;
+}
+
+IpAddr IpAddr::v6(const std::uint8_t (&bytes)[16]) {
+  IpAddr addr = any(AF_INET6);
+  std::ranges::copy(bytes, addr.bytes_.begin());
+  return addr;
+}
+
+IpAddr IpAddr::any(int family) {
   IpAddr addr;
-  addr.family_ = AF_INET;
-  std::copy(std::begin(bytes), std::end(bytes), addr.bytes_.begin());
+  addr.family_ = family;
   return addr;
 }
 

@@ -17,6 +17,9 @@ class IpAddr {
   /// Reads the text form of RFC 4291 or a dotted quad; nothing else around it.
   static std::optional<IpAddr> parse(std::string_view text);
   static IpAddr v4(const std::uint8_t (&bytes)[4]);
+  static IpAddr v6(const std::uint8_t (&bytes)[16]);
+  /// 0.0.0.0 or ::
+  static IpAddr any(int family);
 
   [[nodiscard]] int family() const { return family_; }  ///< AF_INET or AF_INET6
   [[nodiscard]] bool is_v4() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <random>
 
 namespace kubecni {
 
@@ -19,9 +20,17 @@ std::optional<MacAddr> MacAddr::parse(std::string_view text) {
   return mac;
 }
 
-MacAddr MacAddr::derived_from(const IpAddr& v4_addr) {
+MacAddr MacAddr::derived_from(const IpAddr& addr) {
   MacAddr mac{{0x0a, 0x58}};
-  std::copy_n(v4_addr.data(), 4, mac.bytes.begin() + 2);
+  std::copy_n(addr.data() + addr.bytes() - 4, 4, mac.bytes.begin() + 2);
+  return mac;
+}
+
+MacAddr MacAddr::random() {
+  std::random_device device;
+  MacAddr mac;
+  for (auto& byte : mac.bytes) byte = static_cast<std::uint8_t>(device());
+  mac.bytes[0] = static_cast<std::uint8_t>((mac.bytes[0] | 0x02) & 0xfe);
   return mac;
 }
 

@@ -17,9 +17,11 @@ struct MacAddr {
 
   /// Reads six pairs of hexadecimal digits with ':' between; nothing else around it.
   static std::optional<MacAddr> parse(std::string_view text);
-  /// The address that belongs to an IPv4 address: 0a:58 and its four bytes. It
+  /// The address that belongs to an IP address: 0a:58 and its last four bytes. It
   /// is the same wherever it is computed, so that nobody has to be asked for it.
-  static MacAddr derived_from(const IpAddr& v4_addr);
+  static MacAddr derived_from(const IpAddr& addr);
+  /// A locally administered unicast one.
+  static MacAddr random();
 
   [[nodiscard]] std::string str() const;
   auto operator<=>(const MacAddr&) const = default;

@@ -8,18 +8,21 @@
 
 namespace kubecni {
 
-/// An IPv4 address of a link, with the prefix of its network.
+/// An address of a link, with the prefix of its network.
 struct LinkAddress {
   unsigned ifindex = 0;
   IpNet net;
 };
 
 /// Gives the link `net.addr` with the prefix of `net`, and the kernel's route
-/// to that network. Repeating the call changes nothing.
-/// Errors: ENODEV no such link; EPERM no CAP_NET_ADMIN.
+/// to that network. An IPv6 address is used at once, without the second of
+/// duplicate address detection: addresses are allocated, not guessed.
+/// Repeating the call changes nothing.
+/// Errors: ENODEV no such link; EACCES IPv6 is switched off on it; EPERM no
+/// CAP_NET_ADMIN.
 Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net);
 
-/// The IPv4 addresses of all links of the namespace.
+/// The addresses of all links of the namespace, of both families.
 Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& netlink);
 
 }  // namespace kubecni

@@ -13,7 +13,7 @@ Result<NetlinkMonitor> NetlinkMonitor::open() {
   if (!fd) return sys_error(errno, "open netlink monitor");
   sockaddr_nl groups{};
   groups.nl_family = AF_NETLINK;
-  groups.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE;
+  groups.nl_groups = RTMGRP_LINK | RTMGRP_TC | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE;
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof(groups)) != 0)
     return sys_error(errno, "listen to netlink notifications");
   return NetlinkMonitor(std::move(fd));

@@ -5,7 +5,8 @@
 
 namespace kubecni {
 
-/// Says that links, IPv4 addresses or IPv4 routes of the namespace changed; not
+/// Says that links, queueing disciplines, IPv4 addresses or IPv4 routes of the
+/// namespace changed; not
 /// which, since whoever listens looks at the whole anyway.
 class NetlinkMonitor {
  public:

@@ -87,12 +87,13 @@ class Attributes {
   [[nodiscard]] std::string text(std::size_t attribute) const {
     return found_[attribute] ? nla_get_string(found_[attribute]) : "";
   }
-  /// The IPv4 address in `attribute`; an address of another length is none.
-  [[nodiscard]] std::optional<IpAddr> ipv4(std::size_t attribute) const {
-    if (!found_[attribute] || nla_len(found_[attribute]) != 4) return std::nullopt;
-    std::uint8_t bytes[4];
-    nla_memcpy(bytes, found_[attribute], sizeof(bytes));
-    return IpAddr::v4(bytes);
+  /// The address in `attribute`; what is of neither family's length is none.
+  [[nodiscard]] std::optional<IpAddr> ip(std::size_t attribute) const {
+    std::uint8_t bytes[16];
+    const int size = found_[attribute] ? nla_memcpy(bytes, found_[attribute], sizeof(bytes)) : 0;
+    if (size == 16) return IpAddr::v6(bytes);
+    if (size != 4) return std::nullopt;
+    return IpAddr::v4({bytes[0], bytes[1], bytes[2], bytes[3]});
   }
 
  private:

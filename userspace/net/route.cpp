@@ -12,9 +12,9 @@ namespace kubecni {
 namespace {
 
 rtmsg header_of(const Route& route) {
-  return {.rtm_family = AF_INET,
+  return {.rtm_family = static_cast<std::uint8_t>(route.dst.addr.family()),
           .rtm_dst_len = static_cast<std::uint8_t>(route.dst.prefix),
-          .rtm_table = RT_TABLE_MAIN,
+          .rtm_table = RT_TABLE_UNSPEC,  // an attribute has it
           .rtm_protocol = route.protocol,
           .rtm_scope = static_cast<std::uint8_t>(route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK),
           .rtm_type = RTN_UNICAST};
@@ -24,21 +24,25 @@ void put_route(NetlinkRequest& request, const Route& route) {
   if (route.dst.prefix != 0) request.put(RTA_DST, route.dst.addr);
   if (route.gateway) request.put(RTA_GATEWAY, *route.gateway);
   request.put(RTA_OIF, std::uint32_t{route.ifindex});
+  request.put(RTA_TABLE, std::uint32_t{route.table});
+  if (route.metric != 0) request.put(RTA_PRIORITY, std::uint32_t{route.metric});
 }
 
-/// Empty for what is no IPv4 route of the main table.
+/// Empty for what is no route of an IP family, or one of the kernel's own.
 std::optional<Route> parse_route(const nlmsghdr* message) {
   const auto* info = static_cast<const rtmsg*>(nlmsg_data(message));
   const Attributes<RTA_MAX> attributes(message, info);
   const unsigned table = attributes[RTA_TABLE] ? attributes.u32(RTA_TABLE) : info->rtm_table;
-  if (info->rtm_family != AF_INET || table != RT_TABLE_MAIN) return std::nullopt;
+  const bool is_ip = info->rtm_family == AF_INET || info->rtm_family == AF_INET6;
+  if (!is_ip || table == RT_TABLE_LOCAL) return std::nullopt;
   Route route;
-  route.dst.addr = attributes.ipv4(RTA_DST).value_or(IpAddr::v4({0, 0, 0, 0}));
+  route.dst.addr = attributes.ip(RTA_DST).value_or(IpAddr::any(info->rtm_family));
   route.dst.prefix = info->rtm_dst_len;
-  route.gateway = attributes.ipv4(RTA_GATEWAY);
+  route.gateway = attributes.ip(RTA_GATEWAY);
   route.ifindex = attributes.u32(RTA_OIF);
   route.protocol = info->rtm_protocol;
   route.metric = attributes.u32(RTA_PRIORITY);
+  route.table = table;
   route.unicast = info->rtm_type == RTN_UNICAST;
   return route;
 }
@@ -62,7 +66,7 @@ Result<> delete_route(NetlinkSocket& netlink, const Route& route) {
 
 Result<std::vector<Route>> list_routes(NetlinkSocket& netlink) {
   std::vector<Route> routes;
-  NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP, rtmsg{.rtm_family = AF_INET});
+  NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP, rtmsg{.rtm_family = AF_UNSPEC});
   auto done = request.dump(
       netlink, "list routes", [&] { routes.clear(); },
       [&](const nlmsghdr* message) {

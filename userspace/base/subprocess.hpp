@@ -1,0 +1,30 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// A program to execute: by its path, without a shell.
+struct Subprocess {
+  std::filesystem::path program;  ///< also its argv[0]
+  std::vector<std::string> env;   ///< "NAME=value", all of its environment
+  std::string input;              ///< for its standard input
+  std::chrono::milliseconds deadline{0};
+};
+
+struct SubprocessEnd {
+  int status = 0;   ///< exit status; 128 + signal
+  std::string out;  ///< of its standard output
+};
+
+/// Runs the program to its end. Its standard error is ours.
+/// Errors: ETIMEDOUT it did not end before the deadline, and was killed; those of
+/// posix_spawn(3), like ENOENT and EACCES; EFBIG it wrote over 16 MiB.
+Result<SubprocessEnd> run_subprocess(const Subprocess& subprocess);
+
+}  // namespace kubecni
