@@ -34,10 +34,11 @@ static __always_inline int on_arp(struct __sk_buff *skb, const struct ethhdr *et
 	if (!iface)
 		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
 
-	__u32 sender, own;
+	__u32 sender;
 	__builtin_memcpy(&sender, arp->sender_ip, 4);
-	__builtin_memcpy(&own, iface->addr4, 4);
-	if ((sender && sender != own) || !same_mac(arp->sender_mac, iface->pod_mac) ||
+	struct kubecni_endpoint *self = endpoint_of(sender);
+	bool is_own = !sender || (self && self->host_ifindex == skb->ifindex);
+	if (!is_own || !same_mac(arp->sender_mac, iface->pod_mac) ||
 	    !same_mac(eth->h_source, iface->pod_mac))
 		return drop(skb, KUBECNI_DROP_SPOOFED_ARP);
 	return leave_to_kernel(skb, KUBECNI_PASS_ARP);
@@ -46,6 +47,8 @@ static __always_inline int on_arp(struct __sk_buff *skb, const struct ethhdr *et
 /* A sender that endpoints4 does not confirm: lying, or not known (any more). */
 static __always_inline int on_unconfirmed_sender(struct __sk_buff *skb, const struct iphdr *ip)
 {
+	if (!ip->saddr) /* RFC 2131, section 4.1; no route leads back to it */
+		return leave_to_kernel(skb, KUBECNI_PASS_NO_SOURCE);
 	struct kubecni_pod_iface *iface = known_sender(skb);
 	if (!iface)
 		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
@@ -62,6 +65,8 @@ static __always_inline int to_local_pod(struct __sk_buff *skb, const struct ethh
 {
 	if (!(pod->flags & KUBECNI_ENDPOINT_READY))
 		return leave_to_kernel(skb, KUBECNI_PASS_NOT_READY);
+	if (pod->flags & KUBECNI_ENDPOINT_SHAPED)
+		return leave_to_kernel(skb, KUBECNI_PASS_SHAPED);
 	if (!same_mac(eth->h_dest, pod->pod_mac))
 		return leave_to_kernel(skb, KUBECNI_PASS_OTHER_MAC);
 
@@ -112,6 +117,8 @@ int from_pod(struct __sk_buff *skb)
 	struct kubecni_endpoint *self = endpoint_of(ip->saddr);
 	if (!self || self->host_ifindex != skb->ifindex || !same_mac(eth->h_source, self->pod_mac))
 		return on_unconfirmed_sender(skb, ip);
+	if (self->flags & KUBECNI_ENDPOINT_SHAPED)
+		return leave_to_kernel(skb, KUBECNI_PASS_SHAPED);
 	if (is_multicast_mac(eth->h_dest))
 		return leave_to_kernel(skb, KUBECNI_PASS_MULTICAST);
 	if (ip->ihl != 5)

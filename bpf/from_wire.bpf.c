@@ -30,6 +30,8 @@ int from_wire(struct __sk_buff *skb)
 		return leave_to_kernel(skb, KUBECNI_PASS_NO_ENDPOINT);
 	if (!(pod->flags & KUBECNI_ENDPOINT_READY))
 		return leave_to_kernel(skb, KUBECNI_PASS_NOT_READY);
+	if (pod->flags & KUBECNI_ENDPOINT_SHAPED)
+		return leave_to_kernel(skb, KUBECNI_PASS_SHAPED);
 	if (!is_remote_pod(ip->saddr))
 		return leave_to_kernel(skb, KUBECNI_PASS_NOT_FROM_POD);
 	if (ip->ihl != 5)

@@ -56,6 +56,9 @@ enum kubecni_endpoint_flags {
 	/* May be a redirect target: set last on ADD, when the pod's interface
 	 * is up, and gone first on DEL. */
 	KUBECNI_ENDPOINT_READY = 1,
+	/* A queueing discipline of the kernel limits its traffic, which a
+	 * redirect would pass by: everything from and to it goes by the kernel. */
+	KUBECNI_ENDPOINT_SHAPED = 2,
 };
 
 /* Value of `endpoints4`. One lookup serves the delivery to a pod and the check
@@ -141,7 +144,9 @@ struct kubecni_count {
 	X(DROP_SPOOFED_IP, "dropped: pod sends from an address that is not its own")               \
 	X(DROP_SPOOFED_MAC, "dropped: pod sends from a MAC that is not its own")                   \
 	X(DROP_SPOOFED_ARP, "dropped: pod speaks ARP for an address that is not its own")          \
-	X(PASS_VLAN, "kernel path: VLAN tag")
+	X(PASS_VLAN, "kernel path: VLAN tag")                                                      \
+	X(PASS_SHAPED, "kernel path: the pod has a queueing discipline of its own")                \
+	X(PASS_NO_SOURCE, "kernel path: the sender has no address yet, as in DHCP")
 
 enum kubecni_exit_reason {
 #define X(name, text) KUBECNI_##name,

@@ -72,7 +72,7 @@ EveryExit::Cases EveryExit::cases() {
       {KUBECNI_PASS_NO_ENDPOINT, [&] { return wire_brings({.dst = kOutside}); }},
       {KUBECNI_PASS_NOT_READY,
        [&] {
-         set_ready(kPodA, false);
+         set_flags(kPodA, 0);
          return wire_brings({.dst = kPodA});
        }},
       {KUBECNI_PASS_OTHER_MAC, [&] { return pod_sends({.dst_mac = kForeignMac}); }},
@@ -96,6 +96,12 @@ EveryExit::Cases EveryExit::cases() {
          tagged[13] = ETH_P_8021Q & 0xff;
          return run(kFromPod, tagged);
        }},
+      {KUBECNI_PASS_SHAPED,
+       [&] {
+         set_flags(kPodB, KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED);
+         return pod_sends({.dst_mac = kPodBMac, .dst = kPodB});
+       }},
+      {KUBECNI_PASS_NO_SOURCE, [&] { return pod_sends({.src = "0.0.0.0"}); }},
       {KUBECNI_DROP_SPOOFED_IP, [&] { return pod_sends({.src = kPodB}); }},
       {KUBECNI_DROP_SPOOFED_MAC, [&] { return pod_sends({.src_mac = kForeignMac}); }},
       {KUBECNI_DROP_SPOOFED_ARP, [&] { return pod_asks(kPodB); }},

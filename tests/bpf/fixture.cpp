@@ -101,7 +101,7 @@ void BpfTest::reset_the_maps() {
   add_node("198.51.100.0/24", KUBECNI_NODE_DIRECT);
   const auto add_pod = [](const Device& host, const char* address, const char* pod_mac) {
     must(dataplane().add_endpoint({.host = host,
-                                   .address = IpAddr::parse(address).value(),
+                                   .addresses = {IpAddr::parse(address).value()},
                                    .pod_mac = mac(pod_mac),
                                    .gateway_mac = mac(kGatewayMac)}));
   };
@@ -178,9 +178,9 @@ void BpfTest::remove_node(const std::string& cidr) {
   must(dataplane().node_cidrs().erase(to_cidr4_key(IpNet::parse(cidr).value())));
 }
 
-void BpfTest::set_ready(const std::string& pod, bool ready) {
+void BpfTest::set_flags(const std::string& pod, __u32 flags) {
   auto endpoint = must(dataplane().endpoints().find(addr4(pod))).value();
-  endpoint.flags = ready ? __u32{KUBECNI_ENDPOINT_READY} : 0;
+  endpoint.flags = flags;
   must(dataplane().endpoints().set(addr4(pod), endpoint));
 }
 

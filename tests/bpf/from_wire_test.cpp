@@ -58,7 +58,7 @@ TEST_F(FromWire, AddressWithoutAPodIsLeftToTheKernel) {
 }
 
 TEST_F(FromWire, PodThatIsNotReadyIsLeftToTheKernel) {
-  set_ready(kPodA, false);
+  set_flags(kPodA, 0);
 
   EXPECT_THAT(receive({}), LeftToKernel(KUBECNI_PASS_NOT_READY));
 }

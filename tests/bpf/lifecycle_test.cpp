@@ -43,7 +43,7 @@ class Lifecycle : public testing::Test {
   static kubecni_addr4 addr4(const char* text) { return to_addr4(IpAddr::parse(text).value()); }
   static PodEndpoint pod_on(const Device& host) {
     return {.host = host,
-            .address = IpAddr::parse("192.0.2.10").value(),
+            .addresses = {IpAddr::parse("192.0.2.10").value()},
             .pod_mac = MacAddr::parse("00:00:5e:00:53:0a").value(),
             .gateway_mac = MacAddr::parse("00:00:5e:00:53:01").value()};
   }
@@ -168,21 +168,21 @@ TEST_F(Lifecycle, PodIsAsItShouldBeUntilItIsRemoved) {
   must(dataplane.add_endpoint(pod));
   EXPECT_THAT(must(dataplane.differences(pod)), IsEmpty());
 
-  must(dataplane.remove_pod(host, pod.address));
+  must(dataplane.remove_pod(host, pod.addresses));
   EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(4));
-  EXPECT_TRUE(dataplane.remove_pod(host, pod.address)) << "twice is fine";
+  EXPECT_TRUE(dataplane.remove_pod(host, pod.addresses)) << "twice is fine";
   remove_device(host);
 }
 
 TEST_F(Lifecycle, PodIsRemovedWithoutItsAddressOrItsDevice) {
   auto dataplane = open();
   const PodEndpoint pod = pod_on({.ifindex = 1000, .name = "gone"});
-  for (const auto& address : {std::optional<IpAddr>(pod.address), std::optional<IpAddr>()}) {
+  for (const auto& addresses : {pod.addresses, std::vector<IpAddr>()}) {
     must(dataplane.add_endpoint(pod));
 
     // Who knows the address may not know the ifindex, and the other way round.
-    must(
-        dataplane.remove_pod({.ifindex = address ? 0 : pod.host.ifindex, .name = "gone"}, address));
+    const unsigned ifindex = addresses.empty() ? pod.host.ifindex : 0;
+    must(dataplane.remove_pod({.ifindex = ifindex, .name = "gone"}, addresses));
 
     EXPECT_THAT(must(dataplane.endpoints().entries()), IsEmpty());
     EXPECT_THAT(must(dataplane.pod_ifaces().entries()), IsEmpty());
@@ -196,9 +196,11 @@ TEST_F(Lifecycle, AddressThatAnotherPodHasByNowStaysItsOwn) {
   must(dataplane.add_endpoint(former));
   must(dataplane.add_endpoint(latter));
 
-  must(dataplane.remove_pod(former.host, former.address));
+  must(dataplane.remove_pod(former.host, former.addresses));
 
-  EXPECT_EQ(must(dataplane.endpoints().find(to_addr4(latter.address))).value().host_ifindex, 1001u);
+  EXPECT_EQ(
+      must(dataplane.endpoints().find(to_addr4(latter.addresses.front()))).value().host_ifindex,
+      1001u);
   EXPECT_FALSE(must(dataplane.pod_ifaces().find(1000)));
 }
 

@@ -16,6 +16,20 @@ using nlohmann::json;
 
 namespace {
 
+json to_json(const std::vector<PodAddress>& addresses) {
+  json list = json::array();
+  for (const auto& [net, gateway] : addresses)
+    list.push_back({{"address", net.str()}, {"gateway", gateway ? gateway->str() : ""}});
+  return list;
+}
+
+json to_json(const std::vector<PodRoute>& routes) {
+  json list = json::array();
+  for (const auto& [dst, gateway] : routes)
+    list.push_back({{"dst", dst.str()}, {"gateway", gateway.str()}});
+  return list;
+}
+
 json to_json(const Attachment& attachment) {
   const PodPort& port = attachment.port;
   return {{"network", attachment.network},
@@ -23,41 +37,61 @@ json to_json(const Attachment& attachment) {
           {"netns", attachment.netns},
           {"pod", attachment.pod},
           {"bridge", port.bridge},
-          {"gateway", port.gateway.str()},
           {"hostInterface", port.host_ifname},
           {"hostMAC", port.host_mac.str()},
           {"podInterface", port.pod_ifname},
           {"podMAC", port.pod_mac.str()},
-          {"address", port.address.str()},
+          {"addresses", to_json(port.addresses)},
+          {"routes", to_json(port.routes)},
+          {"ownsGateways", port.owns_gateways},
           {"mtu", port.mtu},
+          {"shaped", attachment.shaped},
           {"ebpf", attachment.ebpf},
           {"fallbackReason", attachment.fallback_reason}};
 }
 
-/// Throws what nlohmann::json throws, and std::invalid_argument.
+/// The member `key` as a `Type`, by its parse(). Throws what nlohmann::json throws,
+/// and std::invalid_argument.
+template <typename Type>
+Type parsed(const json& record, const char* key) {
+  const auto value = Type::parse(record.at(key).get<std::string>());
+  if (!value) throw std::invalid_argument(key);
+  return *value;
+}
+
+std::vector<PodAddress> addresses_in(const json& list) {
+  std::vector<PodAddress> addresses;
+  for (const json& entry : list.get_ref<const json::array_t&>()) {
+    PodAddress address{parsed<IpNet>(entry, "address"), std::nullopt};
+    if (entry.at("gateway") != "") address.gateway = parsed<IpAddr>(entry, "gateway");
+    addresses.push_back(address);
+  }
+  return addresses;
+}
+
+std::vector<PodRoute> routes_in(const json& list) {
+  std::vector<PodRoute> routes;
+  for (const json& entry : list.get_ref<const json::array_t&>())
+    routes.push_back({parsed<IpNet>(entry, "dst"), parsed<IpAddr>(entry, "gateway")});
+  return routes;
+}
+
+/// Throws as parsed() does.
 Attachment from_json(const json& record) {
-  const auto net = [&](const char* key) {
-    const auto value = IpNet::parse(record.at(key).get<std::string>());
-    if (!value) throw std::invalid_argument(key);
-    return *value;
-  };
-  const auto mac = [&](const char* key) {
-    const auto value = MacAddr::parse(record.at(key).get<std::string>());
-    if (!value) throw std::invalid_argument(key);
-    return *value;
-  };
   return {.network = record.at("network"),
           .container_id = record.at("containerID"),
           .netns = record.at("netns"),
           .pod = record.at("pod"),
           .port = {.bridge = record.at("bridge"),
-                   .gateway = net("gateway"),
                    .host_ifname = record.at("hostInterface"),
-                   .host_mac = mac("hostMAC"),
+                   .host_mac = parsed<MacAddr>(record, "hostMAC"),
                    .pod_ifname = record.at("podInterface"),
-                   .pod_mac = mac("podMAC"),
-                   .address = net("address"),
+                   .pod_mac = parsed<MacAddr>(record, "podMAC"),
+                   .addresses = addresses_in(record.at("addresses")),
+                   .routes = routes_in(record.at("routes")),
+                   .owns_gateways = record.at("ownsGateways"),
                    .mtu = record.at("mtu")},
+          .shaped = record.at("shaped"),
           .ebpf = record.at("ebpf"),
           .fallback_reason = record.at("fallbackReason")};
 }

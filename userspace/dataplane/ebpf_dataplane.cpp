@@ -20,9 +20,6 @@ namespace kubecni {
 
 namespace {
 
-// Loading takes some ten milliseconds; on a slow machine a second.
-constexpr std::chrono::seconds kLoadTimeout{30};
-
 std::unexpected<Error> load_error(int code, const std::string& what) {
   std::string text = what;
   if (code == EPERM) text += " (root, or CAP_BPF with CAP_NET_ADMIN, is needed)";
@@ -79,9 +76,10 @@ Result<bpf_prog_info> program_info(int fd) {
   return info;
 }
 
-Result<> load_and_pin(const std::filesystem::path& bpffs, const std::filesystem::path& run_dir) {
+Result<> load_and_pin(const std::filesystem::path& bpffs, const std::filesystem::path& run_dir,
+                      std::chrono::milliseconds patience) {
   if (auto made = ensure_directory(run_dir); !made) return fail(made);
-  auto lock = FileLock::acquire(run_dir / "dataplane.lock", kLoadTimeout);
+  auto lock = FileLock::acquire(run_dir / "dataplane.lock", patience);
   if (!lock) return fail(lock);
   if (EbpfDataplane::open_loaded(bpffs)) return {};  // somebody else was faster
   const PinPaths pins(bpffs);
@@ -98,6 +96,15 @@ void copy(const std::uint8_t* from, __u8 (&to)[N]) {
   std::copy_n(from, N, to);
 }
 
+std::vector<IpAddr> ipv4_of(std::vector<IpAddr> addresses) {
+  std::erase_if(addresses, [](const IpAddr& address) { return !address.is_v4(); });
+  return addresses;
+}
+
+__u32 flags_of(const PodEndpoint& pod) {
+  return pod.shaped ? KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED : KUBECNI_ENDPOINT_READY;
+}
+
 }  // namespace
 
 PinPaths::PinPaths(const std::filesystem::path& bpffs)
@@ -106,10 +113,12 @@ PinPaths::PinPaths(const std::filesystem::path& bpffs)
       links(bpffs / "links") {}
 
 Result<EbpfDataplane> EbpfDataplane::open(const std::filesystem::path& bpffs,
-                                          const std::filesystem::path& run_dir) {
+                                          const std::filesystem::path& run_dir,
+                                          std::chrono::milliseconds patience) {
   auto loaded = open_loaded(bpffs);
   if (loaded || loaded.error().code != ENOENT) return loaded;
-  if (auto pinned = load_and_pin(bpffs, run_dir); !pinned) return fail(pinned, "eBPF dataplane");
+  if (auto pinned = load_and_pin(bpffs, run_dir, patience); !pinned)
+    return fail(pinned, "eBPF dataplane");
   return open_loaded(bpffs);
 }
 
@@ -188,20 +197,28 @@ Result<AttachKind> EbpfDataplane::attach_pod(const Device& host) {
 }
 
 Result<> EbpfDataplane::add_endpoint(const PodEndpoint& pod) {
+  const auto addresses = ipv4_of(pod.addresses);
   kubecni_pod_iface iface{};
-  copy(pod.address.data(), iface.addr4);
+  if (!addresses.empty()) copy(addresses.front().data(), iface.addr4);
   copy(pod.pod_mac.bytes.data(), iface.pod_mac);
   if (auto set = pod_ifaces_.set(pod.host.ifindex, iface); !set) return set;
 
   kubecni_endpoint endpoint{};
   endpoint.host_ifindex = pod.host.ifindex;
-  endpoint.flags = KUBECNI_ENDPOINT_READY;
+  endpoint.flags = flags_of(pod);
   copy(pod.pod_mac.bytes.data(), endpoint.pod_mac);
   copy(pod.gateway_mac.bytes.data(), endpoint.gateway_mac);
-  return endpoints_.set(to_addr4(pod.address), endpoint);
+  for (const IpAddr& address : addresses) {
+    if (auto set = endpoints_.set(to_addr4(address), endpoint); !set) return set;
+  }
+  return {};
 }
 
 Result<unsigned> EbpfDataplane::find_iface_of(const IpAddr& address) const {
+  auto endpoint = endpoints_.find(to_addr4(address));
+  if (!endpoint) return fail(endpoint);
+  if (*endpoint) return (*endpoint)->host_ifindex;
+  // Killed between the two maps, and then the interface went with its pod.
   auto ifaces = pod_ifaces_.entries();
   if (!ifaces) return fail(ifaces);
   const auto found = std::ranges::find_if(
@@ -209,33 +226,50 @@ Result<unsigned> EbpfDataplane::find_iface_of(const IpAddr& address) const {
   return found == ifaces->end() ? 0 : found->first;
 }
 
-Result<> EbpfDataplane::remove_pod(const Device& host, const std::optional<IpAddr>& address) {
+Result<> EbpfDataplane::erase_endpoint(const IpAddr& address, unsigned host_ifindex) {
+  auto endpoint = endpoints_.find(to_addr4(address));
+  if (!endpoint) return fail(endpoint);
+  if (!*endpoint || (*endpoint)->host_ifindex != host_ifindex) return {};
+  return endpoints_.erase(to_addr4(address));
+}
+
+Result<> EbpfDataplane::remove_pod(const Device& host, const std::vector<IpAddr>& addresses) {
+  std::vector<IpAddr> known = ipv4_of(addresses);
   unsigned ifindex = host.ifindex;
-  auto iface = pod_ifaces_.find(ifindex);
-  if (!iface) return fail(iface);
-  // Whoever lost the lease does not know the address, but the maps do.
-  std::optional<kubecni_addr4> key;
-  if (address) key = to_addr4(*address);
-  if (!key && *iface) key = to_addr4(IpAddr::v4((*iface)->addr4));
-  // First no redirect may name the pod, then nothing may be called spoofed.
-  if (key) {
-    auto endpoint = endpoints_.find(*key);
-    if (!endpoint) return fail(endpoint);
-    if (*endpoint && ifindex == 0) ifindex = (*endpoint)->host_ifindex;
-    if (*endpoint && (*endpoint)->host_ifindex == ifindex) {
-      if (auto erased = endpoints_.erase(*key); !erased) return erased;
-    }
-  }
-  if (ifindex == 0 && address) {
-    // Killed between the two maps, and then the interface went with its pod.
-    auto left = find_iface_of(*address);
-    if (!left) return fail(left);
-    ifindex = *left;
+  if (ifindex == 0 && !known.empty()) {
+    auto found = find_iface_of(known.front());
+    if (!found) return fail(found);
+    ifindex = *found;
   }
   if (ifindex != 0) {
+    auto iface = pod_ifaces_.find(ifindex);
+    if (!iface) return fail(iface);
+    // Whoever lost the lease does not know the address, but the map does.
+    if (*iface) known.push_back(IpAddr::v4((*iface)->addr4));
+    // First no redirect may name the pod, then nothing may be called spoofed.
+    for (const IpAddr& address : known) {
+      if (auto erased = erase_endpoint(address, ifindex); !erased) return erased;
+    }
     if (auto erased = pod_ifaces_.erase(ifindex); !erased) return erased;
   }
   return detach_all(kPodHooks, host);
+}
+
+Result<> EbpfDataplane::compare_endpoint(const PodEndpoint& pod, const IpAddr& address,
+                                         std::vector<std::string>& found) const {
+  auto endpoint = endpoints_.find(to_addr4(address));
+  if (!endpoint) return fail(endpoint);
+  if (!*endpoint)
+    found.push_back("map endpoints4 has no entry for " + address.str());
+  else if ((*endpoint)->host_ifindex != pod.host.ifindex)
+    found.push_back("map endpoints4 has another interface for " + address.str());
+  else if (!((*endpoint)->flags & KUBECNI_ENDPOINT_READY))
+    found.push_back("endpoint " + address.str() + " is not READY");
+  else if ((*endpoint)->flags != flags_of(pod))
+    found.push_back("endpoint " + address.str() +
+                    (pod.shaped ? " is redirected to in spite of its queueing discipline"
+                                : " is marked as SHAPED and has no queueing discipline"));
+  return {};
 }
 
 Result<std::vector<std::string>> EbpfDataplane::differences(const PodEndpoint& pod) const {
@@ -249,14 +283,9 @@ Result<std::vector<std::string>> EbpfDataplane::differences(const PodEndpoint& p
   auto iface = pod_ifaces_.find(pod.host.ifindex);
   if (!iface) return fail(iface);
   if (!*iface) found.push_back("map pod_ifaces has no entry for " + pod.host.name);
-  auto endpoint = endpoints_.find(to_addr4(pod.address));
-  if (!endpoint) return fail(endpoint);
-  if (!*endpoint)
-    found.push_back("map endpoints4 has no entry for " + pod.address.str());
-  else if ((*endpoint)->host_ifindex != pod.host.ifindex)
-    found.push_back("map endpoints4 has another interface for " + pod.address.str());
-  else if (!((*endpoint)->flags & KUBECNI_ENDPOINT_READY))
-    found.push_back("endpoint " + pod.address.str() + " is not READY");
+  for (const IpAddr& address : ipv4_of(pod.addresses)) {
+    if (auto compared = compare_endpoint(pod, address, found); !compared) return fail(compared);
+  }
   return found;
 }
 

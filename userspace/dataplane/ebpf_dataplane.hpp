@@ -9,6 +9,7 @@
 #include "kubecni/abi.h"
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -32,12 +33,16 @@ using NodeCidrMap = BpfMap<kubecni_cidr4_key, kubecni_node4>;
 using EndpointMap = BpfMap<kubecni_addr4, kubecni_endpoint>;
 using PodIfaceMap = BpfMap<__u32, kubecni_pod_iface>;
 
+// Loading takes some ten milliseconds; on a slow machine a second.
+inline constexpr std::chrono::seconds kLoadTimeout{30};
+
 /// What the eBPF path has to know of one pod.
 struct PodEndpoint {
-  Device host;  ///< host end of the veth
-  IpAddr address;
+  Device host;                    ///< host end of the veth
+  std::vector<IpAddr> addresses;  ///< the programs know those of IPv4
   MacAddr pod_mac;
   MacAddr gateway_mac;
+  bool shaped = false;  ///< a queueing discipline works on its traffic: no redirects
 };
 
 /// The eBPF path of one node: its pinned programs and maps. Everything that it
@@ -45,11 +50,13 @@ struct PodEndpoint {
 class EbpfDataplane {
  public:
   /// Opens what is pinned below `bpffs`; loads and pins it first where that
-  /// has not been done, under a lock in `run_dir`.
+  /// has not been done, under a lock in `run_dir`, for which it waits at most
+  /// `patience`.
   /// Errors: EPERM no CAP_BPF or CAP_NET_ADMIN; those of ensure_bpffs(); the
   /// verifier's, with the end of its log.
   static Result<EbpfDataplane> open(const std::filesystem::path& bpffs,
-                                    const std::filesystem::path& run_dir);
+                                    const std::filesystem::path& run_dir,
+                                    std::chrono::milliseconds patience = kLoadTimeout);
 
   /// Opens what is pinned and loads nothing. Errors: ENOENT nothing is loaded.
   static Result<EbpfDataplane> open_loaded(const std::filesystem::path& bpffs);
@@ -64,8 +71,8 @@ class EbpfDataplane {
   /// Makes the pod a sender and a redirect target. Its interface is up by now.
   Result<> add_endpoint(const PodEndpoint& pod);
   /// Undoes both; what is absent is fine. `host.ifindex` may be 0 when the
-  /// interface is gone.
-  Result<> remove_pod(const Device& host, const std::optional<IpAddr>& address);
+  /// interface is gone, and `addresses` empty when nobody knows them any more.
+  Result<> remove_pod(const Device& host, const std::vector<IpAddr>& addresses);
   /// What of the pod's state is not as it should be, a phrase each.
   Result<std::vector<std::string>> differences(const PodEndpoint& pod) const;
 
@@ -93,8 +100,11 @@ class EbpfDataplane {
         pod_ifaces_(std::move(pod_ifaces)) {}
 
   Result<> open_programs();
-  /// The host ifindex that pod_ifaces has for the address, or 0.
+  /// The host ifindex that the maps have for the address, or 0.
   [[nodiscard]] Result<unsigned> find_iface_of(const IpAddr& address) const;
+  Result<> erase_endpoint(const IpAddr& address, unsigned host_ifindex);
+  Result<> compare_endpoint(const PodEndpoint& pod, const IpAddr& address,
+                            std::vector<std::string>& found) const;
   [[nodiscard]] const Program& program(const Hook& hook) const;
   template <std::size_t N>
   Result<AttachKind> attach_all(const std::array<Hook, N>& hooks, const Device& device);

@@ -2,33 +2,41 @@
 
 #include "net/address.hpp"
 #include "net/bridge.hpp"
+#include "net/netns.hpp"
 #include "net/route.hpp"
 #include "net/sysctl.hpp"
 
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace kubecni {
 
+using namespace std::string_literals;
+
 namespace {
 
-Route default_route(const PodPort& port, unsigned ifindex) {
-  return {.dst = {IpAddr::v4({0, 0, 0, 0}), 0},
-          .gateway = port.gateway.addr,
-          .ifindex = ifindex,
-          .protocol = RTPROT_STATIC};
+std::string text_of(const Route& route) {
+  if (route.dst.prefix == 0) return "default route via " + route.gateway->str();
+  return "route to " + route.dst.str() + " via " + route.gateway->str();
 }
 
-Result<> configure_pod_end(NetlinkSocket& pod, const PodPort& port) {
-  auto link = find_link(pod, port.pod_ifname);
-  if (!link) return fail(link);
-  if (!*link) return failure(ENODEV, port.pod_ifname + " vanished from the pod");
-  const unsigned ifindex = (*link)->ifindex;
-  if (auto set = ensure_address(pod, ifindex, port.address); !set) return set;
-  if (auto up = set_link_up(pod, ifindex); !up) return up;
-  return ensure_route(pod, default_route(port, ifindex));
+Route in_pod(const PodRoute& route, unsigned ifindex) {
+  return {
+      .dst = route.dst, .gateway = route.gateway, .ifindex = ifindex, .protocol = RTPROT_STATIC};
+}
+
+bool is_ipv6(const PodAddress& address) { return !address.net.addr.is_v4(); }
+
+/// A runtime may have made the namespace with IPv6 switched off.
+Result<> switch_ipv6_on(int netns_fd, const std::string& ifname) {
+  auto guard = NetnsGuard::enter(netns_fd);
+  if (!guard) return fail(guard);
+  auto set = ensure_sysctl("net/ipv6/conf/" + ifname + "/disable_ipv6", "0");
+  return set ? Result<>() : fail(set);
 }
 
 void compare_pod_end(const std::optional<Link>& link, const std::vector<LinkAddress>& addresses,
@@ -45,15 +53,20 @@ void compare_pod_end(const std::optional<Link>& link, const std::vector<LinkAddr
                     std::to_string(port.mtu));
   if (link->mac != port.pod_mac)
     found.push_back(name + " has MAC " + link->mac.str() + " instead of " + port.pod_mac.str());
-  if (!std::ranges::any_of(addresses, [&](const LinkAddress& address) {
-        return address.ifindex == link->ifindex && address.net == port.address;
-      }))
-    found.push_back(name + " has lost its address " + port.address.str());
-  if (!std::ranges::any_of(routes, [&](const Route& route) {
-        return route.dst.prefix == 0 && route.gateway == port.gateway.addr &&
-               route.ifindex == link->ifindex;
-      }))
-    found.push_back("the pod has lost its default route via " + port.gateway.addr.str());
+  for (const PodAddress& wanted : port.addresses) {
+    if (!std::ranges::any_of(addresses, [&](const LinkAddress& address) {
+          return address.ifindex == link->ifindex && address.net == wanted.net;
+        }))
+      found.push_back(name + " has lost its address " + wanted.net.str());
+  }
+  // In whatever table: a later plugin, like sbr, may have moved it.
+  for (const PodRoute& wanted : port.routes) {
+    if (!std::ranges::any_of(routes, [&](const Route& route) {
+          return route.dst == wanted.dst && route.gateway == wanted.gateway &&
+                 route.ifindex == link->ifindex;
+        }))
+      found.push_back("the pod has lost its " + text_of(in_pod(wanted, link->ifindex)));
+  }
 }
 
 Result<> compare_host_end(NetlinkSocket& node, const PodPort& port,
@@ -82,28 +95,68 @@ Result<> compare_host_end(NetlinkSocket& node, const PodPort& port,
   if (!*fdb) found.push_back("the bridge has lost its FDB entry for " + port.pod_mac.str());
   auto addresses = list_addresses(node);
   if (!addresses) return fail(addresses);
-  if (!std::ranges::any_of(*addresses, [&](const LinkAddress& address) {
-        return address.ifindex == (*bridge)->ifindex && address.net == port.gateway;
-      }))
-    found.push_back("bridge " + port.bridge + " has lost its address " + port.gateway.str());
+  for (const IpNet& wanted : port.bridge_addresses()) {
+    if (!std::ranges::any_of(*addresses, [&](const LinkAddress& address) {
+          return address.ifindex == (*bridge)->ifindex && address.net == wanted;
+        }))
+      found.push_back("bridge " + port.bridge + " has lost its address " + wanted.str());
+  }
+  return {};
+}
+
+/// What packets of `family` need to get through the node by its bridge.
+Result<> ensure_forwarding(int family, const std::string& bridge) {
+  if (family == AF_INET) {
+    auto set = ensure_sysctl("net/ipv4/ip_forward", "1");
+    return set ? Result<>() : fail(set);
+  }
+  for (const auto& [name, value] : {std::pair{"net/ipv6/conf/all/forwarding"s, "1"s},
+                                    std::pair{"net/ipv6/conf/" + bridge + "/disable_ipv6", "0"s}}) {
+    if (auto set = ensure_sysctl(name, value); !set) return fail(set);
+  }
   return {};
 }
 
 }  // namespace
 
-Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name, const IpNet& gateway,
-                                unsigned mtu_bytes) {
-  auto bridge = ensure_bridge(node, name, MacAddr::derived_from(gateway.addr), mtu_bytes);
+std::vector<IpNet> PodPort::bridge_addresses() const {
+  std::vector<IpNet> all;
+  for (const PodAddress& address : addresses) {
+    if (!owns_gateways || !address.gateway) continue;
+    const IpNet own{*address.gateway, address.net.prefix};
+    if (std::ranges::find(all, own) == all.end()) all.push_back(own);
+  }
+  return all;
+}
+
+std::vector<IpAddr> PodPort::plain_addresses() const {
+  std::vector<IpAddr> all;
+  for (const PodAddress& address : addresses) all.push_back(address.net.addr);
+  return all;
+}
+
+std::string PodPort::addresses_text() const {
+  std::string text;
+  for (const PodAddress& address : addresses)
+    text += (text.empty() ? "" : ", ") + address.net.str();
+  return text;
+}
+
+Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
+                                const std::vector<IpNet>& addresses, unsigned mtu_bytes) {
+  const MacAddr mac =
+      addresses.empty() ? MacAddr::random() : MacAddr::derived_from(addresses.front().addr);
+  auto bridge = ensure_bridge(node, name, mac, mtu_bytes);
   if (!bridge) return bridge;
-  if (auto set = ensure_sysctl("net/ipv4/ip_forward", "1"); !set) return fail(set);
-  if (auto set = ensure_address(node, bridge->ifindex, gateway); !set) return fail(set);
+  for (const IpNet& address : addresses) {
+    if (auto set = ensure_forwarding(address.addr.family(), name); !set) return fail(set);
+    if (auto set = ensure_address(node, bridge->ifindex, address); !set) return fail(set);
+  }
   return bridge;
 }
 
-Result<Link> add_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& port,
-                          unsigned bridge_ifindex) {
-  auto pod = NetlinkSocket::open_in(pod_netns_fd);
-  if (!pod) return fail(pod);
+Result<Link> create_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& port,
+                             unsigned bridge_ifindex) {
   auto created = create_veth(node, {.host_name = port.host_ifname,
                                     .host_mac = port.host_mac,
                                     .bridge_ifindex = bridge_ifindex,
@@ -118,8 +171,29 @@ Result<Link> add_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& 
   const unsigned ifindex = (*host)->ifindex;
   if (auto up = set_bridge_port_up(node, ifindex, BridgePort{}); !up) return fail(up);
   if (auto added = ensure_fdb_entry(node, ifindex, port.pod_mac); !added) return fail(added);
-  if (auto done = configure_pod_end(*pod, port); !done) return fail(done, "pod");
   return **host;
+}
+
+Result<> configure_pod_port(int pod_netns_fd, const PodPort& port) {
+  auto pod = NetlinkSocket::open_in(pod_netns_fd);
+  if (!pod) return fail(pod, "pod");
+  auto link = find_link(*pod, port.pod_ifname);
+  if (!link) return fail(link, "pod");
+  if (!*link) return failure(ENODEV, port.pod_ifname + " vanished from the pod");
+  const unsigned ifindex = (*link)->ifindex;
+  if (std::ranges::any_of(port.addresses, is_ipv6)) {
+    if (auto on = switch_ipv6_on(pod_netns_fd, port.pod_ifname); !on) return fail(on, "pod");
+  }
+  for (const PodAddress& address : port.addresses) {
+    if (auto set = ensure_address(*pod, ifindex, address.net); !set) return fail(set, "pod");
+  }
+  if (!(*link)->up) {
+    if (auto up = set_link_up(*pod, ifindex); !up) return fail(up, "pod");
+  }
+  for (const PodRoute& route : port.routes) {
+    if (auto set = ensure_route(*pod, in_pod(route, ifindex)); !set) return fail(set, "pod");
+  }
+  return {};
 }
 
 Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,

@@ -6,36 +6,67 @@
 #include "net/link.hpp"
 #include "net/netlink.hpp"
 
+#include <compare>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace kubecni {
 
-/// One pod's place on the kernel path: a port of the node's bridge, an address,
-/// and a default route via the bridge. It is whole by itself; eBPF comes on top.
+/// An address of a pod.
+struct PodAddress {
+  IpNet net;                      ///< with the subnet's prefix
+  std::optional<IpAddr> gateway;  ///< in the same subnet
+
+  auto operator<=>(const PodAddress&) const = default;
+};
+
+/// A route of a pod.
+struct PodRoute {
+  IpNet dst;
+  IpAddr gateway;
+
+  auto operator<=>(const PodRoute&) const = default;
+};
+
+/// One pod's place on the kernel path: a port of the node's bridge, addresses,
+/// and routes via gateways. It is whole by itself; eBPF comes on top.
 struct PodPort {
   std::string bridge;
-  IpNet gateway;  ///< the bridge's own address
   std::string host_ifname;
   MacAddr host_mac;
   std::string pod_ifname;
   MacAddr pod_mac;
-  IpNet address;  ///< with the subnet's prefix
-  unsigned mtu = 0;
+  std::vector<PodAddress> addresses;
+  std::vector<PodRoute> routes;
+  bool owns_gateways = true;  ///< the bridge has the gateways' addresses
+  unsigned mtu = 0;           ///< bytes
+
+  /// What the bridge has as its own addresses for this pod, each once.
+  [[nodiscard]] std::vector<IpNet> bridge_addresses() const;
+  /// The pod's addresses without prefixes.
+  [[nodiscard]] std::vector<IpAddr> plain_addresses() const;
+  /// The same for people: "10.200.0.2/24, fd00::2/64".
+  [[nodiscard]] std::string addresses_text() const;
 };
 
-/// Makes sure that the node forwards IPv4 and has the bridge `name` with the
-/// address `gateway`; a new one gets the MAC that belongs to that address.
-/// Repeating it changes nothing. Runs in the node's namespace.
-Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name, const IpNet& gateway,
-                                unsigned mtu_bytes);
+/// Makes sure that there is the bridge `name` with `addresses`, and that the node
+/// forwards their families. A new bridge gets the MAC that belongs to the first
+/// address, or a random one. Repeating it changes nothing. Runs in the node's
+/// namespace.
+Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
+                                const std::vector<IpNet>& addresses, unsigned mtu_bytes);
 
-/// Creates the pod's veth and configures both ends; the pod's is in the
-/// namespace `pod_netns_fd`. Returns the host end. On failure, what was created
-/// is still there: remove_pod_port() takes it away.
+/// Creates the pod's veth and takes the host's end up; the pod's is in the namespace
+/// `pod_netns_fd`. Returns the host end. On failure, what was created is still
+/// there: remove_pod_port() takes it away.
 /// Errors: EEXIST the pod has an interface of that name.
-Result<Link> add_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& port,
-                          unsigned bridge_ifindex);
+Result<Link> create_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& port,
+                             unsigned bridge_ifindex);
+
+/// Takes the pod's end up and gives it its addresses and routes, as far as there
+/// are any yet.
+Result<> configure_pod_port(int pod_netns_fd, const PodPort& port);
 
 /// Puts the host end back on the bridge, with its settings and FDB entry, after
 /// the bridge was deleted. Errors: ENODEV one of them is gone.

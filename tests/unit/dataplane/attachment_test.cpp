@@ -22,20 +22,25 @@ using testing::SizeIs;
 
 Attachment attachment(const std::string& network, const std::string& container_id,
                       const std::string& ifname = "eth0") {
-  return {.network = network,
-          .container_id = container_id,
-          .netns = "/run/netns/pod",
-          .pod = "shop/web",
-          .port = {.bridge = "cni0",
-                   .gateway = IpNet::parse("10.200.0.1/24").value(),
-                   .host_ifname = host_ifname_for(network, container_id, ifname),
-                   .host_mac = MacAddr::parse("0a:58:0a:c8:00:aa").value(),
-                   .pod_ifname = ifname,
-                   .pod_mac = MacAddr::parse("0a:58:0a:c8:00:02").value(),
-                   .address = IpNet::parse("10.200.0.2/24").value(),
-                   .mtu = 1450},
-          .ebpf = true,
-          .fallback_reason = "why not"};
+  return {
+      .network = network,
+      .container_id = container_id,
+      .netns = "/run/netns/pod",
+      .pod = "shop/web",
+      .port = {.bridge = "cni0",
+               .host_ifname = host_ifname_for(network, container_id, ifname),
+               .host_mac = MacAddr::parse("0a:58:0a:c8:00:aa").value(),
+               .pod_ifname = ifname,
+               .pod_mac = MacAddr::parse("0a:58:0a:c8:00:02").value(),
+               .addresses = {{IpNet::parse("10.200.0.2/24").value(),
+                              IpAddr::parse("10.200.0.1").value()},
+                             {IpNet::parse("2001:db8::2/64").value(), std::nullopt}},
+               .routes = {{IpNet::parse("0.0.0.0/0").value(), IpAddr::parse("10.200.0.1").value()}},
+               .owns_gateways = false,
+               .mtu = 1450},
+      .shaped = true,
+      .ebpf = true,
+      .fallback_reason = "why not"};
 }
 
 class AttachmentStoreTest : public testing::Test {
@@ -71,12 +76,14 @@ TEST_F(AttachmentStoreTest, FindsWhatWasSaved) {
   EXPECT_EQ(read.netns, saved.netns);
   EXPECT_EQ(read.pod, saved.pod);
   EXPECT_EQ(read.port.bridge, saved.port.bridge);
-  EXPECT_EQ(read.port.gateway, saved.port.gateway);
   EXPECT_EQ(read.port.host_ifname, saved.port.host_ifname);
   EXPECT_EQ(read.port.host_mac, saved.port.host_mac);
   EXPECT_EQ(read.port.pod_ifname, saved.port.pod_ifname);
   EXPECT_EQ(read.port.pod_mac, saved.port.pod_mac);
-  EXPECT_EQ(read.port.address, saved.port.address);
+  EXPECT_EQ(read.port.addresses, saved.port.addresses);
+  EXPECT_EQ(read.port.routes, saved.port.routes);
+  EXPECT_EQ(read.port.owns_gateways, saved.port.owns_gateways);
+  EXPECT_EQ(read.shaped, saved.shaped);
   EXPECT_EQ(read.port.mtu, saved.port.mtu);
   EXPECT_EQ(read.ebpf, saved.ebpf);
   EXPECT_EQ(read.fallback_reason, saved.fallback_reason);
@@ -176,7 +183,7 @@ TEST_F(AttachmentStoreTest, ReportsARecordWithAnyKeyOfTheWrongType) {
     EXPECT_EQ(found.error().code, EBADMSG) << changed;
   }
 
-  EXPECT_EQ(keys, 14u);
+  EXPECT_EQ(keys, 22u);
 }
 
 TEST_F(AttachmentStoreTest, ListsThoseOfEveryNetwork) {
