@@ -1,13 +1,17 @@
+#include "addressing.hpp"
 #include "base/log.hpp"
 #include "base/rollback.hpp"
 #include "cni_result.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/netns.hpp"
 #include "node_settings.hpp"
+#include "pods/endpoint.hpp"
 #include "pods/liveness.hpp"
 #include "requests.hpp"
+#include "result_shape.hpp"
 #include "verbs.hpp"
 
 #include <cerrno>
@@ -57,47 +61,38 @@ CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
   return {};
 }
 
-Attachment plan_attachment(const CniEnv& env, const NetConf& conf, const NodeSettings& node,
-                           const IpAddr& address, const std::optional<MacAddr>& mac) {
-  MacAddr host_mac = MacAddr::derived_from(address);
-  host_mac.bytes[0] = 0x0e;  // the pod's own begins with 0x0a; both are locally administered
+/// What of the attachment does not depend on where the addresses come from.
+Attachment plan_attachment(const CniEnv& env, const NetConf& conf, unsigned mtu,
+                           const PodRequests& requests, const std::optional<IpAddr>& address) {
+  const auto mac = [&] { return address ? MacAddr::derived_from(*address) : MacAddr::random(); };
+  MacAddr host_mac = mac();
+  host_mac.bytes[0] = 0x0e;  // the pod's own begins with another; both are locally administered
   return {.network = conf.name,
           .container_id = env.container_id,
           .netns = env.netns,
           .pod = env.pod(),
           .port = {.bridge = conf.bridge,
-                   .gateway = node.pool.gateway_net(),
                    .host_ifname = host_ifname_for(conf.name, env.container_id, env.ifname),
                    .host_mac = host_mac,
                    .pod_ifname = env.ifname,
-                   .pod_mac = mac.value_or(MacAddr::derived_from(address)),
-                   .address = {address, node.pool.subnet().prefix},
-                   .mtu = node.mtu}};
-}
-
-/// Attaches the programs and makes the pod a redirect target, in this order.
-Result<> attach_ebpf(EbpfDataplane& dataplane, const Link& host, const Link& bridge,
-                     const PodPort& port) {
-  const Device device{host.ifindex, host.name};
-  if (auto attached = dataplane.attach_pod(device); !attached) return fail(attached);
-  return dataplane.add_endpoint({.host = device,
-                                 .address = port.address.addr,
-                                 .pod_mac = port.pod_mac,
-                                 .gateway_mac = bridge.mac});
+                   .pod_mac = requests.mac ? *requests.mac : mac(),
+                   .owns_gateways = conf.is_gateway,
+                   .mtu = mtu},
+          .shaped = requests.bandwidth};
 }
 
 /// A full pool may hold the addresses of pods that ended without a DEL.
-Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const NodeSettings& node,
+Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const Pool& pool,
                        const LeaseOwner& owner, const NetnsIdentity& netns,
                        const std::optional<IpAddr>& requested) {
-  auto lease = leases.allocate(node.pool, owner, netns, requested);
+  auto lease = leases.allocate(pool, owner, netns, requested);
   if (lease || lease.error().code != ENOSPC) return lease;
   auto reclaimed = reclaim_gone({conf.state_dir, conf.bpffs}, conf.name);
   if (!reclaimed) return fail(reclaimed, lease.error().what);
   if (*reclaimed == 0) return lease;
   log::warn("pool was full, freed what had no pod any more",
             {{"addresses", std::to_string(*reclaimed)}});
-  return leases.allocate(node.pool, owner, netns, requested);
+  return leases.allocate(pool, owner, netns, requested);
 }
 
 CniCode code_of_refusal(const Error& error) {
@@ -110,79 +105,193 @@ void report_undo(const char* step, const Result<>& undone) {
   if (!undone) log::error("undo failed", {{"step", step}, {"err", undone.error().what}});
 }
 
-}  // namespace
+/// One ADD. The steps come in the order in which run() has them.
+class Adding {
+ public:
+  Adding(const CniEnv& env, const NetConf& conf)
+      : env_(env), conf_(conf), leases_(conf.state_dir, conf.name), attachments_(conf.state_dir) {}
 
-CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
-  if (!conf.prev_result.is_null())
-    return cni_error(CniCode::kUnsupportedField,
-                     "ADD: \"prevResult\" is set; kube-cni has to be the first plugin of the list");
-  auto node = node_settings(conf);
-  if (!node) return std::unexpected(node.error());
-  auto requests = read_requests(env, conf);
-  if (!requests) return std::unexpected(requests.error());
-  auto netns = open_pod_netns(env);
-  if (!netns) return std::unexpected(netns.error());
-  if (auto free = check_ifname_is_free(env, netns->get()); !free)
-    return std::unexpected(free.error());
-  auto ebpf = choose_dataplane(conf);
-  if (!ebpf) return std::unexpected(ebpf.error());
-  auto netlink = NetlinkSocket::open();
-  if (!netlink) return cni_error(netlink.error(), "ADD");
+  CniResult<json> run() {
+    for (const auto step : {&Adding::prepare, &Adding::reserve, &Adding::connect,
+                            &Adding::ask_delegate, &Adding::configure, &Adding::attach}) {
+      if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
+    }
+    if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
+    auto result = add_result(conf_, attachment_, previous_, dns_);
+    if (!result) return cni_error(result.error(), "ADD", CniCode::kInvalidConfig);
+    undo_.keep();
+    report();
+    return std::move(*result);
+  }
 
-  LeaseStore leases(conf.state_dir, conf.name);
-  const LeaseOwner owner{env.container_id, env.ifname};
-  const AttachmentStore attachments(conf.state_dir);
-  // What an undo step refers to is declared above, what it copies, below: the
-  // steps run after the variables below have gone.
-  Rollback undo;
-  auto identity = identify_netns(netns->get(), env.netns);
-  if (!identity) return cni_error(identity.error(), "ADD");
-  auto lease = allocate(conf, leases, *node, owner, *identity, requests->address);
-  if (!lease) return cni_error(lease.error(), "ADD", code_of_refusal(lease.error()));
-  undo.add([&] { report_undo("release address", leases.release(owner)); });
+ private:
+  /// What is asked for, and whether it can be had. Changes nothing.
+  CniResult<> prepare() {
+    auto node = node_settings(conf_);
+    if (!node) return std::unexpected(node.error());
+    auto previous = previous_result(conf_, "ADD");
+    if (!previous) return std::unexpected(previous.error());
+    auto requests = read_requests(env_, conf_);
+    if (!requests) return std::unexpected(requests.error());
+    if (!conf_.ipam_type.empty()) {
+      auto delegate = Delegate::find(env_, conf_);
+      if (!delegate) return std::unexpected(delegate.error());
+      delegate_.emplace(std::move(*delegate));
+    }
+    auto netns = open_pod_netns(env_);
+    if (!netns) return std::unexpected(netns.error());
+    if (auto free = check_ifname_is_free(env_, netns->get()); !free) return free;
+    auto ebpf = choose_dataplane(conf_);
+    if (!ebpf) return std::unexpected(ebpf.error());
+    auto netlink = NetlinkSocket::open();
+    if (!netlink) return cni_error(netlink.error(), "ADD");
+    node_ = *node;
+    previous_ = std::move(*previous);
+    requests_ = *requests;
+    netns_ = std::move(*netns);
+    ebpf_ = std::move(*ebpf);
+    netlink_ = std::move(*netlink);
+    return {};
+  }
 
-  Attachment attachment = plan_attachment(env, conf, *node, lease->address, requests->mac);
-  if (auto saved = attachments.save(attachment); !saved) return cni_error(saved.error(), "ADD");
-  undo.add([&] {
-    report_undo("remove record", attachments.remove(conf.name, env.container_id, env.ifname));
-  });
+  /// The address, and the record of what will be made.
+  CniResult<> reserve() {
+    const LeaseOwner owner{env_.container_id, env_.ifname};
+    auto identity = identify_netns(netns_.get(), env_.netns);
+    if (!identity) return cni_error(identity.error(), "ADD");
+    std::optional<Lease> lease;
+    if (node_.pool) {
+      auto allocated = allocate(conf_, leases_, *node_.pool, owner, *identity, requests_.address);
+      if (!allocated)
+        return cni_error(allocated.error(), "ADD", code_of_refusal(allocated.error()));
+      lease = *allocated;
+      undo_.add([this, owner] { report_undo("release address", leases_.release(owner)); });
+    }
+    attachment_ = plan_attachment(env_, conf_, node_.mtu, requests_,
+                                  lease ? std::optional(lease->address) : std::nullopt);
+    if (lease) use(addressing_of(*lease, node_));
+    if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
+    undo_.add([this] {
+      report_undo("remove record", attachments_.remove(conf_.name, env_.container_id, env_.ifname));
+    });
+    return {};
+  }
 
-  auto bridge = ensure_node_bridge(*netlink, conf.bridge, node->pool.gateway_net(), node->mtu);
-  if (!bridge) return cni_error(bridge.error(), "ADD");
-  undo.add([&, host_ifname = attachment.port.host_ifname] {
-    report_undo("delete veth", remove_pod_port(*netlink, host_ifname));
-  });
-  auto host = add_pod_port(*netlink, netns->get(), attachment.port, bridge->ifindex);
-  if (!host) return cni_error(host.error(), "ADD");
+  CniResult<> connect() {
+    PodPort& port = attachment_.port;
+    if (auto ensured = ensure_bridge(); !ensured) return ensured;
+    undo_.add([this] {
+      report_undo("delete veth", remove_pod_port(*netlink_, attachment_.port.host_ifname));
+    });
+    auto host = create_pod_port(*netlink_, netns_.get(), port, bridge_.ifindex);
+    if (!host) return cni_error(host.error(), "ADD");
+    host_ = *host;
+    return {};
+  }
 
-  if (ebpf->dataplane) {
-    const auto remove = [&ebpf, device = Device{host->ifindex, host->name},
-                         address = lease->address] {
-      return ebpf->dataplane->remove_pod(device, address);
-    };
-    undo.add([remove] { report_undo("detach", remove()); });
-    auto attached = attach_ebpf(*ebpf->dataplane, *host, *bridge, attachment.port);
-    if (!attached && conf.dataplane == DataplaneMode::kEbpf)
+  /// Comes after the interface is up: dhcp speaks through it.
+  CniResult<> ask_delegate() {
+    if (!delegate_) return {};
+    // Before it is asked: one that fails may leave something too.
+    undo_.add([this] {
+      if (auto done = delegate_->del(); !done)
+        log::error("undo failed", {{"step", "DEL of ipam"}, {"err", done.error().msg}});
+    });
+    if (auto up = configure(); !up) return up;
+    auto result = delegate_->add();
+    if (!result) return std::unexpected(result.error());
+    auto addressing = addressing_of(*result, conf_);
+    if (!addressing) return std::unexpected(addressing.error());
+    use(std::move(*addressing));
+    if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
+    return ensure_bridge();
+  }
+
+  CniResult<> configure() {
+    if (auto done = configure_pod_port(netns_.get(), attachment_.port); !done)
+      return cni_error(done.error(), "ADD");
+    return {};
+  }
+
+  /// Puts the eBPF path on top. Where that fails the pod has the kernel path, unless
+  /// it was to have the other.
+  CniResult<> attach() {
+    attachment_.fallback_reason = ebpf_.fallback_reason;
+    if (!ebpf_.dataplane) return {};
+    undo_.add([this] { report_undo("detach", remove_from_ebpf()); });
+    auto attached = attach_ebpf();
+    if (!attached && conf_.dataplane == DataplaneMode::kEbpf && !attachment_.shaped)
       return cni_error(attached.error(), "ADD");
     if (!attached) {
-      ebpf->fallback_reason = attached.error().what;
-      report_undo("detach", remove());
+      attachment_.fallback_reason = attached.error().what;
+      report_undo("detach", remove_from_ebpf());
     }
-    attachment.ebpf = attached.has_value();
+    attachment_.ebpf = attached.has_value();
+    return {};
   }
-  attachment.fallback_reason = ebpf->fallback_reason;
-  if (auto saved = attachments.save(attachment); !saved) return cni_error(saved.error(), "ADD");
-  undo.keep();
 
-  if (!attachment.fallback_reason.empty())
-    log::warn("pod got the kernel path only",
-              {{"container", env.container_id}, {"reason", attachment.fallback_reason}});
-  log::info("pod attached", {{"container", env.container_id},
-                             {"ifname", env.ifname},
-                             {"address", attachment.port.address.str()},
-                             {"host", host->name},
-                             {"dataplane", attachment.ebpf ? "ebpf" : "bridge"}});
-  return add_result(conf, attachment);
-}
+  /// Attaches the programs and makes the pod a redirect target, in this order.
+  Result<> attach_ebpf() {
+    const PodEndpoint pod = endpoint_of(attachment_, host_, bridge_.mac, {});
+    auto kind = ebpf_.dataplane->attach_pod(pod.host);
+    if (!kind) return fail(kind);
+    if (pod.shaped && *kind == AttachKind::kClsact)
+      return failure(EBUSY,
+                     "its bandwidth is limited, and before kernel 6.6 the plugin that does so "
+                     "needs the place where the programs are");
+    return ebpf_.dataplane->add_endpoint(pod);
+  }
+
+  Result<> remove_from_ebpf() {
+    return ebpf_.dataplane->remove_pod({host_.ifindex, host_.name},
+                                       attachment_.port.plain_addresses());
+  }
+
+  CniResult<> ensure_bridge() {
+    const PodPort& port = attachment_.port;
+    auto bridge = ensure_node_bridge(*netlink_, port.bridge, port.bridge_addresses(), port.mtu);
+    if (!bridge) return cni_error(bridge.error(), "ADD");
+    bridge_ = *bridge;
+    return {};
+  }
+
+  void use(Addressing addressing) {
+    attachment_.port.addresses = std::move(addressing.addresses);
+    attachment_.port.routes = std::move(addressing.routes);
+    dns_ = std::move(addressing.dns);
+  }
+
+  void report() const {
+    if (!attachment_.fallback_reason.empty())
+      log::warn("pod got the kernel path only",
+                {{"container", env_.container_id}, {"reason", attachment_.fallback_reason}});
+    log::info("pod attached", {{"container", env_.container_id},
+                               {"ifname", env_.ifname},
+                               {"address", attachment_.port.addresses_text()},
+                               {"host", host_.name},
+                               {"dataplane", attachment_.ebpf ? "ebpf" : "bridge"}});
+  }
+
+  const CniEnv& env_;
+  const NetConf& conf_;
+  LeaseStore leases_;
+  AttachmentStore attachments_;
+  NodeSettings node_{};
+  PodRequests requests_;
+  UniqueFd netns_;
+  EbpfChoice ebpf_;
+  std::optional<NetlinkSocket> netlink_;
+  std::optional<Delegate> delegate_;
+  Attachment attachment_;
+  json previous_;              ///< result of the plugins before us
+  json dns_ = json::object();  ///< of the delegate
+  Link bridge_;
+  Link host_;
+  Rollback undo_;  // the last member: its steps need the others
+};
+
+}  // namespace
+
+CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) { return Adding(env, conf).run(); }
 
 }  // namespace kubecni

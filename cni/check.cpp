@@ -1,7 +1,12 @@
+#include "base/json.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/netns.hpp"
+#include "net/qdisc.hpp"
+#include "pods/endpoint.hpp"
+#include "result_shape.hpp"
 #include "verbs.hpp"
 
 #include <algorithm>
@@ -18,23 +23,37 @@ namespace {
 void compare_prev_result(const json& prev_result, const PodPort& port,
                          std::vector<std::string>& found) {
   const auto has = [&](const char* list, const char* key, const std::string& value) {
-    const json entries = prev_result.value(list, json::array());
-    return std::ranges::any_of(entries, [&](const json& entry) {
-      return entry.is_object() && entry.contains(key) && entry[key] == value;
-    });
+    return std::ranges::any_of(prev_result[list],
+                               [&](const json& entry) { return member(entry, key) == value; });
   };
   if (!has("interfaces", "name", port.pod_ifname))
     found.push_back("prevResult has no interface " + port.pod_ifname);
-  if (!has("ips", "address", port.address.str()))
-    found.push_back("prevResult has no address " + port.address.str());
+  for (const PodAddress& address : port.addresses) {
+    if (!has("ips", "address", address.net.str()))
+      found.push_back("prevResult has no address " + address.net.str());
+  }
+}
+
+/// What a later plugin of the list changed on purpose, like tuning, is in the
+/// final result, and then that is how the interface should be.
+PodPort as_later_plugins_left_it(PodPort port, const json& prev_result) {
+  for (const json& interface : prev_result["interfaces"]) {
+    if (interface["name"] != port.pod_ifname || text_of(member(interface, "sandbox")).empty())
+      continue;
+    port.pod_mac = MacAddr::parse(text_of(member(interface, "mac"))).value_or(port.pod_mac);
+    if (const json& mtu = member(interface, "mtu"); mtu.is_number_unsigned() && mtu != 0)
+      port.mtu = mtu.get<unsigned>();
+  }
+  return port;
 }
 
 Result<> compare_lease(const NetConf& conf, const CniEnv& env, const PodPort& port,
                        std::vector<std::string>& found) {
+  if (!conf.ipam_type.empty()) return {};  // the plugin that holds it is asked
   auto lease = LeaseStore(conf.state_dir, conf.name).find({env.container_id, env.ifname});
   if (!lease) return fail(lease);
-  if (!*lease || (*lease)->address != port.address.addr)
-    found.push_back("the lease of " + port.address.addr.str() + " is gone");
+  if (!*lease || port.plain_addresses() != std::vector{(*lease)->address})
+    found.push_back("the lease of " + port.addresses_text() + " is gone");
   return {};
 }
 
@@ -48,25 +67,32 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   auto host = find_link(netlink, attachment.port.host_ifname);
   if (!host) return fail(host);
   if (!*host) return {};  // said already
+  auto shaped = list_shaped_links(netlink);
+  if (!shaped) return fail(shaped);
   auto dataplane = EbpfDataplane::open_loaded(conf.bpffs);
   if (!dataplane) {
     found.push_back(dataplane.error().what);
     return {};
   }
-  auto more = dataplane->differences({.host = {(*host)->ifindex, (*host)->name},
-                                      .address = attachment.port.address.addr,
-                                      .pod_mac = attachment.port.pod_mac,
-                                      .gateway_mac = {}});
+  auto more = dataplane->differences(endpoint_of(attachment, **host, {}, *shaped));
   if (!more) return fail(more);
   found.insert(found.end(), more->begin(), more->end());
   return {};
 }
 
+CniResult<> check_delegate(const CniEnv& env, const NetConf& conf) {
+  if (conf.ipam_type.empty()) return {};
+  auto delegate = Delegate::find(env, conf);
+  return delegate ? delegate->check() : std::unexpected(delegate.error());
+}
+
 }  // namespace
 
 CniResult<> cmd_check(const CniEnv& env, const NetConf& conf) {
-  if (!conf.prev_result.is_object())
+  if (conf.prev_result.is_null())
     return cni_error(CniCode::kInvalidConfig, "CHECK: \"prevResult\" is missing");
+  auto previous = previous_result(conf, "CHECK");
+  if (!previous) return std::unexpected(previous.error());
   auto attachment = AttachmentStore(conf.state_dir).find(conf.name, env.container_id, env.ifname);
   if (!attachment) return cni_error(attachment.error(), "CHECK");
   if (!*attachment)
@@ -78,14 +104,15 @@ CniResult<> cmd_check(const CniEnv& env, const NetConf& conf) {
   auto netlink = NetlinkSocket::open();
   if (!netlink) return cni_error(netlink.error(), "CHECK");
 
-  auto found = differences(*netlink, netns->get(), (*attachment)->port);
+  const PodPort port = as_later_plugins_left_it((*attachment)->port, *previous);
+  auto found = differences(*netlink, netns->get(), port);
   if (!found) return cni_error(found.error(), "CHECK");
-  compare_prev_result(conf.prev_result, (*attachment)->port, *found);
-  if (auto compared = compare_lease(conf, env, (*attachment)->port, *found); !compared)
+  compare_prev_result(*previous, port, *found);
+  if (auto compared = compare_lease(conf, env, port, *found); !compared)
     return cni_error(compared.error(), "CHECK");
   if (auto compared = compare_ebpf(conf, *netlink, **attachment, *found); !compared)
     return cni_error(compared.error(), "CHECK");
-  if (found->empty()) return {};
+  if (found->empty()) return check_delegate(env, conf);
 
   std::string text;
   for (const auto& phrase : *found) text += (text.empty() ? "" : "; ") + phrase;

@@ -69,8 +69,8 @@ CniResult<CniEnv> read_cni_env(const GetEnv& get) {
     const char* value = get(name);
     return std::string(value ? value : "");
   };
-  CniEnv env{text("CNI_COMMAND"), text("CNI_CONTAINERID"), text("CNI_NETNS"), text("CNI_IFNAME"),
-             text("CNI_ARGS")};
+  CniEnv env{text("CNI_COMMAND"), text("CNI_CONTAINERID"), text("CNI_NETNS"),
+             text("CNI_IFNAME"),  text("CNI_ARGS"),        text("CNI_PATH")};
   const auto* needs = std::ranges::find(kCommands, env.command, &CommandNeeds::command);
   if (needs == kCommands.end())
     return cni_error(CniCode::kInvalidEnvironment,

@@ -16,6 +16,7 @@ struct CniEnv {
   std::string netns;
   std::string ifname;
   std::string args;
+  std::string path;  ///< CNI_PATH, for delegates
 
   /// "namespace/name" from CNI_ARGS, as far as the runtime says; for people.
   [[nodiscard]] std::string pod() const;

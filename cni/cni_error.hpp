@@ -20,7 +20,8 @@ enum class CniCode : unsigned {
   kInvalidConfig = 7,
   kInvalidNetns = 8,  // the reference library's, not in the specification
   kTryAgainLater = 11,
-  kNotAvailable = 50,      // STATUS only
+  kNotAvailable = 50,      // STATUS only: ADD would fail
+  kPodsLimited = 51,       // STATUS only: running pods are limited, too
   kCheckDifference = 100,  // ours: CHECK found differences
   kSystem = 101,           // ours: the system refused a step
 };

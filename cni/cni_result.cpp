@@ -1,41 +1,48 @@
 #include "cni_result.hpp"
 
+#include "base/json.hpp"
+#include "result_shape.hpp"
+
 namespace kubecni {
 
 using nlohmann::json;
 
 namespace {
 
-constexpr int kPodInterfaceIndex = 1;
+/// Appends the host's and the pod's end. Returns the index of the latter.
+std::size_t add_interfaces(const Attachment& attachment, json& result) {
+  const PodPort& port = attachment.port;
+  json& interfaces = result["interfaces"];
+  interfaces.push_back(
+      {{"name", port.host_ifname}, {"mac", port.host_mac.str()}, {"mtu", port.mtu}});
+  interfaces.push_back({{"name", port.pod_ifname},
+                        {"mac", port.pod_mac.str()},
+                        {"mtu", port.mtu},
+                        {"sandbox", attachment.netns}});
+  return interfaces.size() - 1;
+}
 
-/// Before 0.3.0 a result has one address per family and no interfaces.
-json flat_result(const NetConf& conf, const PodPort& port) {
-  const std::string gateway = port.gateway.addr.str();
-  return {{"cniVersion", conf.cni_version},
-          {"ip4",
-           {{"ip", port.address.str()},
-            {"gateway", gateway},
-            {"routes", json::array({{{"dst", "0.0.0.0/0"}, {"gw", gateway}}})}}},
-          {"dns", conf.dns}};
+json first_not_empty(std::initializer_list<json> choices) {
+  for (const json& choice : choices)
+    if (!choice.empty()) return choice;
+  return json::object();
 }
 
 }  // namespace
 
-json add_result(const NetConf& conf, const Attachment& attachment) {
-  const PodPort& port = attachment.port;
-  if (!is_at_least(conf.cni_version, "0.3.0")) return flat_result(conf, port);
-  json host{{"name", port.host_ifname}, {"mac", port.host_mac.str()}};
-  json pod{{"name", port.pod_ifname}, {"mac", port.pod_mac.str()}, {"sandbox", attachment.netns}};
-  if (is_at_least(conf.cni_version, "1.1.0")) host["mtu"] = pod["mtu"] = port.mtu;
-  json ip{{"address", port.address.str()},
-          {"gateway", port.gateway.addr.str()},
-          {"interface", kPodInterfaceIndex}};
-  if (!is_at_least(conf.cni_version, "1.0.0")) ip["version"] = "4";
-  return {{"cniVersion", conf.cni_version},
-          {"interfaces", {host, pod}},
-          {"ips", json::array({ip})},
-          {"routes", json::array({{{"dst", "0.0.0.0/0"}, {"gw", port.gateway.addr.str()}}})},
-          {"dns", conf.dns}};
+Result<json> add_result(const NetConf& conf, const Attachment& attachment, const json& previous,
+                        const json& ipam_dns) {
+  json result = previous;
+  const std::size_t pod_interface = add_interfaces(attachment, result);
+  for (const auto& [net, gateway] : attachment.port.addresses) {
+    json ip{{"address", net.str()}, {"interface", pod_interface}};
+    if (gateway) ip["gateway"] = gateway->str();
+    result["ips"].push_back(ip);
+  }
+  for (const auto& [dst, gateway] : attachment.port.routes)
+    result["routes"].push_back({{"dst", dst.str()}, {"gw", gateway.str()}});
+  result["dns"] = first_not_empty({conf.dns, ipam_dns, member(previous, "dns")});
+  return result_for_version(std::move(result), conf.cni_version);
 }
 
 json version_result(const std::string& input) {

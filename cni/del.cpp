@@ -1,4 +1,5 @@
 #include "base/log.hpp"
+#include "delegate.hpp"
 #include "pods/removal.hpp"
 #include "verbs.hpp"
 
@@ -12,7 +13,10 @@ CniResult<> cmd_del(const CniEnv& env, const NetConf& conf) {
     log::info(
         "pod detached",
         {{"container", env.container_id}, {"ifname", env.ifname}, {"address", (*address)->str()}});
-  return {};
+  if (conf.ipam_type.empty()) return {};
+  // Last: until here the address may still be in use.
+  auto delegate = Delegate::find(env, conf);
+  return delegate ? delegate->del() : std::unexpected(delegate.error());
 }
 
 }  // namespace kubecni

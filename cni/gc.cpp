@@ -1,33 +1,61 @@
 #include "base/log.hpp"
+#include "delegate.hpp"
 #include "pods/removal.hpp"
 #include "verbs.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 
-CniResult<> cmd_gc(const NetConf& conf) {
+namespace {
+
+/// Removes one attachment, with what its IPAM plugin holds. Notes what went wrong.
+void remove(const NetConf& conf, const PodPaths& paths, const std::optional<Delegate>& delegate,
+            const LeaseOwner& owner, std::vector<std::string>& errors) {
+  const auto note = [&](const std::string& what) { errors.push_back(owner.key() + ": " + what); };
+  if (const auto damage = find_damage(paths, conf.name, owner); !damage.empty())
+    log::warn("damaged record goes", {{"attachment", owner.key()}, {"err", damage}});
+  if (auto removed = remove_attachment(paths, conf.name, owner); !removed)
+    return note(removed.error().what);
+  if (delegate) {
+    if (auto done = delegate->del(owner); !done) return note(done.error().msg);
+  }
+  log::info("attachment removed by GC", {{"attachment", owner.key()}});
+}
+
+}  // namespace
+
+CniResult<> cmd_gc(const CniEnv& env, const NetConf& conf) {
   if (!conf.valid_attachments) {
     // libcni's own tool calls GC without a list; cleaning all then would end
     // every pod of the node.
     log::warn("GC without \"cni.dev/valid-attachments\" changes nothing");
     return {};
   }
+  std::optional<Delegate> delegate;
+  if (!conf.ipam_type.empty()) {
+    auto found = Delegate::find(env, conf);
+    if (!found) return std::unexpected(found.error());
+    delegate.emplace(std::move(*found));
+  }
   const PodPaths paths{conf.state_dir, conf.bpffs};
   auto present = list_attachments(paths, conf.name);
   if (!present) return cni_error(present.error(), "GC");
-  std::string errors;
+  std::vector<std::string> errors;
   for (const LeaseOwner& owner : *present) {
-    if (std::ranges::find(*conf.valid_attachments, owner) != conf.valid_attachments->end())
-      continue;
-    auto removed = remove_attachment(paths, conf.name, owner);
-    if (removed)
-      log::info("attachment removed by GC", {{"attachment", owner.key()}});
-    else
-      errors += (errors.empty() ? "" : "; ") + owner.key() + ": " + removed.error().what;
+    if (std::ranges::find(*conf.valid_attachments, owner) == conf.valid_attachments->end())
+      remove(conf, paths, delegate, owner, errors);
   }
-  if (!errors.empty()) return cni_error(CniCode::kSystem, "GC: " + errors);
-  return {};
+  if (delegate) {
+    if (auto done = delegate->gc(); !done) errors.push_back(done.error().msg);
+  }
+  if (errors.empty()) return {};
+  std::string text;
+  for (const auto& error : errors) text += (text.empty() ? "" : "; ") + error;
+  return cni_error(CniCode::kSystem, "GC: " + text);
 }
 
 }  // namespace kubecni

@@ -75,6 +75,24 @@ class KeyReader {
     target = value->get<unsigned>();
   }
 
+  void boolean(const char* key, bool& target) {
+    const json* value = present(key);
+    if (!value) return;
+    if (!value->is_boolean()) return note(wrong(key, *value, "true or false"));
+    target = value->get<bool>();
+  }
+
+  /// The type of "ipam", which becomes the name of a file.
+  void ipam_type(std::string& target) {
+    const json* ipam = present("ipam");
+    if (!ipam) return;
+    if (!ipam->is_object()) return note(wrong("ipam", *ipam, "an object"));
+    const json& type = member(*ipam, "type");
+    if (type.is_null() || type == "") return;
+    if (!is_cni_id(text_of(type))) return note(wrong("ipam.type", type, "the name of a plugin"));
+    target = text_of(type);
+  }
+
   void dataplane(const char* key, DataplaneMode& target) {
     std::string word = "auto";
     text(key, word);
@@ -194,17 +212,18 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
   reader.cidr("subnet", parsed.subnet);
   reader.attachments("cni.dev/valid-attachments", parsed.valid_attachments);
   check_subnet_lies_in_network(parsed.subnet, network, reader);
-  if (const auto ipam = conf.find("ipam");
-      ipam != conf.end() && ipam->is_object() && ipam->contains("type"))
-    reader.note(cni_error(CniCode::kUnsupportedField,
-                          "\"ipam\": " + ipam->dump() +
-                              " is not supported; kube-cni allocates from \"subnet\" itself"));
+  reader.ipam_type(parsed.ipam_type);
+  // What dhcp names is a router of the network behind the bridge.
+  parsed.is_gateway = parsed.ipam_type != "dhcp";
+  reader.boolean("isGateway", parsed.is_gateway);
   if (reader.error()) return std::unexpected(*reader.error());
   if (conf.contains("dns") && conf["dns"].is_object()) parsed.dns = conf["dns"];
-  parsed.prev_result = conf.value("prevResult", json());
   parsed.runtime_config = conf.value("runtimeConfig", json());
   if (conf.contains("args") && conf["args"].is_object())
     parsed.cni_args = conf["args"].value("cni", json());
+  parsed.prev_result = member(conf, "prevResult");
+  parsed.raw = conf;
+  parsed.text = text;
   return parsed;
 }
 

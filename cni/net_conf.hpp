@@ -41,9 +41,14 @@ struct NetConf {
   std::string log_level = "info";
   std::optional<IpNet> subnet;  ///< of this node's pods; else what the daemon learned
   nlohmann::json dns = nlohmann::json::object();
-  nlohmann::json prev_result;     ///< null when there is none
+  bool is_gateway = true;  ///< the bridge has the gateway's address
+  /// The plugin that allocates addresses; empty: kube-cni does.
+  std::string ipam_type;
+  nlohmann::json prev_result;     ///< as it came; null when there is none
   nlohmann::json runtime_config;  ///< "runtimeConfig"; null when there is none
   nlohmann::json cni_args;        ///< "args" -> "cni"; null when there is none
+  nlohmann::json raw;             ///< the whole configuration, for delegates
+  std::string text;               ///< the same as it came
   /// GC's list of what is in use; empty optional when the runtime sent none.
   std::optional<std::vector<LeaseOwner>> valid_attachments;
 };

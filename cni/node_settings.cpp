@@ -14,6 +14,9 @@ CniResult<NodeSettings> node_settings(const NetConf& conf) {
   auto info = load_node_info(conf.state_dir);
   if (!info) return cni_error(info.error(), "node settings");
 
+  const unsigned learned_mtu = *info && (*info)->mtu != 0 ? (*info)->mtu : kDefaultMtu;
+  const unsigned mtu = conf.mtu.value_or(learned_mtu);
+  if (!conf.ipam_type.empty()) return NodeSettings{std::nullopt, mtu};
   std::optional<IpNet> subnet = conf.subnet;
   if (!subnet && *info) {
     const auto& cidrs = (*info)->pod_cidrs;
@@ -29,8 +32,7 @@ CniResult<NodeSettings> node_settings(const NetConf& conf) {
                          (conf.state_dir / "node.json").string());
   auto pool = Pool::of(*subnet);
   if (!pool) return cni_error(pool.error(), "node settings", CniCode::kInvalidConfig);
-  const unsigned learned_mtu = *info && (*info)->mtu != 0 ? (*info)->mtu : kDefaultMtu;
-  return NodeSettings{*pool, conf.mtu.value_or(learned_mtu)};
+  return NodeSettings{*pool, mtu};
 }
 
 }  // namespace kubecni

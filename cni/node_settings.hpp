@@ -9,8 +9,8 @@ namespace kubecni {
 /// What pods of this node get: from the configuration, or else from what the
 /// daemon has learned and left on disk.
 struct NodeSettings {
-  Pool pool;
-  unsigned mtu;  ///< bytes
+  std::optional<Pool> pool;  ///< empty when an IPAM plugin allocates
+  unsigned mtu;              ///< bytes
 };
 
 /// Errors: code 11 neither says what the node's subnet is; 7 the subnet is

@@ -43,7 +43,7 @@ CniResult<json> run_verb(const GetEnv& get, const std::string& input) {
   if (auto known = require_version(*conf, env->command, check ? "0.4.0" : "1.1.0"); !known)
     return quiet(known);
   if (check) return quiet(cmd_check(*env, *conf));
-  return quiet(env->command == "GC" ? cmd_gc(*conf) : cmd_status(*conf));
+  return quiet(env->command == "GC" ? cmd_gc(*env, *conf) : cmd_status(*env, *conf));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace kubecni {
 struct PodRequests {
   std::optional<IpAddr> address;
   std::optional<MacAddr> mac;
+  bool bandwidth = false;  ///< a limit, which a later plugin of the list makes
 };
 
 /// Looks, in this order, in `runtimeConfig` (ips, mac), in `args.cni` (ips, mac)

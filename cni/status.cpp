@@ -1,27 +1,84 @@
 #include "dataplane/ebpf_dataplane.hpp"
+#include "delegate.hpp"
 #include "ipam/lease_store.hpp"
+#include "net/qdisc.hpp"
 #include "node_settings.hpp"
+#include "pods/endpoint.hpp"
 #include "verbs.hpp"
+
+#include <algorithm>
+#include <chrono>
 
 namespace kubecni {
 
-CniResult<> cmd_status(const NetConf& conf) {
-  const auto not_available = [](const std::string& reason) {
-    return cni_error(CniCode::kNotAvailable, "STATUS: " + reason);
-  };
+namespace {
+
+// A runtime that waits for STATUS holds up the whole node.
+constexpr std::chrono::milliseconds kPatience{100};
+
+std::unexpected<CniError> not_available(const std::string& reason,
+                                        CniCode code = CniCode::kNotAvailable) {
+  return cni_error(code, "STATUS: " + reason);
+}
+
+CniResult<> check_pool(const NetConf& conf, const Pool& pool) {
+  auto used = LeaseStore(conf.state_dir, conf.name).used(pool);
+  if (!used) return not_available(used.error().what);
+  if (*used < pool.size()) return {};
+  return not_available("no free address in " + pool.subnet().str() + ": " + std::to_string(*used) +
+                       " of " + std::to_string(pool.size()) + " are in use");
+}
+
+CniResult<> check_delegate(const CniEnv& env, const NetConf& conf) {
+  auto delegate = Delegate::find(env, conf);
+  if (!delegate) return not_available(delegate.error().msg);
+  auto status = delegate->status();
+  if (status || status.error().code == CniCode::kNotAvailable ||
+      status.error().code == CniCode::kPodsLimited)
+    return status;
+  return not_available(status.error().msg);
+}
+
+/// The first pod that has lost its eBPF path, and what is wrong; empty if none has.
+Result<std::string> find_limited_pod(const NetConf& conf, const EbpfDataplane& dataplane) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  auto links = list_links(*netlink);
+  if (!links) return fail(links);
+  auto shaped = list_shaped_links(*netlink);
+  if (!shaped) return fail(shaped);
+  auto listing = AttachmentStore(conf.state_dir).list();
+  if (!listing) return fail(listing);
+  for (const Attachment& attachment : listing->attachments) {
+    const auto host = std::ranges::find(*links, attachment.port.host_ifname, &Link::name);
+    if (!attachment.ebpf || attachment.network != conf.name || host == links->end()) continue;
+    auto found = dataplane.differences(endpoint_of(attachment, *host, {}, *shaped));
+    if (!found) return fail(found);
+    if (!found->empty())
+      return "pod " + attachment.port.addresses_text() + " is limited: " + found->front();
+  }
+  return "";
+}
+
+/// Only where nothing but eBPF will do: otherwise the kernel path carries what it
+/// does not, and no pod notices but by its speed.
+CniResult<> check_ebpf(const NetConf& conf) {
+  if (conf.dataplane != DataplaneMode::kEbpf) return {};
+  auto opened = EbpfDataplane::open(conf.bpffs, conf.run_dir, kPatience);
+  if (!opened) return not_available(opened.error().what);
+  auto limited = find_limited_pod(conf, *opened);
+  if (!limited) return not_available(limited.error().what);
+  if (limited->empty()) return {};
+  return not_available(*limited, CniCode::kPodsLimited);
+}
+
+}  // namespace
+
+CniResult<> cmd_status(const CniEnv& env, const NetConf& conf) {
   auto node = node_settings(conf);
   if (!node) return not_available(node.error().msg);
-  auto used = LeaseStore(conf.state_dir, conf.name).used(node->pool);
-  if (!used) return not_available(used.error().what);
-  if (*used >= node->pool.size())
-    return not_available("no free address in " + node->pool.subnet().str() + ": " +
-                         std::to_string(*used) + " of " + std::to_string(node->pool.size()) +
-                         " are in use");
-  if (conf.dataplane == DataplaneMode::kEbpf) {
-    if (auto opened = EbpfDataplane::open(conf.bpffs, conf.run_dir); !opened)
-      return not_available(opened.error().what);
-  }
-  return {};
+  auto addresses = node->pool ? check_pool(conf, *node->pool) : check_delegate(env, conf);
+  return addresses ? check_ebpf(conf) : addresses;
 }
 
 }  // namespace kubecni

@@ -66,8 +66,8 @@ TEST_F(AddFailureOnAUsedNode, SameContainerTwice) {
   EXPECT_TRUE(ok(ping(first.netns, node.gateway())));
 }
 
-TEST_F(AddFailureOnAUsedNode, PrevResultIsNotOurs) {
-  expect_failure(node, {{"prevResult", {{"cniVersion", "1.1.0"}}}}, 2, "prevResult");
+TEST_F(AddFailureOnAUsedNode, PrevResultIsNoResult) {
+  expect_failure(node, {{"prevResult", {{"ips", {{{"address", "x"}}}}}}}, 7, "prevResult");
 }
 
 TEST_F(AddFailure, SubnetIsFull) {

@@ -41,7 +41,8 @@ TEST_F(Add, ThirtyAtOnceAndTheirDelsToo) {
   }
   EXPECT_EQ(addresses.size(), kPods);
   for (const Pod& pod : pods) EXPECT_TRUE(node.attachment(pod).ebpf);
-  EXPECT_TRUE(ok(ping(pods.front().netns, node.attachment(pods.back()).port.address.addr)));
+  EXPECT_TRUE(
+      ok(ping(pods.front().netns, node.attachment(pods.back()).port.addresses.front().net.addr)));
 
   for (const auto& deleted : all_at_once(node, "DEL", pods))
     EXPECT_EQ(deleted.status, 0) << deleted.out << deleted.err;

@@ -90,7 +90,12 @@ INSTANTIATE_TEST_SUITE_P(
         Input{"MtuIsText", conf({{"mtu", "1500"}}), 7, {"mtu"}},
         Input{"StateDirRelative", conf({{"stateDir", "state"}}), 7, {"stateDir", "absolute"}},
         Input{"LogLevelUnknown", conf({{"logLevel", "loud"}}), 7, {"logLevel"}},
-        Input{"IpamPlugin", conf({{"ipam", {{"type", "host-local"}}}}), 2, {"host-local"}},
+        Input{
+            "IpamPluginIsAPath", conf({{"ipam", {{"type", "../sh"}}}}), 7, {"ipam.type", "../sh"}},
+        Input{"IpamPluginThatIsNotThere",
+              conf({{"ipam", {{"type", "no-such-plugin"}}}}),
+              7,
+              {"no-such-plugin", "CNI_PATH /opt/cni/bin"}},
         Input{"BridgeNameTooLong", conf({{"bridge", "a-name-over-15-chars"}}), 7, {"bridge"}},
         Input{"AllVariablesMissing",
               env({"CNI_CONTAINERID=", "CNI_NETNS=", "CNI_IFNAME="}),

@@ -27,7 +27,7 @@ TEST_P(Check, Finds) {
   Pod pod("pod");
   const auto added = node.cni("ADD", pod);
   ASSERT_TRUE(ok(added));
-  pod.address = node.attachment(pod).port.address.addr;
+  pod.address = node.attachment(pod).port.addresses.front().net.addr;
   const json with_result{{"prevResult", added.json}};
   ASSERT_TRUE(ok(node.cni("CHECK", pod, with_result)));
 
@@ -133,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
                "pod_ifaces has no entry"},
         Damage{"LeaseGone",
                [](auto& node, auto&, auto&) { fs::remove_all(node.state_dir() / "ipam"); },
-               "the lease of 10.200.0.2 is gone"},
+               "the lease of 10.200.0.2/24 is gone"},
         Damage{"AllPinsGone", [](auto& node, auto&, auto&) { fs::remove_all(node.bpffs()); },
                "eBPF dataplane"}),
     [](const auto& tested) { return tested.param.name; });

@@ -66,8 +66,9 @@ TEST_F(Containerd, ContainersReachEachOtherThroughEbpfAndLeaveNothing) {
   const auto attachments = await_attachments(node, 1);
   EXPECT_EQ(attachments[0].container_id, "default-server");
   const auto before = node.counters();
-  const auto client = run(ctr_run("client", {"sh", "-c", visit(attachments[0].port.address.addr)}),
-                          kRuntimeDeadline);
+  const auto client =
+      run(ctr_run("client", {"sh", "-c", visit(attachments[0].port.addresses.front().net.addr)}),
+          kRuntimeDeadline);
   const auto after = node.counters();
 
   EXPECT_EQ(client.status, 0) << client.err;

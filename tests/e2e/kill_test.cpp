@@ -123,12 +123,13 @@ TEST_F(Killed, AddGivesNoAddressAwayThatALaterPodGetsToo) {
     EXPECT_NE(later.address, bystander.address);
     EXPECT_TRUE(ok(node.cni("DEL", victim)));
     const Attachment attachment = node.attachment(later);
-    EXPECT_EQ(attachment.port.address.addr, later.address);
-    EXPECT_THAT(
-        must(node.dataplane().differences(
-            {{0, attachment.port.host_ifname}, later.address, attachment.port.pod_mac, {}})),
-        testing::Not(
-            testing::Contains(testing::HasSubstr("has no entry for " + later.address.str()))));
+    EXPECT_EQ(attachment.port.addresses.front().net.addr, later.address);
+    PodEndpoint endpoint;
+    endpoint.host.name = attachment.port.host_ifname;
+    endpoint.addresses = {later.address};
+    EXPECT_THAT(must(node.dataplane().differences(endpoint)),
+                testing::Not(testing::Contains(
+                    testing::HasSubstr("has no entry for " + later.address.str()))));
     EXPECT_TRUE(ok(node.cni("DEL", later)));
     if (!killed) break;
   }

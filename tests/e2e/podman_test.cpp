@@ -70,7 +70,8 @@ TEST_F(Podman, ContainersReachEachOtherThroughEbpfAndLeaveNothing) {
   EXPECT_EQ(attachments[0].pod, "server");
   const auto before = node.counters();
   const auto client =
-      run(podman_run("client", {"--rm"}, {"sh", "-c", visit(attachments[0].port.address.addr)}),
+      run(podman_run("client", {"--rm"},
+                     {"sh", "-c", visit(attachments[0].port.addresses.front().net.addr)}),
           kRuntimeDeadline);
   const auto after = node.counters();
 

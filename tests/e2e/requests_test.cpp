@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(Requests, APodWithARequestedMacIsReachedOverEbpf) {
   ASSERT_TRUE(ok(add({{"runtimeConfig", {{"mac", "02:11:22:33:44:55"}}}})));
-  pod.address = node.attachment(pod).port.address.addr;
+  pod.address = node.attachment(pod).port.addresses.front().net.addr;
   const Pod other = node.add_pod("other");
   const auto before = node.counters();
 

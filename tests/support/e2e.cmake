@@ -1,5 +1,6 @@
 # Nodes, pods and traffic for tests that run the built programs for real.
 add_library(kubecni_test_e2e_support STATIC
+  ${CMAKE_CURRENT_LIST_DIR}/cni_list.cpp
   ${CMAKE_CURRENT_LIST_DIR}/node.cpp
   ${CMAKE_CURRENT_LIST_DIR}/node_state.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pod.cpp

@@ -66,7 +66,7 @@ CniAnswer Node::call(const CniCall& call) const {
 CniCall Node::call_for(const std::string& verb, const Pod& pod, const json& changes) const {
   return {.env = {"CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + pod.container_id,
                   "CNI_NETNS=" + pod.netns.path(), "CNI_IFNAME=" + pod.ifname,
-                  "CNI_ARGS=", "CNI_PATH=/opt/cni/bin"},
+                  "CNI_ARGS=", std::string("CNI_PATH=/opt/cni/bin:") + kReferencePlugins},
           .input = conf(changes).dump()};
 }
 

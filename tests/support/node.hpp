@@ -15,6 +15,9 @@
 
 namespace kubecni::test {
 
+/// Where Debian has the reference plugins, which is part of every call's CNI_PATH.
+inline constexpr const char* kReferencePlugins = "/usr/lib/cni";
+
 /// What the plugin answered.
 struct CniAnswer {
   int status = 0;

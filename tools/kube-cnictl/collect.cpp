@@ -5,7 +5,9 @@
 #include "dataplane/attachment.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "net/qdisc.hpp"
 #include "net/route.hpp"
+#include "pods/endpoint.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -48,6 +50,12 @@ json dataplane_json(const NodePaths& paths, const json& daemon) {
   return {{"loaded", false}, {"reason", reason}};
 }
 
+json texts_of(const std::vector<IpAddr>& addresses) {
+  json list = json::array();
+  for (const IpAddr& address : addresses) list.push_back(address.str());
+  return list;
+}
+
 }  // namespace
 
 Result<json> collect_status(const NodePaths& paths) {
@@ -62,7 +70,7 @@ Result<json> collect_status(const NodePaths& paths) {
       ++ebpf;
     else
       on_kernel_path.push_back({{"pod", endpoint["pod"]},
-                                {"address", endpoint["address"]},
+                                {"addresses", endpoint["addresses"]},
                                 {"reason", endpoint["reason"]}});
   }
   return json{{"dataplane", dataplane_json(paths, *daemon)},
@@ -79,6 +87,9 @@ Result<json> collect_endpoints(const NodePaths& paths) {
   auto netlink = NetlinkSocket::open();
   if (!netlink) return fail(netlink);
 
+  auto shaped = list_shaped_links(*netlink);
+  if (!shaped) return fail(shaped);
+
   json endpoints = json::array();
   for (const Attachment& attachment : listing->attachments) {
     const PodPort& port = attachment.port;
@@ -86,25 +97,26 @@ Result<json> collect_endpoints(const NodePaths& paths) {
     auto host = find_link(*netlink, port.host_ifname);
     if (!host) return fail(host);
     if (!*host) problems.push_back("host interface is gone");
+    bool is_shaped = attachment.shaped;
     if (*host && attachment.ebpf && dataplane) {
-      auto found = dataplane->differences({.host = {(*host)->ifindex, (*host)->name},
-                                           .address = port.address.addr,
-                                           .pod_mac = port.pod_mac,
-                                           .gateway_mac = {}});
+      const PodEndpoint endpoint = endpoint_of(attachment, **host, {}, *shaped);
+      is_shaped = endpoint.shaped;
+      auto found = dataplane->differences(endpoint);
       if (!found) return fail(found);
       problems.insert(problems.end(), found->begin(), found->end());
     }
     if (attachment.ebpf && !dataplane) problems.push_back(dataplane.error().what);
-    endpoints.push_back({{"pod", attachment.pod},
-                         {"container", attachment.container_id},
-                         {"network", attachment.network},
-                         {"interface", port.pod_ifname},
-                         {"address", port.address.addr.str()},
-                         {"hostInterface", port.host_ifname},
-                         {"mac", port.pod_mac.str()},
-                         {"path", attachment.ebpf ? "ebpf" : "kernel"},
-                         {"reason", attachment.fallback_reason},
-                         {"problems", problems}});
+    endpoints.push_back(
+        {{"pod", attachment.pod},
+         {"container", attachment.container_id},
+         {"network", attachment.network},
+         {"interface", port.pod_ifname},
+         {"addresses", texts_of(port.plain_addresses())},
+         {"hostInterface", port.host_ifname},
+         {"mac", port.pod_mac.str()},
+         {"path", attachment.ebpf && !is_shaped ? "ebpf" : "kernel"},
+         {"reason", is_shaped ? "its bandwidth is limited" : attachment.fallback_reason},
+         {"problems", problems}});
   }
   return json{{"endpoints", endpoints}, {"damaged", listing->damaged}};
 }

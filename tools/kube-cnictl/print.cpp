@@ -93,9 +93,9 @@ void print_status(const json& status) {
   std::cout << "pods:       " << status["podsOnEbpf"] << " on eBPF, "
             << status["podsOnKernelPath"].size() << " on the kernel path\n";
   for (const json& pod : status["podsOnKernelPath"])
-    std::cout << "            " << pod["address"].get<std::string>() << " "
-              << pod["pod"].get<std::string>() << ": "
-              << (pod["reason"] == "" ? "as configured" : pod["reason"].get<std::string>()) << "\n";
+    std::cout << "            " << joined(pod["addresses"]) << " " << pod["pod"].get<std::string>()
+              << ": " << (pod["reason"] == "" ? "as configured" : pod["reason"].get<std::string>())
+              << "\n";
   if (!daemon.is_null()) print_skipped(daemon["skipped"]);
   print_damaged(status["damaged"]);
 }
@@ -105,8 +105,9 @@ void print_endpoints(const json& endpoints) {
   for (const json& e : endpoints["endpoints"]) {
     const std::string note = e["problems"].empty() ? e["reason"].get<std::string>()
                                                    : "PROBLEM: " + joined(e["problems"]);
-    rows.push_back({cell(e["address"]), cell(e["path"]), cell(e["hostInterface"]), cell(e["mac"]),
-                    cell(e["pod"]), e["container"].get<std::string>().substr(0, 13), note});
+    rows.push_back({joined(e["addresses"]), cell(e["path"]), cell(e["hostInterface"]),
+                    cell(e["mac"]), cell(e["pod"]), e["container"].get<std::string>().substr(0, 13),
+                    note});
   }
   print_table({"ADDRESS", "PATH", "HOST INTERFACE", "MAC", "POD", "CONTAINER", "NOTE"}, rows);
   print_damaged(endpoints["damaged"]);

@@ -10,7 +10,7 @@ build_packages=(
 )
 test_packages=(
     libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl
-    nftables busybox-static containerd runc podman crun conmon containernetworking-plugins
+    nftables iptables busybox-static containerd runc podman crun conmon containernetworking-plugins
 )
 
 say() { printf '== %s\n' "$*"; }

@@ -86,7 +86,7 @@ std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
   std::vector<Uplink> uplinks;
   for (const LinkAddress& address : addresses) {
     const auto link = std::ranges::find(links, address.ifindex, &Link::ifindex);
-    if (link == links.end() || !link->up || link->name == bridge ||
+    if (!address.net.addr.is_v4() || link == links.end() || !link->up || link->name == bridge ||
         link->ifindex == kLoopbackIfindex)
       continue;
     uplinks.push_back({{link->ifindex, link->name}, address.net, link->mtu});

@@ -6,7 +6,9 @@
 #include "dataplane/node_info.hpp"
 #include "ipam/pool.hpp"
 #include "net/address.hpp"
+#include "net/qdisc.hpp"
 #include "net/sysctl.hpp"
+#include "pods/endpoint.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -120,7 +122,7 @@ void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& repo
   if (!pool) return report.errors.push_back(pool.error().what);
   auto before = find_link(netlink_, options_.bridge);
   auto bridge =
-      ensure_node_bridge(netlink_, options_.bridge, pool->gateway_net(), report.desired.mtu);
+      ensure_node_bridge(netlink_, options_.bridge, {pool->gateway_net()}, report.desired.mtu);
   if (!bridge)
     report.errors.push_back(bridge.error().what);
   else if (before && !*before)
@@ -155,24 +157,26 @@ void Reconciler::sync_pods(const std::vector<Link>& links, ReconcileReport& repo
   auto listing = attachments.list();
   if (!listing) return report.errors.push_back(listing.error().what);
   report.errors.insert(report.errors.end(), listing->damaged.begin(), listing->damaged.end());
+  auto shaped = list_shaped_links(netlink_);
+  if (!shaped) return report.errors.push_back(shaped.error().what);
   for (const Attachment& attachment : listing->attachments) {
     const auto host = std::ranges::find(links, attachment.port.host_ifname, &Link::name);
     const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
     if (host == links.end() || bridge == links.end()) continue;
-    const std::string address = attachment.port.address.addr.str();
+    const std::string addresses = attachment.port.addresses_text();
     if (host->master_ifindex != bridge->ifindex)
       apply(report, restore_pod_port(netlink_, *host, *bridge, attachment.port),
-            "pod " + address + " is on the bridge again");
+            "pod " + addresses + " is on the bridge again");
     if (!attachment.ebpf || !dataplane_) continue;
-    const PodEndpoint pod{.host = {host->ifindex, host->name},
-                          .address = attachment.port.address.addr,
-                          .pod_mac = attachment.port.pod_mac,
-                          .gateway_mac = bridge->mac};
+    const PodEndpoint pod = endpoint_of(attachment, *host, bridge->mac, *shaped);
     auto differences = dataplane_->differences(pod);
     if (differences && differences->empty()) continue;
     auto restored = restore_pod(attachments, attachment, pod);
     if (!restored || *restored)
-      apply(report, restored ? Result<>() : fail(restored), "pod " + address + " is on eBPF again");
+      apply(
+          report, restored ? Result<>() : fail(restored),
+          "pod " + addresses +
+              (pod.shaped ? " is not redirected: its bandwidth is limited" : " is on eBPF again"));
   }
 }
 
@@ -212,7 +216,7 @@ void Reconciler::sync_routes(ReconcileReport& report) {
   for (const Route& route : *routes) {
     if (route.protocol == kRouteProtocol)
       ours.emplace(route.dst, route);
-    else if (route.metric == 0)
+    else if (route.metric == 0 && route.table == Route().table)
       taken.insert(route.dst);
   }
   const auto changes = plan_changes(report.desired.routes, ours, std::equal_to<>());

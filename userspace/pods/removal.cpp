@@ -5,6 +5,7 @@
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/link.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 
@@ -22,11 +23,11 @@ Result<std::optional<T>> unless_damaged(Result<std::optional<T>> found) {
 /// Takes the pod out of the maps and its programs off. Where nothing is loaded
 /// there is nothing to do.
 Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
-                          const std::optional<IpAddr>& address) {
+                          const std::vector<IpAddr>& addresses) {
   auto dataplane = EbpfDataplane::open_loaded(paths.bpffs);
   if (!dataplane && dataplane.error().code == ENOENT) return {};
   if (!dataplane) return fail(dataplane);
-  return dataplane->remove_pod(host, address);
+  return dataplane->remove_pod(host, addresses);
 }
 
 }  // namespace
@@ -35,13 +36,19 @@ Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std
                                                 const LeaseOwner& owner) {
   const AttachmentStore attachments(paths.state_dir);
   LeaseStore leases(paths.state_dir, network);
-  // The record first, which tells the daemon that this goes for good. Nothing
-  // below needs it.
+  auto record = unless_damaged(attachments.find(network, owner.container_id, owner.ifname));
+  if (!record) return fail(record);
+  // First of all, which tells the daemon that this goes for good. What is below
+  // can do without it: an address that it alone knows is found by the interface.
   if (auto removed = attachments.remove(network, owner.container_id, owner.ifname); !removed)
     return fail(removed);
   auto lease = unless_damaged(leases.find(owner));
   if (!lease) return fail(lease);
   const auto address = *lease ? std::optional((*lease)->address) : std::nullopt;
+  std::vector<IpAddr> addresses;
+  if (*record) addresses = (*record)->port.plain_addresses();
+  if (address && std::ranges::find(addresses, *address) == addresses.end())
+    addresses.push_back(*address);
 
   const std::string host_ifname = host_ifname_for(network, owner.container_id, owner.ifname);
   auto netlink = NetlinkSocket::open();
@@ -50,12 +57,20 @@ Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std
   if (!host) return fail(host);
   // First nobody may be sent there any more, last the address is given away.
   const Device device{*host ? (*host)->ifindex : 0, host_ifname};
-  if (auto removed = remove_from_ebpf(paths, device, address); !removed) return fail(removed);
+  if (auto removed = remove_from_ebpf(paths, device, addresses); !removed) return fail(removed);
   if (*host) {
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
   }
   if (auto released = leases.release(owner); !released) return fail(released);
   return address;
+}
+
+std::string find_damage(const PodPaths& paths, const std::string& network,
+                        const LeaseOwner& owner) {
+  auto record = AttachmentStore(paths.state_dir).find(network, owner.container_id, owner.ifname);
+  if (!record) return record.error().what;
+  auto lease = LeaseStore(paths.state_dir, network).find(owner);
+  return lease ? "" : lease.error().what;
 }
 
 Result<std::vector<std::string>> list_networks(const PodPaths& paths) {

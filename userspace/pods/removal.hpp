@@ -24,6 +24,10 @@ struct PodPaths {
 Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
                                                 const LeaseOwner& owner);
 
+/// What is wrong with the attachment's records; empty when nothing is. Only for
+/// people: remove_attachment() does without them.
+std::string find_damage(const PodPaths& paths, const std::string& network, const LeaseOwner& owner);
+
 /// The networks of which there ever was a lease.
 Result<std::vector<std::string>> list_networks(const PodPaths& paths);
 

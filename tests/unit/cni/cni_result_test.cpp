@@ -1,5 +1,7 @@
 #include "cni_result.hpp"
 
+#include "result_shape.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,24 +14,26 @@ namespace {
 using nlohmann::json;
 
 Attachment attachment() {
-  return {.network = "net",
-          .container_id = "abc",
-          .netns = "/run/netns/../netns/pod",
-          .pod = "shop/web",
-          .port = {.bridge = "cni0",
-                   .gateway = IpNet::parse("10.200.0.1/24").value(),
-                   .host_ifname = "veth0123456789a",
-                   .host_mac = MacAddr::parse("0a:58:0a:c8:00:aa").value(),
-                   .pod_ifname = "eth0",
-                   .pod_mac = MacAddr::parse("0a:58:0a:c8:00:02").value(),
-                   .address = IpNet::parse("10.200.0.2/24").value(),
-                   .mtu = 1450}};
+  return {
+      .network = "net",
+      .container_id = "abc",
+      .netns = "/run/netns/../netns/pod",
+      .pod = "shop/web",
+      .port = {.bridge = "cni0",
+               .host_ifname = "veth0123456789a",
+               .host_mac = MacAddr::parse("0a:58:0a:c8:00:aa").value(),
+               .pod_ifname = "eth0",
+               .pod_mac = MacAddr::parse("0a:58:0a:c8:00:02").value(),
+               .addresses = {{IpNet::parse("10.200.0.2/24").value(),
+                              IpAddr::parse("10.200.0.1").value()}},
+               .routes = {{IpNet::parse("0.0.0.0/0").value(), IpAddr::parse("10.200.0.1").value()}},
+               .mtu = 1450}};
 }
 
 json result_of(const std::string& version) {
   NetConf conf;
   conf.cni_version = version;
-  return add_result(conf, attachment());
+  return add_result(conf, attachment(), upgrade_result(json::object()).value(), {}).value();
 }
 
 class AddResultOf : public testing::TestWithParam<std::string> {};
@@ -92,7 +96,12 @@ TEST(AddResult, HandsTheDnsOfTheConfigurationOn) {
   conf.cni_version = "1.0.0";
   conf.dns = {{"nameservers", {"192.0.2.53"}}, {"search", {"cluster.local"}}};
 
-  EXPECT_EQ(add_result(conf, attachment()).at("dns"), conf.dns);
+  const json previous{{"dns", {{"nameservers", {"192.0.2.54"}}}}};
+
+  const json result =
+      add_result(conf, attachment(), upgrade_result(previous).value(), json::object()).value();
+
+  EXPECT_EQ(result.at("dns"), conf.dns);
 }
 
 TEST(VersionResult, EchoesAVersionThatItSpeaks) {

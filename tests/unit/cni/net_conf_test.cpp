@@ -179,10 +179,9 @@ INSTANTIATE_TEST_SUITE_P(
                  {{"network", "10.200.0.0/16"}, {"subnet", "10.0.0.0/8"}},
                  "\"subnet\": 10.0.0.0/8 is outside"},
         WrongKey{"GarbageAsNetwork", {{"network", "10.200.0.0/33"}}, "\"network\""},
-        WrongKey{"Ipam",
-                 {{"ipam", {{"type", "host-local"}}}},
-                 "\"ipam\": {\"type\":\"host-local\"} is not supported",
-                 CniCode::kUnsupportedField}),
+        WrongKey{"IpamIsNoObject", {{"ipam", "host-local"}}, "\"ipam\": \"host-local\""},
+        WrongKey{"IpamTypeIsAPath", {{"ipam", {{"type", "../sh"}}}}, "\"ipam.type\": \"../sh\""},
+        WrongKey{"IsGatewayIsText", {{"isGateway", "yes"}}, "\"isGateway\""}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(NetConf, TakesTheSmallestAndTheLargestMtu) {

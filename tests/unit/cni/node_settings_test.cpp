@@ -36,7 +36,7 @@ TEST_F(NodeSettingsTest, AreWhatTheDaemonLearned) {
   const auto settings = node_settings(conf_);
 
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->pool.subnet().str(), "10.200.7.0/24");
+  EXPECT_EQ(settings->pool->subnet().str(), "10.200.7.0/24");
   EXPECT_EQ(settings->mtu, 1450u);
 }
 
@@ -48,7 +48,7 @@ TEST_F(NodeSettingsTest, AreThoseOfTheConfigurationFirst) {
   const auto settings = node_settings(conf_);
 
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->pool.subnet().str(), "192.0.2.0/24");
+  EXPECT_EQ(settings->pool->subnet().str(), "192.0.2.0/24");
   EXPECT_EQ(settings->mtu, 9000u);
 }
 
@@ -67,7 +67,7 @@ TEST_F(NodeSettingsTest, TakeTheFirstIpv4PodCidr) {
   const auto settings = node_settings(conf_);
 
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->pool.subnet().str(), "10.200.7.0/24");
+  EXPECT_EQ(settings->pool->subnet().str(), "10.200.7.0/24");
 }
 
 TEST_F(NodeSettingsTest, MayBeThereLaterWhileNobodyKnowsTheSubnet) {

@@ -1,0 +1,74 @@
+#include "addressing.hpp"
+
+#include "base/json.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+/// Of the first address of the family that has one.
+std::optional<IpAddr> gateway_of(const std::vector<PodAddress>& addresses, int family) {
+  const auto found = std::ranges::find_if(addresses, [&](const PodAddress& address) {
+    return address.net.addr.family() == family && address.gateway;
+  });
+  return found == addresses.end() ? std::nullopt : found->gateway;
+}
+
+void add_default_routes(Addressing& addressing) {
+  for (const int family : {AF_INET, AF_INET6}) {
+    const auto gateway = gateway_of(addressing.addresses, family);
+    const IpNet everywhere{IpAddr::any(family), 0};
+    if (gateway &&
+        std::ranges::find(addressing.routes, everywhere, &PodRoute::dst) == addressing.routes.end())
+      addressing.routes.push_back({everywhere, *gateway});
+  }
+}
+
+/// The gateway that `ip` names, or that the bridge is to be.
+std::optional<IpAddr> gateway_for(const json& ip, const IpNet& net, bool is_gateway) {
+  if (const auto given = IpAddr::parse(text_of(member(ip, "gateway")))) return given;
+  if (!is_gateway || net.prefix + 2 > net.addr.bits()) return std::nullopt;
+  return net.network().addr.plus(1);
+}
+
+}  // namespace
+
+Addressing addressing_of(const Lease& lease, const NodeSettings& node) {
+  Addressing addressing;
+  addressing.addresses.push_back(
+      {{lease.address, node.pool->subnet().prefix}, node.pool->gateway()});
+  add_default_routes(addressing);
+  return addressing;
+}
+
+CniResult<Addressing> addressing_of(const json& ipam_result, const NetConf& conf) {
+  const auto wrong = [&](const std::string& why) {
+    return cni_error(CniCode::kInvalidConfig, "ADD: ipam " + conf.ipam_type + ": " + why);
+  };
+  Addressing addressing{.dns = ipam_result["dns"]};
+  for (const json& ip : ipam_result["ips"]) {
+    const IpNet net = IpNet::parse(text_of(ip["address"])).value();
+    const auto gateway = gateway_for(ip, net, conf.is_gateway);
+    if (gateway == net.addr)
+      return wrong("the pod was given " + net.addr.str() + ", which is its gateway");
+    addressing.addresses.push_back({net, gateway});
+  }
+  if (addressing.addresses.empty()) return wrong("the result has no address");
+  for (const json& route : ipam_result["routes"]) {
+    const IpNet dst = IpNet::parse(text_of(route["dst"])).value();
+    const auto given = IpAddr::parse(text_of(member(route, "gw")));
+    const auto gateway = given ? given : gateway_of(addressing.addresses, dst.addr.family());
+    if (!gateway) return wrong("the route to " + dst.str() + " has no gateway");
+    addressing.routes.push_back({dst.network(), *gateway});
+  }
+  add_default_routes(addressing);
+  return addressing;
+}
+
+}  // namespace kubecni

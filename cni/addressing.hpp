@@ -1,0 +1,31 @@
+#pragma once
+
+#include "cni_error.hpp"
+#include "dataplane/kernel_path.hpp"
+#include "ipam/lease_store.hpp"
+#include "net_conf.hpp"
+#include "node_settings.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <vector>
+
+namespace kubecni {
+
+/// What the pod's interface is given: its addresses and where they lead.
+struct Addressing {
+  std::vector<PodAddress> addresses;
+  std::vector<PodRoute> routes;  ///< with a default route for each family
+  nlohmann::json dns = nlohmann::json::object();
+};
+
+/// Of a lease of our own.
+Addressing addressing_of(const Lease& lease, const NodeSettings& node);
+
+/// Of the result of an IPAM plugin, in the shape of 1.1.0. Where it names no
+/// gateway and the bridge is to be one, that is the subnet's first address.
+/// Errors: code 7 it has no address; a pod would get its gateway's; a route needs
+/// a gateway and there is none.
+CniResult<Addressing> addressing_of(const nlohmann::json& ipam_result, const NetConf& conf);
+
+}  // namespace kubecni
