@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <vector>
 
 namespace kubecni {
 
@@ -57,7 +58,7 @@ CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
   return {};
 }
 
-Attachment plan_attachment(const CniEnv& env, const NetConf& conf, const NodeSettings& node,
+Attachment plan_attachment(const CniEnv& env, const NetConf& conf, const Pool& pool, unsigned mtu,
                            const IpAddr& address, const std::optional<MacAddr>& mac) {
   MacAddr host_mac = MacAddr::derived_from(address);
   host_mac.bytes[0] = 0x0e;  // the pod's own begins with 0x0a; both are locally administered
@@ -66,13 +67,13 @@ Attachment plan_attachment(const CniEnv& env, const NetConf& conf, const NodeSet
           .netns = env.netns,
           .pod = env.pod(),
           .port = {.bridge = conf.bridge,
-                   .gateway = node.pool.gateway_net(),
+                   .gateway = pool.gateway_net(),
                    .host_ifname = host_ifname_for(conf.name, env.container_id, env.ifname),
                    .host_mac = host_mac,
                    .pod_ifname = env.ifname,
                    .pod_mac = mac.value_or(MacAddr::derived_from(address)),
-                   .address = {address, node.pool.subnet().prefix},
-                   .mtu = node.mtu}};
+                   .address = {address, pool.subnet().prefix},
+                   .mtu = mtu}};
 }
 
 /// Attaches the programs and makes the pod a redirect target, in this order.
@@ -86,22 +87,35 @@ Result<> attach_ebpf(EbpfDataplane& dataplane, const Link& host, const Link& bri
                                  .gateway_mac = bridge.mac});
 }
 
-/// A full pool may hold the addresses of pods that ended without a DEL.
+/// A pod's port has one address so far, of IPv4.
+CniResult<> check_pools(const NodeSettings& node) {
+  if (node.pool_sets.size() == 1 && node.pool_sets.front().front().subnet().addr.is_v4()) return {};
+  std::string subnets;
+  for (const PoolSet& set : node.pool_sets) subnets += " " + describe(set);
+  return cni_error(CniCode::kInvalidConfig,
+                   "ADD: the subnets" + subnets + ": only one set of ranges is supported, of IPv4");
+}
+
+bool is_for_want_of_address(const Error& error) {
+  return error.code == EADDRNOTAVAIL || error.code == EADDRINUSE;
+}
+
+/// What is taken may be the address of a pod that ended without a DEL.
 Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const NodeSettings& node,
                        const LeaseOwner& owner, const NetnsIdentity& netns,
-                       const std::optional<IpAddr>& requested) {
-  auto lease = leases.allocate(node.pool, owner, netns, requested);
-  if (lease || lease.error().code != ENOSPC) return lease;
+                       const std::vector<IpAddr>& requested) {
+  auto lease = leases.allocate(node.pool_sets, owner, netns, requested);
+  if (lease || !is_for_want_of_address(lease.error())) return lease;
   auto reclaimed = reclaim_gone({conf.state_dir, conf.bpffs}, conf.name);
   if (!reclaimed) return fail(reclaimed, lease.error().what);
   if (*reclaimed == 0) return lease;
-  log::warn("pool was full, freed what had no pod any more",
-            {{"addresses", std::to_string(*reclaimed)}});
-  return leases.allocate(node.pool, owner, netns, requested);
+  log::warn("no address was free, freed what had no pod any more",
+            {{"attachments", std::to_string(*reclaimed)}});
+  return leases.allocate(node.pool_sets, owner, netns, requested);
 }
 
 CniCode code_of_refusal(const Error& error) {
-  if (error.code == ENOSPC || error.code == EADDRINUSE) return CniCode::kTryAgainLater;
+  if (is_for_want_of_address(error)) return CniCode::kTryAgainLater;
   return error.code == EINVAL ? CniCode::kInvalidConfig : CniCode::kSystem;
 }
 
@@ -118,6 +132,7 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
                      "ADD: \"prevResult\" is set; kube-cni has to be the first plugin of the list");
   auto node = node_settings(conf);
   if (!node) return std::unexpected(node.error());
+  if (auto supported = check_pools(*node); !supported) return std::unexpected(supported.error());
   auto requests = read_requests(env, conf);
   if (!requests) return std::unexpected(requests.error());
   auto netns = open_pod_netns(env);
@@ -129,7 +144,7 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
   auto netlink = NetlinkSocket::open();
   if (!netlink) return cni_error(netlink.error(), "ADD");
 
-  LeaseStore leases(conf.state_dir, conf.name);
+  LeaseStore leases(conf.state_dir, conf.name, {conf.ipam.migrate_from, conf.name});
   const LeaseOwner owner{env.container_id, env.ifname};
   const AttachmentStore attachments(conf.state_dir);
   // What an undo step refers to is declared above, what it copies, below: the
@@ -137,17 +152,20 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
   Rollback undo;
   auto identity = identify_netns(netns->get(), env.netns);
   if (!identity) return cni_error(identity.error(), "ADD");
-  auto lease = allocate(conf, leases, *node, owner, *identity, requests->address);
+  auto lease = allocate(conf, leases, *node, owner, *identity, requests->addresses);
+  for (const auto& repair : leases.repairs()) log::warn("repaired", {{"what", repair}});
   if (!lease) return cni_error(lease.error(), "ADD", code_of_refusal(lease.error()));
   undo.add([&] { report_undo("release address", leases.release(owner)); });
 
-  Attachment attachment = plan_attachment(env, conf, *node, lease->address, requests->mac);
+  const IpAddr address = lease->addresses.front();
+  const Pool& pool = *find_pool(node->pool_sets, address);
+  Attachment attachment = plan_attachment(env, conf, pool, node->mtu, address, requests->mac);
   if (auto saved = attachments.save(attachment); !saved) return cni_error(saved.error(), "ADD");
   undo.add([&] {
     report_undo("remove record", attachments.remove(conf.name, env.container_id, env.ifname));
   });
 
-  auto bridge = ensure_node_bridge(*netlink, conf.bridge, node->pool.gateway_net(), node->mtu);
+  auto bridge = ensure_node_bridge(*netlink, conf.bridge, pool.gateway_net(), node->mtu);
   if (!bridge) return cni_error(bridge.error(), "ADD");
   undo.add([&, host_ifname = attachment.port.host_ifname] {
     report_undo("delete veth", remove_pod_port(*netlink, host_ifname));
@@ -156,8 +174,7 @@ CniResult<json> cmd_add(const CniEnv& env, const NetConf& conf) {
   if (!host) return cni_error(host.error(), "ADD");
 
   if (ebpf->dataplane) {
-    const auto remove = [&ebpf, device = Device{host->ifindex, host->name},
-                         address = lease->address] {
+    const auto remove = [&ebpf, device = Device{host->ifindex, host->name}, address] {
       return ebpf->dataplane->remove_pod(device, address);
     };
     undo.add([remove] { report_undo("detach", remove()); });

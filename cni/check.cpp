@@ -33,7 +33,7 @@ Result<> compare_lease(const NetConf& conf, const CniEnv& env, const PodPort& po
                        std::vector<std::string>& found) {
   auto lease = LeaseStore(conf.state_dir, conf.name).find({env.container_id, env.ifname});
   if (!lease) return fail(lease);
-  if (!*lease || (*lease)->address != port.address.addr)
+  if (!*lease || std::ranges::count((*lease)->addresses, port.address.addr) == 0)
     found.push_back("the lease of " + port.address.addr.str() + " is gone");
   return {};
 }

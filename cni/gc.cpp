@@ -26,6 +26,12 @@ CniResult<> cmd_gc(const NetConf& conf) {
     else
       errors += (errors.empty() ? "" : "; ") + owner.key() + ": " + removed.error().what;
   }
+  auto of_host_local =
+      HostLocalLeases(conf.ipam.migrate_from, conf.name).release_all_but(*conf.valid_attachments);
+  if (!of_host_local) errors += (errors.empty() ? "" : "; ") + of_host_local.error().what;
+  if (of_host_local && !of_host_local->empty())
+    log::info("leases of host-local removed by GC",
+              {{"count", std::to_string(of_host_local->size())}});
   if (!errors.empty()) return cni_error(CniCode::kSystem, "GC: " + errors);
   return {};
 }

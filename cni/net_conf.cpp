@@ -21,12 +21,6 @@ std::string supported_list() {
   return text;
 }
 
-std::unexpected<CniError> wrong(const std::string& key, const json& value,
-                                const std::string& wanted) {
-  return cni_error(CniCode::kInvalidConfig,
-                   "\"" + key + "\": " + shown(value) + " is not " + wanted);
-}
-
 /// Reads typed keys of the configuration and keeps the first error.
 class KeyReader {
  public:
@@ -37,33 +31,28 @@ class KeyReader {
     const json* value = present(key);
     if (!value) return;
     if (!value->is_string() || value->get_ref<const std::string&>().empty())
-      return note(wrong(key, *value, "a non-empty string"));
+      return note(wrong_value(key, *value, "a non-empty string"));
     target = value->get<std::string>();
   }
 
   void ifname(const char* key, std::string& target) {
     text(key, target);
     if (!is_ifname(target))
-      note(wrong(key, target, "an interface name: 1 to 15 characters without '/', ':' and blanks"));
+      note(wrong_value(key, target,
+                       "an interface name: 1 to 15 characters without '/', ':' and blanks"));
   }
 
   void absolute_path(const char* key, std::filesystem::path& target) {
     text(key, target);
     if (const json* value = present(key); value && !target.is_absolute())
-      note(wrong(key, *value, "an absolute path"));
+      note(wrong_value(key, *value, "an absolute path"));
   }
 
   void cidr(const char* key, std::optional<IpNet>& target) {
     const json* value = present(key);
     if (!value) return;
-    const auto net = value->is_string() ? IpNet::parse(value->get<std::string>()) : std::nullopt;
-    if (!net) return note(wrong(key, *value, "a network in CIDR notation, like \"10.200.0.0/24\""));
-    if (!net->addr.is_v4())
-      return note(wrong(key, *value, "an IPv4 network; only IPv4 is supported"));
-    if (*net != net->network())
-      return note(
-          wrong(key, *value,
-                "a network: host bits are set; did you mean \"" + net->network().str() + "\"?"));
+    auto net = read_cidr(key, *value);
+    if (!net) return note(std::unexpected(std::move(net.error())));
     target = *net;
   }
 
@@ -71,7 +60,7 @@ class KeyReader {
     const json* value = present(key);
     if (!value) return;
     if (!value->is_number_unsigned() || *value < kMinMtu || *value > kMaxMtu)
-      return note(wrong(key, *value, "an MTU in bytes, 576 to 65535"));
+      return note(wrong_value(key, *value, "an MTU in bytes, 576 to 65535"));
     target = value->get<unsigned>();
   }
 
@@ -85,7 +74,7 @@ class KeyReader {
     else if (word == "bridge")
       target = DataplaneMode::kBridge;
     else
-      note(wrong(key, word, "one of \"auto\", \"ebpf\", \"bridge\""));
+      note(wrong_value(key, word, "one of \"auto\", \"ebpf\", \"bridge\""));
   }
 
   /// GC's list. libcni writes null for an empty one, and repeats it under the
@@ -93,17 +82,25 @@ class KeyReader {
   void attachments(const char* key, std::optional<std::vector<LeaseOwner>>& target) {
     const auto value = conf_.find(key);
     if (value == conf_.end()) return;
-    if (!value->is_array() && !value->is_null()) return note(wrong(key, *value, "a list"));
+    if (!value->is_array() && !value->is_null()) return note(wrong_value(key, *value, "a list"));
     std::vector<LeaseOwner> owners;
     for (const json& entry : *value) {
       const bool complete = entry.is_object() && entry.contains("containerID") &&
                             entry["containerID"].is_string() && entry.contains("ifname") &&
                             entry["ifname"].is_string();
       if (!complete)
-        return note(wrong(key, entry, "an attachment with \"containerID\" and \"ifname\""));
+        return note(wrong_value(key, entry, "an attachment with \"containerID\" and \"ifname\""));
       owners.push_back({entry["containerID"], entry["ifname"]});
     }
     target = std::move(owners);
+  }
+
+  void ipam(const char* key, IpamConf& target) {
+    const json* value = present(key);
+    if (!value) return;
+    auto read = parse_ipam_conf(*value);
+    if (!read) return note(std::unexpected(std::move(read.error())));
+    target = std::move(*read);
   }
 
   void note(std::unexpected<CniError> error) {
@@ -129,6 +126,12 @@ void check_subnet_lies_in_network(const std::optional<IpNet>& subnet,
                               network->str() + "; a node's subnet is a part of the network"));
 }
 
+void check_subnet_is_given_once(const NetConf& conf, KeyReader& reader) {
+  if (conf.subnet && !conf.ipam.ranges.empty())
+    reader.note(cni_error(CniCode::kInvalidConfig,
+                          "\"subnet\" and \"ipam\" both say which addresses pods get; give one"));
+}
+
 CniResult<> check_version(const json& version) {
   if (version.is_string() &&
       std::ranges::find(kSupportedVersions, version.get_ref<const std::string&>()) !=
@@ -144,8 +147,9 @@ CniResult<> check_name(const json& conf) {
   if (name == conf.end())
     return cni_error(CniCode::kInvalidConfig, "\"name\" is missing; give the network a name");
   if (!name->is_string() || !is_cni_id(name->get<std::string>()))
-    return wrong("name", *name,
-                 "a network name: letters, digits, '_', '.', '-', the first a letter or digit");
+    return wrong_value(
+        "name", *name,
+        "a network name: letters, digits, '_', '.', '-', the first a letter or digit");
   return {};
 }
 
@@ -194,11 +198,8 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
   reader.cidr("subnet", parsed.subnet);
   reader.attachments("cni.dev/valid-attachments", parsed.valid_attachments);
   check_subnet_lies_in_network(parsed.subnet, network, reader);
-  if (const auto ipam = conf.find("ipam");
-      ipam != conf.end() && ipam->is_object() && ipam->contains("type"))
-    reader.note(cni_error(CniCode::kUnsupportedField,
-                          "\"ipam\": " + ipam->dump() +
-                              " is not supported; kube-cni allocates from \"subnet\" itself"));
+  reader.ipam("ipam", parsed.ipam);
+  check_subnet_is_given_once(parsed, reader);
   if (reader.error()) return std::unexpected(*reader.error());
   if (conf.contains("dns") && conf["dns"].is_object()) parsed.dns = conf["dns"];
   parsed.prev_result = conf.value("prevResult", json());

@@ -4,17 +4,19 @@
 #include "ipam/pool.hpp"
 #include "net_conf.hpp"
 
+#include <vector>
+
 namespace kubecni {
 
 /// What pods of this node get: from the configuration, or else from what the
 /// daemon has learned and left on disk.
 struct NodeSettings {
-  Pool pool;
-  unsigned mtu;  ///< bytes
+  std::vector<PoolSet> pool_sets;  ///< a pod gets an address of each; at least one
+  unsigned mtu;                    ///< bytes
 };
 
-/// Errors: code 11 neither says what the node's subnet is; 7 the subnet is
-/// none to allocate from.
+/// Errors: code 11 neither says what the node's subnet is; 7 the subnet or a range
+/// is none to allocate from.
 CniResult<NodeSettings> node_settings(const NetConf& conf);
 
 }  // namespace kubecni

@@ -11,12 +11,15 @@ CniResult<> cmd_status(const NetConf& conf) {
   };
   auto node = node_settings(conf);
   if (!node) return not_available(node.error().msg);
-  auto used = LeaseStore(conf.state_dir, conf.name).used(node->pool);
-  if (!used) return not_available(used.error().what);
-  if (*used >= node->pool.size())
-    return not_available("no free address in " + node->pool.subnet().str() + ": " +
-                         std::to_string(*used) + " of " + std::to_string(node->pool.size()) +
-                         " are in use");
+  const HostLocalLeases host_local(conf.ipam.migrate_from, conf.name);
+  auto uses = LeaseStore(conf.state_dir, conf.name, host_local).used(node->pool_sets);
+  if (!uses) return not_available(uses.error().what);
+  for (std::size_t i = 0; i < uses->size(); ++i) {
+    const auto& [used, total] = (*uses)[i];
+    if (used >= total)
+      return not_available("no free address in " + describe(node->pool_sets[i]) + ": " +
+                           std::to_string(used) + " of " + std::to_string(total) + " are in use");
+  }
   if (conf.dataplane == DataplaneMode::kEbpf) {
     if (auto opened = EbpfDataplane::open(conf.bpffs, conf.run_dir); !opened)
       return not_available(opened.error().what);

@@ -5,7 +5,10 @@
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/link.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <optional>
 #include <set>
 
 namespace kubecni {
@@ -19,20 +22,26 @@ Result<std::optional<T>> unless_damaged(Result<std::optional<T>> found) {
   return found;
 }
 
-/// Takes the pod out of the maps and its programs off. Where nothing is loaded
-/// there is nothing to do.
+/// Takes the pod out of the maps, which are of IPv4, and its programs off. Where
+/// nothing is loaded there is nothing to do.
 Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
-                          const std::optional<IpAddr>& address) {
+                          const std::vector<IpAddr>& addresses) {
   auto dataplane = EbpfDataplane::open_loaded(paths.bpffs);
   if (!dataplane && dataplane.error().code == ENOENT) return {};
   if (!dataplane) return fail(dataplane);
-  return dataplane->remove_pod(host, address);
+  std::vector<std::optional<IpAddr>> known;
+  std::ranges::copy_if(addresses, std::back_inserter(known), &IpAddr::is_v4);
+  if (known.empty()) known.emplace_back();
+  for (const auto& address : known) {
+    if (auto removed = dataplane->remove_pod(host, address); !removed) return removed;
+  }
+  return {};
 }
 
 }  // namespace
 
-Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
-                                                const LeaseOwner& owner) {
+Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
+                                              const LeaseOwner& owner) {
   const AttachmentStore attachments(paths.state_dir);
   LeaseStore leases(paths.state_dir, network);
   // The record first, which tells the daemon that this goes for good. Nothing
@@ -41,7 +50,7 @@ Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std
     return fail(removed);
   auto lease = unless_damaged(leases.find(owner));
   if (!lease) return fail(lease);
-  const auto address = *lease ? std::optional((*lease)->address) : std::nullopt;
+  auto addresses = *lease ? (*lease)->addresses : std::vector<IpAddr>{};
 
   const std::string host_ifname = host_ifname_for(network, owner.container_id, owner.ifname);
   auto netlink = NetlinkSocket::open();
@@ -50,12 +59,12 @@ Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std
   if (!host) return fail(host);
   // First nobody may be sent there any more, last the address is given away.
   const Device device{*host ? (*host)->ifindex : 0, host_ifname};
-  if (auto removed = remove_from_ebpf(paths, device, address); !removed) return fail(removed);
+  if (auto removed = remove_from_ebpf(paths, device, addresses); !removed) return fail(removed);
   if (*host) {
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
   }
   if (auto released = leases.release(owner); !released) return fail(released);
-  return address;
+  return addresses;
 }
 
 Result<std::vector<std::string>> list_networks(const PodPaths& paths) {
