@@ -16,6 +16,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <vector>
 
 namespace kubecni {
 
@@ -63,8 +64,11 @@ CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
 
 /// What of the attachment does not depend on where the addresses come from.
 Attachment plan_attachment(const CniEnv& env, const NetConf& conf, unsigned mtu,
-                           const PodRequests& requests, const std::optional<IpAddr>& address) {
-  const auto mac = [&] { return address ? MacAddr::derived_from(*address) : MacAddr::random(); };
+                           const PodRequests& requests, const Lease& lease) {
+  const auto mac = [&] {
+    return lease.addresses.empty() ? MacAddr::random()
+                                   : MacAddr::derived_from(lease.addresses.front());
+  };
   MacAddr host_mac = mac();
   host_mac.bytes[0] = 0x0e;  // the pod's own begins with another; both are locally administered
   return {.network = conf.name,
@@ -81,22 +85,26 @@ Attachment plan_attachment(const CniEnv& env, const NetConf& conf, unsigned mtu,
           .shaped = requests.bandwidth};
 }
 
-/// A full pool may hold the addresses of pods that ended without a DEL.
-Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const Pool& pool,
+bool is_for_want_of_address(const Error& error) {
+  return error.code == EADDRNOTAVAIL || error.code == EADDRINUSE;
+}
+
+/// What is taken may be the address of a pod that ended without a DEL.
+Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const NodeSettings& node,
                        const LeaseOwner& owner, const NetnsIdentity& netns,
-                       const std::optional<IpAddr>& requested) {
-  auto lease = leases.allocate(pool, owner, netns, requested);
-  if (lease || lease.error().code != ENOSPC) return lease;
+                       const std::vector<IpAddr>& requested) {
+  auto lease = leases.allocate(node.pool_sets, owner, netns, requested);
+  if (lease || !is_for_want_of_address(lease.error())) return lease;
   auto reclaimed = reclaim_gone({conf.state_dir, conf.bpffs}, conf.name);
   if (!reclaimed) return fail(reclaimed, lease.error().what);
   if (*reclaimed == 0) return lease;
-  log::warn("pool was full, freed what had no pod any more",
-            {{"addresses", std::to_string(*reclaimed)}});
-  return leases.allocate(pool, owner, netns, requested);
+  log::warn("no address was free, freed what had no pod any more",
+            {{"attachments", std::to_string(*reclaimed)}});
+  return leases.allocate(node.pool_sets, owner, netns, requested);
 }
 
 CniCode code_of_refusal(const Error& error) {
-  if (error.code == ENOSPC || error.code == EADDRINUSE) return CniCode::kTryAgainLater;
+  if (is_for_want_of_address(error)) return CniCode::kTryAgainLater;
   return error.code == EINVAL ? CniCode::kInvalidConfig : CniCode::kSystem;
 }
 
@@ -109,7 +117,10 @@ void report_undo(const char* step, const Result<>& undone) {
 class Adding {
  public:
   Adding(const CniEnv& env, const NetConf& conf)
-      : env_(env), conf_(conf), leases_(conf.state_dir, conf.name), attachments_(conf.state_dir) {}
+      : env_(env),
+        conf_(conf),
+        leases_(conf.state_dir, conf.name, {conf.ipam.migrate_from, conf.name}),
+        attachments_(conf.state_dir) {}
 
   CniResult<json> run() {
     for (const auto step : {&Adding::prepare, &Adding::reserve, &Adding::connect,
@@ -133,7 +144,7 @@ class Adding {
     if (!previous) return std::unexpected(previous.error());
     auto requests = read_requests(env_, conf_);
     if (!requests) return std::unexpected(requests.error());
-    if (!conf_.ipam_type.empty()) {
+    if (!conf_.ipam.type.empty()) {
       auto delegate = Delegate::find(env_, conf_);
       if (!delegate) return std::unexpected(delegate.error());
       delegate_.emplace(std::move(*delegate));
@@ -159,17 +170,14 @@ class Adding {
     const LeaseOwner owner{env_.container_id, env_.ifname};
     auto identity = identify_netns(netns_.get(), env_.netns);
     if (!identity) return cni_error(identity.error(), "ADD");
-    std::optional<Lease> lease;
-    if (node_.pool) {
-      auto allocated = allocate(conf_, leases_, *node_.pool, owner, *identity, requests_.address);
-      if (!allocated)
-        return cni_error(allocated.error(), "ADD", code_of_refusal(allocated.error()));
-      lease = *allocated;
-      undo_.add([this, owner] { report_undo("release address", leases_.release(owner)); });
-    }
-    attachment_ = plan_attachment(env_, conf_, node_.mtu, requests_,
-                                  lease ? std::optional(lease->address) : std::nullopt);
-    if (lease) use(addressing_of(*lease, node_));
+    // With an IPAM plugin it has no address, and only says that there is somebody.
+    const auto requested = delegate_ ? std::vector<IpAddr>{} : requests_.addresses;
+    auto lease = allocate(conf_, leases_, node_, owner, *identity, requested);
+    for (const auto& repair : leases_.repairs()) log::warn("repaired", {{"what", repair}});
+    if (!lease) return cni_error(lease.error(), "ADD", code_of_refusal(lease.error()));
+    undo_.add([this, owner] { report_undo("release address", leases_.release(owner)); });
+    attachment_ = plan_attachment(env_, conf_, node_.mtu, requests_, *lease);
+    if (!delegate_) use(addressing_of(*lease, node_));
     if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
     undo_.add([this] {
       report_undo("remove record", attachments_.remove(conf_.name, env_.container_id, env_.ifname));

@@ -41,15 +41,17 @@ std::optional<IpAddr> gateway_for(const json& ip, const IpNet& net, bool is_gate
 
 Addressing addressing_of(const Lease& lease, const NodeSettings& node) {
   Addressing addressing;
-  addressing.addresses.push_back(
-      {{lease.address, node.pool->subnet().prefix}, node.pool->gateway()});
+  for (const IpAddr& address : lease.addresses) {
+    const Pool& pool = *find_pool(node.pool_sets, address);
+    addressing.addresses.push_back({{address, pool.subnet().prefix}, pool.gateway()});
+  }
   add_default_routes(addressing);
   return addressing;
 }
 
 CniResult<Addressing> addressing_of(const json& ipam_result, const NetConf& conf) {
   const auto wrong = [&](const std::string& why) {
-    return cni_error(CniCode::kInvalidConfig, "ADD: ipam " + conf.ipam_type + ": " + why);
+    return cni_error(CniCode::kInvalidConfig, "ADD: ipam " + conf.ipam.type + ": " + why);
   };
   Addressing addressing{.dns = ipam_result["dns"]};
   for (const json& ip : ipam_result["ips"]) {

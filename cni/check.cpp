@@ -49,10 +49,10 @@ PodPort as_later_plugins_left_it(PodPort port, const json& prev_result) {
 
 Result<> compare_lease(const NetConf& conf, const CniEnv& env, const PodPort& port,
                        std::vector<std::string>& found) {
-  if (!conf.ipam_type.empty()) return {};  // the plugin that holds it is asked
+  if (!conf.ipam.type.empty()) return {};  // the plugin that holds it is asked
   auto lease = LeaseStore(conf.state_dir, conf.name).find({env.container_id, env.ifname});
   if (!lease) return fail(lease);
-  if (!*lease || port.plain_addresses() != std::vector{(*lease)->address})
+  if (!*lease || port.plain_addresses() != (*lease)->addresses)
     found.push_back("the lease of " + port.addresses_text() + " is gone");
   return {};
 }
@@ -81,7 +81,7 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
 }
 
 CniResult<> check_delegate(const CniEnv& env, const NetConf& conf) {
-  if (conf.ipam_type.empty()) return {};
+  if (conf.ipam.type.empty()) return {};
   auto delegate = Delegate::find(env, conf);
   return delegate ? delegate->check() : std::unexpected(delegate.error());
 }

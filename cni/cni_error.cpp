@@ -1,5 +1,7 @@
 #include "cni_error.hpp"
 
+#include "base/json.hpp"
+
 #include <cerrno>
 
 namespace kubecni {
@@ -14,6 +16,12 @@ json CniError::to_json(const std::string& cni_version) const {
 
 std::unexpected<CniError> cni_error(CniCode code, std::string msg, std::string details) {
   return std::unexpected(CniError{code, std::move(msg), std::move(details)});
+}
+
+std::unexpected<CniError> wrong_value(const std::string& key, const json& value,
+                                      const std::string& wanted) {
+  return cni_error(CniCode::kInvalidConfig,
+                   "\"" + key + "\": " + shown(value) + " is not " + wanted);
 }
 
 std::unexpected<CniError> cni_error(const Error& error, const std::string& verb, CniCode code) {

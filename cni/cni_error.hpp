@@ -41,6 +41,11 @@ using CniResult = std::expected<T, CniError>;
 [[nodiscard]] std::unexpected<CniError> cni_error(CniCode code, std::string msg,
                                                   std::string details = "");
 
+/// Code 7: the `key` of the configuration has a value that is not what is `wanted`.
+[[nodiscard]] std::unexpected<CniError> wrong_value(const std::string& key,
+                                                    const nlohmann::json& value,
+                                                    const std::string& wanted);
+
 /// The error of a library call: `verb` is what the runtime asked for.
 [[nodiscard]] std::unexpected<CniError> cni_error(const Error& error, const std::string& verb,
                                                   CniCode code = CniCode::kSystem);

@@ -62,13 +62,13 @@ CniResult<> without_output(const CniResult<std::string>& output) {
 }  // namespace
 
 CniResult<Delegate> Delegate::find(const CniEnv& env, const NetConf& conf) {
-  const std::string where = "\"ipam\": plugin \"" + conf.ipam_type + "\"";
+  const std::string where = "\"ipam\": plugin \"" + conf.ipam.type + "\"";
   if (env.path.empty())
     return cni_error(CniCode::kInvalidEnvironment,
                      where + " cannot be looked for: required env variables [CNI_PATH] missing");
   std::istringstream folders(env.path);
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const auto program = std::filesystem::path(folder) / conf.ipam_type;
+    const auto program = std::filesystem::path(folder) / conf.ipam.type;
     std::error_code ignored;
     if (!folder.empty() && std::filesystem::is_regular_file(program, ignored) &&
         ::access(program.c_str(), X_OK) == 0)
@@ -95,7 +95,7 @@ CniResult<std::string> Delegate::execute_in_version(const Call& call,
     if (!is_cni_variable(*entry)) subprocess.env.emplace_back(*entry);
   auto end = run_subprocess(subprocess);
   if (!end) return cni_error(end.error(), call.verb + " of ipam");
-  if (end->status != 0) return error_of(conf_.ipam_type, *end);
+  if (end->status != 0) return error_of(conf_.ipam.type, *end);
   return std::move(end->out);
 }
 
@@ -111,7 +111,7 @@ CniResult<std::string> Delegate::common_version() const {
   }
   return cni_error(
       CniCode::kIncompatibleVersion,
-      conf_.ipam_type + " knows no cniVersion that kube-cni knows, up to " + conf_.cni_version);
+      conf_.ipam.type + " knows no cniVersion that kube-cni knows, up to " + conf_.cni_version);
 }
 
 CniResult<std::string> Delegate::execute(const Call& call) const {
@@ -137,7 +137,7 @@ CniResult<json> Delegate::add() const {
   if (!output) return std::unexpected(output.error());
   const auto parsed = parse_json(*output);
   auto result = parsed ? upgrade_result(*parsed) : Result<json>(std::unexpected(parsed.error()));
-  if (!result) return cni_error(result.error(), "result of ipam " + conf_.ipam_type);
+  if (!result) return cni_error(result.error(), "result of ipam " + conf_.ipam.type);
   return std::move(*result);
 }
 

@@ -36,7 +36,7 @@ CniResult<> cmd_gc(const CniEnv& env, const NetConf& conf) {
     return {};
   }
   std::optional<Delegate> delegate;
-  if (!conf.ipam_type.empty()) {
+  if (!conf.ipam.type.empty()) {
     auto found = Delegate::find(env, conf);
     if (!found) return std::unexpected(found.error());
     delegate.emplace(std::move(*found));
@@ -49,6 +49,12 @@ CniResult<> cmd_gc(const CniEnv& env, const NetConf& conf) {
     if (std::ranges::find(*conf.valid_attachments, owner) == conf.valid_attachments->end())
       remove(conf, paths, delegate, owner, errors);
   }
+  auto of_host_local =
+      HostLocalLeases(conf.ipam.migrate_from, conf.name).release_all_but(*conf.valid_attachments);
+  if (!of_host_local) errors.push_back(of_host_local.error().what);
+  if (of_host_local && !of_host_local->empty())
+    log::info("leases of host-local removed by GC",
+              {{"count", std::to_string(of_host_local->size())}});
   if (delegate) {
     if (auto done = delegate->gc(); !done) errors.push_back(done.error().msg);
   }

@@ -21,12 +21,6 @@ std::string supported_list() {
   return text;
 }
 
-std::unexpected<CniError> wrong(const std::string& key, const json& value,
-                                const std::string& wanted) {
-  return cni_error(CniCode::kInvalidConfig,
-                   "\"" + key + "\": " + shown(value) + " is not " + wanted);
-}
-
 /// Reads typed keys of the configuration and keeps the first error.
 class KeyReader {
  public:
@@ -37,33 +31,28 @@ class KeyReader {
     const json* value = present(key);
     if (!value) return;
     if (!value->is_string() || value->get_ref<const std::string&>().empty())
-      return note(wrong(key, *value, "a non-empty string"));
+      return note(wrong_value(key, *value, "a non-empty string"));
     target = value->get<std::string>();
   }
 
   void ifname(const char* key, std::string& target) {
     text(key, target);
     if (!is_ifname(target))
-      note(wrong(key, target, "an interface name: 1 to 15 characters without '/', ':' and blanks"));
+      note(wrong_value(key, target,
+                       "an interface name: 1 to 15 characters without '/', ':' and blanks"));
   }
 
   void absolute_path(const char* key, std::filesystem::path& target) {
     text(key, target);
     if (const json* value = present(key); value && !target.is_absolute())
-      note(wrong(key, *value, "an absolute path"));
+      note(wrong_value(key, *value, "an absolute path"));
   }
 
   void cidr(const char* key, std::optional<IpNet>& target) {
     const json* value = present(key);
     if (!value) return;
-    const auto net = value->is_string() ? IpNet::parse(value->get<std::string>()) : std::nullopt;
-    if (!net) return note(wrong(key, *value, "a network in CIDR notation, like \"10.200.0.0/24\""));
-    if (!net->addr.is_v4())
-      return note(wrong(key, *value, "an IPv4 network; only IPv4 is supported"));
-    if (*net != net->network())
-      return note(
-          wrong(key, *value,
-                "a network: host bits are set; did you mean \"" + net->network().str() + "\"?"));
+    auto net = read_cidr(key, *value);
+    if (!net) return note(std::unexpected(std::move(net.error())));
     target = *net;
   }
 
@@ -71,26 +60,15 @@ class KeyReader {
     const json* value = present(key);
     if (!value) return;
     if (!value->is_number_unsigned() || *value < kMinMtu || *value > kMaxMtu)
-      return note(wrong(key, *value, "an MTU in bytes, 576 to 65535"));
+      return note(wrong_value(key, *value, "an MTU in bytes, 576 to 65535"));
     target = value->get<unsigned>();
   }
 
   void boolean(const char* key, bool& target) {
     const json* value = present(key);
     if (!value) return;
-    if (!value->is_boolean()) return note(wrong(key, *value, "true or false"));
+    if (!value->is_boolean()) return note(wrong_value(key, *value, "true or false"));
     target = value->get<bool>();
-  }
-
-  /// The type of "ipam", which becomes the name of a file.
-  void ipam_type(std::string& target) {
-    const json* ipam = present("ipam");
-    if (!ipam) return;
-    if (!ipam->is_object()) return note(wrong("ipam", *ipam, "an object"));
-    const json& type = member(*ipam, "type");
-    if (type.is_null() || type == "") return;
-    if (!is_cni_id(text_of(type))) return note(wrong("ipam.type", type, "the name of a plugin"));
-    target = text_of(type);
   }
 
   void dataplane(const char* key, DataplaneMode& target) {
@@ -103,7 +81,7 @@ class KeyReader {
     else if (word == "bridge")
       target = DataplaneMode::kBridge;
     else
-      note(wrong(key, word, "one of \"auto\", \"ebpf\", \"bridge\""));
+      note(wrong_value(key, word, "one of \"auto\", \"ebpf\", \"bridge\""));
   }
 
   /// GC's list. libcni writes null for an empty one, and repeats it under the
@@ -111,17 +89,25 @@ class KeyReader {
   void attachments(const char* key, std::optional<std::vector<LeaseOwner>>& target) {
     const auto value = conf_.find(key);
     if (value == conf_.end()) return;
-    if (!value->is_array() && !value->is_null()) return note(wrong(key, *value, "a list"));
+    if (!value->is_array() && !value->is_null()) return note(wrong_value(key, *value, "a list"));
     std::vector<LeaseOwner> owners;
     for (const json& entry : *value) {
       const bool complete = entry.is_object() && entry.contains("containerID") &&
                             entry["containerID"].is_string() && entry.contains("ifname") &&
                             entry["ifname"].is_string();
       if (!complete)
-        return note(wrong(key, entry, "an attachment with \"containerID\" and \"ifname\""));
+        return note(wrong_value(key, entry, "an attachment with \"containerID\" and \"ifname\""));
       owners.push_back({entry["containerID"], entry["ifname"]});
     }
     target = std::move(owners);
+  }
+
+  void ipam(const char* key, IpamConf& target) {
+    const json* value = present(key);
+    if (!value) return;
+    auto read = parse_ipam_conf(*value);
+    if (!read) return note(std::unexpected(std::move(read.error())));
+    target = std::move(*read);
   }
 
   void note(std::unexpected<CniError> error) {
@@ -147,6 +133,12 @@ void check_subnet_lies_in_network(const std::optional<IpNet>& subnet,
                               network->str() + "; a node's subnet is a part of the network"));
 }
 
+void check_subnet_is_given_once(const NetConf& conf, KeyReader& reader) {
+  if (conf.subnet && !conf.ipam.ranges.empty())
+    reader.note(cni_error(CniCode::kInvalidConfig,
+                          "\"subnet\" and \"ipam\" both say which addresses pods get; give one"));
+}
+
 CniResult<> check_version(const json& version) {
   if (version.is_string() &&
       std::ranges::find(kSupportedVersions, version.get_ref<const std::string&>()) !=
@@ -162,8 +154,9 @@ CniResult<> check_name(const json& conf) {
   if (name == conf.end())
     return cni_error(CniCode::kInvalidConfig, "\"name\" is missing; give the network a name");
   if (!name->is_string() || !is_cni_id(name->get<std::string>()))
-    return wrong("name", *name,
-                 "a network name: letters, digits, '_', '.', '-', the first a letter or digit");
+    return wrong_value(
+        "name", *name,
+        "a network name: letters, digits, '_', '.', '-', the first a letter or digit");
   return {};
 }
 
@@ -212,9 +205,10 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
   reader.cidr("subnet", parsed.subnet);
   reader.attachments("cni.dev/valid-attachments", parsed.valid_attachments);
   check_subnet_lies_in_network(parsed.subnet, network, reader);
-  reader.ipam_type(parsed.ipam_type);
+  reader.ipam("ipam", parsed.ipam);
+  check_subnet_is_given_once(parsed, reader);
   // What dhcp names is a router of the network behind the bridge.
-  parsed.is_gateway = parsed.ipam_type != "dhcp";
+  parsed.is_gateway = parsed.ipam.type != "dhcp";
   reader.boolean("isGateway", parsed.is_gateway);
   if (reader.error()) return std::unexpected(*reader.error());
   if (conf.contains("dns") && conf["dns"].is_object()) parsed.dns = conf["dns"];

@@ -2,7 +2,8 @@
 
 #include "base/ip.hpp"
 #include "cni_error.hpp"
-#include "ipam/lease_store.hpp"
+#include "ipam/lease_record.hpp"
+#include "ipam_conf.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -39,11 +40,12 @@ struct NetConf {
   std::filesystem::path run_dir = "/run/kube-cni";
   std::filesystem::path bpffs = "/sys/fs/bpf/kube-cni";
   std::string log_level = "info";
-  std::optional<IpNet> subnet;  ///< of this node's pods; else what the daemon learned
+  /// This node's pods. What of `subnet` and `ipam.ranges` is set counts; when
+  /// neither is, what the daemon has learned.
+  std::optional<IpNet> subnet;
+  IpamConf ipam;
   nlohmann::json dns = nlohmann::json::object();
-  bool is_gateway = true;  ///< the bridge has the gateway's address
-  /// The plugin that allocates addresses; empty: kube-cni does.
-  std::string ipam_type;
+  bool is_gateway = true;         ///< the bridge has the gateway's address
   nlohmann::json prev_result;     ///< as it came; null when there is none
   nlohmann::json runtime_config;  ///< "runtimeConfig"; null when there is none
   nlohmann::json cni_args;        ///< "args" -> "cni"; null when there is none

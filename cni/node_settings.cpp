@@ -1,38 +1,63 @@
 #include "node_settings.hpp"
 
+#include "base/json.hpp"
+#include "base/log.hpp"
 #include "dataplane/node_info.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace kubecni {
 
 namespace {
 constexpr unsigned kDefaultMtu = 1500;
+
+using RangeSets = std::vector<std::vector<Range>>;
+
+/// What the runtime or the configuration says; empty when neither does.
+CniResult<RangeSets> configured_ranges(const NetConf& conf) {
+  const auto& of_runtime = member(conf.runtime_config, "ipRanges");
+  if (of_runtime.is_array() && !of_runtime.empty())
+    return parse_range_sets("runtimeConfig.ipRanges", of_runtime);
+  if (!of_runtime.is_null() && !of_runtime.is_array())
+    return wrong_value("runtimeConfig.ipRanges", of_runtime, "a list of lists of ranges");
+  if (conf.subnet) return RangeSets{{Range{.subnet = *conf.subnet}}};
+  return conf.ipam.ranges;
 }
 
-CniResult<NodeSettings> node_settings(const NetConf& conf) {
-  auto info = load_node_info(conf.state_dir);
-  if (!info) return cni_error(info.error(), "node settings");
+/// What the daemon has learned: for now the first IPv4 PodCIDR.
+RangeSets learned_ranges(const std::optional<NodeInfo>& info) {
+  if (!info) return {};
+  const auto first =
+      std::ranges::find_if(info->pod_cidrs, [](const IpNet& cidr) { return cidr.addr.is_v4(); });
+  if (first == info->pod_cidrs.end()) return {};
+  return {{Range{.subnet = *first}}};
+}
 
-  const unsigned learned_mtu = *info && (*info)->mtu != 0 ? (*info)->mtu : kDefaultMtu;
+}  // namespace
+
+CniResult<NodeSettings> node_settings(const NetConf& conf) {
+  const bool delegated = !conf.ipam.type.empty();
+  auto ranges = configured_ranges(conf);
+  if (!ranges) return std::unexpected(ranges.error());
+  auto loaded = load_node_info(conf.state_dir);
+  const bool needed = ranges->empty() && !delegated;
+  if (!loaded && needed) return cni_error(loaded.error(), "node settings");
+  if (!loaded) log::warn("node.json ignored, not needed", {{"err", loaded.error().what}});
+  const auto info = loaded ? *loaded : std::nullopt;
+  const unsigned learned_mtu = info && info->mtu != 0 ? info->mtu : kDefaultMtu;
   const unsigned mtu = conf.mtu.value_or(learned_mtu);
-  if (!conf.ipam_type.empty()) return NodeSettings{std::nullopt, mtu};
-  std::optional<IpNet> subnet = conf.subnet;
-  if (!subnet && *info) {
-    const auto& cidrs = (*info)->pod_cidrs;
-    const auto first_v4 =
-        std::ranges::find_if(cidrs, [](const IpNet& cidr) { return cidr.addr.is_v4(); });
-    if (first_v4 != cidrs.end()) subnet = *first_v4;
-  }
-  if (!subnet)
+  if (delegated) return NodeSettings{{}, mtu};
+  if (ranges->empty()) ranges = learned_ranges(info);
+  if (ranges->empty())
     return cni_error(CniCode::kTryAgainLater,
                      "the node's subnet is not known: \"subnet\" is not set and kube-cnid has not "
                      "learned a PodCIDR yet",
                      "look at kube-cnid's log, or set \"subnet\"; looked in " +
                          (conf.state_dir / "node.json").string());
-  auto pool = Pool::of(*subnet);
-  if (!pool) return cni_error(pool.error(), "node settings", CniCode::kInvalidConfig);
-  return NodeSettings{*pool, mtu};
+  auto pool_sets = pool_sets_of(*ranges);
+  if (!pool_sets) return cni_error(pool_sets.error(), "node settings", CniCode::kInvalidConfig);
+  return NodeSettings{std::move(*pool_sets), mtu};
 }
 
 }  // namespace kubecni

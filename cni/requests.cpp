@@ -37,20 +37,13 @@ std::vector<std::string> first_said(const CniEnv& env, const NetConf& conf, cons
 
 CniResult<PodRequests> read_requests(const CniEnv& env, const NetConf& conf) {
   PodRequests requests;
-  const auto ips = first_said(env, conf, "ips", "IP");
-  if (ips.size() > 1)
-    return cni_error(
-        CniCode::kUnsupportedField,
-        "ADD: " + std::to_string(ips.size()) + " addresses are requested; a pod gets one, of IPv4");
-  for (const auto& text : ips) {
+  for (const auto& text : first_said(env, conf, "ips", "IP")) {
     // With or without a prefix: the subnet's own counts.
-    requests.address = IpAddr::parse(text.substr(0, text.find('/')));
-    if (!requests.address)
+    const auto address = IpAddr::parse(text.substr(0, text.find('/')));
+    if (!address)
       return cni_error(CniCode::kInvalidConfig,
                        "ADD: the requested address \"" + text + "\" is none");
-    if (!requests.address->is_v4())
-      return cni_error(CniCode::kUnsupportedField,
-                       "ADD: the requested address " + text + " is not IPv4");
+    requests.addresses.push_back(*address);
   }
   for (const auto& text : first_said(env, conf, "mac", "MAC")) {
     requests.mac = MacAddr::parse(text);

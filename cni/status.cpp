@@ -21,12 +21,17 @@ std::unexpected<CniError> not_available(const std::string& reason,
   return cni_error(code, "STATUS: " + reason);
 }
 
-CniResult<> check_pool(const NetConf& conf, const Pool& pool) {
-  auto used = LeaseStore(conf.state_dir, conf.name).used(pool);
-  if (!used) return not_available(used.error().what);
-  if (*used < pool.size()) return {};
-  return not_available("no free address in " + pool.subnet().str() + ": " + std::to_string(*used) +
-                       " of " + std::to_string(pool.size()) + " are in use");
+CniResult<> check_pools(const NetConf& conf, const NodeSettings& node) {
+  const HostLocalLeases host_local(conf.ipam.migrate_from, conf.name);
+  auto uses = LeaseStore(conf.state_dir, conf.name, host_local).used(node.pool_sets);
+  if (!uses) return not_available(uses.error().what);
+  for (std::size_t i = 0; i < uses->size(); ++i) {
+    const auto& [used, total] = (*uses)[i];
+    if (used >= total)
+      return not_available("no free address in " + describe(node.pool_sets[i]) + ": " +
+                           std::to_string(used) + " of " + std::to_string(total) + " are in use");
+  }
+  return {};
 }
 
 CniResult<> check_delegate(const CniEnv& env, const NetConf& conf) {
@@ -77,7 +82,7 @@ CniResult<> check_ebpf(const NetConf& conf) {
 CniResult<> cmd_status(const CniEnv& env, const NetConf& conf) {
   auto node = node_settings(conf);
   if (!node) return not_available(node.error().msg);
-  auto addresses = node->pool ? check_pool(conf, *node->pool) : check_delegate(env, conf);
+  auto addresses = conf.ipam.type.empty() ? check_pools(conf, *node) : check_delegate(env, conf);
   return addresses ? check_ebpf(conf) : addresses;
 }
 

@@ -16,15 +16,16 @@ namespace kubecni {
 CniResult<nlohmann::json> cmd_add(const CniEnv& env, const NetConf& conf);
 
 /// CNI DEL. Succeeds when there is nothing left to delete, and needs neither
-/// the namespace nor prevResult nor the daemon.
+/// the namespace nor prevResult nor the daemon. Also frees what `host-local` had
+/// leased to that container before this plugin took over.
 CniResult<> cmd_del(const CniEnv& env, const NetConf& conf);
 
 /// CNI CHECK. Compares and changes nothing; code 100 names every difference.
 CniResult<> cmd_check(const CniEnv& env, const NetConf& conf);
 
 /// CNI GC. Removes every attachment of the network that is not in the runtime's
-/// list, and has an IPAM plugin do the same; without a list nothing. Goes on after
-/// an error and reports at the end.
+/// list, also leases of `host-local`, and has an IPAM plugin do the same; without a
+/// list nothing. Goes on after an error and reports at the end.
 CniResult<> cmd_gc(const CniEnv& env, const NetConf& conf);
 
 /// CNI STATUS, in milliseconds. Code 50 when the next ADD would fail, with the

@@ -7,6 +7,8 @@
 
 #include <signal.h>
 
+#include <algorithm>
+
 namespace kubecni::test {
 namespace {
 
@@ -80,6 +82,26 @@ TEST_F(Containerd, ContainersReachEachOtherThroughEbpfAndLeaveNothing) {
   EXPECT_NE(server.wait(kRuntimeDeadline).status, -1) << server.err();
   EXPECT_TRUE(eventually([&] { return leftovers(node) == before_containers; }));
   EXPECT_EQ(leftovers(node), before_containers);
+}
+
+// `ctr run -d` never calls DEL.
+TEST_F(Containerd, ADetachedContainerThatEndedLeaksNothing) {
+  const auto before = leftovers(node);
+  Command detached = ctr_run("detached", {"sleep", "1000"});
+  std::ranges::replace(detached.argv, "--rm", "--detach");
+  test::must_run(detached, kRuntimeDeadline);
+  ASSERT_EQ(await_attachments(node, 1).size(), 1u);
+  test::must_run(ctr({"task", "rm", "--force", "detached"}), kRuntimeDeadline);
+  test::must_run(ctr({"container", "rm", "detached"}), kRuntimeDeadline);
+  ASSERT_THAT(leftovers(node), testing::HasSubstr("default-detached"));
+  const std::string nodes = node.folder() / "nodes.json";
+  must(write_file_atomically(nodes, R"({"kind": "NodeList", "items": []})"));
+
+  // It looks at its start, and every 30 s.
+  Process cni_daemon = node.start_daemon({"--node-source", "file:" + nodes});
+
+  EXPECT_TRUE(eventually([&] { return leftovers(node) == before; }, std::chrono::seconds(60)))
+      << leftovers(node) << cni_daemon.err();
 }
 
 }  // namespace

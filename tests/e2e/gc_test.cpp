@@ -116,6 +116,18 @@ TEST(Reclaim, AFullPoolTakesBackTheAddressesOfPodsThatAreGoneAndOnlyThose) {
               testing::AllOf(HasSubstr("by-owner/alive:eth0"), HasSubstr("by-owner/next:eth0")));
 }
 
+TEST(Reclaim, ARequestedAddressIsTakenBackFromAPodThatIsGone) {
+  const Node node("node", "10.200.0.0/24", "ebpf");
+  const json request{{"runtimeConfig", {{"ips", {"10.200.0.9"}}}}};
+  Pod gone = node.add_pod("gone", request);
+  const Pod next("next");
+  ASSERT_TRUE(failed(node.cni("ADD", next, request), 11, "in use"));
+
+  gone.netns.remove();
+
+  EXPECT_TRUE(eventually([&] { return node.cni("ADD", next, request).status == 0; }));
+}
+
 TEST(Reclaim, AFullPoolOfLivingPodsStaysFull) {
   const Node node("node", "10.200.0.0/30", "ebpf");
   const Pod alive = node.add_pod("alive");

@@ -53,7 +53,8 @@ void list_files(const fs::path& folder, bool whole, Lines& lines) {
   if (!fs::exists(folder)) return;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     const std::string name = entry.path().filename();
-    const bool meaningless = entry.is_directory() || name == "index" || name == "lock" ||
+    const bool meaningless = entry.is_directory() ||
+                             entry.path().parent_path().filename() == "pools" || name == "lock" ||
                              name.ends_with(".lock") || name == "status.json";
     if (meaningless && !whole) continue;
     auto content = entry.is_regular_file() ? read_file(entry.path()) : Result<std::string>("");

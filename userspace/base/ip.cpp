@@ -9,6 +9,16 @@
 
 namespace kubecni {
 
+namespace {
+
+/// Which bits of byte number `byte` belong to the first `prefix` bits.
+std::uint8_t network_bits(unsigned prefix, unsigned byte) {
+  const int kept = std::clamp(static_cast<int>(prefix) - static_cast<int>(byte * 8), 0, 8);
+  return static_cast<std::uint8_t>(0xff00u >> kept);
+}
+
+}  // namespace
+
 std::optional<IpAddr> IpAddr::parse(std::string_view text) {
   if (text.find('\0') != std::string_view::npos) return std::nullopt;
   const std::string terminated(text);
@@ -65,10 +75,14 @@ IpAddr IpAddr::plus(std::uint64_t offset) const {
 
 IpAddr IpAddr::masked(unsigned prefix) const {
   IpAddr result = *this;
-  for (unsigned i = 0; i < bytes(); ++i) {
-    const unsigned kept = std::clamp(static_cast<int>(prefix) - static_cast<int>(i * 8), 0, 8);
-    result.bytes_[i] &= static_cast<std::uint8_t>(0xff00u >> kept);
-  }
+  for (unsigned i = 0; i < bytes(); ++i) result.bytes_[i] &= network_bits(prefix, i);
+  return result;
+}
+
+IpAddr IpAddr::filled(unsigned prefix) const {
+  IpAddr result = *this;
+  for (unsigned i = 0; i < bytes(); ++i)
+    result.bytes_[i] |= static_cast<std::uint8_t>(~network_bits(prefix, i));
   return result;
 }
 

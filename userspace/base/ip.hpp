@@ -32,6 +32,8 @@ class IpAddr {
   [[nodiscard]] IpAddr plus(std::uint64_t offset) const;
   /// This address with all bits after the first `prefix` cleared.
   [[nodiscard]] IpAddr masked(unsigned prefix) const;
+  /// This address with all bits after the first `prefix` set.
+  [[nodiscard]] IpAddr filled(unsigned prefix) const;
 
   auto operator<=>(const IpAddr&) const = default;
 

@@ -118,7 +118,12 @@ void Reconciler::ensure_settings(ReconcileReport& report) {
 
 void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& report) {
   if (!view.self || view.self->pod_cidrs.empty()) return;
-  auto pool = Pool::of(view.self->pod_cidrs.front());
+  const auto& cidrs = view.self->pod_cidrs;
+  const auto v4 = std::ranges::find_if(cidrs, [](const IpNet& cidr) { return cidr.addr.is_v4(); });
+  if (v4 == cidrs.end())
+    return report.errors.push_back("PodCIDR " + cidrs.front().str() +
+                                   " is not IPv4; only IPv4 is supported");
+  auto pool = Pool::of(*v4);
   if (!pool) return report.errors.push_back(pool.error().what);
   auto before = find_link(netlink_, options_.bridge);
   auto bridge =

@@ -3,8 +3,6 @@
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,67 +12,48 @@
 
 namespace kubecni {
 
-using nlohmann::json;
-
 namespace {
 
 // A runtime gives an ADD minutes, and an allocation takes well under a millisecond.
 constexpr std::chrono::seconds kLockTimeout{10};
 
-std::string to_text(const Lease& lease) {
-  return json{{"address", lease.address.str()},
-              {"containerID", lease.owner.container_id},
-              {"ifname", lease.owner.ifname},
-              {"netns", lease.netns.path},
-              {"netnsDevice", lease.netns.device},
-              {"netnsInode", lease.netns.inode},
-              {"bootID", lease.boot_id}}
-             .dump(-1, ' ', false, json::error_handler_t::replace) +
-         "\n";
+std::string joined(const std::vector<IpAddr>& addresses) {
+  std::string text;
+  for (const IpAddr& address : addresses) text += (text.empty() ? "" : ", ") + address.str();
+  return text;
 }
 
-Result<Lease> from_text(const std::string& text, const std::filesystem::path& path) {
-  const json record = json::parse(text, nullptr, false);
-  const auto field = [&](const char* key) {
-    const auto found = record.is_object() ? record.find(key) : record.end();
-    return found != record.end() && found->is_string() ? found->get<std::string>() : "";
-  };
-  const auto number = [&](const char* key) {
-    const auto found = record.is_object() ? record.find(key) : record.end();
-    return found != record.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-  };
-  const auto address = IpAddr::parse(field("address"));
-  if (!address || field("containerID").empty())
-    return failure(EBADMSG, "lease record " + path.string() +
-                                " is damaged; if no container uses "
-                                "it, remove the file");
-  return Lease{.address = *address,
-               .owner = {field("containerID"), field("ifname")},
-               .netns = {field("netns"), number("netnsDevice"), number("netnsInode")},
-               .boot_id = field("bootID")};
+bool contains(const PoolSet& set, const IpAddr& address) {
+  return std::ranges::any_of(set, [&](const Pool& pool) { return pool.contains(address); });
 }
 
-Result<std::optional<Lease>> read_lease(const std::filesystem::path& path) {
-  auto text = read_file(path);
-  if (!text && text.error().code == ENOENT) return std::nullopt;
-  if (!text) return fail(text);
-  auto lease = from_text(*text, path);
-  if (!lease) return fail(lease);
-  return *lease;
+std::uint64_t total_of(const PoolSet& set) {
+  std::uint64_t total = 0;
+  // Four IPv6 pools have more than there are numbers; it stays at three, then.
+  for (const Pool& pool : set) total = std::max(total, total + pool.size());
+  return total;
+}
+
+/// Each requested address has to be of a set, and of each set at most one.
+Result<> check_requested(const std::vector<PoolSet>& sets, const std::vector<IpAddr>& requested) {
+  std::string subnets;
+  for (const PoolSet& set : sets) subnets += (subnets.empty() ? "" : ", ") + describe(set);
+  for (const IpAddr& address : requested) {
+    if (!find_pool(sets, address))
+      return failure(EINVAL, "the requested address " + address.str() +
+                                 " is none of those for pods in " + subnets);
+  }
+  for (const PoolSet& set : sets) {
+    std::vector<IpAddr> of_set = requested;
+    std::erase_if(of_set, [&](const IpAddr& address) { return !contains(set, address); });
+    if (of_set.size() > 1)
+      return failure(EINVAL, "the requested addresses " + joined(of_set) + " are all of " +
+                                 describe(set) + "; a pod gets one of these");
+  }
+  return {};
 }
 
 }  // namespace
-
-std::string current_boot_id() {
-  auto id = read_file("/proc/sys/kernel/random/boot_id");
-  return id && !id->empty() ? id->substr(0, id->size() - 1) : "";
-}
-
-std::optional<LeaseOwner> LeaseOwner::from_key(const std::string& key) {
-  const auto colon = key.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == key.size()) return std::nullopt;
-  return LeaseOwner{key.substr(0, colon), key.substr(colon + 1)};
-}
 
 std::filesystem::path LeaseStore::owner_path(const LeaseOwner& owner) const {
   // ':' is in no container id and in no interface name.
@@ -85,122 +64,189 @@ std::filesystem::path LeaseStore::address_path(const IpAddr& address) const {
   return folder_ / "by-address" / address.str();
 }
 
-bool LeaseStore::is_taken(const IpAddr& address) const {
+bool LeaseStore::has_record(const IpAddr& address) const {
   return ::access(address_path(address).c_str(), F_OK) == 0;
 }
 
-Result<AddressIndex> LeaseStore::open_index(const Pool& pool) const {
-  return AddressIndex::open(folder_ / "index", pool,
-                            [this](const IpAddr& address) { return is_taken(address); });
+Result<std::vector<IpAddr>> LeaseStore::recorded_addresses() const {
+  auto names = list_directory(folder_ / "by-address");
+  if (!names) return fail(names);
+  std::vector<IpAddr> addresses;
+  for (const auto& name : *names) {
+    if (const auto address = IpAddr::parse(name)) addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+Result<AddressIndex> LeaseStore::open_index(const Pool& pool) {
+  const auto path = AddressIndex::path_of(pools_path(), pool);
+  auto existing = AddressIndex::open(path);
+  if (existing && existing->pool() == pool) return std::move(*existing);
+  if (!existing && ::access(path.c_str(), F_OK) == 0)
+    repairs_.push_back("index " + path.string() + " was damaged and is made anew");
+  auto taken = recorded_addresses();
+  if (!taken) return fail(taken);
+  return AddressIndex::create(path, pool, *taken);
 }
 
 std::optional<IpAddr> LeaseStore::find_free(AddressIndex& index) const {
-  for (const bool rebuild : {false, true}) {
-    // Somebody may have removed records by hand, which only shows here.
-    if (rebuild) index.rebuild([this](const IpAddr& address) { return is_taken(address); });
-    while (const auto candidate = index.next_free()) {
-      if (!is_taken(*candidate)) return candidate;
-      index.mark_taken(*candidate);
+  return index.find_free([&](const IpAddr& address) {
+    if (!has_record(address)) return host_local_.holds(address);
+    index.mark_taken(address);  // a process was killed in between
+    return true;
+  });
+}
+
+Result<IpAddr> LeaseStore::choose_free(const PoolSet& set) {
+  for (const Pool& pool : set) {
+    auto index = open_index(pool);
+    if (!index) return fail(index);
+    auto address = find_free(*index);
+    if (!address && index->taken()) {
+      // Somebody may have removed records by hand, which only shows here.
+      auto taken = recorded_addresses();
+      if (!taken) return fail(taken);
+      auto anew = AddressIndex::create(AddressIndex::path_of(pools_path(), pool), pool, *taken);
+      if (!anew) return fail(anew);
+      address = find_free(*anew);
+      if (address) anew->move_past(*address);
     }
+    if (!address) continue;
+    index->move_past(*address);
+    return *address;
   }
-  return std::nullopt;
+  const std::string total = std::to_string(total_of(set));
+  return failure(EADDRNOTAVAIL, "no free address in " + describe(set) + ": " + total + " of " +
+                                    total +
+                                    " are in use; delete pods, or give the node a larger subnet");
 }
 
-Result<IpAddr> LeaseStore::choose(const Pool& pool, AddressIndex& index,
-                                  const std::optional<IpAddr>& requested) const {
-  if (requested) {
-    if (pool.index_of(*requested) == pool.size())
-      return failure(EINVAL, "the requested address " + requested->str() +
-                                 " is none of those for pods in " + pool.subnet().str());
-    if (is_taken(*requested))
-      return failure(EADDRINUSE, "the requested address " + requested->str() + " is in use");
-    return *requested;
-  }
-  if (const auto address = find_free(index)) return *address;
-  return failure(ENOSPC, "no free address in " + pool.subnet().str() + ": " +
-                             std::to_string(pool.size()) + " of " + std::to_string(pool.size()) +
-                             " are in use; delete pods, or give the node a larger subnet");
+Result<IpAddr> LeaseStore::choose(const PoolSet& set, const std::vector<IpAddr>& requested) {
+  const auto wish = std::ranges::find_if(
+      requested, [&](const IpAddr& address) { return contains(set, address); });
+  if (wish == requested.end()) return choose_free(set);
+  if (has_record(*wish) || host_local_.holds(*wish))
+    return failure(EADDRINUSE, "the requested address " + wish->str() + " is in use");
+  return *wish;
 }
 
+/// The owner's name first: see the class.
 Result<> LeaseStore::record(const Lease& lease) {
   const auto by_owner = owner_path(lease.owner);
-  const auto by_address = address_path(lease.address);
   if (auto written = write_file_atomically(by_owner, to_text(lease), 0600); !written)
     return fail(written);
-  if (::link(by_owner.c_str(), by_address.c_str()) != 0) {
+  for (const IpAddr& address : lease.addresses) {
+    const auto by_address = address_path(address);
+    if (::link(by_owner.c_str(), by_address.c_str()) == 0) continue;
     const int code = errno;
-    ::unlink(by_owner.c_str());
-    return sys_error(code, "link " + by_address.string());
+    const auto undone = release_locked(lease.owner);
+    return sys_error(
+        code, "link " + by_address.string() + (undone ? "" : " (" + undone.error().what + ")"));
   }
   return {};
 }
 
-Result<Lease> LeaseStore::allocate(const Pool& pool, const LeaseOwner& owner,
+/// In every index: pools of another configuration may have the address, too.
+void LeaseStore::mark_taken(const std::vector<IpAddr>& addresses) const {
+  for (AddressIndex& index : AddressIndex::open_all(pools_path()))
+    for (const IpAddr& address : addresses) index.mark_taken(address);
+}
+
+/// A runtime that keeps the ids of its containers may not know that they ended
+/// with the boot.
+Result<> LeaseStore::make_room_for(const LeaseOwner& owner) {
+  if (::access(owner_path(owner).c_str(), F_OK) != 0) return {};
+  auto lease = read_lease(owner_path(owner));
+  if (lease && *lease && (*lease)->boot_id != current_boot_id()) {
+    repairs_.push_back("lease of " + joined((*lease)->addresses) + " from before this boot freed");
+    return release_locked(owner);
+  }
+  return failure(EEXIST, "container " + owner.container_id + " already has an address for " +
+                             owner.ifname + "; DEL it first");
+}
+
+Result<Lease> LeaseStore::allocate(const std::vector<PoolSet>& sets, const LeaseOwner& owner,
                                    const NetnsIdentity& netns,
-                                   const std::optional<IpAddr>& requested) {
-  for (const char* part : {"by-owner", "by-address"}) {
+                                   const std::vector<IpAddr>& requested) {
+  if (auto checked = check_requested(sets, requested); !checked) return fail(checked);
+  for (const char* part : {"by-owner", "by-address", "pools"}) {
     if (auto made = ensure_directory(folder_ / part); !made) return fail(made);
   }
   auto lock = FileLock::acquire(folder_ / "lock", kLockTimeout);
   if (!lock) return fail(lock, "allocate address");
-  if (::access(owner_path(owner).c_str(), F_OK) == 0)
-    return failure(EEXIST, "container " + owner.container_id + " already has an address for " +
-                               owner.ifname + "; DEL it first");
-  auto index = open_index(pool);
-  if (!index) return fail(index, "allocate address");
-  auto address = choose(pool, *index, requested);
-  if (!address) return fail(address);
-  Lease lease{*address, owner, netns, current_boot_id()};
+  auto host_local_lock = host_local_.lock();
+  if (!host_local_lock) return fail(host_local_lock, "allocate address");
+  if (auto room = make_room_for(owner); !room) return fail(room);
+
+  Lease lease{{}, owner, netns, current_boot_id()};
+  for (const PoolSet& set : sets) {
+    auto address = choose(set, requested);
+    if (!address) return fail(address);
+    lease.addresses.push_back(*address);
+  }
   if (auto recorded = record(lease); !recorded) return fail(recorded, "allocate address");
-  index->mark_taken(*address);
+  mark_taken(lease.addresses);
   return lease;
 }
 
-/// In this order: killed in between, the index only says too little.
-Result<> LeaseStore::free_address(const IpAddr& address) const {
-  if (auto index = AddressIndex::open_existing(folder_ / "index")) index->mark_free(address);
-  return delete_file(address_path(address));
+bool LeaseStore::is_held_by(const IpAddr& address, const LeaseOwner& owner) const {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(address_path(address), owner_path(owner), ignored)) return true;
+  // The owner's own record may have been replaced by another file.
+  const auto record = read_lease(address_path(address));
+  return record && *record && (*record)->owner == owner;
 }
 
-/// Frees the address whose record is the file at `owner_path` under its other
-/// name, for a record that does not tell its address any more.
-Result<> LeaseStore::free_other_name_of(const std::filesystem::path& owner_path) const {
-  auto names = list_directory(folder_ / "by-address");
-  if (!names) return fail(names);
-  std::error_code ignored;
-  for (const auto& name : *names) {
-    const auto address = IpAddr::parse(name);
-    if (address && std::filesystem::equivalent(address_path(*address), owner_path, ignored))
-      return free_address(*address);
+/// What to free when the owner goes. For a damaged record every address is
+/// looked at.
+Result<std::vector<IpAddr>> LeaseStore::addresses_held_by(const LeaseOwner& owner) const {
+  auto lease = read_lease(owner_path(owner));
+  if (!lease && lease.error().code != EBADMSG) return fail(lease);
+  if (lease && !*lease) return std::vector<IpAddr>{};
+  auto addresses = lease ? Result<std::vector<IpAddr>>((*lease)->addresses) : recorded_addresses();
+  if (!addresses) return addresses;
+  std::erase_if(*addresses, [&](const IpAddr& address) { return !is_held_by(address, owner); });
+  return addresses;
+}
+
+Result<> LeaseStore::release_locked(const LeaseOwner& owner) {
+  auto addresses = addresses_held_by(owner);
+  if (!addresses) return fail(addresses);
+  // In this order: killed in between, an index only says too little.
+  if (!addresses->empty()) {
+    for (AddressIndex& index : AddressIndex::open_all(pools_path()))
+      for (const IpAddr& address : *addresses) index.mark_free(address);
   }
-  return {};
+  for (const IpAddr& address : *addresses) {
+    if (auto freed = delete_file(address_path(address)); !freed) return freed;
+  }
+  if (auto removed = delete_file(unfinished_name(owner_path(owner))); !removed) return removed;
+  return delete_file(owner_path(owner));
 }
 
 Result<> LeaseStore::release(const LeaseOwner& owner) {
   auto lock = FileLock::acquire(folder_ / "lock", kLockTimeout);
   if (!lock && lock.error().code == ENOENT) return {};  // the network never had a lease
   if (!lock) return fail(lock, "release address");
-  auto lease = find(owner);
-  if (!lease && lease.error().code != EBADMSG) return fail(lease, "release address");
-  if (!lease) {
-    if (auto freed = free_other_name_of(owner_path(owner)); !freed) return fail(freed);
-  } else if (*lease) {
-    if (auto freed = free_address((*lease)->address); !freed) return fail(freed);
-  }
-  if (auto removed = delete_file(unfinished_name(owner_path(owner))); !removed)
-    return fail(removed, "release address");
-  return delete_file(owner_path(owner));
+  if (auto released = release_locked(owner); !released) return fail(released, "release address");
+  return {};
 }
 
 Result<std::optional<Lease>> LeaseStore::find(const LeaseOwner& owner) const {
   auto lease = read_lease(owner_path(owner));
   if (!lease || !*lease) return lease;
-  // A process killed between the two names leaves an owner without an address,
+  // A process killed between the names leaves an owner without an address,
   // which somebody else may have got since.
-  auto holder = read_lease(address_path((*lease)->address));
-  if (!holder) return fail(holder);
-  if (!*holder || (*holder)->owner != owner) return std::nullopt;
+  for (const IpAddr& address : (*lease)->addresses) {
+    auto holder = read_lease(address_path(address));
+    if (!holder) return fail(holder);
+    if (!*holder || (*holder)->owner != owner) return std::nullopt;
+  }
   return lease;
+}
+
+Result<std::optional<Lease>> LeaseStore::find_record(const LeaseOwner& owner) const {
+  return read_lease(owner_path(owner));
 }
 
 Result<std::vector<LeaseOwner>> LeaseStore::owners() const {
@@ -213,15 +259,34 @@ Result<std::vector<LeaseOwner>> LeaseStore::owners() const {
   return std::vector<LeaseOwner>(owners.begin(), owners.end());
 }
 
-Result<std::uint64_t> LeaseStore::used(const Pool& pool) const {
-  const auto index = AddressIndex::open_existing(folder_ / "index");
-  if (index && index->pool().subnet() == pool.subnet()) return index->taken();
-  auto names = list_directory(folder_ / "by-address");
-  if (!names) return fail(names);
-  return static_cast<std::uint64_t>(std::ranges::count_if(*names, [&](const std::string& name) {
-    const auto address = IpAddr::parse(name);
-    return address && pool.index_of(*address) < pool.size();
-  }));
+Result<std::uint64_t> LeaseStore::used_of(const Pool& pool) const {
+  auto foreign = host_local_.addresses();
+  if (!foreign) return fail(foreign);
+  const auto held = std::ranges::count_if(*foreign, [&](const IpAddr& address) {
+    return pool.contains(address) && !has_record(address);
+  });
+  const auto index = AddressIndex::open(AddressIndex::path_of(pools_path(), pool));
+  const auto marked = index && index->pool() == pool ? index->taken() : std::nullopt;
+  if (marked) return *marked + static_cast<std::uint64_t>(held);
+  auto addresses = recorded_addresses();
+  if (!addresses) return fail(addresses);
+  const auto recorded =
+      std::ranges::count_if(*addresses, [&](const IpAddr& a) { return pool.contains(a); });
+  return static_cast<std::uint64_t>(recorded + held);
+}
+
+Result<std::vector<PoolUse>> LeaseStore::used(const std::vector<PoolSet>& sets) const {
+  std::vector<PoolUse> uses;
+  for (const PoolSet& set : sets) {
+    PoolUse use{0, total_of(set)};
+    for (const Pool& pool : set) {
+      auto used = used_of(pool);
+      if (!used) return fail(used);
+      use.used += *used;
+    }
+    uses.push_back(use);
+  }
+  return uses;
 }
 
 }  // namespace kubecni

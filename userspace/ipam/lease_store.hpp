@@ -3,6 +3,8 @@
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "ipam/address_index.hpp"
+#include "ipam/host_local.hpp"
+#include "ipam/lease_record.hpp"
 #include "ipam/pool.hpp"
 
 #include <cstdint>
@@ -13,90 +15,86 @@
 
 namespace kubecni {
 
-/// Who holds an address: one interface of one container.
-struct LeaseOwner {
-  std::string container_id;
-  std::string ifname;
-
-  [[nodiscard]] std::string key() const { return container_id + ":" + ifname; }
-  /// Reads key() back; empty when `key` is none.
-  static std::optional<LeaseOwner> from_key(const std::string& key);
-
-  auto operator<=>(const LeaseOwner&) const = default;
+/// How full a pool set is.
+struct PoolUse {
+  std::uint64_t used;
+  std::uint64_t total;
 };
-
-/// A network namespace, so that another one at the same path is told apart.
-struct NetnsIdentity {
-  std::string path;  ///< as the runtime gave it
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-
-  bool operator==(const NetnsIdentity&) const = default;
-};
-
-struct Lease {
-  IpAddr address;
-  LeaseOwner owner;
-  NetnsIdentity netns;
-  std::string boot_id;  ///< of the boot that the lease was made in
-};
-
-/// The id of the running boot; empty when the kernel does not tell.
-std::string current_boot_id();
 
 /// The address leases of one network, in files, for processes that may be
 /// killed at any instruction.
 ///
 ///   <state dir>/ipam/<network>/by-owner/<container>:<ifname>   one record ...
-///   <state dir>/ipam/<network>/by-address/<address>            ... two names
-///   <state dir>/ipam/<network>/index                           what is probably free
+///   <state dir>/ipam/<network>/by-address/<address>            ... its other names
+///   <state dir>/ipam/<network>/pools/<first>-<last>            what is probably free
 ///
-/// A record is one file with two names (hard links). The owner's name is made
-/// first and removed last, so that whoever knows the owner can always finish
-/// what a killed process began. Nothing is synced to the disk: leases have to
-/// survive a process, and a power cut ends every pod.
+/// A record is one file with a name for its owner and one for each of its
+/// addresses (hard links). The owner's name is made first and removed last, so
+/// that whoever knows the owner can always finish what a killed process began.
+/// Nothing is synced to the disk: leases have to survive a process, and a power
+/// cut ends every pod.
 class LeaseStore {
  public:
-  LeaseStore(const std::filesystem::path& state_dir, const std::string& network)
-      : folder_(state_dir / "ipam" / network) {}
+  /// What `host_local` holds is not given out.
+  LeaseStore(const std::filesystem::path& state_dir, const std::string& network,
+             HostLocalLeases host_local = {})
+      : folder_(state_dir / "ipam" / network), host_local_(std::move(host_local)) {}
 
-  /// Leases the next free address after the one given last, so that an address
-  /// just freed is not used again at once; or the one that is `requested`.
-  /// Errors: EEXIST the owner holds one already; ENOSPC every address is taken;
-  /// EADDRINUSE the requested one is; EINVAL pods do not get the requested one;
-  /// ETIMEDOUT another process keeps the lock; those of the file system.
-  Result<Lease> allocate(const Pool& pool, const LeaseOwner& owner, const NetnsIdentity& netns,
-                         const std::optional<IpAddr>& requested = {});
+  /// Leases one address of each set: the next free one after that given last, so
+  /// that an address just freed is not used again at once; or that of `requested`
+  /// which lies in the set. All or nothing. A lease that the owner has from
+  /// before this boot is freed first.
+  /// Errors: EEXIST the owner holds one already; EADDRNOTAVAIL every address of a set
+  /// is taken; EADDRINUSE a requested one is; EINVAL pods do not get a requested
+  /// one, or two of one set are requested; ETIMEDOUT another process keeps the
+  /// lock; ENOSPC, EROFS and the others of the file system.
+  Result<Lease> allocate(const std::vector<PoolSet>& sets, const LeaseOwner& owner,
+                         const NetnsIdentity& netns, const std::vector<IpAddr>& requested = {});
 
-  /// Frees the owner's address, and removes what a killed allocate() left; absent is
-  /// success.
+  /// Frees the owner's addresses, and removes what a killed allocate() left;
+  /// absent is success. Needs no room on the disk.
   Result<> release(const LeaseOwner& owner);
 
   /// The owner's lease; empty when it has none, also when a killed process did
-  /// not get as far as the address.
+  /// not get as far as the last address.
   /// Errors: EBADMSG the record is damaged.
   [[nodiscard]] Result<std::optional<Lease>> find(const LeaseOwner& owner) const;
+
+  /// What the owner's record says, also when it does not hold all of that; empty
+  /// when there is none. Errors: EBADMSG the record is damaged.
+  [[nodiscard]] Result<std::optional<Lease>> find_record(const LeaseOwner& owner) const;
 
   /// Every owner of whom there is a record, also a half-written one.
   [[nodiscard]] Result<std::vector<LeaseOwner>> owners() const;
 
-  /// How many addresses of `pool` are leased. Does not wait for the lock, and
-  /// costs the same with any number of leases.
-  [[nodiscard]] Result<std::uint64_t> used(const Pool& pool) const;
+  /// How full each set is. Does not wait for the lock, and for pools of up to 2^20
+  /// addresses costs the same with any number of leases.
+  [[nodiscard]] Result<std::vector<PoolUse>> used(const std::vector<PoolSet>& sets) const;
+
+  /// What calls of this object have put right, a phrase each, for the log.
+  [[nodiscard]] const std::vector<std::string>& repairs() const { return repairs_; }
 
  private:
   [[nodiscard]] std::filesystem::path owner_path(const LeaseOwner& owner) const;
   [[nodiscard]] std::filesystem::path address_path(const IpAddr& address) const;
-  [[nodiscard]] bool is_taken(const IpAddr& address) const;
-  [[nodiscard]] Result<AddressIndex> open_index(const Pool& pool) const;
+  [[nodiscard]] std::filesystem::path pools_path() const { return folder_ / "pools"; }
+  [[nodiscard]] bool has_record(const IpAddr& address) const;
+  [[nodiscard]] Result<std::vector<IpAddr>> recorded_addresses() const;
+  [[nodiscard]] Result<AddressIndex> open_index(const Pool& pool);
   [[nodiscard]] std::optional<IpAddr> find_free(AddressIndex& index) const;
-  [[nodiscard]] Result<IpAddr> choose(const Pool& pool, AddressIndex& index,
-                                      const std::optional<IpAddr>& requested) const;
+  [[nodiscard]] Result<IpAddr> choose(const PoolSet& set, const std::vector<IpAddr>& requested);
+  [[nodiscard]] Result<IpAddr> choose_free(const PoolSet& set);
+  Result<> make_room_for(const LeaseOwner& owner);
   Result<> record(const Lease& lease);
-  [[nodiscard]] Result<> free_address(const IpAddr& address) const;
-  [[nodiscard]] Result<> free_other_name_of(const std::filesystem::path& owner_path) const;
+  void mark_taken(const std::vector<IpAddr>& addresses) const;
+  Result<> release_locked(const LeaseOwner& owner);
+  [[nodiscard]] bool is_held_by(const IpAddr& address, const LeaseOwner& owner) const;
+  [[nodiscard]] Result<std::vector<IpAddr>> addresses_held_by(const LeaseOwner& owner) const;
+  [[nodiscard]] Result<std::uint64_t> used_of(const Pool& pool) const;
 
   std::filesystem::path folder_;
+  HostLocalLeases host_local_;
+  std::vector<std::string> repairs_;
 };
 
 }  // namespace kubecni

@@ -1,33 +1,140 @@
 #include "ipam/pool.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace kubecni {
 
 namespace {
 
-std::uint64_t number_of(const IpAddr& v4_addr) {
-  std::uint64_t number = 0;
-  for (unsigned i = 0; i < 4; ++i) number = number << 8 | v4_addr.data()[i];
+using Number = unsigned __int128;
+
+constexpr std::uint64_t kMostNumbers = std::uint64_t{1} << 62;
+
+Number number_of(const IpAddr& addr) {
+  Number number = 0;
+  for (unsigned i = 0; i < addr.bytes(); ++i) number = number << 8 | addr.data()[i];
   return number;
+}
+
+/// The last address that a host of the subnet may have.
+IpAddr last_host_of(const IpNet& subnet) {
+  const IpAddr last = subnet.addr.filled(subnet.prefix);
+  if (!last.is_v4()) return last;
+  constexpr std::uint64_t kMinusOne = 0xffff'ffff;  // going round
+  return last.plus(kMinusOne);
+}
+
+Result<> check_inside(const char* key, const std::optional<IpAddr>& addr, const IpNet& subnet) {
+  if (!addr || subnet.contains(*addr)) return {};
+  return failure(
+      EINVAL, std::string(key) + " " + addr->str() + " is outside of the subnet " + subnet.str());
+}
+
+Result<> check_keys(const Range& range, const IpNet& subnet) {
+  const unsigned longest = subnet.addr.bits() - 2;
+  if (subnet.prefix > longest)
+    return failure(EINVAL, "subnet " + range.subnet.str() +
+                               " has no room for a gateway and a pod; give at least a /" +
+                               std::to_string(longest));
+  if (auto checked = check_inside("rangeStart", range.start, subnet); !checked) return checked;
+  if (auto checked = check_inside("rangeEnd", range.end, subnet); !checked) return checked;
+  if (auto checked = check_inside("gateway", range.gateway, subnet); !checked) return checked;
+  if (range.start && range.end && *range.end < *range.start)
+    return failure(EINVAL,
+                   "rangeEnd " + range.end->str() + " is before rangeStart " + range.start->str());
+  if (range.gateway && (*range.gateway == subnet.addr || *range.gateway > last_host_of(subnet)))
+    return failure(EINVAL,
+                   "gateway " + range.gateway->str() + " is no host's address in " + subnet.str());
+  return {};
+}
+
+Result<> check_overlaps(const std::vector<PoolSet>& sets) {
+  PoolSet all;
+  for (const PoolSet& set : sets) {
+    for (const Pool& pool : set) {
+      const auto other = std::ranges::find_if(all, [&](const Pool& p) { return p.overlaps(pool); });
+      if (other != all.end())
+        return failure(EINVAL, "ranges " + other->first().str() + " to " + other->last().str() +
+                                   " and " + pool.first().str() + " to " + pool.last().str() +
+                                   " overlap");
+      all.push_back(pool);
+    }
+  }
+  return {};
 }
 
 }  // namespace
 
-Result<Pool> Pool::of(const IpNet& subnet) {
-  if (!subnet.addr.is_v4())
-    return failure(EINVAL, "subnet " + subnet.str() + " is not IPv4; only IPv4 is supported");
-  if (subnet.prefix > 30)
-    return failure(EINVAL, "subnet " + subnet.str() +
-                               " has no room for a gateway and a pod; give at least a /30");
-  // Without the network address, the gateway and the broadcast address.
-  return Pool(subnet.network(), (std::uint64_t{1} << (32 - subnet.prefix)) - 3);
+Result<Pool> Pool::of(const Range& range) {
+  Pool pool;
+  pool.subnet_ = range.subnet.network();
+  if (auto checked = check_keys(range, pool.subnet_); !checked) return fail(checked);
+  const IpAddr first_host = pool.subnet_.addr.plus(1);
+  pool.gateway_ = range.gateway.value_or(first_host);
+  pool.first_ = std::max(range.start.value_or(first_host), first_host);
+  pool.last_ = std::min(range.end.value_or(last_host_of(pool.subnet_)), last_host_of(pool.subnet_));
+  // Numbers begin with the first that is given out, also when that is not `start`.
+  if (pool.first_ == pool.gateway_) pool.first_ = pool.first_.plus(1);
+  if (pool.last_ < pool.first_)
+    return failure(EINVAL,
+                   "rangeStart and rangeEnd leave no address for a pod in " + pool.subnet_.str());
+  const Number span = number_of(pool.last_) - number_of(pool.first_) + 1;
+  pool.size_ = static_cast<std::uint64_t>(
+      std::min<Number>(span - (pool.is_gateway_inside() ? 1 : 0), kMostNumbers));
+  return pool;
+}
+
+IpAddr Pool::at(std::uint64_t index) const {
+  const IpAddr addr = first_.plus(index);
+  return is_gateway_inside() && addr >= gateway_ ? addr.plus(1) : addr;
 }
 
 std::uint64_t Pool::index_of(const IpAddr& addr) const {
-  if (!subnet_.contains(addr)) return size_;
-  const std::uint64_t offset = number_of(addr) - number_of(subnet_.addr);
-  return offset >= 2 && offset - 2 < size_ ? offset - 2 : size_;
+  if (!contains(addr)) return size_;
+  const bool after_gateway = is_gateway_inside() && addr > gateway_;
+  const Number index = number_of(addr) - number_of(first_) - (after_gateway ? 1 : 0);
+  return static_cast<std::uint64_t>(std::min<Number>(index, size_));
+}
+
+bool Pool::contains(const IpAddr& addr) const {
+  return addr.family() == first_.family() && first_ <= addr && addr <= last_ && addr != gateway_;
+}
+
+bool Pool::overlaps(const Pool& other) const {
+  return first_.family() == other.first_.family() && first_ <= other.last_ && other.first_ <= last_;
+}
+
+std::string describe(const PoolSet& set) {
+  std::string text;
+  for (const Pool& pool : set) text += (text.empty() ? "" : ", ") + pool.subnet().str();
+  return text;
+}
+
+Result<std::vector<PoolSet>> pool_sets_of(const std::vector<std::vector<Range>>& ranges) {
+  std::vector<PoolSet> sets;
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    const std::string name = "range set " + std::to_string(i);
+    if (ranges[i].empty()) return failure(EINVAL, name + " is empty");
+    PoolSet set;
+    for (const Range& range : ranges[i]) {
+      auto pool = Pool::of(range);
+      if (!pool) return fail(pool, name);
+      if (!set.empty() && set.front().subnet().addr.family() != pool->subnet().addr.family())
+        return failure(EINVAL, name + " has both IPv4 and IPv6; make it two sets");
+      set.push_back(*pool);
+    }
+    sets.push_back(std::move(set));
+  }
+  if (auto checked = check_overlaps(sets); !checked) return fail(checked);
+  return sets;
+}
+
+const Pool* find_pool(const std::vector<PoolSet>& sets, const IpAddr& addr) {
+  for (const PoolSet& set : sets)
+    for (const Pool& pool : set)
+      if (pool.contains(addr)) return &pool;
+  return nullptr;
 }
 
 }  // namespace kubecni

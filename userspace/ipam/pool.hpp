@@ -4,32 +4,77 @@
 #include "base/result.hpp"
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 
-/// The addresses of one IPv4 subnet that pods may get: all but the network
-/// address, the gateway (which is the first) and the broadcast address.
+/// What a configuration says of one pool, with the keys of the reference
+/// plugin `host-local`: `subnet`, `rangeStart`, `rangeEnd`, `gateway`.
+struct Range {
+  IpNet subnet;
+  std::optional<IpAddr> start;    ///< the first that a pod may get; else the subnet's first
+  std::optional<IpAddr> end;      ///< the last that a pod may get; else the subnet's last
+  std::optional<IpAddr> gateway;  ///< else the address after the network's
+
+  bool operator==(const Range&) const = default;
+};
+
+/// The addresses of one subnet, IPv4 or IPv6, that pods may get: those of the
+/// range, without the network address (for IPv6 the subnet-router anycast
+/// address), the gateway, and the broadcast address of IPv4.
 class Pool {
  public:
-  /// Errors: EINVAL the subnet is not IPv4, or too small for a gateway and one
-  /// pod (longer than /30).
-  static Result<Pool> of(const IpNet& subnet);
+  /// Errors: EINVAL the subnet is too small for a gateway and one pod (longer
+  /// than /30, for IPv6 /126); or a key, which the error names, is outside of
+  /// it or leaves no address.
+  static Result<Pool> of(const Range& range);
+  static Result<Pool> of(const IpNet& subnet) { return of(Range{.subnet = subnet}); }
 
   [[nodiscard]] const IpNet& subnet() const { return subnet_; }
-  [[nodiscard]] IpAddr gateway() const { return subnet_.addr.plus(1); }
+  [[nodiscard]] const IpAddr& gateway() const { return gateway_; }
   /// The gateway's address with the subnet's prefix, as the bridge has it.
-  [[nodiscard]] IpNet gateway_net() const { return {gateway(), subnet_.prefix}; }
+  [[nodiscard]] IpNet gateway_net() const { return {gateway_, subnet_.prefix}; }
+  [[nodiscard]] const IpAddr& first() const { return first_; }
+  [[nodiscard]] const IpAddr& last() const { return last_; }
 
+  /// How many addresses have a number: all, but at most 2^62.
   [[nodiscard]] std::uint64_t size() const { return size_; }
   /// The pod address with number `index`, 0 .. size() - 1.
-  [[nodiscard]] IpAddr at(std::uint64_t index) const { return subnet_.addr.plus(2 + index); }
-  /// The number of `addr`, or size() if pods do not get it.
+  [[nodiscard]] IpAddr at(std::uint64_t index) const;
+  /// The number of `addr`, or size() if it has none.
   [[nodiscard]] std::uint64_t index_of(const IpAddr& addr) const;
+  /// Whether a pod may get `addr`.
+  [[nodiscard]] bool contains(const IpAddr& addr) const;
+  [[nodiscard]] bool overlaps(const Pool& other) const;
+
+  bool operator==(const Pool&) const = default;
 
  private:
-  Pool(const IpNet& subnet, std::uint64_t size) : subnet_(subnet), size_(size) {}
+  Pool() = default;
+  [[nodiscard]] bool is_gateway_inside() const { return first_ <= gateway_ && gateway_ <= last_; }
+
   IpNet subnet_;
-  std::uint64_t size_;
+  IpAddr gateway_;
+  IpAddr first_;
+  IpAddr last_;
+  std::uint64_t size_ = 0;
 };
+
+/// A pod gets one address of a set: from its first pool that has a free one.
+/// All pools of a set are of one family.
+using PoolSet = std::vector<Pool>;
+
+/// "10.200.0.0/24, 10.200.4.0/24".
+std::string describe(const PoolSet& set);
+
+/// The pools of a whole configuration, a set for each address of a pod.
+/// Errors: EINVAL those of Pool::of(); a set is empty or of both families; two
+/// pools overlap.
+Result<std::vector<PoolSet>> pool_sets_of(const std::vector<std::vector<Range>>& ranges);
+
+/// The pool that `addr` belongs to; null when there is none.
+const Pool* find_pool(const std::vector<PoolSet>& sets, const IpAddr& addr);
 
 }  // namespace kubecni

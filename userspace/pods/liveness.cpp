@@ -16,12 +16,33 @@ Result<NetnsIdentity> identify_netns(int netns_fd, const std::string& path) {
   return NetnsIdentity{path, netns.st_dev, netns.st_ino};
 }
 
+namespace {
+
+Result<bool> has_veth(NetlinkSocket& node, const std::string& network, const LeaseOwner& owner) {
+  auto host = find_link(node, host_ifname_for(network, owner.container_id, owner.ifname));
+  if (!host) return fail(host);
+  return host->has_value();
+}
+
+/// As is_gone(), for an owner of whom there may be no readable record.
+Result<bool> is_gone(NetlinkSocket& node, const std::string& network, const LeaseStore& leases,
+                     const LeaseOwner& owner) {
+  auto lease = leases.find_record(owner);
+  if (lease && *lease) return is_gone(node, network, **lease);
+  if (lease) return false;  // ADD may be about to write it; it holds no address yet
+  if (lease.error().code != EBADMSG) return fail(lease);
+  // A damaged record is of no ADD on its way: that has just written it.
+  auto veth = has_veth(node, network, owner);
+  if (!veth) return veth;
+  return !*veth;
+}
+
+}  // namespace
+
 Result<bool> is_gone(NetlinkSocket& node, const std::string& network, const Lease& lease) {
   if (lease.boot_id != current_boot_id()) return true;
-  auto host =
-      find_link(node, host_ifname_for(network, lease.owner.container_id, lease.owner.ifname));
-  if (!host) return fail(host);
-  if (*host) return false;
+  auto veth = has_veth(node, network, lease.owner);
+  if (!veth || *veth) return veth ? Result<bool>(false) : veth;
   struct stat netns{};
   const bool same_netns = ::stat(lease.netns.path.c_str(), &netns) == 0 &&
                           netns.st_dev == lease.netns.device && netns.st_ino == lease.netns.inode;
@@ -37,12 +58,10 @@ Result<unsigned> reclaim_gone(const PodPaths& paths, const std::string& network)
   unsigned removed = 0;
   std::optional<Error> first_error;
   for (const LeaseOwner& owner : *owners) {
-    auto lease = leases.find(owner);
-    if (!lease || !*lease) continue;  // damaged or half-written: a DEL or GC decides
-    auto gone = is_gone(*node, network, **lease);
-    if (!gone) return fail(gone);
-    if (!*gone) continue;
-    if (auto done = remove_attachment(paths, network, owner); done)
+    auto gone = is_gone(*node, network, leases, owner);
+    if (gone && !*gone) continue;
+    auto done = gone ? remove_attachment(paths, network, owner) : fail(gone);
+    if (done)
       ++removed;
     else if (!first_error)
       first_error = done.error();

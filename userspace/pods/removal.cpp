@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <optional>
 #include <set>
 
 namespace kubecni {
@@ -20,8 +22,8 @@ Result<std::optional<T>> unless_damaged(Result<std::optional<T>> found) {
   return found;
 }
 
-/// Takes the pod out of the maps and its programs off. Where nothing is loaded
-/// there is nothing to do.
+/// Takes the pod out of the maps, which are of IPv4, and its programs off. Where
+/// nothing is loaded there is nothing to do.
 Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
                           const std::vector<IpAddr>& addresses) {
   auto dataplane = EbpfDataplane::open_loaded(paths.bpffs);
@@ -32,8 +34,8 @@ Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
 
 }  // namespace
 
-Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
-                                                const LeaseOwner& owner) {
+Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
+                                              const LeaseOwner& owner) {
   const AttachmentStore attachments(paths.state_dir);
   LeaseStore leases(paths.state_dir, network);
   auto record = unless_damaged(attachments.find(network, owner.container_id, owner.ifname));
@@ -44,11 +46,11 @@ Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std
     return fail(removed);
   auto lease = unless_damaged(leases.find(owner));
   if (!lease) return fail(lease);
-  const auto address = *lease ? std::optional((*lease)->address) : std::nullopt;
-  std::vector<IpAddr> addresses;
-  if (*record) addresses = (*record)->port.plain_addresses();
-  if (address && std::ranges::find(addresses, *address) == addresses.end())
-    addresses.push_back(*address);
+  auto addresses = *lease ? (*lease)->addresses : std::vector<IpAddr>{};
+  if (*record) {
+    for (const IpAddr& address : (*record)->port.plain_addresses())
+      if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
+  }
 
   const std::string host_ifname = host_ifname_for(network, owner.container_id, owner.ifname);
   auto netlink = NetlinkSocket::open();
@@ -62,7 +64,7 @@ Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
   }
   if (auto released = leases.release(owner); !released) return fail(released);
-  return address;
+  return addresses;
 }
 
 std::string find_damage(const PodPaths& paths, const std::string& network,

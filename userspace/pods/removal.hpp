@@ -4,7 +4,6 @@
 #include "ipam/lease_store.hpp"
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,10 +18,10 @@ struct PodPaths {
 /// Undoes whatever of an attachment there is, finished or not: map entries,
 /// programs, veth, lease, record. It needs neither the pod's namespace nor any
 /// of the records: names are computed, and what is absent is fine. Runs in the
-/// node's namespace, also several times at once. Returns the address that was
-/// freed; empty when there was none.
-Result<std::optional<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
-                                                const LeaseOwner& owner);
+/// node's namespace, also several times at once. Returns the addresses that were
+/// freed; none when there were none, or when the record was damaged.
+Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
+                                              const LeaseOwner& owner);
 
 /// What is wrong with the attachment's records; empty when nothing is. Only for
 /// people: remove_attachment() does without them.

@@ -116,6 +116,14 @@ struct Mask {
   }
 };
 
+TEST(IpAddrFilled, HasAllBitsAfterThePrefix) {
+  EXPECT_EQ(addr("10.200.7.1").filled(24).str(), "10.200.7.255");
+  EXPECT_EQ(addr("10.200.7.1").filled(30).str(), "10.200.7.3");
+  EXPECT_EQ(addr("10.200.7.1").filled(0).str(), "255.255.255.255");
+  EXPECT_EQ(addr("10.200.7.1").filled(32).str(), "10.200.7.1");
+  EXPECT_EQ(addr("fd00::1").filled(64).str(), "fd00::ffff:ffff:ffff:ffff");
+}
+
 class IpAddrMasked : public testing::TestWithParam<Mask> {};
 
 TEST_P(IpAddrMasked, KeepsTheBitsOfThePrefixOnly) {

@@ -36,7 +36,7 @@ TEST_F(NodeSettingsTest, AreWhatTheDaemonLearned) {
   const auto settings = node_settings(conf_);
 
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->pool->subnet().str(), "10.200.7.0/24");
+  EXPECT_EQ(settings->pool_sets.at(0).at(0).subnet().str(), "10.200.7.0/24");
   EXPECT_EQ(settings->mtu, 1450u);
 }
 
@@ -48,7 +48,7 @@ TEST_F(NodeSettingsTest, AreThoseOfTheConfigurationFirst) {
   const auto settings = node_settings(conf_);
 
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->pool->subnet().str(), "192.0.2.0/24");
+  EXPECT_EQ(settings->pool_sets.at(0).at(0).subnet().str(), "192.0.2.0/24");
   EXPECT_EQ(settings->mtu, 9000u);
 }
 
@@ -67,7 +67,7 @@ TEST_F(NodeSettingsTest, TakeTheFirstIpv4PodCidr) {
   const auto settings = node_settings(conf_);
 
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->pool->subnet().str(), "10.200.7.0/24");
+  EXPECT_EQ(settings->pool_sets.at(0).at(0).subnet().str(), "10.200.7.0/24");
 }
 
 TEST_F(NodeSettingsTest, MayBeThereLaterWhileNobodyKnowsTheSubnet) {
@@ -94,6 +94,58 @@ TEST_F(NodeSettingsTest, RefuseASubnetWithoutRoomForAPod) {
 
   ASSERT_FALSE(settings);
   EXPECT_EQ(settings.error().code, CniCode::kInvalidConfig);
+}
+
+TEST_F(NodeSettingsTest, AreThoseOfTheRuntimeBeforeAllOthers) {
+  configured("192.0.2.0/24");
+  conf_.runtime_config = nlohmann::json::parse(
+      R"({"ipRanges": [[{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.9"}],
+                       [{"subnet": "fd00::/64"}]]})");
+
+  const auto settings = node_settings(conf_);
+
+  ASSERT_TRUE(settings);
+  ASSERT_EQ(settings->pool_sets.size(), 2u);
+  EXPECT_EQ(settings->pool_sets[0].at(0).first().str(), "10.1.0.9");
+  EXPECT_EQ(settings->pool_sets[1].at(0).subnet().str(), "fd00::/64");
+}
+
+TEST_F(NodeSettingsTest, NameTheRangeOfTheRuntimeThatIsWrong) {
+  for (const auto* ranges : {R"({"ipRanges": 7})", R"({"ipRanges": [7]})", R"({"ipRanges": [[]]})",
+                             R"({"ipRanges": [[{"subnet": "x"}]]})"}) {
+    conf_.runtime_config = nlohmann::json::parse(ranges);
+
+    const auto settings = node_settings(conf_);
+
+    ASSERT_FALSE(settings) << ranges;
+    EXPECT_EQ(settings.error().code, CniCode::kInvalidConfig);
+    EXPECT_THAT(settings.error().msg, HasSubstr("runtimeConfig.ipRanges"));
+  }
+}
+
+TEST_F(NodeSettingsTest, AreTheRangesOfIpam) {
+  conf_.ipam = parse_ipam_conf(nlohmann::json::parse(
+                                   R"({"ranges": [[{"subnet": "10.1.0.0/24"},
+                                                   {"subnet": "10.2.0.0/24"}]]})"))
+                   .value();
+
+  EXPECT_EQ(describe(node_settings(conf_).value().pool_sets.at(0)), "10.1.0.0/24, 10.2.0.0/24");
+}
+
+TEST_F(NodeSettingsTest, RefuseRangesThatOverlap) {
+  conf_.ipam = parse_ipam_conf(nlohmann::json::parse(
+                                   R"({"ranges": [[{"subnet": "10.1.0.0/24"}],
+                                                  [{"subnet": "10.1.0.0/16"}]]})"))
+                   .value();
+
+  EXPECT_EQ(node_settings(conf_).error().code, CniCode::kInvalidConfig);
+}
+
+TEST_F(NodeSettingsTest, DoNotNeedADamagedFileWhenTheSubnetIsConfigured) {
+  ASSERT_TRUE(write_file_atomically(dir_ / "node.json", "{"));
+  configured("192.0.2.0/24");
+
+  EXPECT_TRUE(node_settings(conf_));
 }
 
 TEST_F(NodeSettingsTest, NameTheFileThatIsDamaged) {

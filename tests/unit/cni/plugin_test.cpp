@@ -138,7 +138,7 @@ TEST_F(PluginStatus, SaysNothingWhenTheNextAddWouldWork) {
 TEST_F(PluginStatus, IsNotAvailableWhenEveryAddressIsInUse) {
   LeaseStore leases(dir_.path(), "net");
   const auto pool = Pool::of(IpNet::parse("10.200.0.0/30").value()).value();
-  ASSERT_TRUE(leases.allocate(pool, {"other", "eth0"}, {}));
+  ASSERT_TRUE(leases.allocate({{pool}}, {"other", "eth0"}, {}));
 
   expect_error(status(), 50, "1.1.0", "10.200.0.0/30: 1 of 1 are in use");
 }

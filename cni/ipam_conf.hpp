@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/ip.hpp"
+#include "cni_error.hpp"
+#include "ipam/pool.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// Who allocates addresses, and what kube-cni's own allocator is told.
+struct IpamConf {
+  std::string type;  ///< the plugin that does, which reads the rest itself; empty: kube-cni
+  /// A pod gets an address of each set. Empty when none is configured.
+  std::vector<std::vector<Range>> ranges;
+  /// The data folder of a `host-local` whose pods may still live; empty: none.
+  std::filesystem::path migrate_from = "/var/lib/cni/networks";
+};
+
+/// Reads the keys of `host-local`, so that its configurations can be kept: "ranges",
+/// and the short form "subnet", "rangeStart", "rangeEnd", "gateway" for the first
+/// set; and "migrateFrom", a folder, or "" or false for none.
+/// Errors: code 7 a key has a wrong value or is unknown, naming it.
+CniResult<IpamConf> parse_ipam_conf(const nlohmann::json& ipam);
+
+/// A list of sets of ranges, as "ipam.ranges" and "runtimeConfig.ipRanges" have
+/// it; `key` is its name in errors. Errors: code 7.
+CniResult<std::vector<std::vector<Range>>> parse_range_sets(const std::string& key,
+                                                            const nlohmann::json& sets);
+
+/// A network in CIDR notation without host bits. Errors: code 7, naming `key`.
+CniResult<IpNet> read_cidr(const std::string& key, const nlohmann::json& value);
+
+}  // namespace kubecni
