@@ -84,10 +84,10 @@ void add_cni_command(CLI::App& app) {
       ->check(CLI::Range(2U, 200U))
       ->capture_default_str();
   cni->add_option("--rounds", options.rounds, "Of one call after the other")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1U, 100000U))
       ->capture_default_str();
   cni->add_option("--batches", options.batches, "Rounds of calls at once")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1U, 100000U))
       ->capture_default_str();
   cni->add_option("--warm-up", options.warm_up, "Rounds before each scenario that do not count")
       ->capture_default_str();
