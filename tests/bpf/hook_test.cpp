@@ -64,6 +64,25 @@ class HookTest : public testing::Test {
     return std::distance(std::filesystem::directory_iterator(links_), {});
   }
 
+  static bpf_tc_hook point(const Hook& hook, const Device& device) {
+    return {.sz = sizeof(bpf_tc_hook),
+            .ifindex = static_cast<int>(device.ifindex),
+            .attach_point = hook.ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS};
+  }
+  /// The program of the filter with this handle and priority; 0: there is none.
+  [[nodiscard]] unsigned filter(const Hook& hook, unsigned handle, unsigned priority) const {
+    bpf_tc_hook where = point(hook, device_);
+    bpf_tc_opts opts{.sz = sizeof(opts), .handle = handle, .priority = priority};
+    return bpf_tc_query(&where, &opts) == 0 ? opts.prog_id : 0;
+  }
+  [[nodiscard]] bool add_foreign(const Hook& hook, unsigned handle, unsigned priority) const {
+    bpf_tc_hook where = point(hook, device_);
+    bpf_tc_opts opts{
+        .sz = sizeof(opts), .prog_fd = foreign_->fd.get(), .handle = handle, .priority = priority};
+    const int made = bpf_tc_hook_create(&where);
+    return (made == 0 || made == -EEXIST) && bpf_tc_attach(&where, &opts) == 0;
+  }
+
   std::filesystem::path links_;
   Device device_;
   std::optional<Program> ours_, newer_, foreign_;
@@ -74,7 +93,7 @@ class Tcx : public HookTest {
   void SetUp() override {
     HookTest::SetUp();
     if (IsSkipped()) return;
-    if (must(attach(links_, kFromPod, device_, ours_->fd.get())) != AttachKind::kTcx)
+    if (must(attach(links_, kFromWire, device_, ours_->fd.get())) != AttachKind::kTcx)
       GTEST_SKIP() << "this kernel has no tcx";
   }
   static bpf_attach_type type(const Hook& hook) {
@@ -97,43 +116,43 @@ class Tcx : public HookTest {
 };
 
 TEST_F(Tcx, ProgramRunsAtItsHookOnly) {
-  EXPECT_THAT(programs(kFromPod), ElementsAre(ours_->id));
-  EXPECT_THAT(programs(kToPod), IsEmpty());
-  EXPECT_TRUE(is_ours(kFromPod, *ours_));
-  EXPECT_FALSE(is_ours(kToPod, *ours_));
+  EXPECT_THAT(programs(kFromWire), ElementsAre(ours_->id));
+  EXPECT_THAT(programs(kToWire), IsEmpty());
+  EXPECT_TRUE(is_ours(kFromWire, *ours_));
+  EXPECT_FALSE(is_ours(kToWire, *ours_));
 }
 
 TEST_F(Tcx, AttachedTwiceItRunsOnce) {
-  must(attach(links_, kFromPod, device_, ours_->fd.get()));
+  must(attach(links_, kFromWire, device_, ours_->fd.get()));
 
-  EXPECT_THAT(programs(kFromPod), ElementsAre(ours_->id));
+  EXPECT_THAT(programs(kFromWire), ElementsAre(ours_->id));
   EXPECT_EQ(pins(), 1);
 }
 
 TEST_F(Tcx, NewerProgramTakesThePlaceOfTheOlder) {
-  must(attach(links_, kFromPod, device_, newer_->fd.get()));
+  must(attach(links_, kFromWire, device_, newer_->fd.get()));
 
-  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id));
-  EXPECT_FALSE(is_ours(kFromPod, *ours_));
-  EXPECT_TRUE(is_ours(kFromPod, *newer_));
+  EXPECT_THAT(programs(kFromWire), ElementsAre(newer_->id));
+  EXPECT_FALSE(is_ours(kFromWire, *ours_));
+  EXPECT_TRUE(is_ours(kFromWire, *newer_));
 }
 
 TEST_F(Tcx, ForeignProgramStays) {
-  const UniqueFd foreign = link_foreign(kFromPod);
+  const UniqueFd foreign = link_foreign(kFromWire);
   ASSERT_TRUE(foreign);
 
-  must(attach(links_, kFromPod, device_, newer_->fd.get()));
-  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id, foreign_->id));
+  must(attach(links_, kFromWire, device_, newer_->fd.get()));
+  EXPECT_THAT(programs(kFromWire), ElementsAre(newer_->id, foreign_->id));
 
-  must(detach(links_, kFromPod, device_));
-  EXPECT_THAT(programs(kFromPod), ElementsAre(foreign_->id));
+  must(detach(links_, kFromWire, device_));
+  EXPECT_THAT(programs(kFromWire), ElementsAre(foreign_->id));
 }
 
 TEST_F(Tcx, DetachLeavesNothing) {
-  must(detach(links_, kFromPod, device_));
+  must(detach(links_, kFromWire, device_));
 
-  EXPECT_THAT(programs(kFromPod), IsEmpty());
-  EXPECT_FALSE(is_ours(kFromPod, *ours_));
+  EXPECT_THAT(programs(kFromWire), IsEmpty());
+  EXPECT_FALSE(is_ours(kFromWire, *ours_));
   EXPECT_EQ(pins(), 0);
 }
 
@@ -142,44 +161,53 @@ TEST_F(Tcx, HuskOfADeletedDeviceIsReplaced) {
   remove_device(device_);
   device_ = add_device(deleted.name);
   ASSERT_NE(device_.ifindex, deleted.ifindex);
-  EXPECT_FALSE(must(is_attached(links_, kFromPod, deleted, ours_->id)));
-  EXPECT_FALSE(is_ours(kFromPod, *ours_));
+  EXPECT_FALSE(must(is_attached(links_, kFromWire, deleted, ours_->id)));
+  EXPECT_FALSE(is_ours(kFromWire, *ours_));
 
-  must(attach(links_, kFromPod, device_, ours_->fd.get()));
+  must(attach(links_, kFromWire, device_, ours_->fd.get()));
 
-  EXPECT_THAT(programs(kFromPod), ElementsAre(ours_->id));
-  EXPECT_TRUE(is_ours(kFromPod, *ours_));
+  EXPECT_THAT(programs(kFromWire), ElementsAre(ours_->id));
+  EXPECT_TRUE(is_ours(kFromWire, *ours_));
   EXPECT_EQ(pins(), 1);
 }
 
 TEST_F(Tcx, DetachOfADeletedDeviceRemovesTheHusk) {
   remove_device(device_);
 
-  EXPECT_TRUE(detach(links_, kFromPod, {.ifindex = 0, .name = device_.name}));
+  EXPECT_TRUE(detach(links_, kFromWire, {.ifindex = 0, .name = device_.name}));
   EXPECT_EQ(pins(), 0);
 }
 
-class Clsact : public HookTest {
- protected:
-  static bpf_tc_hook point(const Hook& hook, const Device& device) {
-    return {.sz = sizeof(bpf_tc_hook),
-            .ifindex = static_cast<int>(device.ifindex),
-            .attach_point = hook.ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS};
-  }
-  /// The program of the filter with this handle and priority; 0: there is none.
-  [[nodiscard]] unsigned filter(const Hook& hook, unsigned handle, unsigned priority) const {
-    bpf_tc_hook where = point(hook, device_);
-    bpf_tc_opts opts{.sz = sizeof(opts), .handle = handle, .priority = priority};
-    return bpf_tc_query(&where, &opts) == 0 ? opts.prog_id : 0;
-  }
-  [[nodiscard]] bool add_foreign(const Hook& hook, unsigned handle, unsigned priority) const {
-    bpf_tc_hook where = point(hook, device_);
-    bpf_tc_opts opts{
-        .sz = sizeof(opts), .prog_fd = foreign_->fd.get(), .handle = handle, .priority = priority};
-    const int made = bpf_tc_hook_create(&where);
-    return (made == 0 || made == -EEXIST) && bpf_tc_attach(&where, &opts) == 0;
-  }
-};
+TEST_F(Tcx, LinkOfAnOlderVersionAtAPodStaysTheOnlyHolder) {
+  must(detach(links_, kFromWire, device_));
+  const UniqueFd link(
+      bpf_link_create(ours_->fd.get(), static_cast<int>(device_.ifindex), type(kFromPod), nullptr));
+  ASSERT_EQ(bpf_obj_pin(link.get(), (links_ / "veth:7_from_pod").c_str()), 0);
+
+  EXPECT_EQ(must(attach(links_, kFromPod, device_, newer_->fd.get())), AttachKind::kTcx);
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id));
+  EXPECT_EQ(filter(kFromPod, 1, 10), 0u);
+}
+
+TEST_F(Tcx, TakesAPodsProgramWhereSomebodyElseHasThePlaceOfOurFilter) {
+  must(detach(links_, kFromWire, device_));
+  ASSERT_TRUE(add_foreign(kFromPod, 1, 10));
+
+  EXPECT_EQ(must(attach(links_, kFromPod, device_, ours_->fd.get())), AttachKind::kTcx);
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(ours_->id));
+  EXPECT_EQ(filter(kFromPod, 1, 10), foreign_->id);
+}
+
+class Clsact : public HookTest {};
+
+TEST_F(Clsact, HoldsAPodsPrograms) {
+  EXPECT_EQ(must(attach(links_, kFromPod, device_, ours_->fd.get())), AttachKind::kClsact);
+
+  EXPECT_EQ(filter(kFromPod, 1, 10), ours_->id);
+  EXPECT_EQ(pins(), 0);
+}
 
 TEST_F(Clsact, AttachingTwiceIsFine) {
   must(attach_clsact(kFromPod, device_, ours_->fd.get()));
@@ -221,6 +249,16 @@ TEST_F(Clsact, ForeignFilterAtOurPlaceIsNeitherReplacedNorRemoved) {
   EXPECT_EQ(attached.error().code, EBUSY);
   must(detach(links_, kFromPod, device_));
   EXPECT_EQ(filter(kFromPod, 1, 10), foreign_->id);
+}
+
+TEST_F(Clsact, ThePodsFilterIsNoneOfAWireAndSurvivesItsDetach) {
+  must(attach_clsact(kFromPod, device_, ours_->fd.get()));
+
+  EXPECT_TRUE(must(is_held(links_, kFromPod, device_)));
+  EXPECT_FALSE(must(is_held(links_, kFromWire, device_)));
+  must(detach(links_, kFromWire, device_));
+
+  EXPECT_EQ(filter(kFromPod, 1, 10), ours_->id);
 }
 
 TEST_F(Clsact, DetachEndsOneHookOnly) {

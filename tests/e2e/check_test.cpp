@@ -102,12 +102,12 @@ INSTANTIATE_TEST_SUITE_P(
                "is missing"},
         Damage{"FromPodDetached",
                [](auto& node, auto&, auto& host) {
-                 fs::remove(PinPaths(node.bpffs()).links / (host + "_from_pod"));
+                 node.must_run({"tc", "filter", "del", "dev", host, "ingress"});
                },
                "program from_pod is not attached"},
         Damage{"ToPodDetached",
                [](auto& node, auto&, auto& host) {
-                 fs::remove(PinPaths(node.bpffs()).links / (host + "_to_pod"));
+                 node.must_run({"tc", "filter", "del", "dev", host, "egress"});
                },
                "program to_pod is not attached"},
         Damage{"EndpointGone",

@@ -12,4 +12,5 @@ target_compile_definitions(kubecni_test_e2e_support PUBLIC
   KUBECNI_PLUGIN="$<TARGET_FILE:kube-cni>"
   KUBECNI_DAEMON="$<TARGET_FILE_DIR:kube-cni>/kube-cnid")
 target_link_libraries(kubecni_test_e2e_support
-  PUBLIC kubecni_dataplane kubecni_ipam kubecni_net kubecni_base Threads::Threads)
+  PUBLIC kubecni_dataplane kubecni_ipam kubecni_net kubecni_base Threads::Threads
+  PRIVATE kubecni_sandbox)

@@ -5,11 +5,9 @@
 
 namespace kubecni::test {
 
-/// Runs `body` in a process with network, mount and process namespaces of its
-/// own, and returns its exit status. There, /run, /etc, /opt, /var/lib and
-/// /sys/fs/bpf are private: what is written to them is memory that goes with the
-/// last process. The kernel kills every process in there when this one ends,
-/// however it ends. So a test that fails or is killed leaves nothing behind, and
+/// Runs `body` in a sandbox (sandbox/sandbox.hpp) in which also /etc, /opt and
+/// /var/lib are private, without any CNI plugin or configuration, and returns its
+/// exit status. So a test that fails or is killed leaves nothing behind, and
 /// tests run side by side with the same names.
 ///
 /// Cgroups are the exception, see sandbox_cgroup(). Needs root. Call it

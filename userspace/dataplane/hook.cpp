@@ -71,10 +71,8 @@ Result<bool> update_link(const std::filesystem::path& pin, const Device& device,
 }
 
 /// False: this kernel has no tcx.
-Result<bool> attach_tcx(const std::filesystem::path& pin, const Hook& hook, const Device& device,
-                        int prog_fd) {
-  auto reused = update_link(pin, device, prog_fd);
-  if (!reused || *reused) return reused;
+Result<bool> create_link(const std::filesystem::path& pin, const Hook& hook, const Device& device,
+                         int prog_fd) {
   const UniqueFd link(bpf_link_create(prog_fd, static_cast<int>(device.ifindex),
                                       hook.ingress ? kTcxIngress : kTcxEgress, nullptr));
   if (!link && errno == EINVAL) return false;
@@ -109,14 +107,26 @@ std::optional<bpf_tc_opts> find_filter(const Hook& hook, const Device& device) {
   return filter;
 }
 
-/// By the program's name.
-bool is_ours(const bpf_tc_opts& filter) {
+/// The name of the filter's program; empty when it has gone meanwhile.
+std::string program_of(const bpf_tc_opts& filter) {
   const UniqueFd program(bpf_prog_get_fd_by_id(filter.prog_id));
   bpf_prog_info info{};
   __u32 size = sizeof(info);
-  return program && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 &&
-         std::ranges::any_of(kHooks,
-                             [&](const Hook& hook) { return std::string(info.name) == hook.name; });
+  if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0) return "";
+  return info.name;
+}
+
+bool is_ours(const bpf_tc_opts& filter) {
+  const std::string name = program_of(filter);
+  return std::ranges::any_of(kHooks, [&](const Hook& hook) { return name == hook.name; });
+}
+
+/// The hook's own filter. At the same place may be that of the device's other
+/// role: a pod's veth has from_pod where a NIC has from_wire.
+std::optional<bpf_tc_opts> find_own_filter(const Hook& hook, const Device& device) {
+  auto there = find_filter(hook, device);
+  if (there && program_of(*there) != hook.name) return std::nullopt;
+  return there;
 }
 
 }  // namespace
@@ -124,9 +134,12 @@ bool is_ours(const bpf_tc_opts& filter) {
 Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd) {
   keep_libbpf_log();  // that the qdisc exists already is no news
   bpf_tc_hook tc = tc_hook(hook, device);
-  if (const int error = bpf_tc_hook_create(&tc); error < 0 && error != -EEXIST)
-    return sys_error(-error, "create the clsact qdisc of " + device.name);
-  if (const auto there = find_filter(hook, device); there && !is_ours(*there))
+  const int created = bpf_tc_hook_create(&tc);
+  if (created < 0 && created != -EEXIST)
+    return sys_error(-created, "create the clsact qdisc of " + device.name);
+  // A new qdisc has no filters yet.
+  const auto there = created == 0 ? std::nullopt : find_filter(hook, device);
+  if (there && !is_ours(*there))
     return failure(EBUSY, "attach " + label(hook, device) + ": a filter that is not ours is at " +
                               "priority 10, handle 1; move it (`tc filter show dev " + device.name +
                               "`)");
@@ -140,7 +153,14 @@ Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd) {
 
 Result<AttachKind> attach(const std::filesystem::path& links_dir, const Hook& hook,
                           const Device& device, int prog_fd) {
-  auto on_tcx = attach_tcx(pin_path(links_dir, hook, device), hook, device, prog_fd);
+  const auto pin = pin_path(links_dir, hook, device);
+  auto reused = update_link(pin, device, prog_fd);
+  if (!reused) return fail(reused);
+  if (*reused) return AttachKind::kTcx;
+  // Fails where the kernel has no cls_bpf, or somebody else has the place.
+  if (hook.preferred == AttachKind::kClsact && attach_clsact(hook, device, prog_fd))
+    return AttachKind::kClsact;
+  auto on_tcx = create_link(pin, hook, device, prog_fd);
   if (!on_tcx) return fail(on_tcx);
   if (*on_tcx) return AttachKind::kTcx;
   if (auto attached = attach_clsact(hook, device, prog_fd); !attached) return fail(attached);
@@ -155,8 +175,7 @@ Result<> detach(const std::filesystem::path& links_dir, const Hook& hook, const 
     bpf_link_detach((*link)->fd.get());
     return delete_file(pin);
   }
-  const auto there = find_filter(hook, device);
-  if (!there || !is_ours(*there)) return {};
+  if (!find_own_filter(hook, device)) return {};
   bpf_tc_hook tc = tc_hook(hook, device);
   bpf_tc_opts filter = our_filter();
   const int error = bpf_tc_detach(&tc, &filter);
@@ -170,8 +189,7 @@ Result<bool> is_held(const std::filesystem::path& links_dir, const Hook& hook,
   auto link = open_link(pin_path(links_dir, hook, device));
   if (!link) return fail(link);
   if (*link) return (*link)->ifindex == device.ifindex;
-  const auto filter = find_filter(hook, device);
-  return filter && is_ours(*filter);
+  return find_own_filter(hook, device).has_value();
 }
 
 Result<bool> is_attached(const std::filesystem::path& links_dir, const Hook& hook,

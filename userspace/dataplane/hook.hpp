@@ -8,16 +8,28 @@
 
 namespace kubecni {
 
+/// How a program is held at its hook.
+enum class AttachKind {
+  kTcx,     ///< a pinned link, kernel 6.6 and later
+  kClsact,  ///< a filter of the clsact qdisc
+};
+
 /// Where a program of ours runs. The name is that of the program, too.
 struct Hook {
   const char* name;
   bool ingress;  ///< of the device: what the pod or the wire sends
+  AttachKind preferred;
 };
 
-inline constexpr Hook kFromPod{"from_pod", true};
-inline constexpr Hook kToPod{"to_pod", false};
-inline constexpr Hook kFromWire{"from_wire", true};
-inline constexpr Hook kToWire{"to_wire", false};
+// Each attach and each detach by tcx waits for an RCU grace period with the RTNL
+// lock held: some 10 ms in which no pod of the node is added or deleted. A filter
+// is attached and detached at once, and goes with its device. So a pod's veth,
+// which is ours alone, gets filters; a NIC is attached to once, and may carry
+// filters of others, so it gets tcx links. Where one is not to be had, the other.
+inline constexpr Hook kFromPod{"from_pod", true, AttachKind::kClsact};
+inline constexpr Hook kToPod{"to_pod", false, AttachKind::kClsact};
+inline constexpr Hook kFromWire{"from_wire", true, AttachKind::kTcx};
+inline constexpr Hook kToWire{"to_wire", false, AttachKind::kTcx};
 inline constexpr std::array kHooks{kFromPod, kToPod, kFromWire, kToWire};
 
 // The recording program of each pair comes first: from the moment on at which
@@ -31,15 +43,10 @@ struct Device {
   std::string name;
 };
 
-/// How a program is held at its hook.
-enum class AttachKind {
-  kTcx,     ///< a pinned link, kernel 6.6 and later
-  kClsact,  ///< a filter of the clsact qdisc
-};
-
 /// Attaches `prog_fd` at `hook` of `device`, in place of our own older program;
 /// programs of others stay. Outlives every process: a tcx link is pinned in
 /// `links_dir`, and a filter belongs to the device.
+/// A tcx link of ours that is there is kept, whatever the hook prefers.
 /// Errors: ENODEV no such device; EPERM no CAP_NET_ADMIN and CAP_BPF; EBUSY (on
 /// clsact) a foreign filter is at our place.
 Result<AttachKind> attach(const std::filesystem::path& links_dir, const Hook& hook,

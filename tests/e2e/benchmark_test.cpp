@@ -1,0 +1,75 @@
+#include "net/link.hpp"
+#include "support/process.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cctype>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <tuple>
+
+namespace kubecni::test {
+namespace {
+
+using testing::UnorderedElementsAreArray;
+using Scenario = std::tuple<unsigned, unsigned, std::string, std::string>;
+
+constexpr std::chrono::seconds kRunDeadline{90};
+
+Command short_run() {
+  return {.argv = {KUBECNI_BENCH, "cni", "--pods", "0,2", "--parallel", "2", "--rounds", "3",
+                   "--batches", "1", "--warm-up", "1", "-o", "json"}};
+}
+
+/// What a run could leave on the machine, as far as this test's sandbox goes.
+std::set<std::string> things_on_the_machine() {
+  std::set<std::string> things;
+  for (const char* folder : {"/run", "/run/netns", "/sys/fs/bpf"})
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      things.insert(entry.path());
+  auto netlink = must(NetlinkSocket::open());
+  for (const auto& link : must(list_links(netlink))) things.insert("link " + link.name);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc"))
+    if (std::isdigit(entry.path().filename().string()[0]) != 0) things.insert(entry.path());
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) things.insert(line);
+  return things;
+}
+
+TEST(Benchmark, OfTheCniVerbsHasARowForEachPluginAndScenario) {
+  const Outcome outcome = run(short_run(), kRunDeadline);
+
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  std::vector<Scenario> found, wanted;
+  const auto report = nlohmann::json::parse(outcome.out);
+  for (const auto& row : report["rows"]) {
+    found.emplace_back(row["pods"], row["atOnce"], row["verb"], row["plugin"]);
+    EXPECT_GT(row["wallMs"]["median"], 0) << row;
+    EXPECT_GT(row["cpuMs"]["median"], 0) << row;
+    EXPECT_EQ(row["wallMs"]["samples"], row["atOnce"] == 1 ? 3 : 2) << row;
+  }
+  for (const unsigned pods : {0U, 2U})
+    for (const unsigned at_once : {1U, 2U})
+      for (const char* verb : {"ADD", "DEL"})
+        for (const char* plugin : {"bridge", "ptp", "kube-cni ebpf", "kube-cni bridge"})
+          wanted.emplace_back(pods, at_once, verb, plugin);
+  EXPECT_THAT(found, UnorderedElementsAreArray(wanted));
+}
+
+TEST(Benchmark, ThatIsInterruptedLeavesNothingBehind) {
+  const auto before = things_on_the_machine();
+  Process bench(short_run());
+  ASSERT_TRUE(eventually([&] { return bench.err().contains("1 at once"); })) << bench.err();
+
+  bench.signal(SIGINT);
+
+  EXPECT_EQ(bench.wait().status, 128 + SIGINT);
+  EXPECT_TRUE(eventually([&] { return things_on_the_machine() == before; }));
+}
+
+}  // namespace
+}  // namespace kubecni::test

@@ -1,0 +1,15 @@
+// kube-cni-bench: how fast kube-cni is beside others. Works in a sandbox of its
+// own, so that it changes nothing on the machine. See docs/performance.md.
+
+#include "bench/cni_command.hpp"
+
+#include <CLI/CLI.hpp>
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures kube-cni.", "kube-cni-bench");
+  app.set_version_flag("--version", KUBECNI_VERSION);
+  app.require_subcommand(1);
+  kubecni::bench::add_cni_command(app);
+  CLI11_PARSE(app, argc, argv);
+  return 0;
+}
