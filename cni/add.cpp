@@ -6,6 +6,7 @@
 #include "dataplane/ebpf_dataplane.hpp"
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
+#include "list_partners.hpp"
 #include "net/netns.hpp"
 #include "node_settings.hpp"
 #include "pods/endpoint.hpp"
@@ -14,6 +15,8 @@
 #include "result_shape.hpp"
 #include "verbs.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <optional>
 #include <vector>
@@ -106,6 +109,19 @@ Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const NodeSettin
 CniCode code_of_refusal(const Error& error) {
   if (is_for_want_of_address(error)) return CniCode::kTryAgainLater;
   return error.code == EINVAL ? CniCode::kInvalidConfig : CniCode::kSystem;
+}
+
+/// Filters are attached sooner, but take the place of the ingress qdisc that the
+/// bandwidth plugin makes, or some other of which we do not know.
+AttachKind preferred_hooks(const NetConf& conf, bool shaped) {
+  if (shaped) return AttachKind::kTcx;
+  if (conf.pod_hooks) return *conf.pod_hooks;
+  constexpr std::array kModest{"portmap", "tuning", "firewall", "sbr"};
+  const auto partners = list_partners(conf);
+  const bool all_modest = partners && std::ranges::all_of(*partners, [&](const auto& type) {
+                            return std::ranges::find(kModest, type) != kModest.end();
+                          });
+  return all_modest ? AttachKind::kClsact : AttachKind::kTcx;
 }
 
 /// An undo step that fails leaves something behind, which must not be silent.
@@ -241,8 +257,9 @@ class Adding {
   /// Attaches the programs and makes the pod a redirect target, in this order.
   Result<> attach_ebpf() {
     const PodEndpoint pod = endpoint_of(attachment_, host_, bridge_.mac, {});
-    auto kind = ebpf_.dataplane->attach_pod(pod.host);
+    auto kind = ebpf_.dataplane->attach_pod(pod.host, preferred_hooks(conf_, pod.shaped));
     if (!kind) return fail(kind);
+    attachment_.hooks = *kind;
     if (pod.shaped && *kind == AttachKind::kClsact)
       return failure(EBUSY,
                      "its bandwidth is limited, and before kernel 6.6 the plugin that does so "

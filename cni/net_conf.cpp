@@ -71,6 +71,17 @@ class KeyReader {
     target = value->get<bool>();
   }
 
+  void pod_hooks(const char* key, std::optional<AttachKind>& target) {
+    std::string word = "auto";
+    text(key, word);
+    if (word == "tcx")
+      target = AttachKind::kTcx;
+    else if (word == "clsact")
+      target = AttachKind::kClsact;
+    else if (word != "auto")
+      note(wrong_value(key, word, "one of \"auto\", \"tcx\", \"clsact\""));
+  }
+
   void dataplane(const char* key, DataplaneMode& target) {
     std::string word = "auto";
     text(key, word);
@@ -200,6 +211,8 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
   reader.absolute_path("stateDir", parsed.state_dir);
   reader.absolute_path("runDir", parsed.run_dir);
   reader.absolute_path("bpffs", parsed.bpffs);
+  reader.absolute_path("confDir", parsed.conf_dir);
+  reader.pod_hooks("podHooks", parsed.pod_hooks);
   reader.text("logLevel", parsed.log_level);
   reader.cidr("network", network);
   reader.cidr("subnet", parsed.subnet);

@@ -2,6 +2,7 @@
 
 #include "base/ip.hpp"
 #include "cni_error.hpp"
+#include "dataplane/hook.hpp"
 #include "ipam/lease_record.hpp"
 #include "ipam_conf.hpp"
 
@@ -39,6 +40,10 @@ struct NetConf {
   std::filesystem::path state_dir = "/var/lib/kube-cni";
   std::filesystem::path run_dir = "/run/kube-cni";
   std::filesystem::path bpffs = "/sys/fs/bpf/kube-cni";
+  std::filesystem::path conf_dir = "/etc/cni/net.d";  ///< where the runtime has its lists
+  /// How programs are held on pods' veths; empty: filters where it is known that no
+  /// plugin of the list needs their place.
+  std::optional<AttachKind> pod_hooks;
   std::string log_level = "info";
   /// This node's pods. What of `subnet` and `ipam.ranges` is set counts; when
   /// neither is, what the daemon has learned.

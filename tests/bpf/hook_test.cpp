@@ -184,7 +184,8 @@ TEST_F(Tcx, LinkOfAnOlderVersionAtAPodStaysTheOnlyHolder) {
       bpf_link_create(ours_->fd.get(), static_cast<int>(device_.ifindex), type(kFromPod), nullptr));
   ASSERT_EQ(bpf_obj_pin(link.get(), (links_ / "veth:7_from_pod").c_str()), 0);
 
-  EXPECT_EQ(must(attach(links_, kFromPod, device_, newer_->fd.get())), AttachKind::kTcx);
+  EXPECT_EQ(must(attach(links_, kFromPod, device_, newer_->fd.get(), AttachKind::kClsact)),
+            AttachKind::kTcx);
 
   EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id));
   EXPECT_EQ(filter(kFromPod, 1, 10), 0u);
@@ -194,7 +195,8 @@ TEST_F(Tcx, TakesAPodsProgramWhereSomebodyElseHasThePlaceOfOurFilter) {
   must(detach(links_, kFromWire, device_));
   ASSERT_TRUE(add_foreign(kFromPod, 1, 10));
 
-  EXPECT_EQ(must(attach(links_, kFromPod, device_, ours_->fd.get())), AttachKind::kTcx);
+  EXPECT_EQ(must(attach(links_, kFromPod, device_, ours_->fd.get(), AttachKind::kClsact)),
+            AttachKind::kTcx);
 
   EXPECT_THAT(programs(kFromPod), ElementsAre(ours_->id));
   EXPECT_EQ(filter(kFromPod, 1, 10), foreign_->id);
@@ -202,8 +204,9 @@ TEST_F(Tcx, TakesAPodsProgramWhereSomebodyElseHasThePlaceOfOurFilter) {
 
 class Clsact : public HookTest {};
 
-TEST_F(Clsact, HoldsAPodsPrograms) {
-  EXPECT_EQ(must(attach(links_, kFromPod, device_, ours_->fd.get())), AttachKind::kClsact);
+TEST_F(Clsact, HoldsAProgramWherePreferred) {
+  EXPECT_EQ(must(attach(links_, kFromPod, device_, ours_->fd.get(), AttachKind::kClsact)),
+            AttachKind::kClsact);
 
   EXPECT_EQ(filter(kFromPod, 1, 10), ours_->id);
   EXPECT_EQ(pins(), 0);

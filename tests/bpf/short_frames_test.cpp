@@ -23,9 +23,10 @@ class ShortFrames : public BpfTest {
   }
 
   /// A device on which the programs run for every packet of its own.
-  void make_device(Result<AttachKind> (EbpfDataplane::*attach)(const Device&)) {
+  template <typename Attach>
+  void make_device(Attach attach) {
     device_ = add_device("short", MacAddr::parse(kNicMac).value());
-    must((dataplane().*attach)(device_));
+    must(attach(device_));
   }
 
   /// Sends each beginning of `frame` that is shorter than an IP header, to the
@@ -56,25 +57,25 @@ class ShortFrames : public BpfTest {
 };
 
 TEST_F(ShortFrames, OfAPodAreDropped) {
-  make_device(&EbpfDataplane::attach_pod);
+  make_device([](const Device& pod) { return dataplane().attach_pod(pod); });
 
   expect_counted(frame_at(kFromPod, {}), "short_peer", KUBECNI_DROP_SHORT_PACKET);
 }
 
 TEST_F(ShortFrames, ToAPodPass) {
-  make_device(&EbpfDataplane::attach_pod);
+  make_device([](const Device& pod) { return dataplane().attach_pod(pod); });
 
   expect_counted(frame_at(kToPod, {}), "short", KUBECNI_KERNEL_TO_POD);
 }
 
 TEST_F(ShortFrames, FromTheWireAreLeftToTheKernel) {
-  make_device(&EbpfDataplane::attach_wire);
+  make_device([](const Device& nic) { return dataplane().attach_wire(nic); });
 
   expect_counted(frame_at(kFromWire, {}), "short_peer", KUBECNI_PASS_NOT_IPV4);
 }
 
 TEST_F(ShortFrames, ToTheWirePass) {
-  make_device(&EbpfDataplane::attach_wire);
+  make_device([](const Device& nic) { return dataplane().attach_wire(nic); });
 
   expect_counted(frame_at(kToWire, {}), "short", KUBECNI_KERNEL_TO_WIRE_OTHER);
 }

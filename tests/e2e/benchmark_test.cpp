@@ -55,7 +55,7 @@ TEST(Benchmark, OfTheCniVerbsHasARowForEachPluginAndScenario) {
   for (const unsigned pods : {0U, 2U})
     for (const unsigned at_once : {1U, 2U})
       for (const char* verb : {"ADD", "DEL"})
-        for (const char* plugin : {"bridge", "ptp", "kube-cni ebpf", "kube-cni bridge"})
+        for (const char* plugin : {"bridge", "ptp", "kube-cni ebpf", "kube-cni tcx", "kube-cni bridge"})
           wanted.emplace_back(pods, at_once, verb, plugin);
   EXPECT_THAT(found, UnorderedElementsAreArray(wanted));
 }

@@ -102,12 +102,12 @@ INSTANTIATE_TEST_SUITE_P(
                "is missing"},
         Damage{"FromPodDetached",
                [](auto& node, auto&, auto& host) {
-                 node.must_run({"tc", "filter", "del", "dev", host, "ingress"});
+                 fs::remove(PinPaths(node.bpffs()).links / (host + "_from_pod"));
                },
                "program from_pod is not attached"},
         Damage{"ToPodDetached",
                [](auto& node, auto&, auto& host) {
-                 node.must_run({"tc", "filter", "del", "dev", host, "egress"});
+                 fs::remove(PinPaths(node.bpffs()).links / (host + "_to_pod"));
                },
                "program to_pod is not attached"},
         Damage{"EndpointGone",

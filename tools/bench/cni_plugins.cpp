@@ -26,15 +26,18 @@ json reference_conf(const std::string& type, const fs::path& folder) {
             {"routes", json::array({{{"dst", "0.0.0.0/0"}}})}}}};
 }
 
-json kube_cni_conf(const std::string& mode, const fs::path& folder) {
+/// `hooks` says what kube-cni otherwise finds in the runtime's folder of lists.
+json kube_cni_conf(const std::string& mode, const std::string& hooks, const fs::path& folder) {
+  const std::string name = mode + "-" + hooks;
   return {{"cniVersion", "1.0.0"},
           {"name", "kube-cni-net"},
           {"type", "kube-cni"},
           {"subnet", kSubnet},
           {"dataplane", mode},
-          {"stateDir", (folder / mode / "state").string()},
-          {"runDir", (folder / mode / "run").string()},
-          {"bpffs", "/sys/fs/bpf/" + mode}};
+          {"podHooks", hooks},
+          {"stateDir", (folder / name / "state").string()},
+          {"runDir", (folder / name / "run").string()},
+          {"bpffs", "/sys/fs/bpf/" + name}};
 }
 
 }  // namespace
@@ -45,8 +48,9 @@ std::vector<PluginSetup> compared_plugins(const fs::path& kube_cni, const fs::pa
   bridge.update({{"bridge", "cni0"}, {"isGateway", true}});
   return {{"bridge", reference_dir / "bridge", bridge},
           {"ptp", reference_dir / "ptp", reference_conf("ptp", folder)},
-          {"kube-cni ebpf", kube_cni, kube_cni_conf("ebpf", folder)},
-          {"kube-cni bridge", kube_cni, kube_cni_conf("bridge", folder / "kernel-path")}};
+          {"kube-cni ebpf", kube_cni, kube_cni_conf("ebpf", "clsact", folder)},
+          {"kube-cni tcx", kube_cni, kube_cni_conf("ebpf", "tcx", folder)},
+          {"kube-cni bridge", kube_cni, kube_cni_conf("bridge", "auto", folder)}};
 }
 
 Result<PluginNode> PluginNode::create(PluginSetup setup) {

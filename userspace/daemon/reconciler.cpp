@@ -194,7 +194,7 @@ Result<bool> Reconciler::restore_pod(const AttachmentStore& attachments,
       attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
   if (!current) return fail(current);
   if (!*current || !(*current)->ebpf) return false;
-  if (auto attached = dataplane_->attach_pod(pod.host); !attached) return fail(attached);
+  if (auto attached = dataplane_->attach_pod(pod.host, attachment.hooks); !attached) return fail(attached);
   if (auto added = dataplane_->add_endpoint(pod); !added) return fail(added);
   return true;
 }

@@ -47,6 +47,7 @@ json to_json(const Attachment& attachment) {
           {"mtu", port.mtu},
           {"shaped", attachment.shaped},
           {"ebpf", attachment.ebpf},
+          {"hooks", attachment.hooks == AttachKind::kTcx ? "tcx" : "clsact"},
           {"fallbackReason", attachment.fallback_reason}};
 }
 
@@ -76,6 +77,12 @@ std::vector<PodRoute> routes_in(const json& list) {
   return routes;
 }
 
+AttachKind kind_in(const json& name) {
+  if (name.get<std::string>() == "tcx") return AttachKind::kTcx;
+  if (name == "clsact") return AttachKind::kClsact;
+  throw std::invalid_argument("hooks");
+}
+
 /// Throws as parsed() does.
 Attachment from_json(const json& record) {
   return {.network = record.at("network"),
@@ -93,6 +100,7 @@ Attachment from_json(const json& record) {
                    .mtu = record.at("mtu")},
           .shaped = record.at("shaped"),
           .ebpf = record.at("ebpf"),
+          .hooks = kind_in(record.at("hooks")),
           .fallback_reason = record.at("fallbackReason")};
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/file_lock.hpp"
 #include "base/result.hpp"
+#include "dataplane/hook.hpp"
 #include "dataplane/kernel_path.hpp"
 
 #include <filesystem>
@@ -19,9 +20,10 @@ struct Attachment {
   std::string netns;  ///< path, as the runtime gave it
   std::string pod;    ///< "namespace/name" where the runtime said so, for people
   PodPort port;
-  bool shaped = false;          ///< the runtime asked for a limit of its bandwidth
-  bool ebpf = false;            ///< the programs are attached
-  std::string fallback_reason;  ///< why not, where they should have been
+  bool shaped = false;                  ///< the runtime asked for a limit of its bandwidth
+  bool ebpf = false;                    ///< the programs are attached
+  AttachKind hooks = AttachKind::kTcx;  ///< how, if they are
+  std::string fallback_reason;          ///< why not, where they should have been
 
   [[nodiscard]] std::string key() const { return container_id + ":" + port.pod_ifname; }
 };

@@ -173,11 +173,11 @@ const EbpfDataplane::Program& EbpfDataplane::program(const Hook& hook) const {
 }
 
 template <std::size_t N>
-Result<AttachKind> EbpfDataplane::attach_all(const std::array<Hook, N>& hooks,
-                                             const Device& device) {
+Result<AttachKind> EbpfDataplane::attach_all(const std::array<Hook, N>& hooks, const Device& device,
+                                             AttachKind preferred) {
   AttachKind kind{};
   for (const Hook& hook : hooks) {
-    auto attached = attach(pins_.links, hook, device, program(hook).fd.get());
+    auto attached = attach(pins_.links, hook, device, program(hook).fd.get(), preferred);
     if (!attached) return attached;
     kind = *attached;
   }
@@ -192,8 +192,8 @@ Result<> EbpfDataplane::detach_all(const std::array<Hook, N>& hooks, const Devic
   return {};
 }
 
-Result<AttachKind> EbpfDataplane::attach_pod(const Device& host) {
-  return attach_all(kPodHooks, host);
+Result<AttachKind> EbpfDataplane::attach_pod(const Device& host, AttachKind preferred) {
+  return attach_all(kPodHooks, host, preferred);
 }
 
 Result<> EbpfDataplane::add_endpoint(const PodEndpoint& pod) {
@@ -290,7 +290,7 @@ Result<std::vector<std::string>> EbpfDataplane::differences(const PodEndpoint& p
 }
 
 Result<AttachKind> EbpfDataplane::attach_wire(const Device& nic) {
-  return attach_all(kWireHooks, nic);
+  return attach_all(kWireHooks, nic, AttachKind::kTcx);
 }
 
 Result<> EbpfDataplane::detach_wire(const Device& nic) { return detach_all(kWireHooks, nic); }

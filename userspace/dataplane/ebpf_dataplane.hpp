@@ -66,8 +66,8 @@ class EbpfDataplane {
   /// pinned ones were others.
   Result<bool> upgrade_programs(const std::filesystem::path& run_dir);
 
-  /// Attaches the pod's programs, or brings them up to date.
-  Result<AttachKind> attach_pod(const Device& host);
+  /// Attaches the pod's programs as attach() does, or brings them up to date.
+  Result<AttachKind> attach_pod(const Device& host, AttachKind preferred = AttachKind::kTcx);
   /// Makes the pod a sender and a redirect target. Its interface is up by now.
   Result<> add_endpoint(const PodEndpoint& pod);
   /// Undoes both; what is absent is fine. `host.ifindex` may be 0 when the
@@ -107,7 +107,8 @@ class EbpfDataplane {
                             std::vector<std::string>& found) const;
   [[nodiscard]] const Program& program(const Hook& hook) const;
   template <std::size_t N>
-  Result<AttachKind> attach_all(const std::array<Hook, N>& hooks, const Device& device);
+  Result<AttachKind> attach_all(const std::array<Hook, N>& hooks, const Device& device,
+                                AttachKind preferred);
   template <std::size_t N>
   Result<> detach_all(const std::array<Hook, N>& hooks, const Device& device);
 

@@ -152,13 +152,13 @@ Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd) {
 }
 
 Result<AttachKind> attach(const std::filesystem::path& links_dir, const Hook& hook,
-                          const Device& device, int prog_fd) {
+                          const Device& device, int prog_fd, AttachKind preferred) {
   const auto pin = pin_path(links_dir, hook, device);
   auto reused = update_link(pin, device, prog_fd);
   if (!reused) return fail(reused);
   if (*reused) return AttachKind::kTcx;
   // Fails where the kernel has no cls_bpf, or somebody else has the place.
-  if (hook.preferred == AttachKind::kClsact && attach_clsact(hook, device, prog_fd))
+  if (preferred == AttachKind::kClsact && attach_clsact(hook, device, prog_fd))
     return AttachKind::kClsact;
   auto on_tcx = create_link(pin, hook, device, prog_fd);
   if (!on_tcx) return fail(on_tcx);

@@ -18,18 +18,12 @@ enum class AttachKind {
 struct Hook {
   const char* name;
   bool ingress;  ///< of the device: what the pod or the wire sends
-  AttachKind preferred;
 };
 
-// Each attach and each detach by tcx waits for an RCU grace period with the RTNL
-// lock held: some 10 ms in which no pod of the node is added or deleted. A filter
-// is attached and detached at once, and goes with its device. So a pod's veth,
-// which is ours alone, gets filters; a NIC is attached to once, and may carry
-// filters of others, so it gets tcx links. Where one is not to be had, the other.
-inline constexpr Hook kFromPod{"from_pod", true, AttachKind::kClsact};
-inline constexpr Hook kToPod{"to_pod", false, AttachKind::kClsact};
-inline constexpr Hook kFromWire{"from_wire", true, AttachKind::kTcx};
-inline constexpr Hook kToWire{"to_wire", false, AttachKind::kTcx};
+inline constexpr Hook kFromPod{"from_pod", true};
+inline constexpr Hook kToPod{"to_pod", false};
+inline constexpr Hook kFromWire{"from_wire", true};
+inline constexpr Hook kToWire{"to_wire", false};
 inline constexpr std::array kHooks{kFromPod, kToPod, kFromWire, kToWire};
 
 // The recording program of each pair comes first: from the moment on at which
@@ -46,11 +40,16 @@ struct Device {
 /// Attaches `prog_fd` at `hook` of `device`, in place of our own older program;
 /// programs of others stay. Outlives every process: a tcx link is pinned in
 /// `links_dir`, and a filter belongs to the device.
-/// A tcx link of ours that is there is kept, whatever the hook prefers.
+/// Takes the `preferred` kind where it is to be had, else the other; but a tcx link
+/// of ours that is there is kept. Each attach and each detach by tcx waits for an RCU
+/// grace period with the RTNL lock held, some 10 ms in which no pod of the node is
+/// added or deleted. A filter is attached at once and goes with its device, but
+/// takes the place of an ingress qdisc that somebody else may want.
 /// Errors: ENODEV no such device; EPERM no CAP_NET_ADMIN and CAP_BPF; EBUSY (on
 /// clsact) a foreign filter is at our place.
 Result<AttachKind> attach(const std::filesystem::path& links_dir, const Hook& hook,
-                          const Device& device, int prog_fd);
+                          const Device& device, int prog_fd,
+                          AttachKind preferred = AttachKind::kTcx);
 
 /// The same on the clsact qdisc, whether or not the kernel has tcx.
 Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd);

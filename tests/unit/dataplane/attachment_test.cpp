@@ -40,6 +40,7 @@ Attachment attachment(const std::string& network, const std::string& container_i
                .mtu = 1450},
       .shaped = true,
       .ebpf = true,
+      .hooks = AttachKind::kClsact,
       .fallback_reason = "why not"};
 }
 
@@ -84,6 +85,7 @@ TEST_F(AttachmentStoreTest, FindsWhatWasSaved) {
   EXPECT_EQ(read.port.routes, saved.port.routes);
   EXPECT_EQ(read.port.owns_gateways, saved.port.owns_gateways);
   EXPECT_EQ(read.shaped, saved.shaped);
+  EXPECT_EQ(read.hooks, saved.hooks);
   EXPECT_EQ(read.port.mtu, saved.port.mtu);
   EXPECT_EQ(read.ebpf, saved.ebpf);
   EXPECT_EQ(read.fallback_reason, saved.fallback_reason);
@@ -183,7 +185,7 @@ TEST_F(AttachmentStoreTest, ReportsARecordWithAnyKeyOfTheWrongType) {
     EXPECT_EQ(found.error().code, EBADMSG) << changed;
   }
 
-  EXPECT_EQ(keys, 22u);
+  EXPECT_EQ(keys, 23u);
 }
 
 TEST_F(AttachmentStoreTest, ListsThoseOfEveryNetwork) {
