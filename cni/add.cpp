@@ -67,7 +67,7 @@ CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
 
 /// What of the attachment does not depend on where the addresses come from.
 Attachment plan_attachment(const CniEnv& env, const NetConf& conf, unsigned mtu,
-                           const PodRequests& requests, const Lease& lease) {
+                           const PodRequests& requests, const Lease& lease, bool shaped) {
   const auto mac = [&] {
     return lease.addresses.empty() ? MacAddr::random()
                                    : MacAddr::derived_from(lease.addresses.front());
@@ -85,7 +85,7 @@ Attachment plan_attachment(const CniEnv& env, const NetConf& conf, unsigned mtu,
                    .pod_mac = requests.mac ? *requests.mac : mac(),
                    .owns_gateways = conf.is_gateway,
                    .mtu = mtu},
-          .shaped = requests.bandwidth};
+          .shaped = shaped};
 }
 
 bool is_for_want_of_address(const Error& error) {
@@ -111,17 +111,32 @@ CniCode code_of_refusal(const Error& error) {
   return error.code == EINVAL ? CniCode::kInvalidConfig : CniCode::kSystem;
 }
 
+/// Whether some number of the configuration of bandwidth is a limit.
+bool has_limit(const json& bandwidth) {
+  return std::ranges::any_of(bandwidth,
+                             [](const json& value) { return value.is_number() && value != 0; });
+}
+
+/// What the other plugins of the list mean for how the pod is attached.
+struct Surroundings {
+  bool shaped = false;  ///< the pod's bandwidth will be limited
+  AttachKind pod_hooks = AttachKind::kTcx;
+};
+
 /// Filters are attached sooner, but take the place of the ingress qdisc that the
 /// bandwidth plugin makes, or some other of which we do not know.
-AttachKind preferred_hooks(const NetConf& conf, bool shaped) {
-  if (shaped) return AttachKind::kTcx;
-  if (conf.pod_hooks) return *conf.pod_hooks;
+Surroundings look_around(const NetConf& conf, const PodRequests& requests) {
   constexpr std::array kModest{"portmap", "tuning", "firewall", "sbr"};
   const auto partners = list_partners(conf);
-  const bool all_modest = partners && std::ranges::all_of(*partners, [&](const auto& type) {
-                            return std::ranges::find(kModest, type) != kModest.end();
+  const auto limiter = partners ? partners->find("bandwidth") : Partners::const_iterator();
+  if (requests.bandwidth || (partners && limiter != partners->end() && has_limit(limiter->second)))
+    return {.shaped = true, .pod_hooks = AttachKind::kTcx};
+  const bool all_modest = partners && std::ranges::all_of(*partners, [&](const auto& partner) {
+                            return std::ranges::find(kModest, partner.first) != kModest.end();
                           });
-  return all_modest ? AttachKind::kClsact : AttachKind::kTcx;
+  return {
+      .shaped = false,
+      .pod_hooks = conf.pod_hooks.value_or(all_modest ? AttachKind::kClsact : AttachKind::kTcx)};
 }
 
 /// An undo step that fails leaves something behind, which must not be silent.
@@ -175,6 +190,7 @@ class Adding {
     node_ = *node;
     previous_ = std::move(*previous);
     requests_ = *requests;
+    around_ = look_around(conf_, requests_);
     netns_ = std::move(*netns);
     ebpf_ = std::move(*ebpf);
     netlink_ = std::move(*netlink);
@@ -192,7 +208,7 @@ class Adding {
     for (const auto& repair : leases_.repairs()) log::warn("repaired", {{"what", repair}});
     if (!lease) return cni_error(lease.error(), "ADD", code_of_refusal(lease.error()));
     undo_.add([this, owner] { report_undo("release address", leases_.release(owner)); });
-    attachment_ = plan_attachment(env_, conf_, node_.mtu, requests_, *lease);
+    attachment_ = plan_attachment(env_, conf_, node_.mtu, requests_, *lease, around_.shaped);
     if (!delegate_) use(addressing_of(*lease, node_));
     if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
     undo_.add([this] {
@@ -257,7 +273,7 @@ class Adding {
   /// Attaches the programs and makes the pod a redirect target, in this order.
   Result<> attach_ebpf() {
     const PodEndpoint pod = endpoint_of(attachment_, host_, bridge_.mac, {});
-    auto kind = ebpf_.dataplane->attach_pod(pod.host, preferred_hooks(conf_, pod.shaped));
+    auto kind = ebpf_.dataplane->attach_pod(pod.host, around_.pod_hooks);
     if (!kind) return fail(kind);
     attachment_.hooks = *kind;
     if (pod.shaped && *kind == AttachKind::kClsact)
@@ -303,6 +319,7 @@ class Adding {
   AttachmentStore attachments_;
   NodeSettings node_{};
   PodRequests requests_;
+  Surroundings around_;
   UniqueFd netns_;
   EbpfChoice ebpf_;
   std::optional<NetlinkSocket> netlink_;

@@ -10,7 +10,9 @@
 #include "verbs.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace kubecni {
@@ -57,6 +59,25 @@ Result<> compare_lease(const NetConf& conf, const CniEnv& env, const PodPort& po
   return {};
 }
 
+/// A runtime may CHECK right after ADD, when the daemon has not yet marked a pod that
+/// a later plugin of the list has just limited: it gets a moment.
+Result<std::vector<std::string>> settled_differences(const EbpfDataplane& dataplane,
+                                                     NetlinkSocket& netlink,
+                                                     const Attachment& attachment,
+                                                     const Link& host) {
+  constexpr std::chrono::milliseconds kMoment{1000}, kStep{20};
+  const auto end = std::chrono::steady_clock::now() + kMoment;
+  for (;;) {
+    auto shaped = list_shaped_links(netlink);
+    if (!shaped) return fail(shaped);
+    const PodEndpoint pod = endpoint_of(attachment, host, {}, *shaped);
+    auto found = dataplane.differences(pod);
+    const bool may_settle = found && !found->empty() && pod.shaped;
+    if (!may_settle || std::chrono::steady_clock::now() >= end) return found;
+    std::this_thread::sleep_for(kStep);
+  }
+}
+
 Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachment& attachment,
                       std::vector<std::string>& found) {
   if (!attachment.ebpf) {
@@ -67,14 +88,12 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   auto host = find_link(netlink, attachment.port.host_ifname);
   if (!host) return fail(host);
   if (!*host) return {};  // said already
-  auto shaped = list_shaped_links(netlink);
-  if (!shaped) return fail(shaped);
   auto dataplane = EbpfDataplane::open_loaded(conf.bpffs);
   if (!dataplane) {
     found.push_back(dataplane.error().what);
     return {};
   }
-  auto more = dataplane->differences(endpoint_of(attachment, **host, {}, *shaped));
+  auto more = settled_differences(*dataplane, netlink, attachment, **host);
   if (!more) return fail(more);
   found.insert(found.end(), more->begin(), more->end());
   return {};

@@ -17,22 +17,22 @@ bool is_configuration(const fs::path& path) {
   return extension == ".conflist" || extension == ".conf" || extension == ".json";
 }
 
-std::set<std::string> types_of(const json& list) {
-  std::set<std::string> types;
+Partners plugins_of(const json& list) {
+  Partners by_type;
   // A file may have a single plugin instead of a list.
   const json plugins = list.contains("plugins") ? list["plugins"] : json::array({list});
-  for (const json& plugin : plugins) types.insert(text_of(member(plugin, "type")));
-  return types;
+  for (const json& plugin : plugins) by_type.emplace(text_of(member(plugin, "type")), plugin);
+  return by_type;
 }
 
 }  // namespace
 
-std::optional<std::set<std::string>> list_partners(const NetConf& conf) {
+std::optional<Partners> list_partners(const NetConf& conf) {
   std::error_code ignored;
   if (fs::exists(conf.conf_dir / conf.name, ignored)) return std::nullopt;
   const auto names = list_directory(conf.conf_dir);
   if (!names) return std::nullopt;
-  std::optional<std::set<std::string>> partners;
+  std::optional<Partners> partners;
   for (const auto& name : *names) {
     if (!is_configuration(name)) continue;
     const auto text = read_file(conf.conf_dir / name);
@@ -40,10 +40,10 @@ std::optional<std::set<std::string>> list_partners(const NetConf& conf) {
     const auto list = parse_json(*text);
     if (!list) return std::nullopt;
     if (text_of(member(*list, "name")) != conf.name) continue;
-    auto types = types_of(*list);
-    if (types.erase("kube-cni") == 0) continue;
+    auto plugins = plugins_of(*list);
+    if (plugins.erase("kube-cni") == 0) continue;
     if (!partners) partners.emplace();
-    partners->merge(types);
+    partners->merge(plugins);
   }
   return partners;
 }

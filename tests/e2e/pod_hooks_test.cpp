@@ -52,6 +52,16 @@ TEST_F(PodHooks, AreLinksWhereTheListHasTheBandwidthPlugin) {
   EXPECT_FALSE(on_filters(node.add_pod("pod", conf())));
 }
 
+TEST_F(PodHooks, ALimitInTheListIsHeededWithoutADaemon) {
+  write_list("10-pods.conflist",
+             {{{"type", "kube-cni"}}, {{"type", "bandwidth"}, {"ingressRate", 8'000'000}}});
+
+  const Pod pod = node.add_pod("pod", conf());
+
+  const auto endpoint = must(node.dataplane().endpoints().find(to_addr4(pod.address)));
+  EXPECT_EQ(endpoint.value().flags, KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED);
+}
+
 TEST_F(PodHooks, AreLinksWhereTheListIsNotKnown) {
   EXPECT_FALSE(on_filters(node.add_pod("no-file", conf())));
   write_list("10-pods.conflist", {{{"type", "kube-cni"}}});

@@ -29,8 +29,9 @@ Verdict ready(Scenario& scenario) {
 }
 
 /// STATUS between the hooks `harm` and `heal`, and after it `also`.
-Result<ProcessEnd> status_while(Scenario& scenario, const char* harm, const char* heal,
-                                const std::function<void()>& also = [] {}) {
+Result<ProcessEnd> status_while(
+    Scenario& scenario, const char* harm, const char* heal,
+    const std::function<void()>& also = [] {}) {
   for (const char* hook : {harm, heal})
     if (auto given = scenario.bench.require_hook(hook); !given) return fail(given);
   if (auto done = scenario.bench.run_hook(harm); !done) return fail(done);
@@ -100,7 +101,8 @@ Verdict dataplane_detached(Scenario& scenario) {
 
 constexpr Case kCases[] = {
     {"C60", "STATUS of a plugin that is ready succeeds", "STATUS", "1.1.0", &ready},
-    {"C61", "STATUS without the daemon is 50 if ADD fails, within 100 ms", "STATUS", "1.1.0", &daemon_dead},
+    {"C61", "STATUS without the daemon is 50 if ADD fails, within 100 ms", "STATUS", "1.1.0",
+     &daemon_dead},
     {"C62", "STATUS with a full pool is 50, after a DEL it succeeds", "STATUS", "1.1.0",
      &pool_exhausted},
     {"C63", "STATUS passes on the delegate's error", "STATUS", "1.1.0", &delegate_fails},

@@ -228,19 +228,30 @@ TEST_F(ApiNodeSourceTest, AWatchThatFailsIsToldAndItsRecoveryToo) {
   EXPECT_EQ(server_->counters().lists, 1);
 }
 
-TEST_F(ApiNodeSourceTest, RefusalsSayWhatToDo) {
-  for (const auto& [status, code, advice] :
-       {std::tuple{401, EACCES, "check the token"}, std::tuple{403, EPERM, "RBAC"}}) {
-    server_->set_failure(status, 1);
+struct Refusal {
+  int status;
+  int code;
+  const char* advice;
+};
+// Each with a server of its own: what a source asks in its last moment must not
+// take the answer that is meant for another.
+class RefusalOf : public ApiNodeSourceTest, public testing::WithParamInterface<Refusal> {};
 
-    const auto source = watch(server_->url());
-    const auto news = next_news(*source);
+TEST_P(RefusalOf, SaysWhatToDo) {
+  server_->set_failure(GetParam().status, 1);
 
-    ASSERT_TRUE(news && !*news);
-    EXPECT_EQ(news->error().code, code);
-    EXPECT_NE(news->error().what.find(advice), std::string::npos) << news->error().what;
-  }
+  const auto source = watch(server_->url());
+  const auto news = next_news(*source);
+
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(news->error().code, GetParam().code);
+  EXPECT_NE(news->error().what.find(GetParam().advice), std::string::npos) << news->error().what;
 }
+
+INSTANTIATE_TEST_SUITE_P(ApiNodeSource, RefusalOf,
+                         testing::Values(Refusal{401, EACCES, "check the token"},
+                                         Refusal{403, EPERM, "RBAC"}),
+                         [](const auto& tested) { return std::to_string(tested.param.status); });
 
 TEST_F(ApiNodeSourceTest, AnAnswerThatIsNoJsonIsToldAndTriedAgain) {
   server_->set_failure(200, 1, "<html>");
