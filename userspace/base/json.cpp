@@ -1,5 +1,7 @@
 #include "base/json.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <string>
 
@@ -14,6 +16,11 @@ std::string shortened(std::string text) {
   if (text.size() <= kShownBytes) return text;
   text.resize(kShownBytes);
   return text + "...";
+}
+
+bool equal_but_for_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 }  // namespace
@@ -40,6 +47,14 @@ const nlohmann::json& member(const nlohmann::json& value, std::string_view key) 
   if (!value.is_object()) return null;
   const auto found = value.find(key);
   return found == value.end() ? null : *found;
+}
+
+const nlohmann::json& member_like_go(const nlohmann::json& value, std::string_view key) {
+  const nlohmann::json& exact = member(value, key);
+  if (!exact.is_null() || !value.is_object()) return exact;
+  for (const auto& [name, candidate] : value.items())
+    if (!candidate.is_null() && equal_but_for_case(name, key)) return candidate;
+  return exact;
 }
 
 std::string text_of(const nlohmann::json& value) {

@@ -17,6 +17,10 @@ Result<nlohmann::json> parse_json(std::string_view text);
 /// The member `key` of `value`; null when it is absent or `value` is no object.
 const nlohmann::json& member(const nlohmann::json& value, std::string_view key);
 
+/// The same as Go's decoder finds it, for objects that Go clients write: `key` as
+/// it is, else in other letter case (ASCII); null counts as absent.
+const nlohmann::json& member_like_go(const nlohmann::json& value, std::string_view key);
+
 /// The text of `value`; empty when it is no string.
 std::string text_of(const nlohmann::json& value);
 
