@@ -1,0 +1,36 @@
+// The network configuration on standard input, with what it asks for one pod.
+
+#include "cni_result.hpp"
+#include "fuzz.hpp"
+#include "requests.hpp"
+
+#include <algorithm>
+
+using namespace kubecni;
+using fuzz::require;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string text = fuzz::text_from(data, size);
+
+  const std::string version = cni_version_for_errors(text);
+  require(std::ranges::count(kSupportedVersions, version) == 1, "an error has a version we speak");
+  const auto conf = parse_net_conf(text);
+  if (!conf) {
+    require(!conf.error().msg.empty(), "a refusal says why");
+    return 0;
+  }
+  require(conf->cni_version == version || conf->cni_version == "0.1.0",
+          "answers have the configuration's version; without one it is of 0.1.0");
+  require(is_cni_id(conf->name), "a network's name can be a file name");
+  require(is_ifname(conf->bridge), "the bridge has an interface name");
+  for (const auto& path : {conf->state_dir, conf->run_dir, conf->bpffs})
+    require(path.is_absolute(), "paths are absolute");
+  if (conf->subnet) require(*conf->subnet == conf->subnet->network(), "a subnet has no host bits");
+
+  const auto requests = read_requests({}, *conf);
+  if (requests && requests->address) require(requests->address->is_v4(), "addresses are IPv4");
+  if (requests && requests->mac) require((requests->mac->bytes[0] & 1) == 0, "MACs are unicast");
+  const std::string result = add_result(*conf, Attachment{}).dump();
+  require(nlohmann::json::accept(result), "a result is JSON");
+  return 0;
+}
