@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <limits>
 #include <string>
 
 namespace kubecni {
@@ -60,6 +61,12 @@ const nlohmann::json& member_like_go(const nlohmann::json& value, std::string_vi
 std::string text_of(const nlohmann::json& value) {
   const auto* text = value.get_ptr<const std::string*>();
   return text ? *text : std::string();
+}
+
+std::optional<unsigned> number_of(const nlohmann::json& value) {
+  const auto* number = value.get_ptr<const nlohmann::json::number_unsigned_t*>();
+  if (!number || *number > std::numeric_limits<unsigned>::max()) return std::nullopt;
+  return static_cast<unsigned>(*number);
 }
 
 std::string shown(const nlohmann::json& value) {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,10 @@ const nlohmann::json& member_like_go(const nlohmann::json& value, std::string_vi
 
 /// The text of `value`; empty when it is no string.
 std::string text_of(const nlohmann::json& value);
+
+/// The number that `value` is; empty when it is none, or negative, a fraction, or
+/// too large for an unsigned.
+std::optional<unsigned> number_of(const nlohmann::json& value);
 
 /// `value` as a short piece of an error message.
 std::string shown(const nlohmann::json& value);
