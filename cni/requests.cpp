@@ -51,7 +51,7 @@ CniResult<PodRequests> read_requests(const CniEnv& env, const NetConf& conf) {
       return cni_error(CniCode::kInvalidConfig,
                        "ADD: the requested MAC \"" + text + "\" is no unicast Ethernet address");
   }
-  const json& bandwidth = member(conf.runtime_config, "bandwidth");
+  const json& bandwidth = member_like_go(conf.runtime_config, "bandwidth");
   requests.bandwidth =
       std::ranges::any_of(bandwidth.is_object() ? bandwidth : json::object(),
                           [](const json& value) { return value.is_number() && value != 0; });
