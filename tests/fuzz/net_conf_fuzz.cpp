@@ -3,6 +3,7 @@
 #include "cni_result.hpp"
 #include "fuzz.hpp"
 #include "requests.hpp"
+#include "result_shape.hpp"
 
 #include <algorithm>
 
@@ -25,12 +26,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(is_ifname(conf->bridge), "the bridge has an interface name");
   for (const auto& path : {conf->state_dir, conf->run_dir, conf->bpffs})
     require(path.is_absolute(), "paths are absolute");
+  require(conf->ipam_type.empty() || is_cni_id(conf->ipam_type), "a plugin's name is no path");
   if (conf->subnet) require(*conf->subnet == conf->subnet->network(), "a subnet has no host bits");
 
   const auto requests = read_requests({}, *conf);
   if (requests && requests->address) require(requests->address->is_v4(), "addresses are IPv4");
   if (requests && requests->mac) require((requests->mac->bytes[0] & 1) == 0, "MACs are unicast");
-  const std::string result = add_result(*conf, Attachment{}).dump();
-  require(nlohmann::json::accept(result), "a result is JSON");
+  const auto previous = previous_result(*conf, "ADD");
+  if (!previous) return 0;
+  const auto result = add_result(*conf, Attachment{}, *previous, {});
+  if (result) require((*result)["cniVersion"] == conf->cni_version, "a result has its version");
   return 0;
 }
