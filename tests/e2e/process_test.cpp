@@ -72,7 +72,7 @@ TEST_F(PluginProcess, DelWithThePathOfAnotherPodLeavesThatOneWhole) {
   current.container_id = "current";
   const auto added = node.cni("ADD", current);
   ASSERT_TRUE(ok(added));
-  current.address = node.attachment(current).port.address.addr;
+  current.address = node.attachment(current).port.addresses.at(0).net.addr;
 
   EXPECT_TRUE(ok(node.call(late_del)));
 
