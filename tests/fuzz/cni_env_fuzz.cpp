@@ -13,13 +13,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::istringstream lines(fuzz::text_from(data, size));
   std::map<std::string, std::string> variables;
   for (const char* name :
-       {"CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS"}) {
+       {"CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"}) {
     std::string value;
     std::getline(lines, value);
     variables[name] = value.c_str();  // a variable ends at its first zero byte
   }
 
-  const auto env = read_cni_env([&](const char* name) { return variables.at(name).c_str(); });
+  const auto env = read_cni_env([&](const char* name) -> const char* {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  });
 
   if (!env) {
     require(env.error().code == CniCode::kInvalidEnvironment, "a refusal has code 4");
