@@ -1,5 +1,6 @@
 // The network configuration on standard input, with what it asks for one pod.
 
+#include "base/json.hpp"
 #include "cni_result.hpp"
 #include "fuzz.hpp"
 #include "requests.hpp"
@@ -26,11 +27,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(is_ifname(conf->bridge), "the bridge has an interface name");
   for (const auto& path : {conf->state_dir, conf->run_dir, conf->bpffs})
     require(path.is_absolute(), "paths are absolute");
-  require(conf->ipam_type.empty() || is_cni_id(conf->ipam_type), "a plugin's name is no path");
+  require(conf->ipam.type.empty() || is_cni_id(conf->ipam.type), "a plugin's name is no path");
   if (conf->subnet) require(*conf->subnet == conf->subnet->network(), "a subnet has no host bits");
 
+  auto ranges = parse_range_sets("ipRanges", member_like_go(conf->runtime_config, "ipRanges"));
+  for (const auto& configured : {conf->ipam.ranges, ranges.value_or(conf->ipam.ranges)}) {
+    const auto sets = pool_sets_of(configured);
+    if (!sets) continue;
+    for (const auto& set : *sets)
+      for (const Pool& pool : set)
+        require(pool.contains(pool.at(0)), "a pool has an address for a pod");
+  }
+
   const auto requests = read_requests({}, *conf);
-  if (requests && requests->address) require(requests->address->is_v4(), "addresses are IPv4");
   if (requests && requests->mac) require((requests->mac->bytes[0] & 1) == 0, "MACs are unicast");
   const auto previous = previous_result(*conf, "ADD");
   if (!previous) return 0;

@@ -63,7 +63,7 @@ std::string text_of(const nlohmann::json& value) {
   return text ? *text : std::string();
 }
 
-std::optional<unsigned> number_of(const nlohmann::json& value) {
+std::optional<unsigned> unsigned_of(const nlohmann::json& value) {
   const auto* number = value.get_ptr<const nlohmann::json::number_unsigned_t*>();
   if (!number || *number > std::numeric_limits<unsigned>::max()) return std::nullopt;
   return static_cast<unsigned>(*number);

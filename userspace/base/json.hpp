@@ -27,7 +27,7 @@ std::string text_of(const nlohmann::json& value);
 
 /// The number that `value` is; empty when it is none, or negative, a fraction, or
 /// too large for an unsigned.
-std::optional<unsigned> number_of(const nlohmann::json& value);
+std::optional<unsigned> unsigned_of(const nlohmann::json& value);
 
 /// `value` as a short piece of an error message.
 std::string shown(const nlohmann::json& value);

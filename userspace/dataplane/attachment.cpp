@@ -62,7 +62,7 @@ Type parsed(const json& record, const char* key) {
 }
 
 unsigned number_in(const json& record, const char* key) {
-  const auto number = number_of(record.at(key));
+  const auto number = unsigned_of(record.at(key));
   if (!number) throw std::invalid_argument(key);
   return *number;
 }

@@ -25,7 +25,7 @@ Result<std::optional<NodeInfo>> load_node_info(const std::filesystem::path& stat
   if (!text) return fail(text);
   try {
     const json record = json::parse(*text);
-    const auto mtu = number_of(record.at("mtu"));
+    const auto mtu = unsigned_of(record.at("mtu"));
     if (!mtu) throw std::invalid_argument("mtu");
     NodeInfo info{.name = record.at("name"), .pod_cidrs = {}, .mtu = *mtu};
     for (const json& cidr : record.at("podCIDRs")) {

@@ -29,16 +29,16 @@ TEST(MemberLikeGo, IsNullWhereThereIsNone) {
   EXPECT_TRUE(member_like_go("ips", "ips").is_null());
 }
 
-TEST(NumberOf, IsEmptyForWhatIsNoUnsigned) {
-  EXPECT_EQ(number_of(1500u), 1500u);
-  EXPECT_EQ(number_of(4294967295u), 4294967295u);
-  EXPECT_EQ(number_of(json::parse("4294967296")), std::nullopt);
-  EXPECT_EQ(number_of(json::parse("1e300")), std::nullopt);
-  EXPECT_EQ(number_of(1.5), std::nullopt);
-  EXPECT_EQ(number_of(-1), std::nullopt);
-  EXPECT_EQ(number_of(true), std::nullopt);
-  EXPECT_EQ(number_of("1500"), std::nullopt);
-  EXPECT_EQ(number_of(json()), std::nullopt);
+TEST(UnsignedOf, IsEmptyForWhatIsNoUnsigned) {
+  EXPECT_EQ(unsigned_of(1500u), 1500u);
+  EXPECT_EQ(unsigned_of(4294967295u), 4294967295u);
+  EXPECT_EQ(unsigned_of(json::parse("4294967296")), std::nullopt);
+  EXPECT_EQ(unsigned_of(json::parse("1e300")), std::nullopt);
+  EXPECT_EQ(unsigned_of(1.5), std::nullopt);
+  EXPECT_EQ(unsigned_of(-1), std::nullopt);
+  EXPECT_EQ(unsigned_of(true), std::nullopt);
+  EXPECT_EQ(unsigned_of("1500"), std::nullopt);
+  EXPECT_EQ(unsigned_of(json()), std::nullopt);
 }
 
 }  // namespace
