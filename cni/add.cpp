@@ -107,7 +107,7 @@ Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const NodeSettin
 }
 
 CniCode code_of_refusal(const Error& error) {
-  if (is_for_want_of_address(error)) return CniCode::kTryAgainLater;
+  if (is_for_want_of_address(error) || error.code == ETIMEDOUT) return CniCode::kTryAgainLater;
   return error.code == EINVAL ? CniCode::kInvalidConfig : CniCode::kSystem;
 }
 

@@ -2,6 +2,7 @@
 // variables in the environment and the network configuration on standard input.
 
 #include "base/file.hpp"
+#include "inherited.hpp"
 #include "plugin.hpp"
 
 #include <unistd.h>
@@ -10,10 +11,19 @@
 #include <iostream>
 
 namespace {
+
 constexpr std::size_t kMaxInputBytes = 16 << 20;
+
+/// Whether the runtime can have got all of it.
+bool print(const std::string& output) {
+  std::cout << output << std::flush;
+  return std::cout.good();
 }
 
+}  // namespace
+
 int main() {
+  kubecni::shed_inherited_state();
   if (!std::getenv("CNI_COMMAND")) {
     std::cerr
         << "kube-cni " KUBECNI_VERSION
@@ -22,8 +32,10 @@ int main() {
     return 0;
   }
   const auto input = kubecni::read_all(STDIN_FILENO, kMaxInputBytes);
-  if (!input) std::cerr << "kube-cni: standard input: " << input.error().what << "\n";
-  const auto answer = kubecni::run_plugin(&std::getenv, input ? *input : "");
-  std::cout << answer.output << std::flush;
-  return answer.exit_status;
+  const auto answer =
+      input ? kubecni::run_plugin(&std::getenv, *input) : kubecni::refuse_input(input.error());
+  if (print(answer.output)) return answer.exit_status;
+  std::cerr << "kube-cni: the answer could not be written to standard output\n";
+  if (input) kubecni::undo_unheard(&std::getenv, *input, answer);
+  return EXIT_FAILURE;
 }

@@ -16,7 +16,7 @@ using RangeSets = std::vector<std::vector<Range>>;
 
 /// What the runtime or the configuration says; empty when neither does.
 CniResult<RangeSets> configured_ranges(const NetConf& conf) {
-  const auto& of_runtime = member(conf.runtime_config, "ipRanges");
+  const auto& of_runtime = member_like_go(conf.runtime_config, "ipRanges");
   if (of_runtime.is_array() && !of_runtime.empty())
     return parse_range_sets("runtimeConfig.ipRanges", of_runtime);
   if (!of_runtime.is_null() && !of_runtime.is_array())

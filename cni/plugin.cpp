@@ -46,12 +46,28 @@ CniResult<json> run_verb(const GetEnv& get, const std::string& input) {
   return quiet(env->command == "GC" ? cmd_gc(*env, *conf) : cmd_status(*env, *conf));
 }
 
+PluginAnswer to_answer(const CniError& error, const std::string& input) {
+  return {to_text(error.to_json(cni_version_for_errors(input))), 1};
+}
+
 }  // namespace
 
 PluginAnswer run_plugin(const GetEnv& get, const std::string& input) {
   const auto answer = run_verb(get, input);
-  if (!answer) return {to_text(answer.error().to_json(cni_version_for_errors(input))), 1};
+  if (!answer) return to_answer(answer.error(), input);
   return {answer->is_null() ? "" : to_text(*answer), 0};
+}
+
+PluginAnswer refuse_input(const Error& error) {
+  return to_answer({CniCode::kIo, "standard input: " + error.what, ""}, "");
+}
+
+void undo_unheard(const GetEnv& get, const std::string& input, const PluginAnswer& answer) {
+  const auto env = read_cni_env(get);
+  if (answer.exit_status != 0 || !env || env->command != "ADD") return;
+  run_plugin(
+      [&](const char* name) { return name == std::string("CNI_COMMAND") ? "DEL" : get(name); },
+      input);
 }
 
 }  // namespace kubecni

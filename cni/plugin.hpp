@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/result.hpp"
 #include "cni_env.hpp"
 
 #include <string>
@@ -15,5 +16,12 @@ struct PluginAnswer {
 /// Runs the verb that `get` (the environment) and `input` (standard input) ask
 /// for. Runs in the node's network namespace.
 PluginAnswer run_plugin(const GetEnv& get, const std::string& input);
+
+/// The answer when standard input cannot be read, because of `error`.
+PluginAnswer refuse_input(const Error& error);
+
+/// Takes back the ADD that got `answer` where the runtime could not be told: for
+/// it the ADD has failed, and a failed one leaves nothing. Other verbs stay done.
+void undo_unheard(const GetEnv& get, const std::string& input, const PluginAnswer& answer);
 
 }  // namespace kubecni

@@ -15,10 +15,10 @@ using nlohmann::json;
 namespace {
 
 std::vector<std::string> strings_in(const json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  if (!object.is_object() || found == object.end()) return {};
+  const json& found = member_like_go(object, key);
+  if (found.is_null()) return {};
   std::vector<std::string> all;
-  for (const json& entry : found->is_array() ? *found : json::array({*found}))
+  for (const json& entry : found.is_array() ? found : json::array({found}))
     all.push_back(entry.is_string() ? entry.get<std::string>() : shown(entry));
   return all;
 }
@@ -51,7 +51,7 @@ CniResult<PodRequests> read_requests(const CniEnv& env, const NetConf& conf) {
       return cni_error(CniCode::kInvalidConfig,
                        "ADD: the requested MAC \"" + text + "\" is no unicast Ethernet address");
   }
-  const json& bandwidth = member(conf.runtime_config, "bandwidth");
+  const json& bandwidth = member_like_go(conf.runtime_config, "bandwidth");
   requests.bandwidth =
       std::ranges::any_of(bandwidth.is_object() ? bandwidth : json::object(),
                           [](const json& value) { return value.is_number() && value != 0; });

@@ -53,7 +53,11 @@ json Node::conf(const json& changes) const {
 Process Node::start(const CniCall& call) const {
   std::vector<std::string> argv = call.wrapper;
   argv.emplace_back(KUBECNI_PLUGIN);
-  return Process({.argv = argv, .env = call.env, .input = call.input, .netns_fd = netns.fd()});
+  return Process({.argv = argv,
+                  .env = call.env,
+                  .input = call.input,
+                  .netns_fd = netns.fd(),
+                  .before_exec = call.before_exec});
 }
 
 CniAnswer Node::call(const CniCall& call) const {

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ struct CniAnswer {
 struct CniCall {
   std::vector<std::string> env;  ///< "CNI_COMMAND=ADD", ...
   std::string input;
-  std::vector<std::string> wrapper = {};  ///< a program that executes the plugin
+  std::vector<std::string> wrapper = {};   ///< a program that executes the plugin
+  std::function<void()> before_exec = {};  ///< as in Command
 };
 
 /// A node: a network namespace with folders of its own. Uses the sandbox's file

@@ -28,14 +28,21 @@ std::string text_of(int memfd) {
   return text;
 }
 
-/// The reading end of a pipe that holds `input` and then ends.
-UniqueFd pipe_with(const std::string& input) {
+/// What reads as `input` and then ends: a pipe, as runtimes give one, or a file
+/// where that has no room for all of it.
+UniqueFd readable(const std::string& input) {
+  constexpr std::size_t kPipeBytes = 64 << 10;
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
   UniqueFd reader(ends[0]);
-  const UniqueFd writer(ends[1]);
+  UniqueFd writer(ends[1]);
+  if (input.size() > kPipeBytes) {
+    writer.reset(::memfd_create("stdin", MFD_CLOEXEC));
+    reader.reset(
+        ::open(("/proc/self/fd/" + std::to_string(writer.get())).c_str(), O_RDONLY | O_CLOEXEC));
+  }
   if (::write(writer.get(), input.data(), input.size()) != static_cast<ssize_t>(input.size()))
-    throw std::runtime_error("the input does not fit a pipe");
+    throw std::runtime_error("the input does not fit");
   return reader;
 }
 
@@ -62,7 +69,7 @@ std::vector<std::string> environment_with(const std::vector<std::string>& env) {
 
 Process::Process(const Command& command)
     : out_(::memfd_create("stdout", MFD_CLOEXEC)), err_(::memfd_create("stderr", MFD_CLOEXEC)) {
-  const UniqueFd input = pipe_with(command.input);
+  const UniqueFd input = readable(command.input);
   const auto argv = pointers(command.argv);
   const auto environment = environment_with(command.env);
   const auto envp = pointers(environment);
@@ -73,6 +80,7 @@ Process::Process(const Command& command)
     ::dup2(input.get(), STDIN_FILENO);
     ::dup2(out_.get(), STDOUT_FILENO);
     ::dup2(err_.get(), STDERR_FILENO);
+    if (command.before_exec) command.before_exec();
     if (moved) ::execvpe(argv[0], argv.data(), envp.data());
     ::dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], ::strerror(errno));
     ::_exit(kCannotRun);

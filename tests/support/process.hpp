@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -37,8 +38,11 @@ bool eventually(Condition condition, std::chrono::milliseconds deadline = kDeadl
 struct Command {
   std::vector<std::string> argv;
   std::vector<std::string> env = {};
-  std::string input = {};  ///< for standard input, at most 64 KiB
+  std::string input = {};  ///< for standard input
   int netns_fd = -1;       ///< the network namespace to run in; -1: ours
+  /// Called in the new process right before the program: only what is safe after
+  /// a fork. The program inherits what it does.
+  std::function<void()> before_exec = {};
 };
 
 /// How a program ended.

@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
+#include "daemon_report.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
@@ -25,12 +26,12 @@ Result<json> daemon_status(const NodePaths& paths) {
   auto text = read_file(path);
   if (!text && text.error().code == ENOENT) return json();
   if (!text) return fail(text);
-  json status = json::parse(*text, nullptr, false);
-  if (!status.is_object()) return failure(EBADMSG, path.string() + " is damaged");
+  auto report = parse_daemon_report(*text);
+  if (!report) return fail(report, path.string());
   // The file outlives the process; its lock does not.
   const auto lock = FileLock::acquire(paths.run_dir / "kube-cnid.lock", std::chrono::seconds(0));
-  status["running"] = !lock && lock.error().code == ETIMEDOUT;
-  return status;
+  (*report)["running"] = !lock && lock.error().code == ETIMEDOUT;
+  return report;
 }
 
 std::string device_name(NetlinkSocket& netlink, unsigned ifindex) {

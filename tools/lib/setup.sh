@@ -10,7 +10,8 @@ build_packages=(
 )
 test_packages=(
     libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl
-    nftables iptables busybox-static containerd runc podman crun conmon containernetworking-plugins
+    libclang-rt-19-dev nftables iptables busybox-static strace
+    containerd runc podman crun conmon containernetworking-plugins
 )
 
 say() { printf '== %s\n' "$*"; }

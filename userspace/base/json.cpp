@@ -1,6 +1,9 @@
 #include "base/json.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
+#include <limits>
 #include <string>
 
 namespace kubecni {
@@ -14,6 +17,11 @@ std::string shortened(std::string text) {
   if (text.size() <= kShownBytes) return text;
   text.resize(kShownBytes);
   return text + "...";
+}
+
+bool equal_but_for_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 }  // namespace
@@ -42,9 +50,23 @@ const nlohmann::json& member(const nlohmann::json& value, std::string_view key) 
   return found == value.end() ? null : *found;
 }
 
+const nlohmann::json& member_like_go(const nlohmann::json& value, std::string_view key) {
+  const nlohmann::json& exact = member(value, key);
+  if (!exact.is_null() || !value.is_object()) return exact;
+  for (const auto& [name, candidate] : value.items())
+    if (!candidate.is_null() && equal_but_for_case(name, key)) return candidate;
+  return exact;
+}
+
 std::string text_of(const nlohmann::json& value) {
   const auto* text = value.get_ptr<const std::string*>();
   return text ? *text : std::string();
+}
+
+std::optional<unsigned> unsigned_of(const nlohmann::json& value) {
+  const auto* number = value.get_ptr<const nlohmann::json::number_unsigned_t*>();
+  if (!number || *number > std::numeric_limits<unsigned>::max()) return std::nullopt;
+  return static_cast<unsigned>(*number);
 }
 
 std::string shown(const nlohmann::json& value) {

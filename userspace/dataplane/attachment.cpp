@@ -1,6 +1,7 @@
 #include "dataplane/attachment.hpp"
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -60,6 +61,12 @@ Type parsed(const json& record, const char* key) {
   return *value;
 }
 
+unsigned number_in(const json& record, const char* key) {
+  const auto number = unsigned_of(record.at(key));
+  if (!number) throw std::invalid_argument(key);
+  return *number;
+}
+
 std::vector<PodAddress> addresses_in(const json& list) {
   std::vector<PodAddress> addresses;
   for (const json& entry : list.get_ref<const json::array_t&>()) {
@@ -97,7 +104,7 @@ Attachment from_json(const json& record) {
                    .addresses = addresses_in(record.at("addresses")),
                    .routes = routes_in(record.at("routes")),
                    .owns_gateways = record.at("ownsGateways"),
-                   .mtu = record.at("mtu")},
+                   .mtu = number_in(record, "mtu")},
           .shaped = record.at("shaped"),
           .ebpf = record.at("ebpf"),
           .hooks = kind_in(record.at("hooks")),

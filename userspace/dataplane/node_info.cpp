@@ -1,6 +1,7 @@
 #include "dataplane/node_info.hpp"
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -24,7 +25,9 @@ Result<std::optional<NodeInfo>> load_node_info(const std::filesystem::path& stat
   if (!text) return fail(text);
   try {
     const json record = json::parse(*text);
-    NodeInfo info{.name = record.at("name"), .pod_cidrs = {}, .mtu = record.at("mtu")};
+    const auto mtu = unsigned_of(record.at("mtu"));
+    if (!mtu) throw std::invalid_argument("mtu");
+    NodeInfo info{.name = record.at("name"), .pod_cidrs = {}, .mtu = *mtu};
     for (const json& cidr : record.at("podCIDRs")) {
       const auto net = IpNet::parse(cidr.get<std::string>());
       if (!net) throw std::invalid_argument("podCIDRs");

@@ -5,8 +5,10 @@
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <vector>
 
 namespace kubecni {
 
@@ -28,7 +30,9 @@ std::string path_at(const YAML::Node& map, const char* key, const fs::path& dire
 
 Result<std::string> base64_at(const YAML::Node& map, const char* key) {
   const std::string encoded = text_at(map, key);
-  const auto bytes = YAML::DecodeBase64(encoded);
+  // yaml-cpp 0.7 reads outside of its table for a byte over 0x7f.
+  const bool is_ascii = std::ranges::all_of(encoded, [](char c) { return (c & 0x80) == 0; });
+  const auto bytes = is_ascii ? YAML::DecodeBase64(encoded) : std::vector<unsigned char>{};
   if (bytes.empty() && !encoded.empty())
     return failure(EINVAL, std::string(key) + " is not base64");
   return std::string(bytes.begin(), bytes.end());

@@ -88,8 +88,11 @@ Result<NetlinkSocket> NetlinkSocket::open() {
   NetlinkSocket socket(nl_socket_alloc());
   nl_sock* raw = socket.socket_.get();
   if (!raw) return sys_error(ENOMEM, "allocate netlink socket");
-  if (const int error = nl_connect(raw, NETLINK_ROUTE); error < 0)
+  if (const int error = nl_connect(raw, NETLINK_ROUTE); error < 0) {
+    // libnl has no error of its own for "too many open files", and says nothing else.
+    if (error == -NLE_FAILURE) return sys_error(errno, "open netlink socket");
     return failure(errno_of(error), std::string("open netlink socket: ") + nl_geterror(error));
+  }
   nl_socket_set_msg_buf_size(raw, kReceiveBytes);
   const int fd = nl_socket_get_fd(raw);
   const int on = 1;

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <sys/stat.h>
 
@@ -153,6 +154,19 @@ TEST_P(DamagedAttachment, IsReportedWithItsPath) {
 INSTANTIATE_TEST_SUITE_P(Damaged, DamagedAttachment,
                          testing::Values("", "{", "{}", "[]", "null", R"({"network": "net"})",
                                          std::string("\0\0\0", 3)));
+
+TEST_F(AttachmentStoreTest, ReportsANumberThatDoesNotFit) {
+  ASSERT_TRUE(store_.save(attachment("net", "abc")));
+  auto record = nlohmann::json::parse(read_file(file("net/abc:eth0")).value());
+  record["mtu"] = 1e300;
+  write("net/abc:eth0", record.dump());
+
+  const auto found = store_.find("net", "abc", "eth0");
+
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, EBADMSG);
+  EXPECT_THAT(found.error().what, HasSubstr("mtu"));
+}
 
 TEST_F(AttachmentStoreTest, ReportsARecordThatWasCutOffAtAnyByte) {
   ASSERT_TRUE(store_.save(attachment("net", "abc")));

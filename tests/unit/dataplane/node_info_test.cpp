@@ -70,6 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values("", "{", "{}", "[]", "null", R"({"name": "n1", "mtu": 1500})",
                     R"({"name": 7, "podCIDRs": [], "mtu": 1500})",
                     R"({"name": "n1", "podCIDRs": [], "mtu": "1500"})",
+                    R"({"name": "n1", "podCIDRs": [], "mtu": 1e300})",
+                    R"({"name": "n1", "podCIDRs": [], "mtu": -1})",
                     R"({"name": "n1", "podCIDRs": [7], "mtu": 1500})",
                     R"({"name": "n1", "podCIDRs": ["10.200.7.0"], "mtu": 1500})"));
 

@@ -216,6 +216,12 @@ TEST_F(ApiConfigTest, BadBase64IsNamed) {
   expect_failure(EINVAL, "certificate-authority-data is not base64");
 }
 
+TEST_F(ApiConfigTest, Base64ThatIsNoAsciiIsNamed) {
+  write_kubeconfig("Q0EK", "\"Q0E\xc3\xa9\"");
+
+  expect_failure(EINVAL, "certificate-authority-data is not base64");
+}
+
 TEST_F(ApiConfigTest, ACertificateWithoutItsKeyIsRefused) {
   write_kubeconfig("CREDENTIALS", "client-certificate-data: Yw==");
 

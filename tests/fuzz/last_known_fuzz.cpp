@@ -1,0 +1,27 @@
+// cluster.json: the cluster as the daemon saw it last.
+
+#include "daemon/last_known.hpp"
+#include "fuzz.hpp"
+
+#include <cerrno>
+
+using namespace kubecni;
+using fuzz::require;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::put_file(fuzz::scratch_folder() / "cluster.json", fuzz::text_from(data, size));
+
+  const auto known = load_last_known(fuzz::scratch_folder());
+
+  if (!known) {
+    require(known.error().code == EBADMSG, "the file is good or damaged");
+    return 0;
+  }
+  require(known->has_value(), "a file that is there is read");
+  require(save_last_known(fuzz::scratch_folder(), **known).has_value(), "what was read is written");
+  const auto again = load_last_known(fuzz::scratch_folder());
+  require(again && *again && (*again)->snapshot == (*known)->snapshot &&
+              (*again)->owners == (*known)->owners,
+          "and read back the same");
+  return 0;
+}
