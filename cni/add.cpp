@@ -273,13 +273,13 @@ class Adding {
   /// Attaches the programs and makes the pod a redirect target, in this order.
   Result<> attach_ebpf() {
     const PodEndpoint pod = endpoint_of(attachment_, host_, bridge_.mac, {});
+    if (pod.shaped && !has_tcx())
+      return failure(EBUSY,
+                     "its bandwidth is limited, and before kernel 6.6 the plugin that does so "
+                     "needs the place where the programs would be");
     auto kind = ebpf_.dataplane->attach_pod(pod.host, around_.pod_hooks);
     if (!kind) return fail(kind);
     attachment_.hooks = *kind;
-    if (pod.shaped && *kind == AttachKind::kClsact)
-      return failure(EBUSY,
-                     "its bandwidth is limited, and before kernel 6.6 the plugin that does so "
-                     "needs the place where the programs are");
     return ebpf_.dataplane->add_endpoint(pod);
   }
 

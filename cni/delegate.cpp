@@ -44,12 +44,12 @@ std::string input_in_version(const json& conf, const std::string& version) {
 /// The plugin's own error, if it is one as the specification wants it.
 std::unexpected<CniError> error_of(const std::string& plugin, const SubprocessEnd& end) {
   const auto answer = parse_json(end.out);
-  const json& code = answer ? member(*answer, "code") : member(json(), "code");
-  if (!code.is_number_unsigned())
+  const auto code = answer ? unsigned_of(member(*answer, "code")) : std::nullopt;
+  if (!code)
     return cni_error(CniCode::kSystem, plugin + " failed with status " +
                                            std::to_string(end.status) +
                                            " and said: " + end.out.substr(0, 200));
-  return cni_error(static_cast<CniCode>(code.get<unsigned>()),
+  return cni_error(static_cast<CniCode>(*code),
                    plugin + ": " + text_of(member(*answer, "msg")),
                    text_of(member(*answer, "details")));
 }

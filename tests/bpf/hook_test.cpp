@@ -115,6 +115,8 @@ class Tcx : public HookTest {
   }
 };
 
+TEST_F(Tcx, IsKnownToBeThere) { EXPECT_TRUE(has_tcx()); }
+
 TEST_F(Tcx, ProgramRunsAtItsHookOnly) {
   EXPECT_THAT(programs(kFromWire), ElementsAre(ours_->id));
   EXPECT_THAT(programs(kToWire), IsEmpty());

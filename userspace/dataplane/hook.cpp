@@ -131,6 +131,13 @@ std::optional<bpf_tc_opts> find_own_filter(const Hook& hook, const Device& devic
 
 }  // namespace
 
+bool has_tcx() {
+  constexpr int kLoopbackIfindex = 1;
+  __u32 count = 0;
+  return bpf_prog_query(kLoopbackIfindex, kTcxIngress, 0, nullptr, nullptr, &count) == 0 ||
+         errno != EINVAL;
+}
+
 Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd) {
   keep_libbpf_log();  // that the qdisc exists already is no news
   bpf_tc_hook tc = tc_hook(hook, device);

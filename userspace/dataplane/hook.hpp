@@ -37,6 +37,9 @@ struct Device {
   std::string name;
 };
 
+/// Whether the kernel has tcx: 6.6 and later.
+bool has_tcx();
+
 /// Attaches `prog_fd` at `hook` of `device`, in place of our own older program;
 /// programs of others stay. Outlives every process: a tcx link is pinned in
 /// `links_dir`, and a filter belongs to the device.
