@@ -12,6 +12,8 @@ target_include_directories(kubecni_flags INTERFACE
   ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/userspace)
 if(KUBECNI_SANITIZE)
   target_compile_options(kubecni_flags INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+    # Instrumented code takes twice as long to compile with -O2.
+    -O1 -g1)
   target_link_options(kubecni_flags INTERFACE -fsanitize=address,undefined)
 endif()
