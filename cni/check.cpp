@@ -81,7 +81,7 @@ Result<std::vector<std::string>> settled_differences(const EbpfDataplane& datapl
 Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachment& attachment,
                       std::vector<std::string>& found) {
   if (!attachment.ebpf) {
-    if (conf.dataplane == DataplaneMode::kEbpf)
+    if (conf.dataplane == DataplaneMode::kEbpf && !attachment.shaped)
       found.push_back("the pod has the kernel path only: " + attachment.fallback_reason);
     return {};
   }

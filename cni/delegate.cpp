@@ -49,8 +49,7 @@ std::unexpected<CniError> error_of(const std::string& plugin, const SubprocessEn
     return cni_error(CniCode::kSystem, plugin + " failed with status " +
                                            std::to_string(end.status) +
                                            " and said: " + end.out.substr(0, 200));
-  return cni_error(static_cast<CniCode>(*code),
-                   plugin + ": " + text_of(member(*answer, "msg")),
+  return cni_error(static_cast<CniCode>(*code), plugin + ": " + text_of(member(*answer, "msg")),
                    text_of(member(*answer, "details")));
 }
 
@@ -90,7 +89,7 @@ CniResult<std::string> Delegate::execute_in_version(const Call& call,
       .env = {"CNI_COMMAND=" + call.verb, "CNI_CONTAINERID=" + call.container_id,
               "CNI_IFNAME=" + call.ifname, "CNI_NETNS=" + call.netns},
       .input = version == conf_.cni_version ? conf_.text : input_in_version(conf_.raw, version),
-      .deadline = call.verb == "STATUS" ? kStatusDeadline : kDeadline};
+      .deadline = call.verb == "STATUS" || call.verb == "VERSION" ? kStatusDeadline : kDeadline};
   for (char** entry = environ; *entry; ++entry)
     if (!is_cni_variable(*entry)) subprocess.env.emplace_back(*entry);
   auto end = run_subprocess(subprocess);

@@ -18,11 +18,12 @@ void remove(const NetConf& conf, const PodPaths& paths, const std::optional<Dele
   const auto note = [&](const std::string& what) { errors.push_back(owner.key() + ": " + what); };
   if (const auto damage = find_damage(paths, conf.name, owner); !damage.empty())
     log::warn("damaged record goes", {{"attachment", owner.key()}, {"err", damage}});
-  if (auto removed = remove_attachment(paths, conf.name, owner); !removed)
-    return note(removed.error().what);
+  // First: the next GC finds what is left of the attachment, and tries again.
   if (delegate) {
     if (auto done = delegate->del(owner); !done) return note(done.error().msg);
   }
+  if (auto removed = remove_attachment(paths, conf.name, owner); !removed)
+    return note(removed.error().what);
   log::info("attachment removed by GC", {{"attachment", owner.key()}});
 }
 

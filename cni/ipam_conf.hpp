@@ -21,7 +21,7 @@ struct IpamConf {
   std::filesystem::path migrate_from = "/var/lib/cni/networks";
 };
 
-/// Reads the keys of `host-local`, so that its configurations can be kept: "ranges",
+/// Reads those keys of `host-local` that say which addresses there are: "ranges",
 /// and the short form "subnet", "rangeStart", "rangeEnd", "gateway" for the first
 /// set; and "migrateFrom", a folder, or "" or false for none.
 /// Errors: code 7 a key has a wrong value or is unknown, naming it.

@@ -65,7 +65,7 @@ struct NetConf {
 std::string cni_version_for_errors(const std::string& text);
 
 /// Errors: code 6 no JSON object; 1 the version is not supported; 7 a key has a
-/// wrong value, naming it; 2 a key that is not supported.
+/// wrong value, naming it.
 CniResult<NetConf> parse_net_conf(const std::string& text);
 
 }  // namespace kubecni

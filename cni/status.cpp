@@ -4,6 +4,7 @@
 #include "net/qdisc.hpp"
 #include "node_settings.hpp"
 #include "pods/endpoint.hpp"
+#include "pods/liveness.hpp"
 #include "verbs.hpp"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ std::unexpected<CniError> not_available(const std::string& reason,
   return cni_error(code, "STATUS: " + reason);
 }
 
-CniResult<> check_pools(const NetConf& conf, const NodeSettings& node) {
+CniResult<> find_full_pool(const NetConf& conf, const NodeSettings& node) {
   const HostLocalLeases host_local(conf.ipam.migrate_from, conf.name);
   auto uses = LeaseStore(conf.state_dir, conf.name, host_local).used(node.pool_sets);
   if (!uses) return not_available(uses.error().what);
@@ -32,6 +33,14 @@ CniResult<> check_pools(const NetConf& conf, const NodeSettings& node) {
                            std::to_string(used) + " of " + std::to_string(total) + " are in use");
   }
   return {};
+}
+
+/// As the next ADD would, a full pool takes back what has no pod any more.
+CniResult<> check_pools(const NetConf& conf, const NodeSettings& node) {
+  auto free = find_full_pool(conf, node);
+  if (free) return free;
+  auto reclaimed = reclaim_gone({conf.state_dir, conf.bpffs}, conf.name);
+  return reclaimed && *reclaimed != 0 ? find_full_pool(conf, node) : free;
 }
 
 CniResult<> check_delegate(const CniEnv& env, const NetConf& conf) {
@@ -52,14 +61,23 @@ Result<std::string> find_limited_pod(const NetConf& conf, const EbpfDataplane& d
   if (!links) return fail(links);
   auto shaped = list_shaped_links(*netlink);
   if (!shaped) return fail(shaped);
-  auto listing = AttachmentStore(conf.state_dir).list();
+  const AttachmentStore attachments(conf.state_dir);
+  auto listing = attachments.list();
   if (!listing) return fail(listing);
   for (const Attachment& attachment : listing->attachments) {
     const auto host = std::ranges::find(*links, attachment.port.host_ifname, &Link::name);
     if (!attachment.ebpf || attachment.network != conf.name || host == links->end()) continue;
-    auto found = dataplane.differences(endpoint_of(attachment, *host, {}, *shaped));
+    PodEndpoint pod = endpoint_of(attachment, *host, {}, *shaped);
+    auto found = dataplane.differences(pod);
+    if (found && !found->empty()) {
+      // Whether it is marked as limited is for the daemon to put right.
+      pod.shaped = !pod.shaped;
+      found = dataplane.differences(pod);
+    }
     if (!found) return fail(found);
-    if (!found->empty())
+    auto still = attachments.find(attachment.network, attachment.container_id,
+                                  attachment.port.pod_ifname);
+    if (!found->empty() && still && *still)  // else a DEL was faster
       return "pod " + attachment.port.addresses_text() + " is limited: " + found->front();
   }
   return "";

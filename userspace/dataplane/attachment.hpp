@@ -20,7 +20,7 @@ struct Attachment {
   std::string netns;  ///< path, as the runtime gave it
   std::string pod;    ///< "namespace/name" where the runtime said so, for people
   PodPort port;
-  bool shaped = false;                  ///< the runtime asked for a limit of its bandwidth
+  bool shaped = false;                  ///< the runtime or the list limits its bandwidth
   bool ebpf = false;                    ///< the programs are attached
   AttachKind hooks = AttachKind::kTcx;  ///< how, if they are
   std::string fallback_reason;          ///< why not, where they should have been

@@ -198,8 +198,9 @@ Result<AttachKind> EbpfDataplane::attach_pod(const Device& host, AttachKind pref
 
 Result<> EbpfDataplane::add_endpoint(const PodEndpoint& pod) {
   const auto addresses = ipv4_of(pod.addresses);
+  if (addresses.empty()) return {};
   kubecni_pod_iface iface{};
-  if (!addresses.empty()) copy(addresses.front().data(), iface.addr4);
+  copy(addresses.front().data(), iface.addr4);
   copy(pod.pod_mac.bytes.data(), iface.pod_mac);
   if (auto set = pod_ifaces_.set(pod.host.ifindex, iface); !set) return set;
 
@@ -282,10 +283,11 @@ Result<std::vector<std::string>> EbpfDataplane::differences(const PodEndpoint& p
     if (!*attached)
       found.push_back("program " + std::string(hook.name) + " is not attached to " + pod.host.name);
   }
+  const auto addresses = ipv4_of(pod.addresses);
   auto iface = pod_ifaces_.find(pod.host.ifindex);
   if (!iface) return fail(iface);
-  if (!*iface) found.push_back("map pod_ifaces has no entry for " + pod.host.name);
-  for (const IpAddr& address : ipv4_of(pod.addresses)) {
+  if (!*iface && !addresses.empty()) found.push_back("map pod_ifaces has no entry for " + pod.host.name);
+  for (const IpAddr& address : addresses) {
     if (auto compared = compare_endpoint(pod, address, found); !compared) return fail(compared);
   }
   return found;

@@ -58,6 +58,13 @@ Result<> check_overlaps(const std::vector<PoolSet>& sets) {
         return failure(EINVAL, "ranges " + other->first().str() + " to " + other->last().str() +
                                    " and " + pool.first().str() + " to " + pool.last().str() +
                                    " overlap");
+      const auto owner = std::ranges::find_if(all, [&](const Pool& p) {
+        return p.contains(pool.gateway()) || pool.contains(p.gateway());
+      });
+      if (owner != all.end())
+        return failure(EINVAL, "ranges " + owner->first().str() + " to " + owner->last().str() +
+                                   " and " + pool.first().str() + " to " + pool.last().str() +
+                                   ": one has the other's gateway among its pods");
       all.push_back(pool);
     }
   }

@@ -71,7 +71,7 @@ std::string describe(const PoolSet& set);
 
 /// The pools of a whole configuration, a set for each address of a pod.
 /// Errors: EINVAL those of Pool::of(); a set is empty or of both families; two
-/// pools overlap.
+/// pools overlap, or one has the gateway of another.
 Result<std::vector<PoolSet>> pool_sets_of(const std::vector<std::vector<Range>>& ranges);
 
 /// The pool that `addr` belongs to; null when there is none.

@@ -60,6 +60,9 @@ Result<unsigned> reclaim_gone(const PodPaths& paths, const std::string& network)
   for (const LeaseOwner& owner : *owners) {
     auto gone = is_gone(*node, network, leases, owner);
     if (gone && !*gone) continue;
+    // Another plugin holds its address, and would never hear that it is free.
+    auto lease = leases.find_record(owner);
+    if (lease && *lease && (*lease)->addresses.empty()) continue;
     auto done = gone ? remove_attachment(paths, network, owner) : fail(gone);
     if (done)
       ++removed;

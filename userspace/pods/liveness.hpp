@@ -19,7 +19,8 @@ Result<NetnsIdentity> identify_netns(int netns_fd, const std::string& path);
 /// unmounted under a living pod.
 Result<bool> is_gone(NetlinkSocket& node, const std::string& network, const Lease& lease);
 
-/// Removes the attachments of the network whose pods are gone, and only those. Of
+/// Removes the attachments of the network whose pods are gone, and only those; but not
+/// where another plugin holds the address: DEL and GC tell it, and nobody else. Of
 /// a damaged record, which does not tell the namespace, only the veth is asked.
 /// Goes on after an error. Returns how many; the first error if nothing could
 /// be removed at all.

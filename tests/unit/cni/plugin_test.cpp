@@ -4,6 +4,8 @@
 
 #include "base/file.hpp"
 #include "ipam/lease_store.hpp"
+#include "net/netns.hpp"
+#include "pods/liveness.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -138,9 +140,19 @@ TEST_F(PluginStatus, SaysNothingWhenTheNextAddWouldWork) {
 TEST_F(PluginStatus, IsNotAvailableWhenEveryAddressIsInUse) {
   LeaseStore leases(dir_.path(), "net");
   const auto pool = Pool::of(IpNet::parse("10.200.0.0/30").value()).value();
-  ASSERT_TRUE(leases.allocate({{pool}}, {"other", "eth0"}, {}));
+  const std::string living = "/proc/self/ns/net";
+  const auto netns = identify_netns(open_netns(living).value().get(), living).value();
+  ASSERT_TRUE(leases.allocate({{pool}}, {"other", "eth0"}, netns));
 
   expect_error(status(), 50, "1.1.0", "10.200.0.0/30: 1 of 1 are in use");
+}
+
+TEST_F(PluginStatus, IsAvailableWhenTheAddressesInUseAreThoseOfPodsThatAreGone) {
+  LeaseStore leases(dir_.path(), "net");
+  const auto pool = Pool::of(IpNet::parse("10.200.0.0/30").value()).value();
+  ASSERT_TRUE(leases.allocate({{pool}}, {"gone", "eth0"}, {.path = "/nowhere"}));
+
+  EXPECT_EQ(status().output, "");
 }
 
 TEST_F(PluginStatus, IsNotAvailableBeforeTheSubnetIsKnown) {
