@@ -16,5 +16,4 @@ if(KUBECNI_SANITIZE)
     # Instrumented code takes twice as long to compile with -O2.
     -O1 -g1)
   target_link_options(kubecni_flags INTERFACE -fsanitize=address,undefined)
-  target_compile_definitions(kubecni_flags INTERFACE KUBECNI_SANITIZE)
 endif()
