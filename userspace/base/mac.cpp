@@ -34,6 +34,13 @@ MacAddr MacAddr::random() {
   return mac;
 }
 
+IpAddr MacAddr::link_local() const {
+  constexpr std::uint8_t kUniversalLocalBit = 2;
+  return IpAddr::v6({0xfe, 0x80, 0, 0, 0, 0, 0, 0,
+                     static_cast<std::uint8_t>(bytes[0] ^ kUniversalLocalBit), bytes[1], bytes[2],
+                     0xff, 0xfe, bytes[3], bytes[4], bytes[5]});
+}
+
 std::string MacAddr::str() const {
   char text[18];
   std::snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],

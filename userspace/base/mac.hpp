@@ -23,6 +23,10 @@ struct MacAddr {
   /// A locally administered unicast one.
   static MacAddr random();
 
+  /// The IPv6 link-local address that an interface with this MAC gives itself: the
+  /// modified EUI-64 of RFC 4291, appendix A.
+  [[nodiscard]] IpAddr link_local() const;
+
   [[nodiscard]] std::string str() const;
   auto operator<=>(const MacAddr&) const = default;
 };

@@ -1,7 +1,6 @@
 #include "daemon/cluster_view.hpp"
 
 #include <algorithm>
-#include <ranges>
 #include <set>
 
 namespace kubecni {
@@ -17,8 +16,7 @@ struct Claim {
 std::vector<Claim> claims_in_order(const NodeSnapshot& snapshot, const CidrOwners& previous) {
   std::vector<Claim> claims;
   for (const Node& node : snapshot.nodes) {
-    for (const IpNet& cidr :
-         node.pod_cidrs | std::views::filter([](const IpNet& net) { return net.addr.is_v4(); })) {
+    for (const IpNet& cidr : node.pod_cidrs) {
       const auto owner = previous.find(cidr);
       claims.push_back({&node, cidr, owner != previous.end() && owner->second == node.name});
     }

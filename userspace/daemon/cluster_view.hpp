@@ -26,7 +26,7 @@ struct ClusterView {
 /// Resolves the claims of a snapshot. A PodCIDR that overlaps one of another
 /// node stays with the node that had it in `previous`, else goes to the node
 /// that is first by name; one that contains the address of a node is refused,
-/// since it would cut that node off. Only IPv4 PodCIDRs are looked at. Pure.
+/// since it would cut that node off. Pure.
 ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_name,
                          const CidrOwners& previous);
 

@@ -35,5 +35,10 @@ TEST(MacAddr, IsDerivedFromTheFourBytesOfAnAddress) {
   EXPECT_EQ(MacAddr::derived_from(IpAddr::v4({192, 0, 2, 255})).str(), "0a:58:c0:00:02:ff");
 }
 
+TEST(MacAddr, LinkLocalAddressIsTheModifiedEui64) {
+  EXPECT_EQ(MacAddr::parse("0a:58:c0:00:02:01")->link_local().str(), "fe80::858:c0ff:fe00:201");
+  EXPECT_EQ(MacAddr::parse("00:00:5e:00:53:01")->link_local().str(), "fe80::200:5eff:fe00:5301");
+}
+
 }  // namespace
 }  // namespace kubecni::test
