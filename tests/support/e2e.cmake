@@ -1,12 +1,18 @@
 # Nodes, pods and traffic for tests that run the built programs for real.
 add_library(kubecni_test_e2e_support STATIC
+  ${CMAKE_CURRENT_LIST_DIR}/broken_offload_wire.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/capture.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cni_list.cpp
   ${CMAKE_CURRENT_LIST_DIR}/node.cpp
   ${CMAKE_CURRENT_LIST_DIR}/node_state.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pod.cpp
   ${CMAKE_CURRENT_LIST_DIR}/process.cpp
   ${CMAKE_CURRENT_LIST_DIR}/sandbox.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/traffic.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/socket.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/tcp.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/traffic.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/underlay.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/wire.cpp)
 target_include_directories(kubecni_test_e2e_support PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
 target_compile_definitions(kubecni_test_e2e_support PUBLIC
   KUBECNI_PLUGIN="$<TARGET_FILE:kube-cni>"

@@ -4,11 +4,11 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "support/pod.hpp"
+#include "support/socket.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -22,9 +22,28 @@ inline constexpr std::chrono::seconds kTrafficDeadline{5};
 Result<> ping(const NetNs& from, const IpAddr& to, std::optional<IpAddr> source = std::nullopt,
               std::chrono::milliseconds deadline = kTrafficDeadline);
 
-/// Sends `count` datagrams from `client` to `server` at `to`, one after another, and
-/// each of them back. Errors: ETIMEDOUT one did not arrive; EBADMSG other bytes did.
+/// An exchange of datagrams.
+struct UdpEcho {
+  const NetNs& client;
+  const NetNs& server;
+  IpAddr to;                         ///< what the client sends to
+  std::uint16_t port = 5002;         ///< that it sends to
+  std::uint16_t server_port = port;  ///< that the server listens on
+  std::uint16_t source_port = 0;     ///< that the client sends from; 0: any
+  unsigned count = 5;
+  std::chrono::seconds deadline = kTrafficDeadline;
+};
+
+/// Sends `count` datagrams from the client to the server, one after another, and each
+/// of them back. Returns whose address the server saw.
+/// Errors: ETIMEDOUT one did not arrive; EBADMSG other bytes did; ECONNREFUSED nobody
+/// listens, as an ICMP error said.
+Result<IpAddr> udp_echo(const UdpEcho& echo);
 Result<> udp_echo(const NetNs& client, const NetNs& server, const IpAddr& to, unsigned count = 5);
+
+/// Sends a datagram to where nobody listens, and waits for the ICMP error about it.
+/// Errors: ETIMEDOUT none came; EBADMSG a datagram did.
+Result<> udp_refused(const NetNs& client, const IpAddr& to, std::uint16_t port = 5003);
 
 /// One TCP connection, over which the client sends bytes of a pattern, and the
 /// server checks each of them and says so in the end.
@@ -36,6 +55,7 @@ class TcpTransfer {
     IpAddr to;                         ///< what the client connects to
     std::uint16_t port = 5001;         ///< that it connects to
     std::uint16_t server_port = port;  ///< that the server listens on
+    std::uint16_t source_port = 0;     ///< that the client connects from; 0: any
     std::uint64_t bytes = 1 << 20;
     std::uint64_t bytes_per_second = 0;  ///< 0: as fast as it goes
     std::uint64_t seed = 1;              ///< of the pattern
@@ -54,14 +74,14 @@ class TcpTransfer {
   [[nodiscard]] bool is_running() const { return received_ > 0 && received_ < options_.bytes; }
   /// Whose address the server saw.
   [[nodiscard]] std::string client_address() const { return client_address_; }
+  /// The longest time in which nothing arrived, between the first byte and the last.
+  [[nodiscard]] std::chrono::milliseconds longest_gap() const { return longest_gap_; }
 
   /// Waits for the end. Errors: ETIMEDOUT; EBADMSG a byte was wrong; those of
   /// connect(2), send(2) and recv(2).
   Result<> finish();
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   Result<> serve();
   Result<> send_all();
   Result<> wait_for(int fd, short events, const char* what) const;
@@ -73,6 +93,7 @@ class TcpTransfer {
   std::atomic<std::uint64_t> received_ = 0;
   std::atomic<bool> stop_ = false;
   std::string client_address_;
+  std::chrono::milliseconds longest_gap_{0};
   Result<> served_;
   Result<> sent_;
   std::thread server_thread_;
@@ -82,5 +103,39 @@ class TcpTransfer {
 /// A whole transfer of `bytes` from `client` to `server` at `to`.
 Result<> tcp_transfer(const NetNs& client, const NetNs& server, const IpAddr& to,
                       std::uint64_t bytes = 1 << 20);
+
+/// One TCP connection that lives as long as the object: either side sends when the
+/// test says so, and in between nobody does.
+class TcpConnection {
+ public:
+  struct Options {
+    const NetNs& client;
+    const NetNs& server;
+    IpAddr to;
+    std::uint16_t port = 5004;
+    std::uint16_t server_port = port;
+    std::uint16_t source_port = 0;
+  };
+
+  /// Connects. Throws when that fails within kTrafficDeadline.
+  explicit TcpConnection(const Options& options);
+
+  /// Sends `bytes` of a pattern, and waits until the other side has each of them.
+  /// Errors: ETIMEDOUT; EBADMSG a byte was wrong; those of send(2) and recv(2), such
+  /// as ECONNRESET.
+  Result<> client_sends(std::size_t bytes = 100'000) { return send(client_, server_, bytes); }
+  Result<> server_sends(std::size_t bytes = 100'000) { return send(server_, client_, bytes); }
+
+  /// Whose address the server sees.
+  [[nodiscard]] IpAddr client_address() const { return client_address_; }
+
+ private:
+  Result<> send(const UniqueFd& from, const UniqueFd& to, std::size_t bytes);
+
+  UniqueFd client_;
+  UniqueFd server_;
+  IpAddr client_address_;
+  std::uint64_t sent_ = 0;  ///< by both, so that no two messages are alike
+};
 
 }  // namespace kubecni::test
