@@ -6,6 +6,7 @@
 #include "support/cni_list.hpp"
 #include "support/node_state.hpp"
 #include "support/traffic.hpp"
+#include "support/wire.hpp"
 
 namespace kubecni::test {
 namespace {

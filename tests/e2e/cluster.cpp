@@ -7,20 +7,89 @@
 namespace kubecni::test {
 
 namespace {
+
 constexpr const char* kNodesFile = "/run/kube-cni-test/nodes.json";
+
+/// The segment of each node in turn.
+std::vector<unsigned> segments_of(Topology topology) {
+  switch (topology) {
+    case Topology::kOneSegment:
+      return {1, 1};
+    case Topology::kTwoSegments:
+      return {1, 2};
+    case Topology::kMixed:
+      return {1, 1, 2};
+  }
+  return {};
 }
 
-Cluster::Cluster(const std::string& dataplane)
-    : a("node-a", "10.200.1.0/24", dataplane), b("node-b", "10.200.2.0/24", dataplane) {
-  wire.connect(a, "192.0.2.1/24");
-  wire.connect(b, "192.0.2.2/24");
-  write_nodes(two_nodes());
-  daemon_a.emplace(start_daemon(a));
-  daemon_b.emplace(start_daemon(b));
-  if (!eventually([&] { return knows_cidr(a, "10.200.2.0/24") && knows_cidr(b, "10.200.1.0/24"); }))
-    throw std::runtime_error("the daemons do not get ready: " + daemon_a->err() + daemon_b->err());
-  pod_a.emplace(a.add_pod("pod-a"));
-  pod_b.emplace(b.add_pod("pod-b"));
+std::string pod_cidr(unsigned number, int family) {
+  return family == AF_INET ? "10.200." + std::to_string(number) + ".0/24"
+                           : "fd00:10:" + std::to_string(number) + "::/64";
+}
+
+std::unique_ptr<Cluster::Member> make_member(const ClusterOptions& options, unsigned index,
+                                             unsigned segment) {
+  std::vector<int> families = list_of(options.families);
+  if (options.ipv6_first) std::ranges::reverse(families);
+  std::vector<std::string> cidrs;
+  for (const int family : families) cidrs.push_back(pod_cidr(index + 1, family));
+  auto member = std::make_unique<Cluster::Member>(std::string("node-") + char('a' + index), cidrs,
+                                                  options.dataplane);
+  for (const int family : families)
+    member->addresses.push_back(Underlay::address(segment, index + 1, family));
+  if (!options.routing.empty())
+    member->options = {"--routing", options.routing.at(options.routing.size() == 1 ? 0 : index)};
+  member->options.insert(member->options.end(), options.daemon_options.begin(),
+                         options.daemon_options.end());
+  return member;
+}
+
+std::vector<std::unique_ptr<Cluster::Member>> make_members(const ClusterOptions& options) {
+  std::vector<std::unique_ptr<Cluster::Member>> members;
+  for (const unsigned segment : segments_of(options.topology))
+    members.push_back(make_member(options, static_cast<unsigned>(members.size()), segment));
+  return members;
+}
+
+}  // namespace
+
+Cluster::Cluster(const ClusterOptions& options)
+    : underlay(options.families, options.topology == Topology::kOneSegment ? 1 : 2),
+      members_(make_members(options)),
+      a(member(0).node),
+      b(member(1).node),
+      daemon_a(member(0).daemon),
+      daemon_b(member(1).daemon),
+      pod_a(member(0).pod),
+      pod_b(member(1).pod) {
+  const auto segments = segments_of(options.topology);
+  for (unsigned i = 0; i < size(); ++i) {
+    Member& each = member(i);
+    each.port = underlay.connect(each.node.netns, segments[i], i + 1);
+    if (options.router_carries_pods)
+      for (const int family : list_of(options.families))
+        underlay.carry(each.cidr_of(family), each.address_of(family));
+  }
+  write_nodes(nodes());
+  for (auto& each : members_) each->daemon.emplace(start_daemon(each->node));
+  if (!eventually([&] { return is_complete(); })) {
+    std::string said;
+    for (auto& each : members_) said += each->daemon->err();
+    throw std::runtime_error("the daemons do not get ready: " + said);
+  }
+  for (auto& each : members_)
+    each->pod.emplace(add_pod(each->node, "pod-" + each->node.name().substr(5)));
+}
+
+std::vector<nlohmann::json> Cluster::nodes() const {
+  std::vector<nlohmann::json> nodes;
+  for (const auto& each : members_) {
+    std::vector<std::string> ips;
+    for (const IpAddr& addr : each->addresses) ips.push_back(addr.str());
+    nodes.push_back(make_node(each->node.name(), ips, each->cidrs));
+  }
+  return nodes;
 }
 
 std::vector<nlohmann::json> Cluster::two_nodes() {
@@ -36,12 +105,44 @@ void Cluster::write_file(const std::string& text) const {
   must(write_file_atomically(kNodesFile, text));
 }
 
-Process Cluster::start_daemon(const Node& node) const {
-  return node.start_daemon({"--node-source", std::string("file:") + kNodesFile});
+Process Cluster::start_daemon(const Node& node, const std::vector<std::string>& more) const {
+  std::vector<std::string> options{"--node-source", std::string("file:") + kNodesFile};
+  for (const auto& each : members_)
+    if (&each->node == &node)
+      options.insert(options.end(), each->options.begin(), each->options.end());
+  options.insert(options.end(), more.begin(), more.end());
+  return node.start_daemon(options);
+}
+
+Pod Cluster::add_pod(const Node& node, const std::string& name) const {
+  return node.add_pod(name, {{"subnet", nullptr}, {"ipam", nullptr}});
+}
+
+bool Cluster::is_complete() const {
+  return std::ranges::all_of(members_, [&](const auto& each) {
+    return std::ranges::all_of(members_, [&](const auto& other) {
+      return each == other || std::ranges::all_of(other->cidrs, [&](const auto& cidr) {
+               return knows_cidr(each->node, cidr);
+             });
+    });
+  });
+}
+
+IpAddr Cluster::Member::address_of(int family) const {
+  for (const IpAddr& addr : addresses)
+    if (addr.family() == family) return addr;
+  throw std::runtime_error(node.name() + " has no such address");
+}
+
+std::string Cluster::Member::cidr_of(int family) const {
+  for (const auto& cidr : cidrs)
+    if (IpNet::parse(cidr).value().addr.family() == family) return cidr;
+  throw std::runtime_error(node.name() + " has no such PodCIDR");
 }
 
 bool has_route(const Node& node, const std::string& cidr) {
-  return !node.must_run({"ip", "route", "show", cidr, "proto", "84"}).empty();
+  const bool v6 = cidr.find(':') != std::string::npos;
+  return !node.must_run({"ip", v6 ? "-6" : "-4", "route", "show", cidr, "proto", "84"}).empty();
 }
 
 bool has_map_entry(const Node& node, const std::string& cidr) {
@@ -54,7 +155,7 @@ bool has_map_entry(const Node& node, const std::string& cidr) {
 
 bool knows_cidr(const Node& node, const std::string& cidr) {
   if (!has_route(node, cidr)) return false;
-  if (node.conf()["dataplane"] == "bridge") return true;
+  if (!node.is_ebpf()) return true;
   return has_map_entry(node, cidr) &&
          std::filesystem::exists(PinPaths(node.bpffs()).links / "eth0_from_wire");
 }

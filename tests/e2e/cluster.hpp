@@ -3,37 +3,92 @@
 #include "expect.hpp"
 #include "support/api_server.hpp"
 #include "support/node.hpp"
+#include "support/underlay.hpp"
 
-#include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace kubecni::test {
 
-/// Two nodes on one wire, each with a daemon and a pod.
+/// Where the nodes of a cluster are.
+enum class Topology {
+  kOneSegment,   ///< node-a and node-b
+  kTwoSegments,  ///< node-a, and node-b behind the router
+  kMixed,        ///< node-a and node-b, and node-c behind the router
+};
+
+struct ClusterOptions {
+  std::string dataplane = "ebpf";
+  Families families = Families::kV4;
+  Topology topology = Topology::kOneSegment;
+  /// `--routing` of each node in turn; one for all; none leaves the option out.
+  std::vector<std::string> routing = {};
+  std::vector<std::string> daemon_options = {};  ///< for each daemon
+  bool ipv6_first = false;                       ///< of a dual stack's PodCIDRs
+  bool router_carries_pods = false;              ///< as Underlay::carry()
+};
+
+/// Nodes on an underlay, each with a daemon and a pod.
 ///
-///   node-a 192.0.2.1, pods 10.200.1.0/24     node-b 192.0.2.2, pods 10.200.2.0/24
+///   node-a .1, pods 10.200.1.0/24 and fd00:10:1::/64     node-b .2, ...:2...
 class Cluster {
  public:
-  /// Both daemons read the nodes from one file, and know each other when this returns.
-  explicit Cluster(const std::string& dataplane);
+  /// The daemons read the nodes from one file, and know each other when this returns.
+  explicit Cluster(const ClusterOptions& options);
+  explicit Cluster(const std::string& dataplane)
+      : Cluster(ClusterOptions{.dataplane = dataplane}) {}
 
   /// Replaces the file of nodes, all at once.
   void write_nodes(const std::vector<nlohmann::json>& nodes) const;
   void write_file(const std::string& text) const;
   /// What the file says in the beginning.
+  [[nodiscard]] std::vector<nlohmann::json> nodes() const;
+  /// The same of a cluster of two nodes with IPv4.
   static std::vector<nlohmann::json> two_nodes();
 
-  [[nodiscard]] Process start_daemon(const Node& node) const;
+  /// Starts the node's daemon as in the beginning, with `more` options at the end.
+  [[nodiscard]] Process start_daemon(const Node& node,
+                                     const std::vector<std::string>& more = {}) const;
+  /// Adds a pod whose addresses are of the PodCIDRs that the daemon has learned.
+  [[nodiscard]] Pod add_pod(const Node& node, const std::string& name) const;
 
-  Wire wire{"wire"};
-  Node a;
-  Node b;
-  std::optional<Process> daemon_a;
-  std::optional<Process> daemon_b;
-  std::optional<Pod> pod_a;
-  std::optional<Pod> pod_b;
+  /// Number `index` of the nodes, with all that belongs to it.
+  struct Member {
+    Member(const std::string& name, std::vector<std::string> pod_cidrs,
+           const std::string& dataplane)
+        : node(name, pod_cidrs, dataplane), cidrs(std::move(pod_cidrs)) {}
+    Node node;
+    std::vector<std::string> cidrs;
+    std::vector<IpAddr> addresses;  ///< of the node, in the order of the PodCIDRs
+    std::vector<std::string> options;
+    std::string port;  ///< of the wire
+    std::optional<Process> daemon;
+    std::optional<Pod> pod;
+
+    [[nodiscard]] IpAddr address_of(int family) const;
+    [[nodiscard]] std::string cidr_of(int family) const;
+  };
+  [[nodiscard]] Member& member(std::size_t index) { return *members_.at(index); }
+  [[nodiscard]] std::size_t size() const { return members_.size(); }
+
+  /// Whether each node knows every other one, by each family.
+  [[nodiscard]] bool is_complete() const;
+
+  Underlay underlay;
+
+ private:
+  std::vector<std::unique_ptr<Member>> members_;
+
+ public:
+  // The first two have names.
+  Node& a;
+  Node& b;
+  std::optional<Process>& daemon_a;
+  std::optional<Process>& daemon_b;
+  std::optional<Pod>& pod_a;
+  std::optional<Pod>& pod_b;
 };
 
 /// Whether the node has a route to `cidr` of kube-cnid's own, and where it has eBPF

@@ -40,15 +40,21 @@ bool is_true(const std::string& text) { return text == "1" || text == "true"; }
 
 json make_node(const std::string& name, const std::string& internal_ip,
                const std::string& pod_cidr) {
+  return make_node(name, std::vector{internal_ip}, std::vector{pod_cidr});
+}
+
+json make_node(const std::string& name, const std::vector<std::string>& internal_ips,
+               const std::vector<std::string>& pod_cidrs) {
+  json addresses = json::array();
+  for (const auto& ip : internal_ips)
+    addresses.push_back({{"type", "InternalIP"}, {"address", ip}});
+  addresses.push_back({{"type", "Hostname"}, {"address", name}});
   return {
       {"kind", "Node"},
       {"apiVersion", "v1"},
       {"metadata", {{"name", name}}},
-      {"spec", {{"podCIDR", pod_cidr}, {"podCIDRs", {pod_cidr}}}},
-      {"status",
-       {{"addresses",
-         {{{"type", "InternalIP"}, {"address", internal_ip}},
-          {{"type", "Hostname"}, {"address", name}}}}}},
+      {"spec", {{"podCIDR", pod_cidrs.at(0)}, {"podCIDRs", pod_cidrs}}},
+      {"status", {{"addresses", addresses}}},
   };
 }
 

@@ -1,9 +1,5 @@
 #include "support/node.hpp"
 
-#include "base/mac.hpp"
-#include "net/address.hpp"
-#include "net/bridge.hpp"
-#include "net/link.hpp"
 #include "net/sysctl.hpp"
 
 #include <cstdlib>
@@ -11,10 +7,6 @@
 namespace kubecni::test {
 
 using nlohmann::json;
-
-namespace {
-constexpr unsigned kWireMtu = 1500;
-}
 
 unsigned CniAnswer::code() const { return json.is_object() ? json.value("code", 0U) : 0; }
 
@@ -24,11 +16,11 @@ std::string CniAnswer::msg() const {
              : "status " + std::to_string(status) + ", " + out + err;
 }
 
-Node::Node(const std::string& name, std::string subnet, std::string dataplane)
+Node::Node(const std::string& name, std::vector<std::string> subnets, std::string dataplane)
     : netns(name),
       folder_("/run/kube-cni-test/" + name),
       bpffs_("/sys/fs/bpf/kube-cni-test-" + name),
-      subnet_(std::move(subnet)),
+      subnets_(std::move(subnets)),
       dataplane_(std::move(dataplane)) {
   std::filesystem::create_directories(folder_);
   // A second after it came up, a bridge tells all ports that it listens to
@@ -43,9 +35,13 @@ Node::~Node() {
 }
 
 json Node::conf(const json& changes) const {
-  json conf{{"cniVersion", "1.1.0"},      {"name", "pods"},      {"type", "kube-cni"},
-            {"network", "10.200.0.0/16"}, {"subnet", subnet_},   {"dataplane", dataplane_},
-            {"stateDir", state_dir()},    {"runDir", run_dir()}, {"bpffs", bpffs_}};
+  json conf{{"cniVersion", "1.1.0"},      {"name", "pods"},          {"type", "kube-cni"},
+            {"network", "10.200.0.0/16"}, {"dataplane", dataplane_}, {"stateDir", state_dir()},
+            {"runDir", run_dir()},        {"bpffs", bpffs_}};
+  if (subnets_.size() == 1) conf["subnet"] = subnets_.front();
+  if (subnets_.size() > 1)
+    for (const auto& subnet : subnets_)
+      conf["ipam"]["ranges"].push_back(json::array({{{"subnet", subnet}}}));
   if (changes.is_object()) conf.merge_patch(changes);
   return conf;
 }
@@ -78,7 +74,9 @@ Pod Node::add_pod(const std::string& name, const json& changes) const {
   Pod pod(name);
   const auto answer = cni("ADD", pod, changes);
   if (answer.status != 0) throw std::runtime_error("ADD " + name + ": " + answer.msg());
-  pod.address = IpNet::parse(answer.json["ips"][0]["address"].get<std::string>()).value().addr;
+  for (const json& ip : answer.json["ips"])
+    pod.addresses.push_back(IpNet::parse(ip["address"].get<std::string>()).value().addr);
+  pod.address = pod.addresses.at(0);
   return pod;
 }
 
@@ -110,40 +108,12 @@ Process Node::start_daemon(const std::vector<std::string>& options) const {
   return Process({.argv = argv, .netns_fd = netns.fd()});
 }
 
-IpAddr Node::gateway() const { return IpNet::parse(subnet_).value().addr.plus(1); }
-
-Wire::Wire(std::string name) : name_(std::move(name)) {
-  auto netlink = must(NetlinkSocket::open());
-  const MacAddr mac{{0x02, 0, 0, 0, 0, 0xff}};
-  ifindex_ = must(ensure_bridge(netlink, name_, mac, kWireMtu)).ifindex;
-}
-
-Wire::~Wire() {
-  auto netlink = NetlinkSocket::open();
-  if (netlink) (void)delete_link(*netlink, ifindex_);
-}
-
-void Wire::connect_outside(const std::string& address) const {
-  auto netlink = must(NetlinkSocket::open());
-  must(ensure_address(netlink, ifindex_, IpNet::parse(address).value()));
-}
-
-void Wire::connect(const Node& node, const std::string& address) {
-  auto outside = must(NetlinkSocket::open());
-  auto inside = must(NetlinkSocket::open_in(node.netns.fd()));
-  const auto number = static_cast<std::uint8_t>(++nodes_);
-  const std::string port = name_ + "-" + std::to_string(number);
-  must(create_veth(outside, {.host_name = port,
-                             .host_mac = {{0x02, 0, 0, 0, 1, number}},
-                             .bridge_ifindex = ifindex_,
-                             .pod_name = "eth0",
-                             .pod_mac = {{0x02, 0, 0, 0, 2, number}},
-                             .pod_netns_fd = node.netns.fd(),
-                             .mtu = kWireMtu}));
-  must(set_link_up(outside, must(find_link(outside, port)).value().ifindex));
-  const unsigned eth0 = must(find_link(inside, "eth0")).value().ifindex;
-  must(ensure_address(inside, eth0, IpNet::parse(address).value()));
-  must(set_link_up(inside, eth0));
+IpAddr Node::gateway(int family) const {
+  for (const auto& subnet : subnets_) {
+    const IpAddr network = IpNet::parse(subnet).value().addr;
+    if (family == 0 || network.family() == family) return network.plus(1);
+  }
+  throw std::runtime_error(name() + " has no subnet of family " + std::to_string(family));
 }
 
 std::uint64_t grown(const ExitCounts& before, const ExitCounts& after, kubecni_exit_reason reason) {

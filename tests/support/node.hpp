@@ -43,12 +43,17 @@ struct CniCall {
 class Node {
  public:
   /// Pods get addresses of `subnet`; `dataplane` as in the network configuration.
-  Node(const std::string& name, std::string subnet, std::string dataplane);
+  Node(const std::string& name, const std::string& subnet, std::string dataplane)
+      : Node(name, std::vector<std::string>{subnet}, std::move(dataplane)) {}
+  /// Pods get an address of each of `subnets`; if there are none, of what the daemon
+  /// has learned.
+  Node(const std::string& name, std::vector<std::string> subnets, std::string dataplane);
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
   ~Node();
 
   [[nodiscard]] const std::string& name() const { return netns.name(); }
+  [[nodiscard]] bool is_ebpf() const { return dataplane_ != "bridge"; }
   [[nodiscard]] std::filesystem::path state_dir() const { return folder_ / "state"; }
   [[nodiscard]] std::filesystem::path run_dir() const { return folder_ / "run"; }
   [[nodiscard]] std::filesystem::path bpffs() const { return bpffs_; }
@@ -82,8 +87,8 @@ class Node {
   [[nodiscard]] ExitCounts counters() const;
   [[nodiscard]] EbpfDataplane dataplane() const { return must(EbpfDataplane::open_loaded(bpffs_)); }
 
-  /// The address that the plugin gives to the node's bridge.
-  [[nodiscard]] IpAddr gateway() const;
+  /// The address that the plugin gives to the node's bridge; of the family, if it is given.
+  [[nodiscard]] IpAddr gateway(int family = 0) const;
 
   /// Starts kube-cnid on the node, as its service does. `options` say where the
   /// nodes come from.
@@ -94,28 +99,8 @@ class Node {
  private:
   std::filesystem::path folder_;
   std::filesystem::path bpffs_;
-  std::string subnet_;
+  std::vector<std::string> subnets_;
   std::string dataplane_;
-};
-
-/// A network segment between nodes: a bridge outside of them.
-class Wire {
- public:
-  explicit Wire(std::string name);
-  Wire(const Wire&) = delete;
-  Wire& operator=(const Wire&) = delete;
-  ~Wire();
-
-  /// Lets the outside take part, with `address`.
-  void connect_outside(const std::string& address) const;
-
-  /// Gives the node a NIC `eth0` on this wire, with `address` ("192.0.2.1/24").
-  void connect(const Node& node, const std::string& address);
-
- private:
-  std::string name_;
-  unsigned ifindex_;
-  unsigned nodes_ = 0;
 };
 
 /// How much `reason` of `after` is over that of `before`, in packets.

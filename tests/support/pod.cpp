@@ -51,4 +51,10 @@ void NetNs::enter(const std::function<void()>& body) const {
   });
 }
 
+IpAddr Pod::address_of(int family) const {
+  for (const IpAddr& addr : addresses)
+    if (addr.family() == family) return addr;
+  throw std::runtime_error(container_id + " has no address of family " + std::to_string(family));
+}
+
 }  // namespace kubecni::test

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace kubecni::test {
 
@@ -40,7 +41,11 @@ struct Pod {
   NetNs netns;
   std::string container_id;
   std::string ifname = "eth0";
-  IpAddr address = {};  ///< once it was added
+  IpAddr address = {};                 ///< once it was added: the first of `addresses`
+  std::vector<IpAddr> addresses = {};  ///< in the order of the result
+
+  /// Throws when it has none of that family.
+  [[nodiscard]] IpAddr address_of(int family) const;
 };
 
 }  // namespace kubecni::test

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "support/wire.hpp"
+
+#include <sys/socket.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace kubecni::test {
+
+enum class Families { kV4, kV6, kDual };
+
+/// AF_INET, AF_INET6, or both in this order.
+std::vector<int> list_of(Families families);
+
+/// What the nodes of a cluster are connected by: one or two segments, a router between
+/// them, and a host outside of the cluster behind it.
+///
+///   segment 1  192.0.2.0/24     2001:db8:1::/64     router: .254, ::fe
+///   segment 2  198.51.100.0/24  2001:db8:2::/64
+///   outside    203.0.113.9      2001:db8:f::9
+///
+/// The router knows these networks alone. What has a pod's address as its source it
+/// drops and counts, as the anti-spoofing filter of a cloud does.
+class Underlay {
+ public:
+  Underlay(Families families, unsigned segments);
+
+  /// Gives the node a NIC `eth0` on the segment, with the addresses of `number`, and
+  /// default routes to the router. Returns the name of the wire's port.
+  std::string connect(const NetNs& node, unsigned segment, unsigned number);
+
+  /// The address of node `number`, ".number" or "::number".
+  static IpAddr address(unsigned segment, unsigned number, int family);
+  [[nodiscard]] static IpAddr outside_address(int family) { return address(kOutside, 9, family); }
+
+  /// How many packets with a pod's address as source the router has met.
+  [[nodiscard]] std::uint64_t leaked() const;
+  /// Makes it a router that knows the PodCIDR as behind `node`, and lets pods' packets
+  /// through: the routed underlay for which `direct` is made.
+  void carry(const std::string& pod_cidr, const IpAddr& node) const;
+
+  NetNs router{"router"};
+  NetNs outside{"outside"};
+
+ private:
+  static constexpr unsigned kOutside = 15;
+
+  void connect_router(Wire& wire, unsigned segment, const std::string& nic) const;
+
+  Families families_;
+  std::vector<std::unique_ptr<Wire>> segments_;
+  Wire outside_wire_{"ext"};
+};
+
+/// The default routes of a namespace on the segment.
+void route_by_default(const NetNs& netns, Families families, unsigned segment);
+
+}  // namespace kubecni::test
