@@ -4,6 +4,7 @@
 #include "net/address.hpp"
 #include "net/bridge.hpp"
 #include "net/link.hpp"
+#include "net/sysctl.hpp"
 
 #include <atomic>
 
@@ -59,6 +60,9 @@ std::string Wire::connect(const NetNs& netns, const std::vector<std::string>& ad
                              .mtu = kMtu}));
   must(set_link_up(outside, must(find_link(outside, port)).value().ifindex));
   const unsigned ifindex = must(find_link(inside, nic)).value().ifindex;
+  // Who forwards asks for neighbours from the link-local address, which duplicate
+  // address detection holds back for two seconds.
+  netns.enter([&] { must(ensure_sysctl("net/ipv6/conf/" + nic + "/accept_dad", "0")); });
   for (const auto& address : addresses)
     must(ensure_address(inside, ifindex, IpNet::parse(address).value()));
   must(set_link_up(inside, ifindex));
