@@ -160,4 +160,16 @@ bool knows_cidr(const Node& node, const std::string& cidr) {
          std::filesystem::exists(PinPaths(node.bpffs()).links / "eth0_from_wire");
 }
 
+bool is_attached(const Node& node, unsigned pods) {
+  std::error_code none;
+  unsigned of_pods = 0;
+  bool of_wire = false;
+  for (const auto& link : std::filesystem::directory_iterator(PinPaths(node.bpffs()).links, none)) {
+    const std::string name = link.path().filename();
+    of_pods += name.ends_with("_from_pod") || name.ends_with("_to_pod");
+    of_wire = of_wire || name.ends_with("_from_wire") || name.ends_with("_from_tunnel");
+  }
+  return of_wire && of_pods == 2 * pods;
+}
+
 }  // namespace kubecni::test

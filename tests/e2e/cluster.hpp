@@ -96,5 +96,7 @@ class Cluster {
 bool knows_cidr(const Node& node, const std::string& cidr);
 [[nodiscard]] bool has_route(const Node& node, const std::string& cidr);
 [[nodiscard]] bool has_map_entry(const Node& node, const std::string& cidr);
+/// Whether the programs of `pods` pods and of the ways to the other nodes are attached.
+[[nodiscard]] bool is_attached(const Node& node, unsigned pods);
 
 }  // namespace kubecni::test
