@@ -1,54 +1,144 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Path symmetry: a flow that the kernel path carries in one direction must not
- * be redirected in the other, or netfilter sees half of it and its NAT is not
- * undone. to_pod and to_wire see exactly what came by the kernel and record
- * it; the other programs leave recorded flows alone. */
+/* Path symmetry: a flow that netfilter translates in one direction must not be
+ * redirected in the other, or the translation is not undone. Who knows that is
+ * the kernel's conntrack; its answer for a flow is kept for some seconds.
+ *
+ * from_pod, from_wire and from_tunnel ask before they redirect. to_pod, to_wire
+ * and to_tunnel see exactly what came by the kernel, so that a flow which
+ * begins to be translated is the kernel's with its first packet. An entry that
+ * is missing, evicted or out of date costs one more question and nothing else.
+ *
+ * An ICMP echo cannot be asked for. There, and in the build for kernels whose
+ * conntrack cannot be asked at all, what the kernel path carried between pods
+ * is the kernel's. */
 #ifndef KUBECNI_BPF_FLOWS_H
 #define KUBECNI_BPF_FLOWS_H
 
+#include "conntrack.h"
 #include "maps.h"
-#include "packet.h"
 
-static __always_inline struct kubecni_flow4 flow_of(const struct iphdr *ip,
-						    const struct transport *l4)
+#define NS_PER_S 1000000000ull
+/* How long an answer of conntrack is believed. */
+#define VERDICT_NS (5 * NS_PER_S)
+/* How long an echo stays the kernel's after its last packet there: as long as
+ * conntrack itself remembers one (nf_conntrack_icmp_timeout). */
+#define ECHO_NS (30 * NS_PER_S)
+/* How long the same verdict is not written again: a store per packet would
+ * bounce the entry between the CPUs. */
+#define REFRESH_NS (1 * NS_PER_S)
+
+union flow_key {
+	struct kubecni_flow4 v4;
+	struct kubecni_flow6 v6;
+};
+
+struct flow {
+	void *map;
+	union flow_key key;
+	struct kubecni_flow_state *known;
+	__u64 now;
+};
+
+/* Whether the source comes first in the key. Any order will do, as long as it
+ * is the same in both directions. */
+static __always_inline bool is_src_first(const struct packet *pkt, const struct transport *l4)
 {
-	struct kubecni_flow4 flow = {.proto = ip->protocol};
+	const __u32 *src = src_of(pkt), *dst = dst_of(pkt);
 	__u16 src_port, dst_port;
 
+	if (src[0] != dst[0])
+		return src[0] < dst[0];
+	if (pkt->family == AF_INET6) {
+		if (src[1] != dst[1])
+			return src[1] < dst[1];
+		if (src[2] != dst[2])
+			return src[2] < dst[2];
+		if (src[3] != dst[3])
+			return src[3] < dst[3];
+	}
 	__builtin_memcpy(&src_port, l4->src_port, 2);
 	__builtin_memcpy(&dst_port, l4->dst_port, 2);
-	/* Any order will do, as long as it is the same in both directions. */
-	bool src_first = ip->saddr < ip->daddr || (ip->saddr == ip->daddr && src_port < dst_port);
-	__builtin_memcpy(flow.addr_lo, src_first ? &ip->saddr : &ip->daddr, 4);
-	__builtin_memcpy(flow.addr_hi, src_first ? &ip->daddr : &ip->saddr, 4);
-	__builtin_memcpy(flow.port_lo, src_first ? l4->src_port : l4->dst_port, 2);
-	__builtin_memcpy(flow.port_hi, src_first ? l4->dst_port : l4->src_port, 2);
-	return flow;
+	return src_port < dst_port;
 }
 
-static __always_inline bool is_kernel_flow(const struct iphdr *ip, const struct transport *l4)
-{
-	struct kubecni_flow4 flow = flow_of(ip, l4);
-	return bpf_map_lookup_elem(&kernel_flows4, &flow);
-}
+#define FILL_KEY(key, size)                                                                        \
+	do {                                                                                       \
+		__builtin_memcpy((key)->addr_lo, src_first ? src_of(pkt) : dst_of(pkt), size);     \
+		__builtin_memcpy((key)->addr_hi, src_first ? dst_of(pkt) : src_of(pkt), size);     \
+		__builtin_memcpy((key)->port_lo, src_first ? l4->src_port : l4->dst_port, 2);      \
+		__builtin_memcpy((key)->port_hi, src_first ? l4->dst_port : l4->src_port, 2);      \
+		(key)->proto = protocol_of(pkt);                                                   \
+	} while (0)
 
-/* How long a recorded flow is not written again: a store per packet would
- * bounce the entry between the CPUs. */
-#define FLOW_REFRESH_NS 1000000000ull
-
-static __always_inline void record_kernel_flow(const struct iphdr *ip, const struct transport *l4,
-					       __u32 owner)
+static __always_inline void find_flow(const struct packet *pkt, const struct transport *l4,
+				      struct flow *flow)
 {
-	struct kubecni_flow4 flow = flow_of(ip, l4);
-	__u64 now = bpf_ktime_get_ns();
-	struct kubecni_flow_state *known = bpf_map_lookup_elem(&kernel_flows4, &flow);
-	if (known) {
-		if (now - known->last_seen_ns > FLOW_REFRESH_NS)
-			known->last_seen_ns = now;
-		return;
+	const bool src_first = is_src_first(pkt, l4);
+	if (pkt->family == AF_INET6) {
+		flow->map = &flows6;
+		flow->key.v6 = (struct kubecni_flow6){};
+		FILL_KEY(&flow->key.v6, 16);
+	} else {
+		flow->map = &flows4;
+		flow->key.v4 = (struct kubecni_flow4){};
+		FILL_KEY(&flow->key.v4, 4);
 	}
-	struct kubecni_flow_state state = {.last_seen_ns = now, .owner = owner};
-	bpf_map_update_elem(&kernel_flows4, &flow, &state, BPF_ANY);
+	flow->known = bpf_map_lookup_elem(flow->map, &flow->key);
+	flow->now = bpf_ktime_get_coarse_ns();
+}
+
+/* Whether the known verdict still counts. */
+static __always_inline bool is_current(const struct flow *flow, const struct packet *pkt)
+{
+#ifdef KUBECNI_NO_CONNTRACK
+	(void)pkt;
+	return flow->known;
+#else
+	if (!flow->known)
+		return false;
+	return flow->now - flow->known->decided_ns <
+	       (can_ask_conntrack(pkt) ? VERDICT_NS : ECHO_NS);
+#endif
+}
+
+static __always_inline void remember(struct flow *flow, __u32 owner)
+{
+	if (flow->known && flow->known->owner == owner &&
+	    flow->now - flow->known->decided_ns < REFRESH_NS)
+		return;
+	struct kubecni_flow_state state = {.decided_ns = flow->now, .owner = owner};
+	/* Not in place: an LRU may have given the entry to another flow by now. */
+	bpf_map_update_elem(flow->map, &flow->key, &state, BPF_ANY);
+}
+
+/* Whether the packet, which eBPF could carry, has to be left to the kernel. */
+static __always_inline bool is_kernel_flow(struct __sk_buff *skb, const struct packet *pkt,
+					   const struct transport *l4)
+{
+	struct flow flow;
+	find_flow(pkt, l4, &flow);
+	if (is_current(&flow, pkt))
+		return flow.known->owner == KUBECNI_FLOW_KERNEL;
+	if (!can_ask_conntrack(pkt))
+		return false;
+	const __u32 owner =
+		is_netfilters(skb, pkt, l4) ? KUBECNI_FLOW_KERNEL : KUBECNI_FLOW_EBPF;
+	remember(&flow, owner);
+	return owner == KUBECNI_FLOW_KERNEL;
+}
+
+/* Notes that the kernel path carries a packet of the flow. If netfilter does
+ * nothing to it, the next packet may go by eBPF. */
+static __always_inline void note_kernel_flow(struct __sk_buff *skb, const struct packet *pkt,
+					     const struct transport *l4)
+{
+	struct flow flow;
+	find_flow(pkt, l4, &flow);
+	if (!can_ask_conntrack(pkt))
+		return remember(&flow, KUBECNI_FLOW_KERNEL);
+	if (is_current(&flow, pkt) && flow.known->owner == KUBECNI_FLOW_KERNEL)
+		return;
+	remember(&flow, is_netfilters(skb, pkt, l4) ? KUBECNI_FLOW_KERNEL : KUBECNI_FLOW_EBPF);
 }
 
 #endif /* KUBECNI_BPF_FLOWS_H */

@@ -2,60 +2,34 @@
 /* from_pod: ingress of the host end of a pod's veth, which is what the pod
  * sends. It runs before the bridge's receive handler, so that a packet which
  * it does not redirect meets the bridge as if there were no eBPF. */
+#include "arp.h"
 #include "exits.h"
 #include "flows.h"
 #include "lookup.h"
+#include "nd.h"
 #include "packet.h"
+#include "sender.h"
+#include "tunnel.h"
 
-#define AF_INET 2
-#define HEADERS_LEN (ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr))
-
-/* The record of the pod behind this interface, if the maps agree about it. Only
- * then may a packet be called spoofed: emptied maps must not stop a pod. */
-static __always_inline struct kubecni_pod_iface *known_sender(struct __sk_buff *skb)
+/* A sender that the endpoints do not confirm: lying, or not known (any more). */
+static __always_inline int on_unconfirmed_sender(struct __sk_buff *skb, const struct packet *pkt)
 {
-	__u32 ifindex = skb->ifindex;
-	struct kubecni_pod_iface *iface = bpf_map_lookup_elem(&pod_ifaces, &ifindex);
-	if (!iface)
-		return NULL;
-	struct kubecni_endpoint *self = bpf_map_lookup_elem(&endpoints4, iface->addr4);
-	return self && self->host_ifindex == ifindex ? iface : NULL;
-}
-
-/* ARP always goes by the bridge, but only with the pod's own sender fields. A
- * sender address of 0 is a probe (RFC 5227). */
-static __always_inline int on_arp(struct __sk_buff *skb, const struct ethhdr *eth,
-				  struct cursor *cur)
-{
-	struct arp_ipv4 *arp = pull(cur, sizeof(*arp));
-	if (!arp)
-		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
-	struct kubecni_pod_iface *iface = known_sender(skb);
-	if (!iface)
-		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
-
-	__u32 sender;
-	__builtin_memcpy(&sender, arp->sender_ip, 4);
-	struct kubecni_endpoint *self = endpoint_of(sender);
-	bool is_own = !sender || (self && self->host_ifindex == skb->ifindex);
-	if (!is_own || !same_mac(arp->sender_mac, iface->pod_mac) ||
-	    !same_mac(eth->h_source, iface->pod_mac))
-		return drop(skb, KUBECNI_DROP_SPOOFED_ARP);
-	return leave_to_kernel(skb, KUBECNI_PASS_ARP);
-}
-
-/* A sender that endpoints4 does not confirm: lying, or not known (any more). */
-static __always_inline int on_unconfirmed_sender(struct __sk_buff *skb, const struct iphdr *ip)
-{
-	if (!ip->saddr) /* RFC 2131, section 4.1; no route leads back to it */
+	const void *src = src_of(pkt);
+	/* RFC 2131, section 4.1, and RFC 3590; no route leads back to it. */
+	if (is_unspecified(src, pkt->family))
 		return leave_to_kernel(skb, KUBECNI_PASS_NO_SOURCE);
-	struct kubecni_pod_iface *iface = known_sender(skb);
+	struct kubecni_pod_iface *iface = known_sender(skb, pkt->family);
 	if (!iface)
 		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
 
-	__u32 own;
-	__builtin_memcpy(&own, iface->addr4, 4);
-	return drop(skb, ip->saddr == own ? KUBECNI_DROP_SPOOFED_MAC : KUBECNI_DROP_SPOOFED_IP);
+	const void *own = pkt->family == AF_INET6 ? iface->addr6 : iface->addr4;
+	bool is_own = same_addr(src, own, pkt->family);
+	if (pkt->family == AF_INET6 && is_link_local_of(src, iface->pod_mac)) {
+		if (same_mac(pkt->eth->h_source, iface->pod_mac))
+			return leave_to_kernel(skb, KUBECNI_PASS_LINK_LOCAL);
+		is_own = true;
+	}
+	return drop(skb, is_own ? KUBECNI_DROP_SPOOFED_MAC : KUBECNI_DROP_SPOOFED_IP);
 }
 
 /* Same node. Traffic between pods of one bridge is switched, not routed: TTL
@@ -80,18 +54,88 @@ static __always_inline int to_local_pod(struct __sk_buff *skb, const struct ethh
 }
 
 /* Another node, routed: what the pod sends to its gateway. */
-static __always_inline int to_node(struct __sk_buff *skb, struct iphdr *ip,
-				   const struct kubecni_node4 *node)
+static __always_inline int to_direct_node(struct __sk_buff *skb, struct packet *pkt,
+					  const struct kubecni_node *node)
 {
-	struct bpf_redir_neigh next = {.nh_family = AF_INET};
-	__builtin_memcpy(&next.ipv4_nh, node->next_hop, 4);
+	struct bpf_redir_neigh next = {.nh_family = pkt->family};
+	__builtin_memcpy(next.ipv6_nh, node->next_hop, 16);
 
 	count(skb, KUBECNI_FAST_TO_NODE);
-	spend_hop(ip);
+	spend_hop(skb, pkt);
 	set_ctx_u32(skb->mark, KUBECNI_MARK_FAST);
 	/* Or all pods would share the NIC queue that the veth's queue maps to. */
 	set_ctx_u32(skb->queue_mapping, 0);
 	return bpf_redirect_neigh(node->egress_ifindex, &next, sizeof(next), 0);
+}
+
+/* The same through the tunnel. */
+static __always_inline int to_tunnel_node(struct __sk_buff *skb, struct packet *pkt,
+					  const struct kubecni_node *node)
+{
+	count(skb, KUBECNI_FAST_TO_TUNNEL);
+	set_tunnel_key(skb, node);
+	spend_hop(skb, pkt);
+	__builtin_memcpy(pkt->eth->h_dest, node->tunnel_mac, ETH_ALEN);
+	__builtin_memcpy(pkt->eth->h_source, node->own_tunnel_mac, ETH_ALEN);
+	set_ctx_u32(skb->mark, KUBECNI_MARK_FAST);
+	set_ctx_u32(skb->queue_mapping, 0);
+	return bpf_redirect(node->egress_ifindex, 0);
+}
+
+static __always_inline int on_ip(struct __sk_buff *skb, struct ethhdr *eth, struct cursor *cur,
+				 const int family)
+{
+	struct packet pkt = {.family = family, .eth = eth};
+	if (!pull_ip(cur, &pkt))
+		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+	if (!is_sound(&pkt))
+		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IP);
+	if (is_nd(&pkt, cur))
+		return on_nd(skb);
+	struct kubecni_endpoint *self = endpoint_of(src_of(&pkt), family);
+	if (!self || self->host_ifindex != skb->ifindex || !same_mac(eth->h_source, self->pod_mac))
+		return on_unconfirmed_sender(skb, &pkt);
+	/* Both directions of a flow have to be able to go by eBPF. */
+	if (!(self->flags & KUBECNI_ENDPOINT_READY))
+		return leave_to_kernel(skb, KUBECNI_PASS_NOT_READY);
+	if (self->flags & KUBECNI_ENDPOINT_SHAPED)
+		return leave_to_kernel(skb, KUBECNI_PASS_SHAPED);
+	if (is_multicast_mac(eth->h_dest))
+		return leave_to_kernel(skb, KUBECNI_PASS_MULTICAST);
+	int reason = unusual_header(&pkt);
+	if (reason >= 0)
+		return leave_to_kernel(skb, reason);
+
+	struct kubecni_endpoint *pod = endpoint_of(dst_of(&pkt), family);
+	struct kubecni_node *node = NULL;
+	if (!pod) {
+		node = node_of(dst_of(&pkt), family);
+		if (!node)
+			return leave_to_kernel(skb, KUBECNI_PASS_NO_NODE);
+		if (node->kind != KUBECNI_NODE_DIRECT && node->kind != KUBECNI_NODE_VXLAN)
+			return leave_to_kernel(skb, KUBECNI_PASS_NO_ENDPOINT);
+	}
+
+	struct transport l4;
+	reason = read_transport(cur, &pkt, &l4);
+	if (reason == KUBECNI_DROP_SHORT_PACKET)
+		return drop(skb, reason);
+	if (reason >= 0)
+		return leave_to_kernel(skb, reason);
+	if (is_kernel_flow(skb, &pkt, &l4))
+		return leave_to_kernel(skb, KUBECNI_PASS_KERNEL_FLOW);
+
+	if (pod)
+		return to_local_pod(skb, eth, pod);
+	if (!same_mac(eth->h_dest, self->gateway_mac))
+		return leave_to_kernel(skb, KUBECNI_PASS_OTHER_MAC);
+	if (hops_of(&pkt) <= 1)
+		return leave_to_kernel(skb, KUBECNI_PASS_TTL_EXPIRED);
+	if (wire_ip_len(skb, family, &l4) > node->mtu)
+		return leave_to_kernel(skb, KUBECNI_PASS_OVER_MTU);
+	if (node->kind == KUBECNI_NODE_VXLAN)
+		return to_tunnel_node(skb, &pkt, node);
+	return to_direct_node(skb, &pkt, node);
 }
 
 SEC("tc")
@@ -100,60 +144,22 @@ int from_pod(struct __sk_buff *skb)
 	/* A redirect would keep the tag, and carry it to other hosts. */
 	if (is_vlan_tagged(skb))
 		return leave_to_kernel(skb, KUBECNI_PASS_VLAN);
-	struct cursor cur = cursor_at_start(skb, HEADERS_LEN);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		int reason = hidden_nd(skb);
+		if (reason >= 0)
+			return drop(skb, reason);
+	}
+	struct cursor cur = cursor_at_headers(skb);
 	struct ethhdr *eth = pull_eth(&cur);
 	if (!eth)
 		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		return on_ip(skb, eth, &cur, AF_INET);
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		return on_ip(skb, eth, &cur, AF_INET6);
 	if (eth->h_proto == bpf_htons(ETH_P_ARP))
 		return on_arp(skb, eth, &cur);
-	if (eth->h_proto != bpf_htons(ETH_P_IP))
-		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IPV4);
-
-	struct iphdr *ip = pull_ipv4(&cur);
-	if (!ip)
-		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
-	if (!is_ipv4(ip))
-		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IPV4);
-	struct kubecni_endpoint *self = endpoint_of(ip->saddr);
-	if (!self || self->host_ifindex != skb->ifindex || !same_mac(eth->h_source, self->pod_mac))
-		return on_unconfirmed_sender(skb, ip);
-	if (self->flags & KUBECNI_ENDPOINT_SHAPED)
-		return leave_to_kernel(skb, KUBECNI_PASS_SHAPED);
-	if (is_multicast_mac(eth->h_dest))
-		return leave_to_kernel(skb, KUBECNI_PASS_MULTICAST);
-	if (ip->ihl != 5)
-		return leave_to_kernel(skb, KUBECNI_PASS_IP_OPTIONS);
-	if (is_fragment(ip))
-		return leave_to_kernel(skb, KUBECNI_PASS_FRAGMENT);
-
-	struct kubecni_endpoint *pod = endpoint_of(ip->daddr);
-	struct kubecni_node4 *node = NULL;
-	if (!pod) {
-		node = node_of(ip->daddr);
-		if (!node)
-			return leave_to_kernel(skb, KUBECNI_PASS_NO_NODE);
-		if (node->kind != KUBECNI_NODE_DIRECT)
-			return leave_to_kernel(skb, KUBECNI_PASS_NO_ENDPOINT);
-	}
-
-	struct transport l4;
-	int reason = read_transport(&cur, ip, &l4);
-	if (reason == KUBECNI_DROP_SHORT_PACKET)
-		return drop(skb, reason);
-	if (reason >= 0)
-		return leave_to_kernel(skb, reason);
-	if (is_kernel_flow(ip, &l4))
-		return leave_to_kernel(skb, KUBECNI_PASS_KERNEL_FLOW);
-
-	if (pod)
-		return to_local_pod(skb, eth, pod);
-	if (!same_mac(eth->h_dest, self->gateway_mac))
-		return leave_to_kernel(skb, KUBECNI_PASS_OTHER_MAC);
-	if (ip->ttl <= 1)
-		return leave_to_kernel(skb, KUBECNI_PASS_TTL_EXPIRED);
-	if (wire_ip_len(skb, &l4) > node->mtu)
-		return leave_to_kernel(skb, KUBECNI_PASS_OVER_MTU);
-	return to_node(skb, ip, node);
+	return leave_to_kernel(skb, KUBECNI_PASS_NOT_IP);
 }
 
 char from_pod_license[] SEC("license") = "Dual BSD/GPL";

@@ -7,25 +7,32 @@
 #include <stdbool.h>
 
 #include "maps.h"
+#include "packet.h"
 
-static __always_inline struct kubecni_endpoint *endpoint_of(__be32 addr)
+static __always_inline struct kubecni_endpoint *endpoint_of(const void *addr, int family)
 {
-	struct kubecni_addr4 key;
-	__builtin_memcpy(key.addr, &addr, 4);
-	return bpf_map_lookup_elem(&endpoints4, &key);
+	if (family == AF_INET6)
+		return bpf_map_lookup_elem(&endpoints6, addr);
+	return bpf_map_lookup_elem(&endpoints4, addr);
 }
 
-static __always_inline struct kubecni_node4 *node_of(__be32 addr)
+static __always_inline struct kubecni_node *node_of(const void *addr, int family)
 {
+	if (family == AF_INET6) {
+		struct kubecni_cidr6_key key = {.prefixlen = 128};
+		__builtin_memcpy(key.addr, addr, 16);
+		return bpf_map_lookup_elem(&node_cidrs6, &key);
+	}
 	struct kubecni_cidr4_key key = {.prefixlen = 32};
-	__builtin_memcpy(key.addr, &addr, 4);
+	__builtin_memcpy(key.addr, addr, 4);
 	return bpf_map_lookup_elem(&node_cidrs4, &key);
 }
 
-/* Whether `addr` is that of a pod of another node. */
-static __always_inline bool is_remote_pod(__be32 addr)
+/* Whether `addr` is that of a pod of another node, however that is reached: it
+ * may have another way to us than we to it. */
+static __always_inline bool is_remote_pod(const void *addr, int family)
 {
-	struct kubecni_node4 *node = node_of(addr);
+	struct kubecni_node *node = node_of(addr, family);
 	return node && node->kind != KUBECNI_NODE_LOCAL;
 }
 

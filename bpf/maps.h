@@ -16,8 +16,16 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, KUBECNI_MAX_NODE_CIDRS);
 	__type(key, struct kubecni_cidr4_key);
-	__type(value, struct kubecni_node4);
+	__type(value, struct kubecni_node);
 } node_cidrs4 __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, KUBECNI_MAX_NODE_CIDRS);
+	__type(key, struct kubecni_cidr6_key);
+	__type(value, struct kubecni_node);
+} node_cidrs6 __weak SEC(".maps");
 
 /* Address of each local pod -> its interface. Written by kube-cni. */
 struct {
@@ -27,6 +35,13 @@ struct {
 	__type(value, struct kubecni_endpoint);
 } endpoints4 __weak SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KUBECNI_MAX_ENDPOINTS);
+	__type(key, struct kubecni_addr6);
+	__type(value, struct kubecni_endpoint);
+} endpoints6 __weak SEC(".maps");
+
 /* Host ifindex of each local pod -> who it is. Written by kube-cni. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -35,13 +50,35 @@ struct {
 	__type(value, struct kubecni_pod_iface);
 } pod_ifaces __weak SEC(".maps");
 
-/* Flows that the kernel path carries. Written by to_pod and to_wire. */
+/* Who carries which flow. Written by every program. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, KUBECNI_MAX_KERNEL_FLOWS);
+	__uint(max_entries, KUBECNI_MAX_FLOWS);
 	__type(key, struct kubecni_flow4);
 	__type(value, struct kubecni_flow_state);
-} kernel_flows4 __weak SEC(".maps");
+} flows4 __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, KUBECNI_MAX_FLOWS);
+	__type(key, struct kubecni_flow6);
+	__type(value, struct kubecni_flow_state);
+} flows6 __weak SEC(".maps");
+
+/* Outer source -> whose packets from_tunnel takes. Written by kube-cnid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KUBECNI_MAX_TUNNEL_PEERS);
+	__type(key, struct kubecni_addr4);
+	__type(value, struct kubecni_tunnel_peer);
+} tunnel_peers4 __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KUBECNI_MAX_TUNNEL_PEERS);
+	__type(key, struct kubecni_addr6);
+	__type(value, struct kubecni_tunnel_peer);
+} tunnel_peers6 __weak SEC(".maps");
 
 /* Exit reason -> packets and bytes. Written by every program. */
 struct {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Reading a packet: bounds-checked headers, and the questions asked of them. */
+/* Reading a packet: bounds-checked headers, and the questions asked of them.
+ *
+ * IPv4 and IPv6 go the same way. The family is a constant wherever it is
+ * passed, so that clang makes a version of its own for each. */
 #ifndef KUBECNI_BPF_PACKET_H
 #define KUBECNI_BPF_PACKET_H
 
@@ -8,42 +11,22 @@
 #include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/tcp.h>
-#include <linux/udp.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "kubecni/abi.h"
 
+/* As in libc's <sys/socket.h>, which BPF C cannot have. */
+#define AF_INET 2
+#define AF_INET6 10
+
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_FRAGMENT_OFFSET 0x1fff
-
-/* ICMP echo, RFC 792, and ARP for IPv4 over Ethernet, RFC 826. The kernel's
- * headers for these two include libc's, which BPF C cannot have. */
-#define ICMP_ECHO_REPLY 0
-#define ICMP_ECHO_REQUEST 8
-
-struct icmp_echo {
-	__u8 type;
-	__u8 code;
-	__be16 checksum;
-	__u8 identifier[2];
-	__be16 sequence;
-};
-
-struct arp_ipv4 {
-	__be16 hardware;
-	__be16 protocol;
-	__u8 hardware_len;
-	__u8 protocol_len;
-	__be16 operation;
-	__u8 sender_mac[6];
-	__u8 sender_ip[4];
-	__u8 target_mac[6];
-	__u8 target_ip[4];
-} __attribute__((packed));
 
 /* The part of the packet that is not parsed yet. */
 struct cursor {
@@ -51,23 +34,50 @@ struct cursor {
 	void *end;
 };
 
-/* What of a transport header the dataplane looks at: the ports lie in the
- * first four bytes of TCP and UDP, type and identifier in the first eight of
- * an ICMP echo. */
-struct transport {
-	__u8 src_port[2];
-	__u8 dst_port[2];
-	__u32 header_len; /* bytes */
+/* The headers of a packet of `family`, of which there is the one pointer. */
+struct packet {
+	int family;
+	struct ethhdr *eth;
+	struct iphdr *v4;
+	struct ipv6hdr *v6;
 };
+
+/* Loads `data` or `data_end` of the context by an instruction of its own: clang
+ * 19 would compute the field's address once for several loads, which the
+ * verifier refuses with "dereference of modified ctx ptr". */
+#define CTX_POINTER(skb, field)                                                                    \
+	({                                                                                         \
+		void *pointer_;                                                                    \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                              \
+			     : "=r"(pointer_)                                                      \
+			     : "r"(skb), "i"(offsetof(struct __sk_buff, field)));                  \
+		pointer_;                                                                          \
+	})
+
+static __always_inline struct cursor cursor_at_linear(struct __sk_buff *skb)
+{
+	return (struct cursor){CTX_POINTER(skb, data), CTX_POINTER(skb, data_end)};
+}
 
 /* The start of the packet, with at least `bytes` of it made linear if it is
  * that long. Otherwise the headers of a long packet could lie in fragments of
  * the skb, and it would look short. */
 static __always_inline struct cursor cursor_at_start(struct __sk_buff *skb, __u32 bytes)
 {
-	if ((void *)(long)skb->data + bytes > (void *)(long)skb->data_end)
-		bpf_skb_pull_data(skb, skb->len < bytes ? skb->len : bytes);
-	return (struct cursor){(void *)(long)skb->data, (void *)(long)skb->data_end};
+	const struct cursor linear = cursor_at_linear(skb);
+	if (linear.next + bytes <= linear.end)
+		return linear;
+	bpf_skb_pull_data(skb, skb->len < bytes ? skb->len : bytes);
+	return cursor_at_linear(skb);
+}
+
+/* What the programs read of a packet: less of IPv4, since few packets are as
+ * long as that, and all others would be pulled in vain. */
+static __always_inline struct cursor cursor_at_headers(struct __sk_buff *skb)
+{
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return cursor_at_start(skb, ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr));
+	return cursor_at_start(skb, ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr));
 }
 
 /* Steps over `size` bytes and returns where they start, or NULL. */
@@ -85,16 +95,64 @@ static __always_inline struct ethhdr *pull_eth(struct cursor *cur)
 	return pull(cur, sizeof(struct ethhdr));
 }
 
-/* The fixed part of an IPv4 header. Options, if any, are not stepped over. */
-static __always_inline struct iphdr *pull_ipv4(struct cursor *cur)
+/* The fixed part of the IP header. IPv4's options are not stepped over. False:
+ * the packet ends before. */
+static __always_inline bool pull_ip(struct cursor *cur, struct packet *pkt)
 {
-	return pull(cur, sizeof(struct iphdr));
+	if (pkt->family == AF_INET6)
+		return (pkt->v6 = pull(cur, sizeof(*pkt->v6)));
+	return (pkt->v4 = pull(cur, sizeof(*pkt->v4)));
 }
 
-/* Whether what an ethertype called IPv4 begins like it. */
-static __always_inline bool is_ipv4(const struct iphdr *ip)
+/* Whether what an ethertype called IP begins like it. */
+static __always_inline bool is_sound(const struct packet *pkt)
 {
-	return ip->version == 4 && ip->ihl >= 5;
+	if (pkt->family == AF_INET6)
+		return pkt->v6->version == 6;
+	return pkt->v4->version == 4 && pkt->v4->ihl >= 5;
+}
+
+/* Where the addresses are; also the keys of the maps that are keyed by them. */
+static __always_inline const void *src_of(const struct packet *pkt)
+{
+	return pkt->family == AF_INET6 ? (void *)&pkt->v6->saddr : (void *)&pkt->v4->saddr;
+}
+
+static __always_inline const void *dst_of(const struct packet *pkt)
+{
+	return pkt->family == AF_INET6 ? (void *)&pkt->v6->daddr : (void *)&pkt->v4->daddr;
+}
+
+/* Of IPv6, the first next header. */
+static __always_inline __u8 protocol_of(const struct packet *pkt)
+{
+	return pkt->family == AF_INET6 ? pkt->v6->nexthdr : pkt->v4->protocol;
+}
+
+static __always_inline __u8 hops_of(const struct packet *pkt)
+{
+	return pkt->family == AF_INET6 ? pkt->v6->hop_limit : pkt->v4->ttl;
+}
+
+static __always_inline __u32 ip_header_len(int family)
+{
+	return family == AF_INET6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+}
+
+/* Whether two addresses of the family are the same. */
+static __always_inline bool same_addr(const void *a, const void *b, int family)
+{
+	const __u32 *x = a, *y = b;
+	if (family == AF_INET)
+		return x[0] == y[0];
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
+}
+
+/* Whether it is 0.0.0.0 or ::. */
+static __always_inline bool is_unspecified(const void *addr, int family)
+{
+	const __u32 *word = addr;
+	return family == AF_INET ? !word[0] : !(word[0] | word[1] | word[2] | word[3]);
 }
 
 /* Whether the frame has a VLAN tag: beside the packet, where the kernel puts it
@@ -115,6 +173,41 @@ static __always_inline bool is_later_fragment(const struct iphdr *ip)
 	return ip->frag_off & bpf_htons(IP_FRAGMENT_OFFSET);
 }
 
+/* The headers that may stand between IPv6's and the transport's, RFC 8200, and
+ * those of mobility, HIP and shim6. */
+static __always_inline bool is_extension_header(__u8 next_header)
+{
+	switch (next_header) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_ESP:
+	case IPPROTO_AH:
+	case IPPROTO_DSTOPTS:
+	case IPPROTO_MH:
+	case 139:
+	case 140:
+		return true;
+	}
+	return false;
+}
+
+/* The exit of a packet with more to its IP header than eBPF forwards, or -1. */
+static __always_inline int unusual_header(const struct packet *pkt)
+{
+	if (pkt->family == AF_INET6)
+		return is_extension_header(pkt->v6->nexthdr) ? KUBECNI_PASS_EXTENSION_HEADER : -1;
+	if (pkt->v4->ihl != 5)
+		return KUBECNI_PASS_IP_OPTIONS;
+	return is_fragment(pkt->v4) ? KUBECNI_PASS_FRAGMENT : -1;
+}
+
+/* Whether the transport header comes next, as in the first of some fragments. */
+static __always_inline bool has_transport(const struct packet *pkt)
+{
+	return pkt->family == AF_INET6 || (pkt->v4->ihl == 5 && !is_later_fragment(pkt->v4));
+}
+
 static __always_inline bool same_mac(const __u8 *a, const __u8 *b)
 {
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]) |
@@ -126,64 +219,25 @@ static __always_inline bool is_multicast_mac(const __u8 *mac)
 	return mac[0] & 1;
 }
 
-/* Reads the transport header after `ip`, which has no options. Returns the
- * exit reason that applies, or -1 when `l4` is filled. */
-static __always_inline int read_transport(struct cursor *cur, const struct iphdr *ip,
-					  struct transport *l4)
-{
-	if (ip->protocol == IPPROTO_TCP) {
-		struct tcphdr *tcp = pull(cur, sizeof(*tcp));
-		if (!tcp)
-			return KUBECNI_DROP_SHORT_PACKET;
-		__builtin_memcpy(l4->src_port, &tcp->source, 2);
-		__builtin_memcpy(l4->dst_port, &tcp->dest, 2);
-		l4->header_len = tcp->doff * 4;
-		return -1;
-	}
-	if (ip->protocol == IPPROTO_UDP) {
-		struct udphdr *udp = pull(cur, sizeof(*udp));
-		if (!udp)
-			return KUBECNI_DROP_SHORT_PACKET;
-		__builtin_memcpy(l4->src_port, &udp->source, 2);
-		__builtin_memcpy(l4->dst_port, &udp->dest, 2);
-		l4->header_len = sizeof(*udp);
-		return -1;
-	}
-	if (ip->protocol != IPPROTO_ICMP)
-		return KUBECNI_PASS_PROTOCOL;
-
-	struct icmp_echo *icmp = pull(cur, sizeof(*icmp));
-	if (!icmp)
-		return KUBECNI_DROP_SHORT_PACKET;
-	/* An error must meet the kernel: netfilter may have to translate it. */
-	if (icmp->type != ICMP_ECHO_REQUEST && icmp->type != ICMP_ECHO_REPLY)
-		return KUBECNI_PASS_PROTOCOL;
-	__builtin_memcpy(l4->src_port, icmp->identifier, 2);
-	__builtin_memcpy(l4->dst_port, icmp->identifier, 2);
-	l4->header_len = sizeof(*icmp);
-	return -1;
-}
-
-/* Length of the IP packet that will be on the wire: for a GSO packet, of each
- * segment that it is cut into. */
-static __always_inline __u32 wire_ip_len(const struct __sk_buff *skb, const struct transport *l4)
-{
-	if (skb->gso_size)
-		return skb->gso_size + sizeof(struct iphdr) + l4->header_len;
-	return skb->len - ETH_HLEN;
-}
-
 /* Writes one field of the context as a store of its own: clang 19 would merge
  * neighbouring fields into one, which the verifier refuses with "invalid
  * bpf_context access off=8 size=8". */
 #define set_ctx_u32(field, value) (*(volatile __u32 *)&(field) = (value))
 
-/* Counts the TTL down by one, with the incremental checksum of RFC 1624. */
-static __always_inline void spend_hop(struct iphdr *ip)
+/* Counts the TTL or hop limit down by one, with all that sums over it. */
+static __always_inline void spend_hop(struct __sk_buff *skb, struct packet *pkt)
 {
-	__u32 sum = ip->check + bpf_htons(0x0100);
-	ip->check = (__u16)(sum + (sum >= 0xffff));
-	ip->ttl--;
+	if (pkt->family == AF_INET6) {
+		pkt->v6->hop_limit--;
+		/* IPv6 has no checksum that makes up for it, so that a sum over the
+		 * whole packet, as some NICs supply it, has to be one less. */
+		bpf_csum_update(skb, ~(__u32)bpf_htons(1));
+		return;
+	}
+	/* The incremental checksum of RFC 1624. */
+	__u32 sum = pkt->v4->check + bpf_htons(0x0100);
+	pkt->v4->check = (__u16)(sum + (sum >= 0xffff));
+	pkt->v4->ttl--;
 }
 
 #endif /* KUBECNI_BPF_PACKET_H */

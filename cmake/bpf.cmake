@@ -1,17 +1,21 @@
 # Kernel programs: each bpf/NAME.bpf.c is compiled by itself, then all of them
 # are linked into one object, so that they share one set of maps, and bpftool
-# turns that object into a skeleton header.
+# turns that object into a skeleton header. The same sources may be built into
+# several objects, with other DEFINES.
 find_program(KUBECNI_BPF_CLANG NAMES clang-19 REQUIRED)
 find_program(KUBECNI_BPFTOOL NAMES bpftool PATHS /usr/sbin REQUIRED)
 
 function(kubecni_add_bpf_object name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEFINES" ${ARGN})
+  list(TRANSFORM arg_DEFINES PREPEND -D)
   set(objects)
-  foreach(source ${ARGN})
-    set(object ${CMAKE_CURRENT_BINARY_DIR}/${source}.o)
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name})
+  foreach(source ${arg_SOURCES})
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}/${source}.o)
     add_custom_command(
       OUTPUT ${object}
       COMMAND ${KUBECNI_BPF_CLANG} -target bpf -mcpu=v3 -g -O2 -Wall -Wextra -Wshadow -Werror
-        -I${PROJECT_SOURCE_DIR}/include -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+        ${arg_DEFINES} -I${PROJECT_SOURCE_DIR}/include -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
         -MD -MF ${object}.d -MT ${object}
         -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
       DEPENDS ${source}

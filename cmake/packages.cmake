@@ -13,6 +13,10 @@ find_library(KUBECNI_LIBZ libz.a REQUIRED)
 find_library(KUBECNI_LIBNL libnl-3.a REQUIRED)
 find_path(KUBECNI_LIBNL_INCLUDE netlink/netlink.h PATH_SUFFIXES libnl3 REQUIRED)
 
+# The daemon's alone, and a shared library: Debian has no archive of it.
+find_library(KUBECNI_LIBNFTABLES nftables REQUIRED)
+find_path(KUBECNI_LIBNFTABLES_INCLUDE nftables/libnftables.h REQUIRED)
+
 add_library(kubecni_libbpf INTERFACE)
 target_link_libraries(kubecni_libbpf INTERFACE
   ${KUBECNI_LIBBPF} ${KUBECNI_LIBELF} ${KUBECNI_LIBZ})
@@ -20,3 +24,7 @@ target_link_libraries(kubecni_libbpf INTERFACE
 add_library(kubecni_libnl INTERFACE)
 target_include_directories(kubecni_libnl SYSTEM INTERFACE ${KUBECNI_LIBNL_INCLUDE})
 target_link_libraries(kubecni_libnl INTERFACE ${KUBECNI_LIBNL} Threads::Threads)
+
+add_library(kubecni_libnftables INTERFACE)
+target_include_directories(kubecni_libnftables SYSTEM INTERFACE ${KUBECNI_LIBNFTABLES_INCLUDE})
+target_link_libraries(kubecni_libnftables INTERFACE ${KUBECNI_LIBNFTABLES})

@@ -13,43 +13,62 @@
 
 #include <linux/types.h>
 
-#define KUBECNI_SCHEMA 1
+#define KUBECNI_SCHEMA 2
 
 /* Capacities. A map that is full is no outage: the packets that it would have
  * named go by the kernel path. */
 #define KUBECNI_MAX_NODE_CIDRS 16384
 #define KUBECNI_MAX_ENDPOINTS 4096
-#define KUBECNI_MAX_KERNEL_FLOWS 262144
+#define KUBECNI_MAX_TUNNEL_PEERS 16384
+#define KUBECNI_MAX_FLOWS 262144
 /* Room for reasons to come: a pinned map cannot grow with a newer build. */
 #define KUBECNI_MAX_EXIT_REASONS 64
 
-/* The bit of skb->mark that from_pod sets on what it sends to the wire itself,
- * and that to_wire clears. What to_wire sees without it came by the kernel. */
+/* The bit of skb->mark that from_pod sets on what it sends to the wire or the
+ * tunnel itself, and that to_wire and to_tunnel clear. What these see without
+ * it came by the kernel. */
 #define KUBECNI_MARK_FAST 0x01000000
 
-/* Key of `node_cidrs4`: the PodCIDR of one node. The trie matches `prefixlen`
- * leading bits of what follows it, so `addr` must come next. */
+/* Keys of `node_cidrs4` and `node_cidrs6`: a PodCIDR of a node. The trie matches
+ * `prefixlen` leading bits of what follows it, so `addr` must come next. */
 struct kubecni_cidr4_key {
 	__u32 prefixlen; /* bits, 0..32 */
 	__u8 addr[4];
 };
 
+struct kubecni_cidr6_key {
+	__u32 prefixlen; /* bits, 0..128 */
+	__u8 addr[16];
+};
+
 enum kubecni_node_kind {
 	KUBECNI_NODE_LOCAL = 1,	 /* this node's own PodCIDR */
-	KUBECNI_NODE_DIRECT = 2, /* a node on a link of ours */
+	KUBECNI_NODE_DIRECT = 2, /* a node that routing reaches without a tunnel */
+	KUBECNI_NODE_VXLAN = 3,	 /* a node behind the tunnel */
 };
 
-/* Value of `node_cidrs4`: how to reach the node that owns the prefix. */
-struct kubecni_node4 {
-	__u32 kind;	     /* enum kubecni_node_kind */
-	__u32 egress_ifindex; /* DIRECT: the device towards the node */
-	__u8 next_hop[4];    /* DIRECT: the neighbour to hand the packet to */
-	__u32 mtu;	     /* DIRECT: longest IP packet, bytes */
+/* Value of `node_cidrs4` and `node_cidrs6`: how to reach the node that owns the
+ * prefix. LOCAL uses nothing but the kind. */
+struct kubecni_node {
+	__u32 kind;	       /* enum kubecni_node_kind */
+	__u32 egress_ifindex;  /* DIRECT: the device towards the node; VXLAN: the tunnel device */
+	__u32 mtu;	       /* longest IP packet of a pod that fits, bytes */
+	__u32 vni;	       /* VXLAN: network identifier */
+	__u32 next_hop_family; /* AF_INET or AF_INET6. DIRECT: that of the prefix; VXLAN: any */
+	/* DIRECT: the neighbour to hand the packet to; VXLAN: the node's end of
+	 * the tunnel. An IPv4 address is in the first four bytes. */
+	__u8 next_hop[16];
+	__u8 tunnel_mac[6];	/* VXLAN: of the node's tunnel device */
+	__u8 own_tunnel_mac[6]; /* VXLAN: of this node's tunnel device */
 };
 
-/* Key of `endpoints4`: the address of a pod on this node. */
+/* Keys of `endpoints4` and `endpoints6`: the address of a pod on this node. */
 struct kubecni_addr4 {
 	__u8 addr[4];
+};
+
+struct kubecni_addr6 {
+	__u8 addr[16];
 };
 
 enum kubecni_endpoint_flags {
@@ -61,7 +80,7 @@ enum kubecni_endpoint_flags {
 	KUBECNI_ENDPOINT_SHAPED = 2,
 };
 
-/* Value of `endpoints4`. One lookup serves the delivery to a pod and the check
+/* Value of `endpoints4` and `endpoints6`. One lookup serves the delivery to a pod and the check
  * of what a pod sends. */
 struct kubecni_endpoint {
 	__u32 host_ifindex; /* the host end of the pod's veth */
@@ -71,15 +90,27 @@ struct kubecni_endpoint {
 };
 
 /* Value of `pod_ifaces`, keyed by the host ifindex: whose interface it is. A
- * packet is called spoofed only if this says that it cannot be the pod's. */
+ * packet is called spoofed only if this says that it cannot be the pod's. The
+ * first address of each family; one that is all zero: there is none. */
 struct kubecni_pod_iface {
 	__u8 addr4[4];
+	__u8 addr6[16];
 	__u8 pod_mac[6];
 	__u8 pad[2];
 };
 
-/* Key of `kernel_flows4`, the same for both directions of a flow: the lower
- * (address, port) comes first. The ports of an ICMP echo are its identifier. */
+/* Value of `tunnel_peers4` and `tunnel_peers6`, keyed by an address (struct
+ * kubecni_addr4, kubecni_addr6) from which a node of the cluster may send
+ * through the tunnel. The entry of the unspecified address (0.0.0.0, ::) is no
+ * node's: it says that the list is complete. Without it, as in emptied maps,
+ * nobody is refused. */
+struct kubecni_tunnel_peer {
+	__u32 vni; /* network identifier with which that node sends */
+};
+
+/* Keys of `flows4` and `flows6`, the same for both directions of a flow: the
+ * lower (address, port) comes first, in an order of the programs' own. The
+ * ports of an ICMP echo are its identifier. */
 struct kubecni_flow4 {
 	__u8 addr_lo[4];
 	__u8 addr_hi[4];
@@ -89,17 +120,26 @@ struct kubecni_flow4 {
 	__u8 pad[3];
 };
 
-enum kubecni_flow_owner {
-	KUBECNI_FLOW_TO_POD = 1,  /* seen on the kernel's way into a pod */
-	KUBECNI_FLOW_TO_WIRE = 2, /* seen on the kernel's way to the wire */
+struct kubecni_flow6 {
+	__u8 addr_lo[16];
+	__u8 addr_hi[16];
+	__u8 port_lo[2];
+	__u8 port_hi[2];
+	__u8 proto; /* IPPROTO_* */
+	__u8 pad[3];
 };
 
-/* Value of `kernel_flows4`: a flow that the kernel path carries, and with it
- * whatever netfilter does to it. Both directions stay there. */
+enum kubecni_flow_owner {
+	KUBECNI_FLOW_EBPF = 1,	 /* netfilter does nothing to it: eBPF may carry it */
+	KUBECNI_FLOW_KERNEL = 2, /* netfilter has to see both directions of it */
+};
+
+/* Value of `flows4` and `flows6`: who carries a flow between pods. The kernel's
+ * conntrack is what knows that; this is its answer, to be had faster. It gets
+ * out of date (bpf/flows.h), and whoever misses an entry asks again. */
 struct kubecni_flow_state {
-	/* Both for whoever looks at the map; the programs only ask whether it is there. */
-	__u64 last_seen_ns; /* CLOCK_MONOTONIC of the last packet that was recorded */
-	__u32 owner;	    /* enum kubecni_flow_owner */
+	__u64 decided_ns; /* CLOCK_MONOTONIC (coarse); of an ICMP echo: when it was last seen */
+	__u32 owner;	  /* enum kubecni_flow_owner */
 	__u32 pad;
 };
 
@@ -114,7 +154,7 @@ struct kubecni_count {
  * of the `exit_counts` map.
  *
  * FAST_: sent on by eBPF. PASS_: left to the kernel path, untouched.
- * KERNEL_: seen by to_pod or to_wire while the kernel path carried it.
+ * KERNEL_: seen by to_pod, to_wire or to_tunnel while the kernel path carried it.
  * DROP_: dropped. */
 #define KUBECNI_EXIT_REASONS(X)                                                                    \
 	X(FAST_TO_LOCAL_POD, "eBPF: from a pod to a pod on the same node")                         \
@@ -125,7 +165,7 @@ struct kubecni_count {
 	X(KERNEL_TO_WIRE_OTHER, "kernel path: not between pods, sent to the wire")                 \
 	X(FAST_SENT_TO_WIRE, "eBPF: packet of from_pod seen leaving on the wire")                  \
 	X(PASS_ARP, "kernel path: ARP")                                                            \
-	X(PASS_NOT_IPV4, "kernel path: not IPv4")                                                  \
+	X(PASS_NOT_IP, "kernel path: neither IPv4 nor IPv6")                                       \
 	X(PASS_MULTICAST, "kernel path: multicast or broadcast")                                   \
 	X(PASS_IP_OPTIONS, "kernel path: IP options")                                              \
 	X(PASS_FRAGMENT, "kernel path: fragment")                                                  \
@@ -146,7 +186,21 @@ struct kubecni_count {
 	X(DROP_SPOOFED_ARP, "dropped: pod speaks ARP for an address that is not its own")          \
 	X(PASS_VLAN, "kernel path: VLAN tag")                                                      \
 	X(PASS_SHAPED, "kernel path: the pod has a queueing discipline of its own")                \
-	X(PASS_NO_SOURCE, "kernel path: the sender has no address yet, as in DHCP")
+	X(PASS_NO_SOURCE, "kernel path: the sender has no address yet, as in DHCP")                \
+	X(FAST_TO_TUNNEL, "eBPF: from a pod to the node that owns the address, through the tunnel") \
+	X(FAST_FROM_TUNNEL, "eBPF: from the tunnel into a pod")                                    \
+	X(FAST_SENT_TO_TUNNEL, "eBPF: packet of from_pod seen leaving by the tunnel")              \
+	X(KERNEL_TO_TUNNEL, "kernel path: between pods, sent to the tunnel")                       \
+	X(KERNEL_TO_TUNNEL_OTHER, "kernel path: not between pods, sent to the tunnel")             \
+	X(PASS_NEIGHBOUR_DISCOVERY, "kernel path: IPv6 neighbour discovery")                       \
+	X(PASS_EXTENSION_HEADER, "kernel path: IPv6 extension header")                             \
+	X(PASS_LINK_LOCAL, "kernel path: IPv6 link-local address")                                 \
+	X(PASS_NO_PEERS, "kernel path: the maps do not know who may use the tunnel")               \
+	X(DROP_SPOOFED_ND,                                                                         \
+	  "dropped: pod speaks neighbour discovery for an address that is not its own")            \
+	X(DROP_ROUTER_ND, "dropped: pod speaks neighbour discovery as a router")                   \
+	X(DROP_TUNNEL_SOURCE, "dropped: came through the tunnel from an address that is no node's") \
+	X(DROP_TUNNEL_ID, "dropped: came through the tunnel with another network identifier")
 
 enum kubecni_exit_reason {
 #define X(name, text) KUBECNI_##name,
@@ -167,11 +221,15 @@ static_assert(KUBECNI_EXIT_REASON_COUNT <= KUBECNI_MAX_EXIT_REASONS);
 _Static_assert(KUBECNI_EXIT_REASON_COUNT <= KUBECNI_MAX_EXIT_REASONS, "exit_counts is too small");
 #endif
 KUBECNI_ASSERT_SIZE(struct kubecni_cidr4_key, 8);
-KUBECNI_ASSERT_SIZE(struct kubecni_node4, 16);
+KUBECNI_ASSERT_SIZE(struct kubecni_cidr6_key, 20);
+KUBECNI_ASSERT_SIZE(struct kubecni_node, 48);
 KUBECNI_ASSERT_SIZE(struct kubecni_addr4, 4);
+KUBECNI_ASSERT_SIZE(struct kubecni_addr6, 16);
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint, 20);
-KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 12);
+KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 28);
+KUBECNI_ASSERT_SIZE(struct kubecni_tunnel_peer, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_flow4, 16);
+KUBECNI_ASSERT_SIZE(struct kubecni_flow6, 40);
 KUBECNI_ASSERT_SIZE(struct kubecni_flow_state, 16);
 KUBECNI_ASSERT_SIZE(struct kubecni_count, 16);
 

@@ -39,7 +39,7 @@ class Bandwidth : public testing::Test {
 
   [[nodiscard]] std::string host_ifname() const { return node.attachment(pod).port.host_ifname; }
   [[nodiscard]] bool is_shaped() const {
-    const auto endpoint = must(node.dataplane().endpoints().find(to_addr4(pod.address)));
+    const auto endpoint = must(node.dataplane().endpoints().find(pod.address));
     return endpoint && (endpoint->flags & KUBECNI_ENDPOINT_SHAPED);
   }
 

@@ -148,9 +148,7 @@ bool has_route(const Node& node, const std::string& cidr) {
 bool has_map_entry(const Node& node, const std::string& cidr) {
   auto dataplane = EbpfDataplane::open_loaded(node.bpffs());
   if (!dataplane) return false;
-  const auto entries = must(dataplane->node_cidrs().entries());
-  return std::ranges::any_of(
-      entries, [&](const auto& entry) { return to_ip_net(entry.first).str() == cidr; });
+  return must(dataplane->node_cidrs()).contains(IpNet::parse(cidr).value());
 }
 
 bool knows_cidr(const Node& node, const std::string& cidr) {

@@ -60,8 +60,8 @@ class MidStream : public testing::Test {
       must(dataplane.endpoints().erase(key));
     for (const auto& [key, value] : must(dataplane.pod_ifaces().entries()))
       must(dataplane.pod_ifaces().erase(key));
-    for (const auto& [key, value] : must(dataplane.node_cidrs().entries()))
-      must(dataplane.node_cidrs().erase(key));
+    for (const auto& [key, value] : must(dataplane.node_cidrs()))
+      must(dataplane.erase_node_cidr(key));
   }
 
   Node node{"node", "10.200.0.0/24", "ebpf"};

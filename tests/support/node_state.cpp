@@ -69,10 +69,10 @@ void list_pins(const Node& node, Lines& lines) {
   auto dataplane = EbpfDataplane::open_loaded(node.bpffs());
   if (!dataplane) return;
   for (const auto& [address, endpoint] : must(dataplane->endpoints().entries()))
-    lines.push_back("endpoint " + IpAddr::v4(address.addr).str() + " " +
-                    std::to_string(endpoint.host_ifindex));
+    lines.push_back("endpoint " + address.str() + " " + std::to_string(endpoint.host_ifindex));
   for (const auto& [ifindex, iface] : must(dataplane->pod_ifaces().entries()))
-    lines.push_back("pod_iface " + std::to_string(ifindex) + " " + IpAddr::v4(iface.addr4).str());
+    lines.push_back("pod_iface " + std::to_string(ifindex) + " " + IpAddr::v4(iface.addr4).str() +
+                    " " + IpAddr::v6(iface.addr6).str());
 }
 
 }  // namespace

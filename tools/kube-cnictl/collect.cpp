@@ -39,6 +39,11 @@ std::string device_name(NetlinkSocket& netlink, unsigned ifindex) {
   return link && *link ? (*link)->name : "ifindex " + std::to_string(ifindex);
 }
 
+const char* kind_of(const kubecni_node& entry) {
+  if (entry.kind == KUBECNI_NODE_LOCAL) return "local";
+  return entry.kind == KUBECNI_NODE_VXLAN ? "vxlan" : "direct";
+}
+
 /// Why there is no eBPF is best known to the daemon, if there is one.
 json dataplane_json(const NodePaths& paths, const json& daemon) {
   auto opened = EbpfDataplane::open_loaded(paths.bpffs);
@@ -143,15 +148,15 @@ Result<json> collect_nodes(const NodePaths& paths) {
         .first->second;
   };
   if (auto dataplane = EbpfDataplane::open_loaded(paths.bpffs)) {
-    auto entries = dataplane->node_cidrs().entries();
+    auto entries = dataplane->node_cidrs();
     if (!entries) return fail(entries);
-    for (const auto& [key, entry] : *entries) {
-      json& node = row(to_ip_net(key));
+    for (const auto& [cidr, entry] : *entries) {
+      json& node = row(cidr);
       const bool local = entry.kind == KUBECNI_NODE_LOCAL;
       node["inMap"] = true;
-      node["kind"] = local ? "local" : "direct";
+      node["kind"] = kind_of(entry);
       if (local) continue;
-      node["nextHop"] = IpAddr::v4(entry.next_hop).str();
+      node["nextHop"] = next_hop_of(entry).str();
       node["device"] = device_name(*netlink, entry.egress_ifindex);
       node["mtu"] = entry.mtu;
     }

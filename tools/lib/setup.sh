@@ -4,7 +4,7 @@
 # What building and running needs, and what the tests need besides.
 build_packages=(
     g++ cmake ninja-build clang-19 bpftool
-    libbpf-dev libelf-dev zlib1g-dev libnl-3-dev nlohmann-json3-dev
+    libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnftables-dev nlohmann-json3-dev
     libspdlog-dev libcli11-dev libcurl4-openssl-dev libyaml-cpp-dev
     iproute2 iputils-ping util-linux socat
 )

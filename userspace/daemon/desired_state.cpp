@@ -10,14 +10,19 @@ namespace {
 constexpr unsigned kDefaultMtu = 1500;
 constexpr unsigned kLoopbackIfindex = 1;
 
-kubecni_node4 local_entry() { return {.kind = KUBECNI_NODE_LOCAL}; }
+kubecni_node local_entry() {
+  kubecni_node entry{};
+  entry.kind = KUBECNI_NODE_LOCAL;
+  return entry;
+}
 
-kubecni_node4 direct_entry(const PeerPath& path) {
-  kubecni_node4 entry{.kind = KUBECNI_NODE_DIRECT,
-                      .egress_ifindex = path.device.ifindex,
-                      .next_hop = {},
-                      .mtu = path.mtu};
-  std::copy_n(path.next_hop.data(), sizeof(entry.next_hop), entry.next_hop);
+kubecni_node direct_entry(const PeerPath& path) {
+  kubecni_node entry{};
+  entry.kind = KUBECNI_NODE_DIRECT;
+  entry.egress_ifindex = path.device.ifindex;
+  entry.mtu = path.mtu;
+  entry.next_hop_family = static_cast<__u32>(path.next_hop.family());
+  std::copy_n(path.next_hop.data(), path.next_hop.bytes(), entry.next_hop);
   return entry;
 }
 

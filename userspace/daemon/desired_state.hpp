@@ -32,11 +32,11 @@ struct Uplink {
 
 /// What has to be true on this node.
 struct DesiredState {
-  std::map<IpNet, kubecni_node4> cidrs;  ///< the map node_cidrs4
-  std::map<IpNet, Route> routes;         ///< of our protocol
-  std::map<std::string, Device> wires;   ///< devices with from_wire and to_wire
-  unsigned mtu = 0;                      ///< bytes, for pods
-  std::vector<PeerPath> paths;           ///< for people
+  std::map<IpNet, kubecni_node> cidrs;  ///< the maps node_cidrs4 and node_cidrs6
+  std::map<IpNet, Route> routes;        ///< of our protocol
+  std::map<std::string, Device> wires;  ///< devices with from_wire and to_wire
+  unsigned mtu = 0;                     ///< bytes, for pods
+  std::vector<PeerPath> paths;          ///< for people
   std::vector<SkippedNode> unreachable;
 };
 

@@ -40,13 +40,12 @@ void apply(ReconcileReport& report, const Result<>& done, const std::string& wha
     report.errors.push_back(done.error().what);
 }
 
-std::string describe(const kubecni_node4& entry) {
+std::string describe(const kubecni_node& entry) {
   if (entry.kind == KUBECNI_NODE_LOCAL) return "local";
-  return "via " + IpAddr::v4(entry.next_hop).str() + " device " +
-         std::to_string(entry.egress_ifindex);
+  return "via " + next_hop_of(entry).str() + " device " + std::to_string(entry.egress_ifindex);
 }
 
-bool equal_entries(const kubecni_node4& a, const kubecni_node4& b) {
+bool equal_entries(const kubecni_node& a, const kubecni_node& b) {
   return std::memcmp(&a, &b, sizeof(a)) == 0;
 }
 
@@ -194,23 +193,21 @@ Result<bool> Reconciler::restore_pod(const AttachmentStore& attachments,
       attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
   if (!current) return fail(current);
   if (!*current || !(*current)->ebpf) return false;
-  if (auto attached = dataplane_->attach_pod(pod.host, attachment.hooks); !attached) return fail(attached);
+  if (auto attached = dataplane_->attach_pod(pod.host, attachment.hooks); !attached)
+    return fail(attached);
   if (auto added = dataplane_->add_endpoint(pod); !added) return fail(added);
   return true;
 }
 
 void Reconciler::sync_map(ReconcileReport& report) {
-  auto entries = dataplane_->node_cidrs().entries();
-  if (!entries) return report.errors.push_back(entries.error().what);
-  std::map<IpNet, kubecni_node4> actual;
-  for (const auto& [key, value] : *entries) actual.emplace(to_ip_net(key), value);
-  const auto changes = plan_changes(report.desired.cidrs, actual, equal_entries);
+  auto actual = dataplane_->node_cidrs();
+  if (!actual) return report.errors.push_back(actual.error().what);
+  const auto changes = plan_changes(report.desired.cidrs, *actual, equal_entries);
   for (const auto& [cidr, entry] : changes.set)
-    apply(report, dataplane_->node_cidrs().set(to_cidr4_key(cidr), entry),
+    apply(report, dataplane_->set_node_cidr(cidr, entry),
           "map " + cidr.str() + " " + describe(entry));
   for (const auto& [cidr, entry] : changes.erase)
-    apply(report, dataplane_->node_cidrs().erase(to_cidr4_key(cidr)),
-          "map " + cidr.str() + " removed");
+    apply(report, dataplane_->erase_node_cidr(cidr), "map " + cidr.str() + " removed");
 }
 
 void Reconciler::sync_routes(ReconcileReport& report) {

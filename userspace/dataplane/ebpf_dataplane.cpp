@@ -3,51 +3,23 @@
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
 #include "dataplane/bpf_fs.hpp"
-#include "dataplane/libbpf_log.hpp"
+#include "dataplane/program_object.hpp"
 
 #include <bpf/libbpf.h>
 
-#include <dataplane.skel.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <memory>
+#include <iterator>
+#include <optional>
 
 namespace kubecni {
 
 namespace {
-
-std::unexpected<Error> load_error(int code, const std::string& what) {
-  std::string text = what;
-  if (code == EPERM) text += " (root, or CAP_BPF with CAP_NET_ADMIN, is needed)";
-  if (!kept_libbpf_log().empty()) text += " [" + kept_libbpf_log() + "]";
-  return sys_error(code, text);
-}
-
-struct DestroySkeleton {
-  void operator()(::dataplane* skeleton) const { dataplane__destroy(skeleton); }
-};
-using Skeleton = std::unique_ptr<::dataplane, DestroySkeleton>;
-
-/// Loads the programs of this build on the pinned maps, and pins the maps that
-/// are missing. libbpf refuses a pinned map whose layout is another.
-Result<Skeleton> load_programs(const PinPaths& pins) {
-  keep_libbpf_log();
-  Skeleton skeleton(dataplane__open());
-  if (!skeleton) return load_error(errno, "open the eBPF object");
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton->obj) {
-    if (bpf_map__is_internal(map)) continue;
-    const int error = bpf_map__set_pin_path(map, (pins.maps / bpf_map__name(map)).c_str());
-    if (error != 0) return load_error(-error, "set the pin of a map");
-  }
-  if (const int error = dataplane__load(skeleton.get()); error != 0)
-    return load_error(-error, "load the eBPF programs");
-  return skeleton;
-}
 
 /// Pins under another name and renames, so that there always is a program.
 Result<> pin_program(const PinPaths& pins, const bpf_program* program) {
@@ -60,9 +32,9 @@ Result<> pin_program(const PinPaths& pins, const bpf_program* program) {
   return {};
 }
 
-Result<> pin_programs(const PinPaths& pins, const Skeleton& skeleton) {
+Result<> pin_programs(const PinPaths& pins, const BpfObject& object) {
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton->obj) {
+  bpf_object__for_each_program(program, object.get()) {
     if (auto pinned = pin_program(pins, program); !pinned) return fail(pinned);
   }
   return {};
@@ -76,19 +48,23 @@ Result<bpf_prog_info> program_info(int fd) {
   return info;
 }
 
-Result<> load_and_pin(const std::filesystem::path& bpffs, const std::filesystem::path& run_dir,
-                      std::chrono::milliseconds patience) {
+/// Returns why the programs do not ask conntrack; empty: they do, or somebody
+/// else loaded them.
+Result<std::string> load_and_pin(const std::filesystem::path& bpffs,
+                                 const std::filesystem::path& run_dir,
+                                 std::chrono::milliseconds patience) {
   if (auto made = ensure_directory(run_dir); !made) return fail(made);
   auto lock = FileLock::acquire(run_dir / "dataplane.lock", patience);
   if (!lock) return fail(lock);
-  if (EbpfDataplane::open_loaded(bpffs)) return {};  // somebody else was faster
+  if (EbpfDataplane::open_loaded(bpffs)) return "";  // somebody else was faster
   const PinPaths pins(bpffs);
   for (const auto& folder : {pins.maps, pins.progs, pins.links}) {
     if (auto made = ensure_bpffs(folder); !made) return fail(made);
   }
-  auto skeleton = load_programs(pins);
-  if (!skeleton) return fail(skeleton);
-  return pin_programs(pins, *skeleton);
+  auto loaded = load_programs(pins.maps);
+  if (!loaded) return fail(loaded);
+  if (auto pinned = pin_programs(pins, loaded->object); !pinned) return fail(pinned);
+  return loaded->no_conntrack_reason;
 }
 
 template <std::size_t N>
@@ -96,9 +72,35 @@ void copy(const std::uint8_t* from, __u8 (&to)[N]) {
   std::copy_n(from, N, to);
 }
 
-std::vector<IpAddr> ipv4_of(std::vector<IpAddr> addresses) {
-  std::erase_if(addresses, [](const IpAddr& address) { return !address.is_v4(); });
+/// The first address of the family.
+std::optional<IpAddr> first_of(const std::vector<IpAddr>& addresses, int family) {
+  const auto found = std::ranges::find(addresses, family, &IpAddr::family);
+  return found == addresses.end() ? std::nullopt : std::optional(*found);
+}
+
+kubecni_pod_iface iface_of(const PodEndpoint& pod) {
+  kubecni_pod_iface iface{};
+  if (const auto v4 = first_of(pod.addresses, AF_INET)) copy(v4->data(), iface.addr4);
+  if (const auto v6 = first_of(pod.addresses, AF_INET6)) copy(v6->data(), iface.addr6);
+  copy(pod.pod_mac.bytes.data(), iface.pod_mac);
+  return iface;
+}
+
+bool same(const kubecni_pod_iface& a, const kubecni_pod_iface& b) {
+  return std::memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+/// The addresses that the map has for the interface.
+std::vector<IpAddr> addresses_of(const kubecni_pod_iface& iface) {
+  std::vector<IpAddr> addresses;
+  for (const IpAddr& address : {IpAddr::v4(iface.addr4), IpAddr::v6(iface.addr6)}) {
+    if (address != IpAddr::any(address.family())) addresses.push_back(address);
+  }
   return addresses;
+}
+
+std::string map_of(const IpAddr& address) {
+  return address.is_v4() ? "map endpoints4" : "map endpoints6";
 }
 
 __u32 flags_of(const PodEndpoint& pod) {
@@ -117,21 +119,25 @@ Result<EbpfDataplane> EbpfDataplane::open(const std::filesystem::path& bpffs,
                                           std::chrono::milliseconds patience) {
   auto loaded = open_loaded(bpffs);
   if (loaded || loaded.error().code != ENOENT) return loaded;
-  if (auto pinned = load_and_pin(bpffs, run_dir, patience); !pinned)
-    return fail(pinned, "eBPF dataplane");
-  return open_loaded(bpffs);
+  auto pinned = load_and_pin(bpffs, run_dir, patience);
+  if (!pinned) return fail(pinned, "eBPF dataplane");
+  loaded = open_loaded(bpffs);
+  if (loaded) loaded->no_conntrack_reason_ = *pinned;
+  return loaded;
 }
 
 Result<EbpfDataplane> EbpfDataplane::open_loaded(const std::filesystem::path& bpffs) {
   const PinPaths pins(bpffs);
-  auto node_cidrs = NodeCidrMap::open(pins.maps / "node_cidrs4");
+  auto node_cidrs = NodeCidrMap::open(pins.maps, "node_cidrs");
   if (!node_cidrs) return fail(node_cidrs, "eBPF dataplane");
-  auto endpoints = EndpointMap::open(pins.maps / "endpoints4");
+  auto endpoints = EndpointMap::open(pins.maps, "endpoints");
   if (!endpoints) return fail(endpoints, "eBPF dataplane");
   auto pod_ifaces = PodIfaceMap::open(pins.maps / "pod_ifaces");
   if (!pod_ifaces) return fail(pod_ifaces, "eBPF dataplane");
+  auto tunnel_peers = TunnelPeerMap::open(pins.maps, "tunnel_peers");
+  if (!tunnel_peers) return fail(tunnel_peers, "eBPF dataplane");
   EbpfDataplane dataplane(pins, std::move(*node_cidrs), std::move(*endpoints),
-                          std::move(*pod_ifaces));
+                          std::move(*pod_ifaces), std::move(*tunnel_peers));
   if (auto opened = dataplane.open_programs(); !opened) return fail(opened, "eBPF dataplane");
   return dataplane;
 }
@@ -152,20 +158,25 @@ Result<> EbpfDataplane::open_programs() {
 Result<bool> EbpfDataplane::upgrade_programs(const std::filesystem::path& run_dir) {
   auto lock = FileLock::acquire(run_dir / "dataplane.lock", kLoadTimeout);
   if (!lock) return fail(lock);
-  auto skeleton = load_programs(pins_);
-  if (!skeleton) return fail(skeleton);
+  auto loaded = load_programs(pins_.maps);
+  if (!loaded) return fail(loaded);
+  no_conntrack_reason_ = loaded->no_conntrack_reason;
   bool differs = false;
   bpf_program* built = nullptr;
-  bpf_object__for_each_program(built, (*skeleton)->obj) {
+  bpf_object__for_each_program(built, loaded->object.get()) {
     auto ours = program_info(bpf_program__fd(built));
     auto pinned = program_info(programs_.at(bpf_program__name(built)).fd.get());
     if (!ours || !pinned) return fail(ours ? pinned : ours);
     differs = differs || std::memcmp(ours->tag, pinned->tag, sizeof(ours->tag)) != 0;
   }
   if (!differs) return false;
-  if (auto pinned = pin_programs(pins_, *skeleton); !pinned) return fail(pinned);
+  if (auto pinned = pin_programs(pins_, loaded->object); !pinned) return fail(pinned);
   if (auto opened = open_programs(); !opened) return fail(opened);
   return true;
+}
+
+Result<bool> EbpfDataplane::asks_conntrack() const {
+  return kubecni::asks_conntrack(program(kFromPod).fd.get());
 }
 
 const EbpfDataplane::Program& EbpfDataplane::program(const Hook& hook) const {
@@ -192,53 +203,71 @@ Result<> EbpfDataplane::detach_all(const std::array<Hook, N>& hooks, const Devic
   return {};
 }
 
+template <std::size_t N>
+Result<bool> EbpfDataplane::are_attached(const std::array<Hook, N>& hooks,
+                                         const Device& device) const {
+  for (const Hook& hook : hooks) {
+    auto attached = is_attached(pins_.links, hook, device, program(hook).id);
+    if (!attached || !*attached) return attached;
+  }
+  return true;
+}
+
+template <std::size_t N>
+Result<bool> EbpfDataplane::is_any_held(const std::array<Hook, N>& hooks,
+                                        const Device& device) const {
+  for (const Hook& hook : hooks) {
+    auto held = is_held(pins_.links, hook, device);
+    if (!held || *held) return held;
+  }
+  return false;
+}
+
 Result<AttachKind> EbpfDataplane::attach_pod(const Device& host, AttachKind preferred) {
   return attach_all(kPodHooks, host, preferred);
 }
 
 Result<> EbpfDataplane::add_endpoint(const PodEndpoint& pod) {
-  const auto addresses = ipv4_of(pod.addresses);
-  if (addresses.empty()) return {};
-  kubecni_pod_iface iface{};
-  copy(addresses.front().data(), iface.addr4);
-  copy(pod.pod_mac.bytes.data(), iface.pod_mac);
-  if (auto set = pod_ifaces_.set(pod.host.ifindex, iface); !set) return set;
+  if (pod.addresses.empty()) return {};
+  if (auto set = pod_ifaces_.set(pod.host.ifindex, iface_of(pod)); !set) return set;
 
   kubecni_endpoint endpoint{};
   endpoint.host_ifindex = pod.host.ifindex;
   endpoint.flags = flags_of(pod);
   copy(pod.pod_mac.bytes.data(), endpoint.pod_mac);
   copy(pod.gateway_mac.bytes.data(), endpoint.gateway_mac);
-  for (const IpAddr& address : addresses) {
-    if (auto set = endpoints_.set(to_addr4(address), endpoint); !set) return set;
+  for (const IpAddr& address : pod.addresses) {
+    if (auto set = endpoints_.set(address, endpoint); !set) return set;
   }
   return {};
 }
 
 Result<unsigned> EbpfDataplane::find_iface_of(const IpAddr& address) const {
-  auto endpoint = endpoints_.find(to_addr4(address));
+  auto endpoint = endpoints_.find(address);
   if (!endpoint) return fail(endpoint);
   if (*endpoint) return (*endpoint)->host_ifindex;
   // Killed between the two maps, and then the interface went with its pod.
   auto ifaces = pod_ifaces_.entries();
   if (!ifaces) return fail(ifaces);
-  const auto found = std::ranges::find_if(
-      *ifaces, [&](const auto& entry) { return IpAddr::v4(entry.second.addr4) == address; });
+  const auto found = std::ranges::find_if(*ifaces, [&](const auto& entry) {
+    const auto addresses = addresses_of(entry.second);
+    return std::ranges::find(addresses, address) != addresses.end();
+  });
   return found == ifaces->end() ? 0 : found->first;
 }
 
 Result<> EbpfDataplane::erase_endpoint(const IpAddr& address, unsigned host_ifindex) {
-  auto endpoint = endpoints_.find(to_addr4(address));
+  auto endpoint = endpoints_.find(address);
   if (!endpoint) return fail(endpoint);
   if (!*endpoint || (*endpoint)->host_ifindex != host_ifindex) return {};
-  return endpoints_.erase(to_addr4(address));
+  return endpoints_.erase(address);
 }
 
 Result<> EbpfDataplane::remove_pod(const Device& host, const std::vector<IpAddr>& addresses) {
-  std::vector<IpAddr> known = ipv4_of(addresses);
+  std::vector<IpAddr> known = addresses;
   unsigned ifindex = host.ifindex;
-  if (ifindex == 0 && !known.empty()) {
-    auto found = find_iface_of(known.front());
+  for (std::size_t i = 0; ifindex == 0 && i < addresses.size(); ++i) {
+    auto found = find_iface_of(addresses[i]);
     if (!found) return fail(found);
     ifindex = *found;
   }
@@ -246,7 +275,7 @@ Result<> EbpfDataplane::remove_pod(const Device& host, const std::vector<IpAddr>
     auto iface = pod_ifaces_.find(ifindex);
     if (!iface) return fail(iface);
     // Whoever lost the lease does not know the address, but the map does.
-    if (*iface) known.push_back(IpAddr::v4((*iface)->addr4));
+    if (*iface) std::ranges::copy(addresses_of(**iface), std::back_inserter(known));
     // First no redirect may name the pod, then nothing may be called spoofed.
     for (const IpAddr& address : known) {
       if (auto erased = erase_endpoint(address, ifindex); !erased) return erased;
@@ -258,12 +287,12 @@ Result<> EbpfDataplane::remove_pod(const Device& host, const std::vector<IpAddr>
 
 Result<> EbpfDataplane::compare_endpoint(const PodEndpoint& pod, const IpAddr& address,
                                          std::vector<std::string>& found) const {
-  auto endpoint = endpoints_.find(to_addr4(address));
+  auto endpoint = endpoints_.find(address);
   if (!endpoint) return fail(endpoint);
   if (!*endpoint)
-    found.push_back("map endpoints4 has no entry for " + address.str());
+    found.push_back(map_of(address) + " has no entry for " + address.str());
   else if ((*endpoint)->host_ifindex != pod.host.ifindex)
-    found.push_back("map endpoints4 has another interface for " + address.str());
+    found.push_back(map_of(address) + " has another interface for " + address.str());
   else if (!((*endpoint)->flags & KUBECNI_ENDPOINT_READY))
     found.push_back("endpoint " + address.str() + " is not READY");
   else if ((*endpoint)->flags != flags_of(pod))
@@ -283,11 +312,13 @@ Result<std::vector<std::string>> EbpfDataplane::differences(const PodEndpoint& p
     if (!*attached)
       found.push_back("program " + std::string(hook.name) + " is not attached to " + pod.host.name);
   }
-  const auto addresses = ipv4_of(pod.addresses);
   auto iface = pod_ifaces_.find(pod.host.ifindex);
   if (!iface) return fail(iface);
-  if (!*iface && !addresses.empty()) found.push_back("map pod_ifaces has no entry for " + pod.host.name);
-  for (const IpAddr& address : addresses) {
+  if (!*iface && !pod.addresses.empty())
+    found.push_back("map pod_ifaces has no entry for " + pod.host.name);
+  else if (*iface && !same(**iface, iface_of(pod)))
+    found.push_back("map pod_ifaces has another pod for " + pod.host.name);
+  for (const IpAddr& address : pod.addresses) {
     if (auto compared = compare_endpoint(pod, address, found); !compared) return fail(compared);
   }
   return found;
@@ -300,33 +331,49 @@ Result<AttachKind> EbpfDataplane::attach_wire(const Device& nic) {
 Result<> EbpfDataplane::detach_wire(const Device& nic) { return detach_all(kWireHooks, nic); }
 
 Result<bool> EbpfDataplane::is_wire_attached(const Device& nic) const {
-  for (const Hook& hook : kWireHooks) {
-    auto attached = is_attached(pins_.links, hook, nic, program(hook).id);
-    if (!attached || !*attached) return attached;
-  }
-  return true;
+  return are_attached(kWireHooks, nic);
 }
 
 Result<bool> EbpfDataplane::is_wire_held(const Device& nic) const {
-  for (const Hook& hook : kWireHooks) {
-    auto held = is_held(pins_.links, hook, nic);
-    if (!held || *held) return held;
-  }
-  return false;
+  return is_any_held(kWireHooks, nic);
 }
 
-kubecni_addr4 to_addr4(const IpAddr& address) {
-  kubecni_addr4 key{};
-  copy(address.data(), key.addr);
-  return key;
+Result<AttachKind> EbpfDataplane::attach_tunnel(const Device& tunnel) {
+  return attach_all(kTunnelHooks, tunnel, AttachKind::kTcx);
 }
 
-kubecni_cidr4_key to_cidr4_key(const IpNet& cidr) {
-  kubecni_cidr4_key key{.prefixlen = cidr.prefix, .addr = {}};
-  copy(cidr.addr.data(), key.addr);
-  return key;
+Result<> EbpfDataplane::detach_tunnel(const Device& tunnel) {
+  return detach_all(kTunnelHooks, tunnel);
 }
 
-IpNet to_ip_net(const kubecni_cidr4_key& key) { return {IpAddr::v4(key.addr), key.prefixlen}; }
+Result<bool> EbpfDataplane::is_tunnel_attached(const Device& tunnel) const {
+  return are_attached(kTunnelHooks, tunnel);
+}
+
+Result<bool> EbpfDataplane::is_tunnel_held(const Device& tunnel) const {
+  return is_any_held(kTunnelHooks, tunnel);
+}
+
+Result<std::map<IpNet, kubecni_node>> EbpfDataplane::node_cidrs() const {
+  return node_cidrs_.entries();
+}
+
+Result<> EbpfDataplane::set_node_cidr(const IpNet& cidr, const kubecni_node& node) {
+  return node_cidrs_.set(cidr, node);
+}
+
+Result<> EbpfDataplane::erase_node_cidr(const IpNet& cidr) { return node_cidrs_.erase(cidr); }
+
+Result<std::map<IpAddr, kubecni_tunnel_peer>> EbpfDataplane::tunnel_peers() const {
+  return tunnel_peers_.entries();
+}
+
+Result<> EbpfDataplane::set_tunnel_peer(const IpAddr& address, const kubecni_tunnel_peer& peer) {
+  return tunnel_peers_.set(address, peer);
+}
+
+Result<> EbpfDataplane::erase_tunnel_peer(const IpAddr& address) {
+  return tunnel_peers_.erase(address);
+}
 
 }  // namespace kubecni

@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "dataplane/bpf_map.hpp"
+#include "dataplane/dual_stack_map.hpp"
 #include "dataplane/hook.hpp"
 #include "kubecni/abi.h"
 
@@ -19,8 +20,8 @@ namespace kubecni {
 
 /// Where a node's pins are.
 ///
-///   <bpffs>/v1/maps/<map>      the maps of include/kubecni/abi.h, by schema
-///   <bpffs>/v1/progs/<program> the programs, for ADD to attach without loading
+///   <bpffs>/v2/maps/<map>      the maps of include/kubecni/abi.h, by schema
+///   <bpffs>/v2/progs/<program> the programs, for ADD to attach without loading
 ///   <bpffs>/links/<device>_<program>
 struct PinPaths {
   explicit PinPaths(const std::filesystem::path& bpffs);
@@ -29,8 +30,6 @@ struct PinPaths {
   std::filesystem::path links;
 };
 
-using NodeCidrMap = BpfMap<kubecni_cidr4_key, kubecni_node4>;
-using EndpointMap = BpfMap<kubecni_addr4, kubecni_endpoint>;
 using PodIfaceMap = BpfMap<__u32, kubecni_pod_iface>;
 
 // Loading takes some ten milliseconds; on a slow machine a second.
@@ -39,7 +38,7 @@ inline constexpr std::chrono::seconds kLoadTimeout{30};
 /// What the eBPF path has to know of one pod.
 struct PodEndpoint {
   Device host;                    ///< host end of the veth
-  std::vector<IpAddr> addresses;  ///< the programs know those of IPv4
+  std::vector<IpAddr> addresses;  ///< of both families
   MacAddr pod_mac;
   MacAddr gateway_mac;
   bool shaped = false;  ///< a queueing discipline works on its traffic: no redirects
@@ -63,7 +62,8 @@ class EbpfDataplane {
 
   /// Pins the programs of this build in place of others. Those that are
   /// attached go on until attach_*() is called again. Returns whether the
-  /// pinned ones were others.
+  /// pinned ones were others: of another build, or of the other kind of
+  /// asks_conntrack() than this kernel takes now.
   Result<bool> upgrade_programs(const std::filesystem::path& run_dir);
 
   /// Attaches the pod's programs as attach() does, or brings them up to date.
@@ -76,6 +76,14 @@ class EbpfDataplane {
   /// What of the pod's state is not as it should be, a phrase each.
   Result<std::vector<std::string>> differences(const PodEndpoint& pod) const;
 
+  /// Whether the programs ask the kernel's conntrack who carries a flow. Where
+  /// they cannot, a flow that the kernel carried once stays there while its
+  /// entry lasts.
+  [[nodiscard]] Result<bool> asks_conntrack() const;
+  /// Why not, as far as open() or upgrade_programs() of this object loaded the
+  /// programs; else empty. libbpf's and the verifier's words.
+  [[nodiscard]] const std::string& no_conntrack_reason() const { return no_conntrack_reason_; }
+
   Result<AttachKind> attach_wire(const Device& nic);
   Result<> detach_wire(const Device& nic);
   /// Whether both programs are attached, in their pinned version.
@@ -83,7 +91,26 @@ class EbpfDataplane {
   /// Whether anything of ours is attached as to a wire, in whatever version.
   [[nodiscard]] Result<bool> is_wire_held(const Device& nic) const;
 
-  NodeCidrMap& node_cidrs() { return node_cidrs_; }
+  /// The same for the tunnel device.
+  Result<AttachKind> attach_tunnel(const Device& tunnel);
+  Result<> detach_tunnel(const Device& tunnel);
+  [[nodiscard]] Result<bool> is_tunnel_attached(const Device& tunnel) const;
+  [[nodiscard]] Result<bool> is_tunnel_held(const Device& tunnel) const;
+
+  /// How to reach the node of each PodCIDR, of both families. Setting or erasing
+  /// one entry leaves the others alone; erasing what is absent is success.
+  [[nodiscard]] Result<std::map<IpNet, kubecni_node>> node_cidrs() const;
+  Result<> set_node_cidr(const IpNet& cidr, const kubecni_node& node);
+  Result<> erase_node_cidr(const IpNet& cidr);
+
+  /// From where nodes of the cluster may send through the tunnel, of both
+  /// families. The entry of IpAddr::any(family) says that the family's list is
+  /// complete; without it nobody of that family is refused. Hence: set it last.
+  [[nodiscard]] Result<std::map<IpAddr, kubecni_tunnel_peer>> tunnel_peers() const;
+  Result<> set_tunnel_peer(const IpAddr& address, const kubecni_tunnel_peer& peer);
+  Result<> erase_tunnel_peer(const IpAddr& address);
+
+  /// For whoever looks into them, or damages them.
   EndpointMap& endpoints() { return endpoints_; }
   PodIfaceMap& pod_ifaces() { return pod_ifaces_; }
 
@@ -93,11 +120,12 @@ class EbpfDataplane {
     unsigned id = 0;
   };
   EbpfDataplane(PinPaths pins, NodeCidrMap node_cidrs, EndpointMap endpoints,
-                PodIfaceMap pod_ifaces)
+                PodIfaceMap pod_ifaces, TunnelPeerMap tunnel_peers)
       : pins_(std::move(pins)),
         node_cidrs_(std::move(node_cidrs)),
         endpoints_(std::move(endpoints)),
-        pod_ifaces_(std::move(pod_ifaces)) {}
+        pod_ifaces_(std::move(pod_ifaces)),
+        tunnel_peers_(std::move(tunnel_peers)) {}
 
   Result<> open_programs();
   /// The host ifindex that the maps have for the address, or 0.
@@ -111,17 +139,20 @@ class EbpfDataplane {
                                 AttachKind preferred);
   template <std::size_t N>
   Result<> detach_all(const std::array<Hook, N>& hooks, const Device& device);
+  template <std::size_t N>
+  [[nodiscard]] Result<bool> are_attached(const std::array<Hook, N>& hooks,
+                                          const Device& device) const;
+  template <std::size_t N>
+  [[nodiscard]] Result<bool> is_any_held(const std::array<Hook, N>& hooks,
+                                         const Device& device) const;
 
   PinPaths pins_;
   std::map<std::string, Program> programs_;
   NodeCidrMap node_cidrs_;
   EndpointMap endpoints_;
   PodIfaceMap pod_ifaces_;
+  TunnelPeerMap tunnel_peers_;
+  std::string no_conntrack_reason_;
 };
-
-/// The map keys and values of plain types.
-kubecni_addr4 to_addr4(const IpAddr& address);
-kubecni_cidr4_key to_cidr4_key(const IpNet& cidr);
-IpNet to_ip_net(const kubecni_cidr4_key& key);
 
 }  // namespace kubecni

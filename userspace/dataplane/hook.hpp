@@ -17,19 +17,22 @@ enum class AttachKind {
 /// Where a program of ours runs. The name is that of the program, too.
 struct Hook {
   const char* name;
-  bool ingress;  ///< of the device: what the pod or the wire sends
+  bool ingress;  ///< of the device: what the pod, the wire or the tunnel sends
 };
 
 inline constexpr Hook kFromPod{"from_pod", true};
 inline constexpr Hook kToPod{"to_pod", false};
 inline constexpr Hook kFromWire{"from_wire", true};
 inline constexpr Hook kToWire{"to_wire", false};
-inline constexpr std::array kHooks{kFromPod, kToPod, kFromWire, kToWire};
+inline constexpr Hook kFromTunnel{"from_tunnel", true};
+inline constexpr Hook kToTunnel{"to_tunnel", false};
+inline constexpr std::array kHooks{kFromPod, kToPod, kFromWire, kToWire, kFromTunnel, kToTunnel};
 
-// The recording program of each pair comes first: from the moment on at which
-// the other one redirects, no kernel flow may go unrecorded.
+// The watching program of each pair comes first: from the moment on at which
+// the other one redirects, no kernel flow may go unseen.
 inline constexpr std::array kPodHooks{kToPod, kFromPod};
 inline constexpr std::array kWireHooks{kToWire, kFromWire};
+inline constexpr std::array kTunnelHooks{kToTunnel, kFromTunnel};
 
 /// A device of the calling thread's network namespace.
 struct Device {

@@ -9,7 +9,6 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 
 namespace kubecni {
@@ -104,11 +103,8 @@ Result<bool> has_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAd
       [&](const nlmsghdr* message) {
         const auto* entry = static_cast<const ndmsg*>(nlmsg_data(message));
         const Attributes<NDA_MAX> attributes(message, entry);
-        nlattr* lladdr = attributes[NDA_LLADDR];
         found = found || (static_cast<unsigned>(entry->ndm_ifindex) == ifindex &&
-                          (entry->ndm_state & NUD_NOARP) && lladdr && nla_len(lladdr) == 6 &&
-                          std::equal(mac.bytes.begin(), mac.bytes.end(),
-                                     static_cast<const std::uint8_t*>(nla_data(lladdr))));
+                          (entry->ndm_state & NUD_NOARP) && attributes.mac(NDA_LLADDR) == mac);
       });
   if (!done) return fail(done);
   return found;

@@ -26,8 +26,7 @@ Link parse_link(const nlmsghdr* message) {
   link.kind = link_info.text(IFLA_INFO_KIND);
   link.mtu = attributes.u32(IFLA_MTU);
   link.master_ifindex = attributes.u32(IFLA_MASTER);
-  if (nlattr* mac = attributes[IFLA_ADDRESS]; mac && nla_len(mac) == 6)
-    nla_memcpy(link.mac.bytes.data(), mac, 6);
+  link.mac = attributes.mac(IFLA_ADDRESS).value_or(MacAddr{});
   return link;
 }
 

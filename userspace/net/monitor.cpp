@@ -13,9 +13,14 @@ Result<NetlinkMonitor> NetlinkMonitor::open() {
   if (!fd) return sys_error(errno, "open netlink monitor");
   sockaddr_nl groups{};
   groups.nl_family = AF_NETLINK;
-  groups.nl_groups = RTMGRP_LINK | RTMGRP_TC | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE;
+  groups.nl_groups = RTMGRP_LINK | RTMGRP_TC | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
+                     RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE;
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof(groups)) != 0)
     return sys_error(errno, "listen to netlink notifications");
+  for (const int rules : {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE}) {
+    if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &rules, sizeof(rules)) != 0)
+      return sys_error(errno, "listen to netlink notifications of rules");
+  }
   return NetlinkMonitor(std::move(fd));
 }
 

@@ -5,9 +5,9 @@
 
 namespace kubecni {
 
-/// Says that links, queueing disciplines, IPv4 addresses or IPv4 routes of the
-/// namespace changed; not
-/// which, since whoever listens looks at the whole anyway.
+/// Says that links, queueing disciplines, addresses, routes or routing rules of
+/// the namespace changed, of either family; not which, since whoever listens looks
+/// at the whole anyway.
 class NetlinkMonitor {
  public:
   /// Listens in the namespace of the calling thread from now on.

@@ -75,6 +75,8 @@ int errno_of(int libnl_error) {
       return ENOBUFS;
     case NLE_PERM:
       return EPERM;
+    case NLE_PROTO_MISMATCH:
+      return EPROTONOSUPPORT;
     default:
       return EIO;
   }
@@ -84,11 +86,12 @@ int errno_of(int libnl_error) {
 
 void NetlinkSocket::Close::operator()(nl_sock* socket) const { nl_socket_free(socket); }
 
-Result<NetlinkSocket> NetlinkSocket::open() {
+Result<NetlinkSocket> NetlinkSocket::open(NetlinkPeer peer) {
   NetlinkSocket socket(nl_socket_alloc());
   nl_sock* raw = socket.socket_.get();
   if (!raw) return sys_error(ENOMEM, "allocate netlink socket");
-  if (const int error = nl_connect(raw, NETLINK_ROUTE); error < 0) {
+  const int protocol = peer == NetlinkPeer::kRoute ? NETLINK_ROUTE : NETLINK_NETFILTER;
+  if (const int error = nl_connect(raw, protocol); error < 0) {
     // libnl has no error of its own for "too many open files", and says nothing else.
     if (error == -NLE_FAILURE) return sys_error(errno, "open netlink socket");
     return failure(errno_of(error), std::string("open netlink socket: ") + nl_geterror(error));

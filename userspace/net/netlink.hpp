@@ -10,13 +10,21 @@ namespace kubecni {
 
 class NetlinkRequest;
 
-/// A NETLINK_ROUTE socket. It belongs to the network namespace in which it was
+/// Whom a netlink socket talks to.
+enum class NetlinkPeer {
+  kRoute,      ///< links, addresses, routes, neighbours, rules
+  kNetfilter,  ///< connection tracking, nftables
+};
+
+/// A netlink socket. It belongs to the network namespace in which it was
 /// opened, wherever its thread goes later. Each call that takes one sends a
-/// request and waits for the kernel's answer, at most 1 s.
+/// request and waits for the kernel's answer, at most 1 s. What the calls of
+/// others take is one of NetlinkPeer::kRoute.
 class NetlinkSocket {
  public:
   /// Opens a socket in the namespace of the calling thread.
-  static Result<NetlinkSocket> open();
+  /// Errors: EPROTONOSUPPORT the kernel has no such peer.
+  static Result<NetlinkSocket> open(NetlinkPeer peer = NetlinkPeer::kRoute);
   /// Opens a socket in the namespace `netns_fd`. Errors: also those of setns(2).
   static Result<NetlinkSocket> open_in(int netns_fd);
 

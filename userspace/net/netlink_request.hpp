@@ -20,10 +20,11 @@
 
 namespace kubecni {
 
-/// One rtnetlink request: its message, built step by step, and its exchange.
+/// One netlink request: its message, built step by step, and its exchange.
 class NetlinkRequest {
  public:
-  /// Starts a message of `type` (RTM_*) whose fixed part is `header`.
+  /// Starts a message of `type` (RTM_*, or subsystem << 8 | message of netfilter)
+  /// whose fixed part is `header`.
   template <typename Header>
   NetlinkRequest(int type, int flags, const Header& header) : NetlinkRequest(type, flags) {
     append(&header, sizeof(header));
@@ -32,7 +33,9 @@ class NetlinkRequest {
   void append(const void* bytes, std::size_t size);
   void put(int attribute, const void* bytes, std::size_t size);
   void put(int attribute, std::uint8_t value) { put(attribute, &value, sizeof(value)); }
+  void put(int attribute, std::uint16_t value) { put(attribute, &value, sizeof(value)); }
   void put(int attribute, std::uint32_t value) { put(attribute, &value, sizeof(value)); }
+  void put(int attribute, std::uint64_t value) { put(attribute, &value, sizeof(value)); }
   void put(int attribute, const std::string& text) {
     put(attribute, text.c_str(), text.size() + 1);
   }
@@ -81,11 +84,24 @@ class Attributes {
   [[nodiscard]] std::uint32_t u32(std::size_t attribute) const {
     return found_[attribute] ? nla_get_u32(found_[attribute]) : 0;
   }
+  [[nodiscard]] std::uint64_t u64(std::size_t attribute) const {
+    return found_[attribute] ? nla_get_u64(found_[attribute]) : 0;
+  }
+  [[nodiscard]] std::uint16_t u16(std::size_t attribute) const {
+    return found_[attribute] ? nla_get_u16(found_[attribute]) : std::uint16_t{0};
+  }
   [[nodiscard]] std::uint8_t u8(std::size_t attribute) const {
     return found_[attribute] ? nla_get_u8(found_[attribute]) : std::uint8_t{0};
   }
   [[nodiscard]] std::string text(std::size_t attribute) const {
     return found_[attribute] ? nla_get_string(found_[attribute]) : "";
+  }
+  /// The MAC address in `attribute`; what is no Ethernet address is none.
+  [[nodiscard]] std::optional<MacAddr> mac(std::size_t attribute) const {
+    MacAddr mac;
+    if (!found_[attribute] || nla_len(found_[attribute]) != 6) return std::nullopt;
+    nla_memcpy(mac.bytes.data(), found_[attribute], 6);
+    return mac;
   }
   /// The address in `attribute`; what is of neither family's length is none.
   [[nodiscard]] std::optional<IpAddr> ip(std::size_t attribute) const {

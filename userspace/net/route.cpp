@@ -2,14 +2,20 @@
 
 #include "net/netlink_request.hpp"
 
+#include <endian.h>
+#include <linux/lwtunnel.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
+#include <string>
 
 namespace kubecni {
 
 namespace {
+
+constexpr std::uint8_t kTunnelTtl = 64;
 
 rtmsg header_of(const Route& route) {
   return {.rtm_family = static_cast<std::uint8_t>(route.dst.addr.family()),
@@ -17,15 +23,77 @@ rtmsg header_of(const Route& route) {
           .rtm_table = RT_TABLE_UNSPEC,  // an attribute has it
           .rtm_protocol = route.protocol,
           .rtm_scope = static_cast<std::uint8_t>(route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK),
-          .rtm_type = RTN_UNICAST};
+          .rtm_type = RTN_UNICAST,
+          .rtm_flags = route.onlink ? unsigned{RTNH_F_ONLINK} : 0};
+}
+
+// Of both kinds of encapsulation, so that one function does for both.
+static_assert(int{LWTUNNEL_IP_ID} == int{LWTUNNEL_IP6_ID} &&
+              int{LWTUNNEL_IP_DST} == int{LWTUNNEL_IP6_DST} &&
+              int{LWTUNNEL_IP_TTL} == int{LWTUNNEL_IP6_HOPLIMIT});
+
+/// The flags are left out: none means an outer UDP checksum of 0.
+void put_encap(NetlinkRequest& request, const Encap& encap) {
+  request.put(RTA_ENCAP_TYPE, encap.remote.is_v4() ? std::uint16_t{LWTUNNEL_ENCAP_IP}
+                                                   : std::uint16_t{LWTUNNEL_ENCAP_IP6});
+  request.nest(RTA_ENCAP, [&] {
+    request.put(LWTUNNEL_IP_ID, std::uint64_t{::htobe64(encap.id)});
+    request.put(LWTUNNEL_IP_DST, encap.remote);
+    request.put(LWTUNNEL_IP_TTL, kTunnelTtl);
+  });
+}
+
+/// An address of the other family than the route's is in RTA_VIA, with its family.
+void put_gateway(NetlinkRequest& request, const Route& route) {
+  const IpAddr& gateway = *route.gateway;
+  if (gateway.family() == route.dst.addr.family()) return request.put(RTA_GATEWAY, gateway);
+  std::uint8_t via[sizeof(rtvia) + 16];
+  const auto family = static_cast<sa_family_t>(gateway.family());
+  std::memcpy(via, &family, sizeof(family));
+  std::memcpy(via + sizeof(family), gateway.data(), gateway.bytes());
+  request.put(RTA_VIA, via, sizeof(family) + gateway.bytes());
 }
 
 void put_route(NetlinkRequest& request, const Route& route) {
   if (route.dst.prefix != 0) request.put(RTA_DST, route.dst.addr);
-  if (route.gateway) request.put(RTA_GATEWAY, *route.gateway);
+  if (route.gateway) put_gateway(request, route);
+  if (route.encap) put_encap(request, *route.encap);
+  if (route.source) request.put(RTA_PREFSRC, *route.source);
   request.put(RTA_OIF, std::uint32_t{route.ifindex});
   request.put(RTA_TABLE, std::uint32_t{route.table});
   if (route.metric != 0) request.put(RTA_PRIORITY, std::uint32_t{route.metric});
+}
+
+/// "10.1.2.0/24 via 192.0.2.1 dev 7", as an error says it.
+std::string describe(const Route& route) {
+  std::string text = route.dst.str();
+  if (route.encap)
+    text += " encap id " + std::to_string(route.encap->id) + " to " + route.encap->remote.str();
+  if (route.gateway) text += " via " + route.gateway->str();
+  text += " dev " + std::to_string(route.ifindex);
+  if (route.source) text += " src " + route.source->str();
+  return text;
+}
+
+/// Empty for an encapsulation that is not of IP, like MPLS.
+std::optional<Encap> parse_encap(const Attributes<RTA_MAX>& attributes) {
+  const auto type = attributes.u16(RTA_ENCAP_TYPE);
+  if (type != LWTUNNEL_ENCAP_IP && type != LWTUNNEL_ENCAP_IP6) return std::nullopt;
+  const Attributes<LWTUNNEL_IP_MAX> encap(attributes[RTA_ENCAP]);
+  const auto remote = encap.ip(LWTUNNEL_IP_DST);
+  if (!remote) return std::nullopt;
+  return Encap{.remote = *remote,
+               .id = static_cast<std::uint32_t>(::be64toh(encap.u64(LWTUNNEL_IP_ID)))};
+}
+
+std::optional<IpAddr> parse_gateway(const Attributes<RTA_MAX>& attributes) {
+  nlattr* via = attributes[RTA_VIA];
+  std::uint8_t bytes[sizeof(sa_family_t) + 16];
+  if (!via || nla_len(via) != sizeof(bytes)) return attributes.ip(RTA_GATEWAY);
+  nla_memcpy(bytes, via, sizeof(bytes));
+  std::uint8_t addr[16];
+  std::memcpy(addr, bytes + sizeof(sa_family_t), sizeof(addr));
+  return IpAddr::v6(addr);
 }
 
 /// Empty for what is no route of an IP family, or one of the kernel's own.
@@ -38,12 +106,15 @@ std::optional<Route> parse_route(const nlmsghdr* message) {
   Route route;
   route.dst.addr = attributes.ip(RTA_DST).value_or(IpAddr::any(info->rtm_family));
   route.dst.prefix = info->rtm_dst_len;
-  route.gateway = attributes.ip(RTA_GATEWAY);
+  route.gateway = parse_gateway(attributes);
   route.ifindex = attributes.u32(RTA_OIF);
   route.protocol = info->rtm_protocol;
   route.metric = attributes.u32(RTA_PRIORITY);
   route.table = table;
   route.unicast = info->rtm_type == RTN_UNICAST;
+  route.onlink = info->rtm_flags & RTNH_F_ONLINK;
+  route.encap = parse_encap(attributes);
+  route.source = attributes.ip(RTA_PREFSRC);
   return route;
 }
 
@@ -52,14 +123,13 @@ std::optional<Route> parse_route(const nlmsghdr* message) {
 Result<> ensure_route(NetlinkSocket& netlink, const Route& route) {
   NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, header_of(route));
   put_route(request, route);
-  return request.exchange(netlink, "add route to " + route.dst.str() +
-                                       (route.gateway ? " via " + route.gateway->str() : ""));
+  return request.exchange(netlink, "add route to " + describe(route));
 }
 
 Result<> delete_route(NetlinkSocket& netlink, const Route& route) {
   NetlinkRequest request(RTM_DELROUTE, 0, header_of(route));
   put_route(request, route);
-  auto done = request.exchange(netlink, "delete route to " + route.dst.str());
+  auto done = request.exchange(netlink, "delete route to " + describe(route));
   if (!done && done.error().code == ESRCH) return {};
   return done;
 }

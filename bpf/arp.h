@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A pod's ARP. */
+#ifndef KUBECNI_BPF_ARP_H
+#define KUBECNI_BPF_ARP_H
+
+#include "exits.h"
+#include "sender.h"
+
+/* ARP for IPv4 over Ethernet, RFC 826. The kernel's header for it includes
+ * libc's, which BPF C cannot have. */
+struct arp_ipv4 {
+	__be16 hardware;
+	__be16 protocol;
+	__u8 hardware_len;
+	__u8 protocol_len;
+	__be16 operation;
+	__u8 sender_mac[6];
+	__u8 sender_ip[4];
+	__u8 target_mac[6];
+	__u8 target_ip[4];
+} __attribute__((packed));
+
+/* ARP always goes by the bridge, but only with the pod's own sender fields. A
+ * sender address of 0 is a probe (RFC 5227). */
+static __always_inline int on_arp(struct __sk_buff *skb, const struct ethhdr *eth,
+				  struct cursor *cur)
+{
+	struct arp_ipv4 *arp = pull(cur, sizeof(*arp));
+	if (!arp)
+		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
+	if (!iface)
+		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
+
+	__u32 sender;
+	__builtin_memcpy(&sender, arp->sender_ip, 4);
+	bool is_own = !sender || is_own_addr(skb, &sender, AF_INET);
+	if (!is_own || !same_mac(arp->sender_mac, iface->pod_mac) ||
+	    !same_mac(eth->h_source, iface->pod_mac))
+		return drop(skb, KUBECNI_DROP_SPOOFED_ARP);
+	return leave_to_kernel(skb, KUBECNI_PASS_ARP);
+}
+
+#endif /* KUBECNI_BPF_ARP_H */

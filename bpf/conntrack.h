@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Asking the kernel's conntrack whether netfilter has to see a flow. Kernel
+ * 5.18 and later, with the module nf_conntrack and BTF; the build for all
+ * others has KUBECNI_NO_CONNTRACK. */
+#ifndef KUBECNI_BPF_CONNTRACK_H
+#define KUBECNI_BPF_CONNTRACK_H
+
+#include "transport.h"
+
+#ifdef KUBECNI_NO_CONNTRACK
+
+static __always_inline bool can_ask_conntrack(const struct packet *pkt)
+{
+	(void)pkt;
+	return false;
+}
+
+static __always_inline bool is_netfilters(struct __sk_buff *skb, const struct packet *pkt,
+					  const struct transport *l4)
+{
+	(void)skb, (void)pkt, (void)l4;
+	return true;
+}
+
+#else
+
+/* In conntrack.bpf.c, since libbpf 1.1 cannot link two objects that name the
+ * same function of the kernel ("failed to resolve size of underlying type").
+ * Says whether netfilter has to see both directions of the flow of which this
+ * is the tuple of one; no if conntrack has no such tuple. */
+__hidden bool is_tuple_netfilters(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
+				  __u32 tuple_len, __u8 protocol);
+
+/* The kernel looks up no others. */
+static __always_inline bool can_ask_conntrack(const struct packet *pkt)
+{
+	return protocol_of(pkt) == IPPROTO_TCP || protocol_of(pkt) == IPPROTO_UDP;
+}
+
+static __always_inline __u32 fill_tuple(struct bpf_sock_tuple *tuple, int family, const void *src,
+					const void *dst, const __u8 *src_port,
+					const __u8 *dst_port)
+{
+	if (family == AF_INET6) {
+		__builtin_memcpy(tuple->ipv6.saddr, src, 16);
+		__builtin_memcpy(tuple->ipv6.daddr, dst, 16);
+		__builtin_memcpy(&tuple->ipv6.sport, src_port, 2);
+		__builtin_memcpy(&tuple->ipv6.dport, dst_port, 2);
+		return sizeof(tuple->ipv6);
+	}
+	__builtin_memcpy(&tuple->ipv4.saddr, src, 4);
+	__builtin_memcpy(&tuple->ipv4.daddr, dst, 4);
+	__builtin_memcpy(&tuple->ipv4.sport, src_port, 2);
+	__builtin_memcpy(&tuple->ipv4.dport, dst_port, 2);
+	return sizeof(tuple->ipv4);
+}
+
+/* The same for a packet. Conntrack has a tuple for each direction, after its
+ * own translation; which of the two the packet's is, is not known. */
+static __always_inline bool is_netfilters(struct __sk_buff *skb, const struct packet *pkt,
+					  const struct transport *l4)
+{
+	struct bpf_sock_tuple tuple = {};
+	const __u8 protocol = protocol_of(pkt);
+	__u32 len = fill_tuple(&tuple, pkt->family, src_of(pkt), dst_of(pkt), l4->src_port,
+			       l4->dst_port);
+	if (is_tuple_netfilters(skb, &tuple, len, protocol))
+		return true;
+	fill_tuple(&tuple, pkt->family, dst_of(pkt), src_of(pkt), l4->dst_port, l4->src_port);
+	return is_tuple_netfilters(skb, &tuple, len, protocol);
+}
+
+#endif /* KUBECNI_NO_CONNTRACK */
+
+#endif /* KUBECNI_BPF_CONNTRACK_H */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Watching what leaves the node: what to_wire and to_tunnel have in common.
+ * What from_pod sent itself carries a mark, which ends here; the rest came by
+ * the kernel path, and of that the flows between pods are noted. */
+#ifndef KUBECNI_BPF_LEAVE_H
+#define KUBECNI_BPF_LEAVE_H
+
+#include "exits.h"
+#include "flows.h"
+#include "lookup.h"
+#include "packet.h"
+
+/* How the device counts. */
+struct leave_reasons {
+	__u32 fast;
+	__u32 between_pods;
+	__u32 other;
+};
+
+static __always_inline int watch_ip(struct __sk_buff *skb, const int family,
+				    const struct leave_reasons reasons)
+{
+	struct packet pkt = {.family = family};
+	struct cursor cur = cursor_at_headers(skb);
+	if (!pull_eth(&cur) || !pull_ip(&cur, &pkt) || !is_sound(&pkt) ||
+	    !is_remote_pod(dst_of(&pkt), family))
+		return leave_to_kernel(skb, reasons.other);
+	if (!endpoint_of(src_of(&pkt), family) && !is_remote_pod(src_of(&pkt), family))
+		return leave_to_kernel(skb, reasons.other);
+
+	struct transport l4;
+	if (has_transport(&pkt) && read_transport(&cur, &pkt, &l4) < 0)
+		note_kernel_flow(skb, &pkt, &l4);
+	return leave_to_kernel(skb, reasons.between_pods);
+}
+
+static __always_inline int watch_leaving(struct __sk_buff *skb, const struct leave_reasons reasons)
+{
+	if (skb->mark & KUBECNI_MARK_FAST) {
+		set_ctx_u32(skb->mark, skb->mark & ~KUBECNI_MARK_FAST);
+		return leave_to_kernel(skb, reasons.fast);
+	}
+	if (is_vlan_tagged(skb))
+		return leave_to_kernel(skb, reasons.other);
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return watch_ip(skb, AF_INET, reasons);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return watch_ip(skb, AF_INET6, reasons);
+	return leave_to_kernel(skb, reasons.other);
+}
+
+#endif /* KUBECNI_BPF_LEAVE_H */

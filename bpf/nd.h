@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A pod's neighbour discovery, RFC 4861. It always goes by the bridge, but only
+ * with what is the pod's own, and never as a router's: whoever believed that
+ * would send its traffic to the pod (CVE-2020-10749). */
+#ifndef KUBECNI_BPF_ND_H
+#define KUBECNI_BPF_ND_H
+
+#include "exits.h"
+#include "sender.h"
+#include "transport.h"
+
+#define ND_SOURCE_MAC 1
+#define ND_TARGET_MAC 2
+/* More than any sender has use for: the MAC, a nonce, and SEND's four. */
+#define ND_MAX_OPTIONS 8
+#define MAX_EXTENSION_HEADERS 8
+
+struct nd_message {
+	__u8 type;
+	__u8 code;
+	__be16 checksum;
+	__u8 flags[4];
+};
+
+struct nd_option {
+	__u8 type;
+	__u8 len; /* in units of eight bytes, with these two */
+	__u8 mac[6];
+};
+
+struct extension_header {
+	__u8 next_header;
+	__u8 len;
+	__u8 rest[6];
+};
+
+static __always_inline bool is_router_type(__u8 type)
+{
+	return type == ND_ROUTER_ADVERTISEMENT || type == ND_REDIRECT;
+}
+
+/* The whole packet: what lies in fragments of the skb could not be checked. */
+static __always_inline struct cursor cursor_at_all(struct __sk_buff *skb)
+{
+	bpf_skb_pull_data(skb, skb->len);
+	return cursor_at_linear(skb);
+}
+
+/* Whether each link-layer address among the options is the pod's own. Options
+ * that cannot be read to their end could hold any. */
+static __always_inline bool are_options_own(struct cursor *cur, const __u8 *mac)
+{
+	for (int i = 0; i < ND_MAX_OPTIONS; ++i) {
+		struct nd_option *option = pull(cur, sizeof(*option));
+		if (!option)
+			return cur->next == cur->end;
+		if ((option->type == ND_SOURCE_MAC || option->type == ND_TARGET_MAC) &&
+		    (option->len != 1 || !same_mac(option->mac, mac)))
+			return false;
+		if (!option->len)
+			return false;
+		if (option->len > 1 && !pull(cur, (option->len - 1u) * 8))
+			return false;
+	}
+	return cur->next == cur->end;
+}
+
+/* Whether a message may name the address as the sender's. */
+static __always_inline bool is_own_addr6(const struct __sk_buff *skb, const void *addr,
+					 const struct kubecni_pod_iface *iface)
+{
+	return is_link_local_of(addr, iface->pod_mac) || is_own_addr(skb, addr, AF_INET6);
+}
+
+/* A message that comes right after the IPv6 header. */
+static __always_inline int on_nd(struct __sk_buff *skb)
+{
+	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET6);
+	if (!iface)
+		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
+
+	struct cursor cur = cursor_at_all(skb);
+	struct ethhdr *eth = pull_eth(&cur);
+	struct ipv6hdr *ip = eth ? pull(&cur, sizeof(*ip)) : NULL;
+	struct nd_message *nd = ip ? pull(&cur, sizeof(*nd)) : NULL;
+	if (!nd)
+		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+	if (is_router_type(nd->type))
+		return drop(skb, KUBECNI_DROP_ROUTER_ND);
+	if (!same_mac(eth->h_source, iface->pod_mac))
+		return drop(skb, KUBECNI_DROP_SPOOFED_ND);
+	/* The unspecified source is that of duplicate address detection, RFC 4862. */
+	if (!is_unspecified(&ip->saddr, AF_INET6) && !is_own_addr6(skb, &ip->saddr, iface))
+		return drop(skb, KUBECNI_DROP_SPOOFED_ND);
+	if (nd->type != ND_ROUTER_SOLICITATION) {
+		struct in6_addr *target = pull(&cur, sizeof(*target));
+		if (!target)
+			return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+		if (nd->type == ND_NEIGHBOUR_ADVERTISEMENT && !is_own_addr6(skb, target, iface))
+			return drop(skb, KUBECNI_DROP_SPOOFED_ND);
+	}
+	if (!are_options_own(&cur, iface->pod_mac))
+		return drop(skb, KUBECNI_DROP_SPOOFED_ND);
+	return leave_to_kernel(skb, KUBECNI_PASS_NEIGHBOUR_DISCOVERY);
+}
+
+/* The exit of a packet that has neighbour discovery behind extension headers,
+ * where no honest sender puts it and every receiver finds it (RFC 7113), or -1.
+ * In a fragment, receivers ignore it (RFC 6980). Of more headers than are
+ * followed nobody can say what they end in. */
+static __always_inline int hidden_nd(struct __sk_buff *skb)
+{
+	struct cursor cur = cursor_at_start(skb, ETH_HLEN + sizeof(struct ipv6hdr));
+	struct ipv6hdr *ip = pull_eth(&cur) ? pull(&cur, sizeof(*ip)) : NULL;
+	if (!ip || !is_extension_header(ip->nexthdr) || !known_sender(skb, AF_INET6))
+		return -1;
+
+	cur = cursor_at_all(skb);
+	ip = pull_eth(&cur) ? pull(&cur, sizeof(*ip)) : NULL;
+	if (!ip)
+		return -1;
+	__u8 next = ip->nexthdr;
+	for (int i = 0; i < MAX_EXTENSION_HEADERS; ++i) {
+		if (next == IPPROTO_ICMPV6) {
+			__u8 *type = pull(&cur, 1);
+			if (!type || !is_nd_type(*type))
+				return -1;
+			return is_router_type(*type) ? KUBECNI_DROP_ROUTER_ND
+						     : KUBECNI_DROP_SPOOFED_ND;
+		}
+		if (!is_extension_header(next) || next == IPPROTO_ESP || next == IPPROTO_FRAGMENT)
+			return -1;
+		struct extension_header *header = pull(&cur, sizeof(*header));
+		if (!header)
+			return -1;
+		/* Of an authentication header, RFC 4302, in units of four bytes. */
+		__u32 rest = next == IPPROTO_AH ? (header->len + 2u) * 4 : (header->len + 1u) * 8;
+		if (rest > sizeof(*header) && !pull(&cur, rest - sizeof(*header)))
+			return -1;
+		next = header->next_header;
+	}
+	return KUBECNI_DROP_SPOOFED_ND;
+}
+
+#endif /* KUBECNI_BPF_ND_H */

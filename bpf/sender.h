@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whether a pod is who it says. It is called a liar only if the maps agree
+ * about whose interface it is: emptied maps must not stop a pod. */
+#ifndef KUBECNI_BPF_SENDER_H
+#define KUBECNI_BPF_SENDER_H
+
+#include "lookup.h"
+
+/* Whether the address is one of the pod behind this interface. */
+static __always_inline bool is_own_addr(const struct __sk_buff *skb, const void *addr, int family)
+{
+	struct kubecni_endpoint *self = endpoint_of(addr, family);
+	return self && self->host_ifindex == skb->ifindex;
+}
+
+/* The record of the pod behind this interface, if the maps agree about it: the
+ * address of the family has to be this pod's, or of the other one if it has
+ * none of this. */
+static __always_inline struct kubecni_pod_iface *known_sender(struct __sk_buff *skb, int family)
+{
+	__u32 ifindex = skb->ifindex;
+	struct kubecni_pod_iface *iface = bpf_map_lookup_elem(&pod_ifaces, &ifindex);
+	if (!iface)
+		return NULL;
+	const bool has_v4 = !is_unspecified(iface->addr4, AF_INET);
+	const bool has_v6 = !is_unspecified(iface->addr6, AF_INET6);
+	const bool by_v6 = family == AF_INET6 ? has_v6 : !has_v4;
+	if (by_v6)
+		return is_own_addr(skb, iface->addr6, AF_INET6) ? iface : NULL;
+	return is_own_addr(skb, iface->addr4, AF_INET) ? iface : NULL;
+}
+
+/* Whether `addr` is in fe80::/10. */
+static __always_inline bool is_link_local(const __u8 *addr)
+{
+	return addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
+}
+
+/* Whether `addr` is the link-local address that an interface with this MAC
+ * gives itself: RFC 4291, appendix A. */
+static __always_inline bool is_link_local_of(const __u8 *addr, const __u8 *mac)
+{
+	const __u32 *word = (const void *)addr;
+	return word[0] == bpf_htonl(0xfe800000) && !word[1] && addr[8] == (mac[0] ^ 2) &&
+	       addr[9] == mac[1] && addr[10] == mac[2] && addr[11] == 0xff && addr[12] == 0xfe &&
+	       addr[13] == mac[3] && addr[14] == mac[4] && addr[15] == mac[5];
+}
+
+#endif /* KUBECNI_BPF_SENDER_H */

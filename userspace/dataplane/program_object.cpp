@@ -1,0 +1,88 @@
+#include "dataplane/program_object.hpp"
+
+#include "base/unique_fd.hpp"
+#include "dataplane/libbpf_log.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include <dataplane.skel.h>
+#include <dataplane_no_conntrack.skel.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+std::unexpected<Error> load_error(int code, const std::string& what) {
+  std::string text = what;
+  if (code == EPERM) text += " (root, or CAP_BPF with CAP_NET_ADMIN, is needed)";
+  if (!kept_libbpf_log().empty()) text += " [" + kept_libbpf_log() + "]";
+  return sys_error(code, text);
+}
+
+/// The bytes of one of the two objects.
+struct Image {
+  const char* name;
+  const void* bytes;
+  std::size_t size;
+};
+
+Image with_conntrack() {
+  Image image{"dataplane", nullptr, 0};
+  image.bytes = dataplane__elf_bytes(&image.size);
+  return image;
+}
+
+Image without_conntrack() {
+  Image image{"dataplane", nullptr, 0};
+  image.bytes = dataplane_no_conntrack__elf_bytes(&image.size);
+  return image;
+}
+
+/// libbpf refuses a pinned map whose layout is another.
+Result<BpfObject> load(const Image& image, const std::filesystem::path& maps_dir) {
+  keep_libbpf_log();
+  LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = image.name);
+  BpfObject object(bpf_object__open_mem(image.bytes, image.size, &opts));
+  if (!object) return load_error(errno, "open the eBPF object");
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object.get()) {
+    if (bpf_map__is_internal(map)) continue;
+    const int error = bpf_map__set_pin_path(map, (maps_dir / bpf_map__name(map)).c_str());
+    if (error != 0) return load_error(-error, "set the pin of a map");
+  }
+  if (const int error = bpf_object__load(object.get()); error != 0)
+    return load_error(-error, "load the eBPF programs");
+  return object;
+}
+
+}  // namespace
+
+Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir) {
+  auto object = load(with_conntrack(), maps_dir);
+  if (object) return LoadedPrograms{std::move(*object), {}};
+  // These two say nothing of conntrack, and would not be other the second time.
+  if (object.error().code == EPERM || object.error().code == ENOMEM) return fail(object);
+  auto second = load(without_conntrack(), maps_dir);
+  if (!second) return fail(second);
+  return LoadedPrograms{std::move(*second), object.error().what};
+}
+
+Result<bool> asks_conntrack(int prog_fd) {
+  bpf_prog_info info{};
+  __u32 size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(prog_fd, &info, &size) != 0)
+    return sys_error(errno, "read program information");
+  if (info.btf_id == 0) return false;  // a kernel without BTF
+  // The type of a conntrack entry is known to the one build and not to the other.
+  btf* types = btf__load_from_kernel_by_id(info.btf_id);
+  if (!types) return sys_error(errno, "read the types of a program");
+  const int found = btf__find_by_name_kind(types, "nf_conn", BTF_KIND_STRUCT);
+  btf__free(types);
+  return found > 0;
+}
+
+}  // namespace kubecni

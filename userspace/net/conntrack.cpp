@@ -1,0 +1,140 @@
+#include "net/conntrack.hpp"
+
+#include "base/file.hpp"
+#include "net/netlink_request.hpp"
+
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace kubecni {
+
+namespace {
+
+constexpr int message_type(int message) { return NFNL_SUBSYS_CTNETLINK << 8 | message; }
+
+// What a dump's CTA_FILTER compares (kernel 5.8). No header of the kernel has them;
+// libnetfilter_conntrack has the same numbers.
+constexpr std::uint32_t kFilterSource = 1 << 0;
+constexpr std::uint32_t kFilterProtocol = 1 << 3;
+
+nfgenmsg header_of(int family) {
+  return {.nfgen_family = static_cast<std::uint8_t>(family), .version = NFNETLINK_V0, .res_id = 0};
+}
+
+/// By which the kernel finds an entry again.
+struct Key {
+  std::vector<char> tuple;  ///< content of CTA_TUPLE_ORIG
+  std::optional<std::uint16_t> zone;
+  std::optional<std::uint32_t> id;  ///< so that nothing goes which took its place
+};
+
+struct Addresses {
+  std::optional<IpAddr> source;
+  std::optional<IpAddr> destination;
+};
+
+Addresses parse_tuple(nlattr* tuple) {
+  const Attributes<CTA_TUPLE_MAX> parts(tuple);
+  const Attributes<CTA_IP_MAX> ip(parts[CTA_TUPLE_IP]);
+  if (ip[CTA_IP_V4_SRC]) return {ip.ip(CTA_IP_V4_SRC), ip.ip(CTA_IP_V4_DST)};
+  return {ip.ip(CTA_IP_V6_SRC), ip.ip(CTA_IP_V6_DST)};
+}
+
+std::optional<UdpFlow> parse_flow(const Attributes<CTA_MAX>& attributes) {
+  const Addresses original = parse_tuple(attributes[CTA_TUPLE_ORIG]);
+  const Addresses reply = parse_tuple(attributes[CTA_TUPLE_REPLY]);
+  if (!original.source || !original.destination || !reply.source || !reply.destination)
+    return std::nullopt;
+  return UdpFlow{.source = *original.source,
+                 .destination = *original.destination,
+                 .answered_by = *reply.source,
+                 .answered_to = *reply.destination};
+}
+
+Key key_of(const Attributes<CTA_MAX>& attributes) {
+  nlattr* tuple = attributes[CTA_TUPLE_ORIG];
+  const auto* bytes = static_cast<const char*>(nla_data(tuple));
+  Key key{.tuple = std::vector<char>(bytes, bytes + nla_len(tuple)), .zone = {}, .id = {}};
+  if (attributes[CTA_ZONE]) key.zone = attributes.u16(CTA_ZONE);
+  if (attributes[CTA_ID]) key.id = attributes.u32(CTA_ID);
+  return key;
+}
+
+/// Starts a dump of the family's UDP flows; `answered_by` selects further.
+NetlinkRequest request_dump(int family, const std::optional<IpAddr>& answered_by) {
+  NetlinkRequest request(message_type(IPCTNL_MSG_CT_GET), NLM_F_DUMP, header_of(family));
+  request.nest(CTA_TUPLE_REPLY, [&] {
+    if (answered_by)
+      request.nest(CTA_TUPLE_IP, [&] {
+        request.put(answered_by->is_v4() ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, *answered_by);
+      });
+    request.nest(CTA_TUPLE_PROTO, [&] { request.put(CTA_PROTO_NUM, std::uint8_t{IPPROTO_UDP}); });
+  });
+  request.nest(CTA_FILTER, [&] {
+    request.put(CTA_FILTER_ORIG_FLAGS, std::uint32_t{0});
+    request.put(CTA_FILTER_REPLY_FLAGS,
+                kFilterProtocol | (answered_by ? kFilterSource : std::uint32_t{0}));
+  });
+  return request;
+}
+
+/// Whether it was there to be forgotten.
+Result<bool> forget(NetlinkSocket& netlink, int family, const Key& key) {
+  NetlinkRequest request(message_type(IPCTNL_MSG_CT_DELETE), 0, header_of(family));
+  request.put(CTA_TUPLE_ORIG | NLA_F_NESTED, key.tuple.data(), key.tuple.size());
+  if (key.zone) request.put(CTA_ZONE, *key.zone);
+  if (key.id) request.put(CTA_ID, *key.id);
+  auto done = request.exchange(netlink, "forget a UDP flow");
+  if (!done && done.error().code == ENOENT) return false;
+  if (!done) return fail(done);
+  return true;
+}
+
+/// Of the calling thread's namespace.
+bool has_entries() {
+  const auto count = read_file("/proc/sys/net/netfilter/nf_conntrack_count");
+  return count && *count != "0\n";
+}
+
+Result<unsigned> forget_selected(int family, const std::optional<IpAddr>& answered_by,
+                                 const std::function<bool(const UdpFlow&)>& is_stale) {
+  if (!has_entries()) return 0;
+  auto netlink = NetlinkSocket::open(NetlinkPeer::kNetfilter);
+  if (!netlink) return fail(netlink, "connection tracking");
+  std::vector<Key> stale;
+  auto request = request_dump(family, answered_by);
+  auto listed = request.dump(
+      *netlink, "list UDP flows", [&] { stale.clear(); },
+      [&](const nlmsghdr* message) {
+        const Attributes<CTA_MAX> attributes(message, static_cast<nfgenmsg*>(nullptr));
+        const auto flow = parse_flow(attributes);
+        if (flow && is_stale(*flow)) stale.push_back(key_of(attributes));
+      });
+  if (!listed) return fail(listed);
+  unsigned forgotten = 0;
+  for (const Key& key : stale) {
+    auto gone = forget(*netlink, family, key);
+    if (!gone) return fail(gone);
+    forgotten += *gone ? 1 : 0;
+  }
+  return forgotten;
+}
+
+}  // namespace
+
+Result<unsigned> forget_udp_flows_to(const IpAddr& pod) {
+  return forget_selected(pod.family(), pod, [&](const UdpFlow& flow) {
+    return flow.answered_by == pod && flow.destination != pod;
+  });
+}
+
+Result<unsigned> forget_udp_flows(int family, const std::function<bool(const UdpFlow&)>& is_stale) {
+  return forget_selected(family, std::nullopt, is_stale);
+}
+
+}  // namespace kubecni

@@ -1,0 +1,77 @@
+#include "net/neighbour.hpp"
+
+#include "net/netlink_request.hpp"
+
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string>
+
+namespace kubecni {
+
+namespace {
+
+ndmsg header_of(const Neighbour& neighbour) {
+  return {.ndm_family = static_cast<std::uint8_t>(neighbour.addr.family()),
+          .ndm_ifindex = static_cast<int>(neighbour.ifindex),
+          .ndm_state = NUD_PERMANENT};
+}
+
+std::string describe(const Neighbour& neighbour) {
+  return neighbour.addr.str() + " at " + neighbour.mac.str() + " on link " +
+         std::to_string(neighbour.ifindex);
+}
+
+bool is_multicast(const IpAddr& addr) {
+  const std::uint8_t first = addr.data()[0];
+  return addr.is_v4() ? (first & 0xf0) == 0xe0 : first == 0xff;
+}
+
+/// Empty for what is not permanent, or on another link: kernels differ in whether
+/// they filter a dump by it.
+std::optional<Neighbour> parse_permanent(const nlmsghdr* message, unsigned ifindex) {
+  const auto* entry = static_cast<const ndmsg*>(nlmsg_data(message));
+  const Attributes<NDA_MAX> attributes(message, entry);
+  const auto addr = attributes.ip(NDA_DST);
+  const auto mac = attributes.mac(NDA_LLADDR);
+  const bool is_ip = entry->ndm_family == AF_INET || entry->ndm_family == AF_INET6;
+  if (!is_ip || static_cast<unsigned>(entry->ndm_ifindex) != ifindex ||
+      entry->ndm_state != NUD_PERMANENT || !addr || !mac || is_multicast(*addr))
+    return std::nullopt;
+  return Neighbour{ifindex, *addr, *mac};
+}
+
+}  // namespace
+
+Result<> ensure_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour) {
+  NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, header_of(neighbour));
+  request.put(NDA_DST, neighbour.addr);
+  request.put(NDA_LLADDR, neighbour.mac);
+  return request.exchange(netlink, "add neighbour " + describe(neighbour));
+}
+
+Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour) {
+  NetlinkRequest request(RTM_DELNEIGH, 0, header_of(neighbour));
+  request.put(NDA_DST, neighbour.addr);
+  auto done = request.exchange(netlink, "delete neighbour " + describe(neighbour));
+  // A link that is gone took its neighbours along.
+  if (!done && (done.error().code == ENOENT || done.error().code == ENODEV)) return {};
+  return done;
+}
+
+Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink, unsigned ifindex) {
+  std::vector<Neighbour> neighbours;
+  NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_UNSPEC});
+  request.put(NDA_IFINDEX, std::uint32_t{ifindex});
+  auto done = request.dump(
+      netlink, "list neighbours of link " + std::to_string(ifindex), [&] { neighbours.clear(); },
+      [&](const nlmsghdr* message) {
+        if (auto neighbour = parse_permanent(message, ifindex)) neighbours.push_back(*neighbour);
+      });
+  if (!done) return fail(done);
+  return neighbours;
+}
+
+}  // namespace kubecni

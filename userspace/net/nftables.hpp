@@ -1,0 +1,45 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "net/netlink.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+struct nft_ctx;
+
+namespace kubecni {
+
+/// The nftables of the network namespace in which it was opened, by libnftables.
+class Nftables {
+ public:
+  /// Works in the namespace of the calling thread.
+  /// Errors: EPROTONOSUPPORT the kernel has no netfilter; EPERM no CAP_NET_ADMIN.
+  static Result<Nftables> open();
+
+  /// Runs `commands` in nft's own language as one transaction: all or nothing.
+  /// Errors: ENOENT, EEXIST, EPERM, ... with nft's own explanation; EINVAL it is
+  /// none of nft's language.
+  Result<> run(const std::string& commands);
+
+  /// The table as JSON (`nft -j list table inet NAME`), the same text as long as
+  /// nobody changes it; empty when there is no such table. Counters are left out.
+  Result<std::string> list_table(const std::string& name);
+
+  /// A number that changes whenever anybody changes any table (NFT_MSG_GETGEN).
+  /// 0 where the kernel has no nftables.
+  Result<std::uint32_t> generation();
+
+ private:
+  struct Free {
+    void operator()(nft_ctx* context) const;
+  };
+  Nftables(NetlinkSocket netlink, nft_ctx* context)
+      : netlink_(std::move(netlink)), context_(context) {}
+
+  NetlinkSocket netlink_;
+  std::unique_ptr<nft_ctx, Free> context_;
+};
+
+}  // namespace kubecni

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "net/netlink.hpp"
+
+#include <compare>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// A rule of the routing policy database: what comes in by `iif` looks into
+/// `table` first.
+struct Rule {
+  int family = 0;  ///< AF_INET or AF_INET6
+  std::string iif;
+  unsigned table = 0;
+  unsigned priority = 0;       ///< lower is asked earlier; that of the main table is 32766
+  unsigned char protocol = 0;  ///< RTPROT_*; FRA_PROTOCOL, kernel 4.17
+
+  auto operator<=>(const Rule&) const = default;
+};
+
+/// Repeating the call changes nothing.
+Result<> ensure_rule(NetlinkSocket& netlink, const Rule& rule);
+
+/// Absent is success.
+Result<> delete_rule(NetlinkSocket& netlink, const Rule& rule);
+
+/// The rules of both families that have this protocol.
+Result<std::vector<Rule>> list_rules(NetlinkSocket& netlink, unsigned char protocol);
+
+}  // namespace kubecni

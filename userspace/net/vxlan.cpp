@@ -1,0 +1,152 @@
+#include "net/vxlan.hpp"
+
+#include "net/netlink_request.hpp"
+#include "net/sysctl.hpp"
+
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <optional>
+
+namespace kubecni {
+
+namespace {
+
+/// What only a VXLAN device has.
+struct Details {
+  bool external = false;
+  std::uint16_t port = 0;
+  bool accepts_no_checksum6 = false;
+  bool makes_link_local = false;  ///< an IPv6 address as soon as it is up
+};
+
+Result<Details> read_details(NetlinkSocket& netlink, const Link& link) {
+  Details details;
+  NetlinkRequest request(RTM_GETLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(link.ifindex)});
+  auto done =
+      request.exchange(netlink, "read VXLAN device " + link.name, [&](const nlmsghdr* message) {
+        const Attributes<IFLA_MAX> attributes(message, static_cast<ifinfomsg*>(nullptr));
+        const Attributes<IFLA_INFO_MAX> info(attributes[IFLA_LINKINFO]);
+        const Attributes<IFLA_VXLAN_MAX> data(info[IFLA_INFO_DATA]);
+        details.external = data.u8(IFLA_VXLAN_COLLECT_METADATA) != 0;
+        details.port = ntohs(data.u16(IFLA_VXLAN_PORT));
+        details.accepts_no_checksum6 = data.u8(IFLA_VXLAN_UDP_ZERO_CSUM6_RX) != 0;
+        const Attributes<AF_MAX> families(attributes[IFLA_AF_SPEC]);
+        const Attributes<IFLA_INET6_MAX> ipv6(families[AF_INET6]);
+        details.makes_link_local = ipv6[IFLA_INET6_ADDR_GEN_MODE] &&
+                                   ipv6.u8(IFLA_INET6_ADDR_GEN_MODE) != IN6_ADDR_GEN_MODE_NONE;
+      });
+  if (!done) return fail(done);
+  return details;
+}
+
+std::unexpected<Error> port_in_use(const VxlanSpec& spec) {
+  return failure(EADDRINUSE, "VXLAN device " + spec.name + ": UDP port " +
+                                 std::to_string(spec.port) +
+                                 " is in use on this node, by another tunnel or a program;"
+                                 " choose another port, the same on every node");
+}
+
+Result<> create(NetlinkSocket& netlink, const VxlanSpec& spec) {
+  NetlinkRequest request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  request.put(IFLA_IFNAME, spec.name);
+  request.put(IFLA_ADDRESS, spec.mac);
+  request.put(IFLA_MTU, std::uint32_t{spec.mtu});
+  request.nest(IFLA_LINKINFO, [&] {
+    request.put(IFLA_INFO_KIND, std::string("vxlan"));
+    request.nest(IFLA_INFO_DATA, [&] {
+      request.put(IFLA_VXLAN_COLLECT_METADATA, std::uint8_t{1});
+      request.put(IFLA_VXLAN_PORT, htons(spec.port));
+      request.put(IFLA_VXLAN_LEARNING, std::uint8_t{0});
+      request.put(IFLA_VXLAN_UDP_ZERO_CSUM6_TX, std::uint8_t{1});
+      request.put(IFLA_VXLAN_UDP_ZERO_CSUM6_RX, std::uint8_t{1});
+    });
+  });
+  auto created = request.exchange(netlink, "create VXLAN device " + spec.name);
+  if (created || created.error().code != EEXIST) return created;
+  auto namesake = find_link(netlink, spec.name);
+  if (!namesake) return fail(namesake);
+  // Nobody has the name, so it is the port: of another device of this kind.
+  if (!*namesake) return port_in_use(spec);
+  return created;
+}
+
+/// Before the device is up: what is up has the address already. And not in the
+/// request that creates it, where kernels refuse this.
+Result<> keep_without_link_local(NetlinkSocket& netlink, const Link& link) {
+  NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(link.ifindex)});
+  request.nest(IFLA_AF_SPEC, [&] {
+    request.nest(AF_INET6, [&] {
+      request.put(IFLA_INET6_ADDR_GEN_MODE, std::uint8_t{IN6_ADDR_GEN_MODE_NONE});
+    });
+  });
+  return request.exchange(netlink, "keep " + link.name + " without a link-local address");
+}
+
+/// Corrects MAC and MTU and takes the device up, in one request.
+Result<> set_up(NetlinkSocket& netlink, const Link& link, const VxlanSpec& spec) {
+  NetlinkRequest request(
+      RTM_NEWLINK, 0,
+      ifinfomsg{
+          .ifi_index = static_cast<int>(link.ifindex), .ifi_flags = IFF_UP, .ifi_change = IFF_UP});
+  request.put(IFLA_ADDRESS, spec.mac);
+  request.put(IFLA_MTU, std::uint32_t{spec.mtu});
+  auto up = request.exchange(netlink, "set up VXLAN device " + spec.name);
+  // Not up, it is of no use, and would look as if it were.
+  if (!up && !link.up) (void)delete_link(netlink, link.ifindex);
+  if (!up && up.error().code == EADDRINUSE) return port_in_use(spec);
+  return up;
+}
+
+/// The device called as the spec says, if it is one that can become what it says.
+/// One with another port is deleted.
+Result<std::optional<Link>> find_usable(NetlinkSocket& netlink, const VxlanSpec& spec) {
+  auto link = find_link(netlink, spec.name);
+  if (!link || !*link) return link;
+  auto details = read_details(netlink, **link);
+  if (!details) return fail(details);
+  if ((*link)->kind != "vxlan" || !details->external)
+    return failure(EEXIST, "link " + spec.name +
+                               " exists and is no VXLAN device of kube-cni (type vxlan external);"
+                               " remove it: ip link delete " +
+                               spec.name);
+  if (details->port == spec.port && details->accepts_no_checksum6) return link;
+  if (auto deleted = delete_link(netlink, (*link)->ifindex); !deleted) return fail(deleted);
+  return std::nullopt;
+}
+
+bool is_as_wanted(const Link& link, const VxlanSpec& spec) {
+  return link.up && link.mac == spec.mac && link.mtu == spec.mtu;
+}
+
+}  // namespace
+
+Result<Link> ensure_vxlan(NetlinkSocket& netlink, const VxlanSpec& spec) {
+  auto link = find_usable(netlink, spec);
+  if (link && !*link) {
+    if (auto created = create(netlink, spec); !created) return fail(created);
+    link = find_link(netlink, spec.name);
+  }
+  if (!link) return fail(link);
+  if (!*link) return failure(ENODEV, "link " + spec.name + " was deleted while it was set up");
+  auto details = read_details(netlink, **link);
+  if (!details) return fail(details);
+  if (details->makes_link_local) {
+    if (auto kept = keep_without_link_local(netlink, **link); !kept) return fail(kept);
+  }
+  if (!is_as_wanted(**link, spec)) {
+    if (auto up = set_up(netlink, **link, spec); !up) return fail(up);
+    link = find_link(netlink, (*link)->ifindex);
+    if (!link) return fail(link);
+    if (!*link) return failure(ENODEV, "link " + spec.name + " was deleted while it was set up");
+  }
+  auto loose = ensure_sysctl("net/ipv4/conf/" + spec.name + "/rp_filter", "2");
+  if (!loose) return fail(loose, "reverse path filter of " + spec.name);
+  return **link;
+}
+
+}  // namespace kubecni
