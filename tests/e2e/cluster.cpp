@@ -154,8 +154,14 @@ bool has_map_entry(const Node& node, const std::string& cidr) {
 bool knows_cidr(const Node& node, const std::string& cidr) {
   if (!has_route(node, cidr)) return false;
   if (!node.is_ebpf()) return true;
-  return has_map_entry(node, cidr) &&
-         std::filesystem::exists(PinPaths(node.bpffs()).links / "eth0_from_wire");
+  auto dataplane = EbpfDataplane::open_loaded(node.bpffs());
+  if (!dataplane) return false;
+  const auto nodes = must(dataplane->node_cidrs());
+  const auto entry = nodes.find(IpNet::parse(cidr).value());
+  if (entry == nodes.end()) return false;
+  const bool tunnel = entry->second.kind == KUBECNI_NODE_VXLAN;
+  return std::filesystem::exists(PinPaths(node.bpffs()).links /
+                                 (tunnel ? "kcni.vxlan_from_tunnel" : "eth0_from_wire"));
 }
 
 bool is_attached(const Node& node, unsigned pods) {

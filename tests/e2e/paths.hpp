@@ -14,8 +14,8 @@ struct PathReasons {
 
 inline PathReasons path_reasons(bool tunnel) {
   if (tunnel)
-    return {exit_reason("FAST_TO_TUNNEL"), exit_reason("FAST_SENT_TO_TUNNEL"),
-            exit_reason("FAST_FROM_TUNNEL"), exit_reason("KERNEL_TO_TUNNEL")};
+    return {KUBECNI_FAST_TO_TUNNEL, KUBECNI_FAST_SENT_TO_TUNNEL, KUBECNI_FAST_FROM_TUNNEL,
+            KUBECNI_KERNEL_TO_TUNNEL};
   return {KUBECNI_FAST_TO_NODE, KUBECNI_FAST_SENT_TO_WIRE, KUBECNI_FAST_FROM_WIRE,
           KUBECNI_KERNEL_TO_WIRE};
 }

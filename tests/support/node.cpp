@@ -116,12 +116,6 @@ IpAddr Node::gateway(int family) const {
   throw std::runtime_error(name() + " has no subnet of family " + std::to_string(family));
 }
 
-kubecni_exit_reason exit_reason(const std::string& name) {
-  for (std::size_t reason = 0; reason < std::size(kExitReasons); ++reason)
-    if (kExitReasons[reason].name == name) return static_cast<kubecni_exit_reason>(reason);
-  throw std::runtime_error("no exit reason " + name);
-}
-
 std::uint64_t grown(const ExitCounts& before, const ExitCounts& after, kubecni_exit_reason reason) {
   return after[reason].packets - before[reason].packets;
 }

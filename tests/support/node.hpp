@@ -103,9 +103,6 @@ class Node {
   std::string dataplane_;
 };
 
-/// The reason of that name ("FAST_TO_NODE"). Throws when there is none.
-kubecni_exit_reason exit_reason(const std::string& name);
-
 /// How much `reason` of `after` is over that of `before`, in packets.
 std::uint64_t grown(const ExitCounts& before, const ExitCounts& after, kubecni_exit_reason reason);
 

@@ -77,8 +77,13 @@ Result<bool> create_link(const std::filesystem::path& pin, const Hook& hook, con
                                       hook.ingress ? kTcxIngress : kTcxEgress, nullptr));
   if (!link && errno == EINVAL) return false;
   if (!link) return sys_error(errno, "attach " + label(hook, device));
-  if (bpf_obj_pin(link.get(), pin.c_str()) != 0)
-    return sys_error(errno, "pin link " + pin.string());
+  int pinned = bpf_obj_pin(link.get(), pin.c_str());
+  if (pinned != 0 && errno == ENOENT) {
+    // Somebody removed the folder with all links, to take the programs off.
+    if (auto made = ensure_directory(pin.parent_path()); !made) return fail(made);
+    pinned = bpf_obj_pin(link.get(), pin.c_str());
+  }
+  if (pinned != 0) return sys_error(errno, "pin link " + pin.string());
   return true;
 }
 
