@@ -54,9 +54,9 @@ void tell_sender(const SocketAddress& address, Datagram& datagram) {
 
 }  // namespace
 
-UdpSocket::UdpSocket(const NetNs& netns, int family, std::uint16_t port) {
-  netns.enter([&] { fd_.reset(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)); });
-  auto address = socket_address(IpAddr::any(family), port);
+UdpSocket::UdpSocket(const NetNs& netns, const IpAddr& addr, std::uint16_t port) {
+  netns.enter([&] { fd_.reset(::socket(addr.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0)); });
+  auto address = socket_address(addr, port);
   if (!fd_ || ::bind(fd_.get(), address.get(), address.size) != 0)
     throw std::runtime_error("UDP socket in " + netns.name() + ": " + std::strerror(errno));
 }

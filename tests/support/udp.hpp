@@ -23,7 +23,10 @@ struct Datagram {
 class UdpSocket {
  public:
   /// Throws when it cannot be bound.
-  UdpSocket(const NetNs& netns, int family, std::uint16_t port = 0);
+  UdpSocket(const NetNs& netns, int family, std::uint16_t port = 0)
+      : UdpSocket(netns, IpAddr::any(family), port) {}
+  /// With an address of its own too, which its answers come from.
+  UdpSocket(const NetNs& netns, const IpAddr& addr, std::uint16_t port);
 
   Result<> send(const IpAddr& to, std::uint16_t port, const std::string& text) const;
   /// Waits for the next datagram. Errors: ETIMEDOUT none came.
