@@ -6,7 +6,8 @@ add_library(kubecni_test_e2e_support STATIC
   ${CMAKE_CURRENT_LIST_DIR}/pod.cpp
   ${CMAKE_CURRENT_LIST_DIR}/process.cpp
   ${CMAKE_CURRENT_LIST_DIR}/sandbox.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/traffic.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/traffic.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/udp.cpp)
 target_include_directories(kubecni_test_e2e_support PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
 target_compile_definitions(kubecni_test_e2e_support PUBLIC
   KUBECNI_PLUGIN="$<TARGET_FILE:kube-cni>"

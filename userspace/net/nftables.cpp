@@ -45,8 +45,7 @@ Result<Nftables> Nftables::open() {
   if (!context) return sys_error(ENOMEM, "nftables");
   if (nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0)
     return sys_error(ENOMEM, "nftables");
-  nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_STATELESS |
-                                        NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_NUMERIC_ALL);
+  nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
   return nftables;
 }
 
