@@ -1,5 +1,7 @@
 #include "fixture.hpp"
 
+#include "dataplane/program_object.hpp"
+
 #include <bpf/bpf.h>
 
 #include <linux/bpf.h>
@@ -41,7 +43,12 @@ struct Node {
   EbpfDataplane dataplane = must(EbpfDataplane::open(place.bpffs(), place.run_dir()));
   Flow4Map flows4 = must(Flow4Map::open(PinPaths(place.bpffs()).maps / "flows4"));
   Flow6Map flows6 = must(Flow6Map::open(PinPaths(place.bpffs()).maps / "flows6"));
+  [[nodiscard]] int program(const Hook& hook) const {
+    if (!without_conntrack) return programs.at(hook.name).get();
+    return bpf_program__fd(bpf_object__find_program_by_name(without_conntrack.get(), hook.name));
+  }
   std::map<std::string, UniqueFd> programs;
+  BpfObject without_conntrack;  ///< in use, if there
   Device pod_a = add_device("pod_a");
   Device pod_b = add_device("pod_b");
   Device nic = add_device("nic", mac(kNicMac));
@@ -126,7 +133,13 @@ void PrintTo(const Family& family, std::ostream* out) { *out << family.name; }
 
 void BpfTest::SetUp() {
   if (!may_run_bpf()) GTEST_SKIP() << kWhySkipped;
+  Node::get().without_conntrack.reset();
   reset_the_maps();
+}
+
+void BpfTest::use_programs_without_conntrack() {
+  const PinPaths pins(Node::get().place.bpffs());
+  Node::get().without_conntrack = must(load_programs_without_conntrack(pins.maps));
 }
 
 void BpfTest::reset_the_maps() {
@@ -160,7 +173,7 @@ Passage BpfTest::run_uncounted(const Hook& hook, const Device& device, const Fra
   opts.data_size_out = static_cast<__u32>(out.size());
   opts.ctx_in = opts.ctx_out = &skb;
   opts.ctx_size_in = opts.ctx_size_out = sizeof(skb);
-  if (bpf_prog_test_run_opts(Node::get().programs.at(hook.name).get(), &opts) != 0)
+  if (bpf_prog_test_run_opts(Node::get().program(hook), &opts) != 0)
     must(Result<>(sys_error(errno, std::string("run ") + hook.name)));
   out.resize(opts.data_size_out);
   return {.verdict = static_cast<int>(opts.retval), .in = frame, .out = out, .mark = skb.mark};

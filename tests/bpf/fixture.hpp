@@ -164,6 +164,10 @@ class BpfTest : public testing::Test {
   static std::map<Flow, kubecni_flow_state> flows();
   static void set_flow(const Flow& flow, const kubecni_flow_state& state);
 
+  /// From now on to the end of the test, runs the programs for kernels whose
+  /// conntrack cannot be asked. Same maps.
+  static void use_programs_without_conntrack();
+
   static ExitCounts exit_counts();
   static EbpfDataplane& dataplane();
   static const Device& pod_a();

@@ -3,11 +3,14 @@
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/program_object.hpp"
 #include "namespaces.hpp"
 
 #include <bpf/bpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -115,6 +118,25 @@ TEST_F(Lifecycle, UpgradePutsTheProgramsOfThisBuildInPlaceOfOthers) {
   EXPECT_FALSE(must(dataplane.upgrade_programs(run_dir_)));
 }
 
+TEST_F(Lifecycle, UpgradeGoesOverToProgramsThatAskConntrackAsSoonAsTheyCan) {
+  if (auto first = open(); !must(first.asks_conntrack()))
+    GTEST_SKIP() << "the kernel's conntrack cannot be asked: " << first.no_conntrack_reason();
+  const PinPaths pins(bpffs_);
+  const BpfObject without = must(load_programs_without_conntrack(pins.maps));
+  for (const Hook& hook : kHooks) {
+    std::filesystem::remove(pins.progs / hook.name);
+    const auto* program = bpf_object__find_program_by_name(without.get(), hook.name);
+    ASSERT_EQ(bpf_obj_pin(bpf_program__fd(program), (pins.progs / hook.name).c_str()), 0);
+  }
+  auto dataplane = open();
+  ASSERT_FALSE(must(dataplane.asks_conntrack()));
+
+  EXPECT_TRUE(must(dataplane.upgrade_programs(run_dir_)));
+
+  EXPECT_TRUE(must(dataplane.asks_conntrack()));
+  EXPECT_EQ(dataplane.no_conntrack_reason(), "");
+}
+
 TEST_F(Lifecycle, MapOfOtherSizesIsAnotherSchema) {
   const auto dataplane = open();
   const auto pin = PinPaths(bpffs_).maps / "endpoints4";
@@ -177,10 +199,22 @@ TEST_F(Lifecycle, PodIsAsItShouldBeUntilItIsRemoved) {
   remove_device(host);
 }
 
+TEST_F(Lifecycle, RecordOfAnotherPodAtAnInterfaceIsADifference) {
+  auto dataplane = open();
+  const Device host = add_device("pod_l");
+  PodEndpoint pod = pod_on(host);
+  must(dataplane.attach_pod(host));
+  must(dataplane.add_endpoint(pod));
+
+  pod.pod_mac.bytes[5] ^= 1;
+  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(1));
+  remove_device(host);
+}
+
 TEST_F(Lifecycle, PodIsRemovedWithoutItsAddressOrItsDevice) {
   auto dataplane = open();
   const PodEndpoint pod = pod_on({.ifindex = 1000, .name = "gone"});
-  for (const auto& addresses : {pod.addresses, std::vector<IpAddr>()}) {
+  for (const auto& addresses : {pod.addresses, {pod.addresses[1]}, std::vector<IpAddr>()}) {
     must(dataplane.add_endpoint(pod));
 
     // Who knows the address may not know the ifindex, and the other way round.
@@ -203,6 +237,48 @@ TEST_F(Lifecycle, AddressThatAnotherPodHasByNowStaysItsOwn) {
 
   EXPECT_EQ(must(dataplane.endpoints().find(latter.addresses.front())).value().host_ifindex, 1001u);
   EXPECT_FALSE(must(dataplane.pod_ifaces().find(1000)));
+}
+
+TEST_F(Lifecycle, NodesAndPeersOfBothFamiliesAreKept) {
+  auto dataplane = open();
+  const IpNet v4 = IpNet::parse("198.51.100.0/24").value();
+  const IpNet v6 = IpNet::parse("2001:db8:0:2::/64").value();
+  kubecni_node node{};
+  node.kind = KUBECNI_NODE_VXLAN;
+  for (const IpNet& cidr : {v4, v6}) {
+    node.vni = cidr.prefix;
+    must(dataplane.set_node_cidr(cidr, node));
+    must(dataplane.set_tunnel_peer(cidr.addr, {.vni = cidr.prefix}));
+    must(dataplane.set_tunnel_peer(IpAddr::any(cidr.addr.family()), {}));
+  }
+
+  EXPECT_EQ(must(dataplane.node_cidrs()).at(v4).vni, 24u);
+  EXPECT_EQ(must(dataplane.node_cidrs()).at(v6).vni, 64u);
+  EXPECT_EQ(must(dataplane.tunnel_peers()).at(v4.addr).vni, 24u);
+  EXPECT_EQ(must(dataplane.tunnel_peers()).at(v6.addr).vni, 64u);
+  EXPECT_THAT(must(dataplane.tunnel_peers()), SizeIs(4));
+  must(dataplane.erase_node_cidr(v6));
+  must(dataplane.erase_node_cidr(v6));
+  must(dataplane.erase_tunnel_peer(IpAddr::any(AF_INET)));
+  EXPECT_THAT(must(dataplane.node_cidrs()), SizeIs(1));
+  EXPECT_THAT(must(dataplane.tunnel_peers()), SizeIs(3));
+}
+
+TEST_F(Lifecycle, TunnelIsAttachedAndDetachedApartFromAWire) {
+  auto dataplane = open();
+  const Device tunnel = add_device("tunnel_l");
+  must(dataplane.attach_tunnel(tunnel));
+  EXPECT_TRUE(must(dataplane.is_tunnel_attached(tunnel)));
+  EXPECT_TRUE(must(dataplane.is_tunnel_held(tunnel)));
+  EXPECT_FALSE(must(dataplane.is_wire_held(tunnel)));
+
+  must(dataplane.detach_wire(tunnel));
+  EXPECT_TRUE(must(dataplane.is_tunnel_attached(tunnel)));
+
+  must(dataplane.detach_tunnel(tunnel));
+  EXPECT_FALSE(must(dataplane.is_tunnel_attached(tunnel)));
+  EXPECT_FALSE(must(dataplane.is_tunnel_held(tunnel)));
+  remove_device(tunnel);
 }
 
 TEST_F(Lifecycle, WireIsAttachedAndDetached) {
