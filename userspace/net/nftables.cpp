@@ -16,11 +16,12 @@ namespace kubecni {
 
 namespace {
 
-/// libnftables knows the errno, and tells only its text.
+/// libnftables knows the errno, and tells only its text; with a guess of what was
+/// meant behind it, at times.
 int errno_in(std::string_view text) {
   for (const int code : {ENOENT, EEXIST, EPERM, EACCES, EBUSY, EOPNOTSUPP, EAFNOSUPPORT, ENOMEM,
                          ENOBUFS, ENOSPC, ERANGE, EINTR, EMFILE, EPROTONOSUPPORT}) {
-    if (text.ends_with(std::strerror(code))) return code;
+    if (text.find(std::strerror(code)) != text.npos) return code;
   }
   return EINVAL;
 }

@@ -99,5 +99,15 @@ TEST_F(NftablesTest, ExplainsAnErrorInOneLine) {
   EXPECT_EQ(twice.error().code, EEXIST);
 }
 
+TEST_F(NftablesTest, KnowsWhatIsMissingAlsoWhenTheLibraryGuessesWhatWasMeant) {
+  Node::must_run_in(here, {"nft", "table inet kube-cni { chain postrouting { }; chain x { }; }"});
+
+  const auto missing = nftables->run("add rule inet nope x accept");
+
+  ASSERT_FALSE(missing);
+  ASSERT_THAT(missing.error().what, testing::HasSubstr("did you mean"));
+  EXPECT_EQ(missing.error().code, ENOENT);
+}
+
 }  // namespace
 }  // namespace kubecni::test
