@@ -17,16 +17,14 @@ struct Family {
   const char* suffix;
   const char* keyword;
   const char* type;
-  std::vector<IpNet> never_outside;  ///< link-local and multicast
+  /// Multicast, and what the kernel does not route. IPv4's link-local addresses are
+  /// routed, and are where clouds have their metadata service, which knows no pods.
+  std::vector<IpNet> never_outside;
 };
 
 const std::vector<Family>& families() {
   static const std::vector<Family> both{
-      {AF_INET,
-       "4",
-       "ip",
-       "ipv4_addr",
-       {IpNet::parse("169.254.0.0/16").value(), IpNet::parse("224.0.0.0/4").value()}},
+      {AF_INET, "4", "ip", "ipv4_addr", {IpNet::parse("224.0.0.0/4").value()}},
       {AF_INET6,
        "6",
        "ip6",
@@ -88,7 +86,7 @@ std::string masquerade_chain(const Family& family) {
          except(family, "@cluster_pods" + suffix, "pods see each other's addresses") +
          except(family, "@nodes" + suffix, "nodes see the pods' addresses") +
          except(family, "@exceptions" + suffix, "the operator's exceptions") +
-         except(family, "{ " + join(never_outside) + " }", "link-local and multicast") +
+         except(family, "{ " + join(never_outside) + " }", "stays where it is") +
          "\t\tmasquerade fully-random comment \"to the outside with the node's address\"\n\t}\n";
 }
 

@@ -16,7 +16,7 @@ inline constexpr const char* kFirewallTable = "kube-cni";
 /// What netfilter has to do for this node's pods.
 struct FirewallSpec {
   /// Pods reach what is outside of the cluster with the node's address. Outside is
-  /// what is none of the following, nor link-local, nor multicast.
+  /// what is none of the following, nor multicast, nor link-local of IPv6.
   bool masquerade = false;
   std::vector<IpNet> own_pods;      ///< this node's PodCIDRs
   std::vector<IpNet> cluster_pods;  ///< those of every node

@@ -54,7 +54,7 @@ TEST(FirewallTable, MasqueradesEachFamilyOfThisNodesPods) {
 		ip daddr @cluster_pods4 return comment "pods see each other's addresses"
 		ip daddr @nodes4 return comment "nodes see the pods' addresses"
 		ip daddr @exceptions4 return comment "the operator's exceptions"
-		ip daddr { 169.254.0.0/16, 224.0.0.0/4 } return comment "link-local and multicast"
+		ip daddr { 224.0.0.0/4 } return comment "stays where it is"
 		masquerade fully-random comment "to the outside with the node's address"
 	}
 	chain postrouting {
@@ -150,10 +150,11 @@ TEST(MasqueradeRule, AppliesToWhatTheTableTranslates) {
 
   EXPECT_TRUE(rule.applies(addr("10.200.0.5"), addr("198.51.100.7")));
   EXPECT_TRUE(rule.applies(addr("2001:db8:200::5"), addr("2001:db8:f::1")));
+  EXPECT_TRUE(rule.applies(addr("10.200.0.5"), addr("169.254.169.254"))) << "cloud metadata";
   EXPECT_FALSE(rule.applies(addr("10.200.1.5"), addr("198.51.100.7"))) << "another node's pod";
   EXPECT_FALSE(rule.applies(addr("192.0.2.1"), addr("198.51.100.7"))) << "the node";
   for (const char* inside :
-       {"10.200.0.9", "10.200.1.9", "192.0.2.1", "203.0.113.9", "169.254.169.254", "224.0.0.1"})
+       {"10.200.0.9", "10.200.1.9", "192.0.2.1", "203.0.113.9", "224.0.0.1"})
     EXPECT_FALSE(rule.applies(addr("10.200.0.5"), addr(inside))) << inside;
   for (const char* inside : {"2001:db8:200::9", "2001:db8::1", "fe80::1", "ff02::1"})
     EXPECT_FALSE(rule.applies(addr("2001:db8:200::5"), addr(inside))) << inside;
