@@ -44,14 +44,15 @@ static __always_inline struct kubecni_tunnel_peer *peer_of(const void *addr, int
 static __always_inline int judge_source(const void *source, int family, __u32 vni)
 {
 	const struct kubecni_addr6 none = {};
-	if (!peer_of(&none, family)) /* the list is not complete */
-		return peer_of(source, family) ? -1 : KUBECNI_PASS_NO_PEERS;
-	if (is_unspecified(source, family)) /* the entry of which says something else */
-		return KUBECNI_DROP_TUNNEL_SOURCE;
-	struct kubecni_tunnel_peer *peer = peer_of(source, family);
-	if (!peer)
-		return KUBECNI_DROP_TUNNEL_SOURCE;
-	return peer->vni == vni ? -1 : KUBECNI_DROP_TUNNEL_ID;
+	struct kubecni_tunnel_peer *peer = NULL;
+	/* The entry of the unspecified address is nobody's. */
+	if (!is_unspecified(source, family))
+		peer = peer_of(source, family);
+	if (peer && peer->vni == vni)
+		return -1;
+	if (!peer_of(&none, family))
+		return KUBECNI_PASS_NO_PEERS;
+	return peer ? KUBECNI_DROP_TUNNEL_ID : KUBECNI_DROP_TUNNEL_SOURCE;
 }
 
 /* The same for a packet that the tunnel device received. One without an outer

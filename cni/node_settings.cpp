@@ -25,13 +25,18 @@ CniResult<RangeSets> configured_ranges(const NetConf& conf) {
   return conf.ipam.ranges;
 }
 
-/// What the daemon has learned: for now the first IPv4 PodCIDR.
+/// What the daemon has learned: the first PodCIDR of each family, in the order of the
+/// Node object, which is that of the pod's addresses.
 RangeSets learned_ranges(const std::optional<NodeInfo>& info) {
-  if (!info) return {};
-  const auto first =
-      std::ranges::find_if(info->pod_cidrs, [](const IpNet& cidr) { return cidr.addr.is_v4(); });
-  if (first == info->pod_cidrs.end()) return {};
-  return {{Range{.subnet = *first}}};
+  RangeSets sets;
+  if (!info) return sets;
+  for (const IpNet& cidr : info->pod_cidrs) {
+    const bool is_first = std::ranges::none_of(sets, [&](const std::vector<Range>& set) {
+      return set.front().subnet.addr.family() == cidr.addr.family();
+    });
+    if (is_first) sets.push_back({Range{.subnet = cidr}});
+  }
+  return sets;
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "fixture.hpp"
 
+#include "dataplane/program_object.hpp"
+
 #include <bpf/bpf.h>
 
 #include <linux/bpf.h>
@@ -9,6 +11,7 @@
 #include <cerrno>
 #include <map>
 #include <ostream>
+#include <string_view>
 
 void PrintTo(kubecni_exit_reason reason, std::ostream* out) {
   *out << kubecni::kExitReasons.at(reason).name;
@@ -18,7 +21,8 @@ namespace kubecni::test {
 
 namespace {
 
-using FlowMap = BpfMap<kubecni_flow4, kubecni_flow_state>;
+using Flow4Map = BpfMap<kubecni_flow4, kubecni_flow_state>;
+using Flow6Map = BpfMap<kubecni_flow6, kubecni_flow_state>;
 
 MacAddr mac(const char* text) { return MacAddr::parse(text).value(); }
 
@@ -37,11 +41,18 @@ struct Node {
 
   const PrivateNamespaces& place;
   EbpfDataplane dataplane = must(EbpfDataplane::open(place.bpffs(), place.run_dir()));
-  FlowMap flows = must(FlowMap::open(PinPaths(place.bpffs()).maps / "kernel_flows4"));
+  Flow4Map flows4 = must(Flow4Map::open(PinPaths(place.bpffs()).maps / "flows4"));
+  Flow6Map flows6 = must(Flow6Map::open(PinPaths(place.bpffs()).maps / "flows6"));
+  [[nodiscard]] int program(const Hook& hook) const {
+    if (!without_conntrack) return programs.at(hook.name).get();
+    return bpf_program__fd(bpf_object__find_program_by_name(without_conntrack.get(), hook.name));
+  }
   std::map<std::string, UniqueFd> programs;
+  BpfObject without_conntrack;  ///< in use, if there
   Device pod_a = add_device("pod_a");
   Device pod_b = add_device("pod_b");
   Device nic = add_device("nic", mac(kNicMac));
+  Device tunnel = add_device("tunnel", mac(kTunnelMac));
 };
 
 template <typename Map>
@@ -49,11 +60,39 @@ void clear(Map& map) {
   for (const auto& [key, value] : must(map.entries())) must(map.erase(key));
 }
 
-kubecni_addr4 addr4(const std::string& text) { return to_addr4(IpAddr::parse(text).value()); }
+IpAddr addr(const std::string& text) { return IpAddr::parse(text).value(); }
+
+IpAddr to_addr(const __u8 (&bytes)[4]) { return IpAddr::v4(bytes); }
+IpAddr to_addr(const __u8 (&bytes)[16]) { return IpAddr::v6(bytes); }
+
+template <typename Key>
+Flow to_flow(const Key& key) {
+  const auto port = [](const __u8(&bytes)[2]) {
+    return static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
+  };
+  return {to_addr(key.addr_lo), to_addr(key.addr_hi), port(key.port_lo), port(key.port_hi),
+          key.proto};
+}
+
+template <typename Key>
+Key to_key(const Flow& flow) {
+  const auto put = [](std::uint16_t port, __u8(&bytes)[2]) {
+    bytes[0] = static_cast<__u8>(port >> 8);
+    bytes[1] = static_cast<__u8>(port & 0xff);
+  };
+  Key key{};
+  std::copy_n(flow.lo.data(), sizeof(key.addr_lo), key.addr_lo);
+  std::copy_n(flow.hi.data(), sizeof(key.addr_hi), key.addr_hi);
+  put(flow.port_lo, key.port_lo);
+  put(flow.port_hi, key.port_hi);
+  key.proto = flow.proto;
+  return key;
+}
 
 const Device& usual_device(const Hook& hook) {
-  const std::string name = hook.name;
-  return name == kFromPod.name || name == kToPod.name ? Node::get().pod_a : Node::get().nic;
+  const std::string_view name = hook.name;
+  if (name.ends_with("_pod")) return Node::get().pod_a;
+  return name.ends_with("_tunnel") ? Node::get().tunnel : Node::get().nic;
 }
 
 /// The one exit that was counted between two readings.
@@ -90,23 +129,34 @@ void PrintTo(const Passage& passage, std::ostream* out) {
     *out << ", changed from byte " << changed.first - passage.in.begin() << " on";
 }
 
+void PrintTo(const Family& family, std::ostream* out) { *out << family.name; }
+
 void BpfTest::SetUp() {
   if (!may_run_bpf()) GTEST_SKIP() << kWhySkipped;
+  Node::get().without_conntrack.reset();
   reset_the_maps();
+}
+
+void BpfTest::use_programs_without_conntrack() {
+  const PinPaths pins(Node::get().place.bpffs());
+  Node::get().without_conntrack = must(load_programs_without_conntrack(pins.maps));
 }
 
 void BpfTest::reset_the_maps() {
   empty_the_maps();
-  add_node("192.0.2.0/24", KUBECNI_NODE_LOCAL);
-  add_node("198.51.100.0/24", KUBECNI_NODE_DIRECT);
-  const auto add_pod = [](const Device& host, const char* address, const char* pod_mac) {
+  for (const Family& family : {kIpv4, kIpv6}) {
+    add_node(family.own_cidr, KUBECNI_NODE_LOCAL);
+    add_node(family.remote_cidr, KUBECNI_NODE_DIRECT);
+    add_node(family.tunnel_cidr, KUBECNI_NODE_VXLAN);
+  }
+  const auto add_pod = [](const Device& host, const char* v4, const char* v6, const char* pod_mac) {
     must(dataplane().add_endpoint({.host = host,
-                                   .addresses = {IpAddr::parse(address).value()},
+                                   .addresses = {addr(v4), addr(v6)},
                                    .pod_mac = mac(pod_mac),
                                    .gateway_mac = mac(kGatewayMac)}));
   };
-  add_pod(pod_a(), kPodA, kPodAMac);
-  add_pod(pod_b(), kPodB, kPodBMac);
+  add_pod(pod_a(), kIpv4.pod_a, kIpv6.pod_a, kPodAMac);
+  add_pod(pod_b(), kIpv4.pod_b, kIpv6.pod_b, kPodBMac);
 }
 
 Passage BpfTest::run_uncounted(const Hook& hook, const Device& device, const Frame& frame,
@@ -123,7 +173,7 @@ Passage BpfTest::run_uncounted(const Hook& hook, const Device& device, const Fra
   opts.data_size_out = static_cast<__u32>(out.size());
   opts.ctx_in = opts.ctx_out = &skb;
   opts.ctx_size_in = opts.ctx_size_out = sizeof(skb);
-  if (bpf_prog_test_run_opts(Node::get().programs.at(hook.name).get(), &opts) != 0)
+  if (bpf_prog_test_run_opts(Node::get().program(hook), &opts) != 0)
     must(Result<>(sys_error(errno, std::string("run ") + hook.name)));
   out.resize(opts.data_size_out);
   return {.verdict = static_cast<int>(opts.retval), .in = frame, .out = out, .mark = skb.mark};
@@ -145,62 +195,87 @@ Passage BpfTest::run_uncounted(const Hook& hook, const Frame& frame, Metadata me
   return run_uncounted(hook, usual_device(hook), frame, metadata);
 }
 
-Frame BpfTest::frame_at(const Hook& hook, Ipv4Packet packet) {
+Frame BpfTest::frame_at(const Hook& hook, IpPacket packet) {
   struct Usual {
     const char *dst_mac, *src_mac, *src, *dst;
   };
-  static const std::map<std::string, Usual> kUsual{
-      {kFromPod.name, {kGatewayMac, kPodAMac, kPodA, kRemotePod}},
-      {kToPod.name, {kPodAMac, kGatewayMac, kRemotePod, kPodA}},
-      {kFromWire.name, {kNicMac, kRemoteNodeMac, kRemotePod, kPodA}},
-      {kToWire.name, {kRemoteNodeMac, kNicMac, kPodA, kRemotePod}},
+  const Family& f = family_of(packet.family);
+  const std::map<std::string, Usual> usuals{
+      {kFromPod.name, {kGatewayMac, kPodAMac, f.pod_a, f.remote_pod}},
+      {kToPod.name, {kPodAMac, kGatewayMac, f.remote_pod, f.pod_a}},
+      {kFromWire.name, {kNicMac, kRemoteNodeMac, f.remote_pod, f.pod_a}},
+      {kToWire.name, {kRemoteNodeMac, kNicMac, f.pod_a, f.remote_pod}},
+      {kFromTunnel.name, {kTunnelMac, kRemoteTunnelMac, f.tunnel_pod, f.pod_a}},
+      {kToTunnel.name, {kRemoteTunnelMac, kTunnelMac, f.pod_a, f.tunnel_pod}},
   };
-  const Usual& usual = kUsual.at(hook.name);
+  const Usual& usual = usuals.at(hook.name);
   if (packet.dst_mac.empty()) packet.dst_mac = usual.dst_mac;
   if (packet.src_mac.empty()) packet.src_mac = usual.src_mac;
   if (packet.src.empty()) packet.src = usual.src;
   if (packet.dst.empty()) packet.dst = usual.dst;
-  return ipv4_packet(packet);
+  return ip_packet(packet);
 }
 
 void BpfTest::add_node(const std::string& cidr, kubecni_node_kind kind, unsigned mtu) {
-  kubecni_node4 node{};
+  const IpNet net = IpNet::parse(cidr).value();
+  const Family& family = family_of(net.addr.family());
+  kubecni_node node{};
   node.kind = kind;
-  if (kind == KUBECNI_NODE_DIRECT) {
-    node.egress_ifindex = nic().ifindex;
-    std::copy_n(addr4(kRemoteNode).addr, 4, node.next_hop);
+  if (kind != KUBECNI_NODE_LOCAL) {
+    const bool is_direct = kind == KUBECNI_NODE_DIRECT;
+    const IpAddr next_hop = addr(is_direct ? family.remote_node : family.tunnel_node);
+    node.egress_ifindex = is_direct ? nic().ifindex : tunnel().ifindex;
     node.mtu = mtu;
+    node.next_hop_family = static_cast<__u32>(next_hop.family());
+    std::copy_n(next_hop.data(), next_hop.bytes(), node.next_hop);
   }
-  must(dataplane().node_cidrs().set(to_cidr4_key(IpNet::parse(cidr).value()), node));
+  if (kind == KUBECNI_NODE_VXLAN) {
+    node.vni = kVni;
+    std::ranges::copy(mac(kRemoteTunnelMac).bytes, node.tunnel_mac);
+    std::ranges::copy(mac(kTunnelMac).bytes, node.own_tunnel_mac);
+  }
+  must(dataplane().set_node_cidr(net, node));
 }
 
 void BpfTest::remove_node(const std::string& cidr) {
-  must(dataplane().node_cidrs().erase(to_cidr4_key(IpNet::parse(cidr).value())));
+  must(dataplane().erase_node_cidr(IpNet::parse(cidr).value()));
 }
 
 void BpfTest::set_flags(const std::string& pod, __u32 flags) {
-  auto endpoint = must(dataplane().endpoints().find(addr4(pod))).value();
+  auto endpoint = must(dataplane().endpoints().find(addr(pod))).value();
   endpoint.flags = flags;
-  must(dataplane().endpoints().set(addr4(pod), endpoint));
+  must(dataplane().endpoints().set(addr(pod), endpoint));
 }
 
 void BpfTest::remove_endpoint(const std::string& pod) {
-  must(dataplane().endpoints().erase(addr4(pod)));
+  must(dataplane().endpoints().erase(addr(pod)));
+}
+
+void BpfTest::set_peer(const std::string& address, __u32 vni) {
+  must(dataplane().set_tunnel_peer(addr(address), {.vni = vni}));
 }
 
 void BpfTest::empty_the_maps() {
-  clear(dataplane().node_cidrs());
+  for (const auto& [cidr, node] : must(dataplane().node_cidrs()))
+    must(dataplane().erase_node_cidr(cidr));
+  for (const auto& [address, peer] : must(dataplane().tunnel_peers()))
+    must(dataplane().erase_tunnel_peer(address));
   clear(dataplane().endpoints());
   clear(dataplane().pod_ifaces());
-  clear(Node::get().flows);
+  clear(Node::get().flows4);
+  clear(Node::get().flows6);
 }
 
-std::vector<std::pair<kubecni_flow4, kubecni_flow_state>> BpfTest::kernel_flows() {
-  return must(Node::get().flows.entries());
+std::map<Flow, kubecni_flow_state> BpfTest::flows() {
+  std::map<Flow, kubecni_flow_state> found;
+  for (const auto& [key, state] : must(Node::get().flows4.entries())) found[to_flow(key)] = state;
+  for (const auto& [key, state] : must(Node::get().flows6.entries())) found[to_flow(key)] = state;
+  return found;
 }
 
-void BpfTest::set_kernel_flow(const kubecni_flow4& flow, const kubecni_flow_state& state) {
-  must(Node::get().flows.set(flow, state));
+void BpfTest::set_flow(const Flow& flow, const kubecni_flow_state& state) {
+  must(flow.lo.is_v4() ? Node::get().flows4.set(to_key<kubecni_flow4>(flow), state)
+                       : Node::get().flows6.set(to_key<kubecni_flow6>(flow), state));
 }
 
 ExitCounts BpfTest::exit_counts() { return must(read_exit_counts(Node::get().place.bpffs())); }
@@ -208,6 +283,7 @@ EbpfDataplane& BpfTest::dataplane() { return Node::get().dataplane; }
 const Device& BpfTest::pod_a() { return Node::get().pod_a; }
 const Device& BpfTest::pod_b() { return Node::get().pod_b; }
 const Device& BpfTest::nic() { return Node::get().nic; }
+const Device& BpfTest::tunnel() { return Node::get().tunnel; }
 
 testing::Matcher<const Passage&> LeftToKernel(kubecni_exit_reason reason) {
   return testing::AllOf(Left(TC_ACT_UNSPEC, reason), testing::Truly([](const Passage& passage) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,12 +22,73 @@ void PrintTo(kubecni_exit_reason reason, std::ostream* out);
 
 namespace kubecni::test {
 
-// The node of the tests: PodCIDR 192.0.2.0/24, two pods behind a bridge, and a
-// NIC, on which there is a node with the PodCIDR 198.51.100.0/24.
+/// The addresses of one family in the tests, in which a node has two pods behind
+/// a bridge, a NIC, on which there is another node, and a tunnel to a third.
+struct Family {
+  int af;
+  const char* name;
+  const char* own_cidr;
+  const char* pod_a;
+  const char* pod_b;
+  const char* no_pod;  ///< of this node, without a pod
+  const char* remote_cidr;
+  const char* remote_pod;
+  const char* other_remote_pod;
+  const char* remote_node;
+  const char* tunnel_cidr;
+  const char* tunnel_pod;
+  const char* tunnel_node;
+  const char* outside;
+  const char* none;
+  std::size_t ip_header;  ///< bytes
+  std::uint8_t echo_request;
+  std::uint8_t echo_reply;
+  std::uint8_t icmp_error;
+};
+inline const Family kIpv4{.af = AF_INET,
+                          .name = "Ipv4",
+                          .own_cidr = "192.0.2.0/24",
+                          .pod_a = "192.0.2.10",
+                          .pod_b = "192.0.2.20",
+                          .no_pod = "192.0.2.99",
+                          .remote_cidr = "198.51.100.0/24",
+                          .remote_pod = "198.51.100.30",
+                          .other_remote_pod = "198.51.100.31",
+                          .remote_node = "203.0.113.2",
+                          .tunnel_cidr = "198.18.0.0/24",
+                          .tunnel_pod = "198.18.0.40",
+                          .tunnel_node = "203.0.113.3",
+                          .outside = "203.0.113.99",
+                          .none = "0.0.0.0",
+                          .ip_header = 20,
+                          .echo_request = 8,
+                          .echo_reply = 0,
+                          .icmp_error = 3};
+inline const Family kIpv6{.af = AF_INET6,
+                          .name = "Ipv6",
+                          .own_cidr = "2001:db8:0:1::/64",
+                          .pod_a = "2001:db8:0:1::10",
+                          .pod_b = "2001:db8:0:1::20",
+                          .no_pod = "2001:db8:0:1::99",
+                          .remote_cidr = "2001:db8:0:2::/64",
+                          .remote_pod = "2001:db8:0:2::30",
+                          .other_remote_pod = "2001:db8:0:2::31",
+                          .remote_node = "2001:db8:ffff::2",
+                          .tunnel_cidr = "2001:db8:0:8::/64",
+                          .tunnel_pod = "2001:db8:0:8::40",
+                          .tunnel_node = "2001:db8:ffff::3",
+                          .outside = "2001:db8:ffff::99",
+                          .none = "::",
+                          .ip_header = 40,
+                          .echo_request = 128,
+                          .echo_reply = 129,
+                          .icmp_error = 1};
+inline const Family& family_of(int af) { return af == AF_INET6 ? kIpv6 : kIpv4; }
+
+// Those of IPv4, for the tests of what only that has.
 inline constexpr const char* kPodA = "192.0.2.10";
 inline constexpr const char* kPodB = "192.0.2.20";
 inline constexpr const char* kRemotePod = "198.51.100.30";
-inline constexpr const char* kRemoteNode = "203.0.113.2";
 inline constexpr const char* kOutside = "203.0.113.99";
 inline constexpr const char* kGatewayMac = "00:00:5e:00:53:01";
 inline constexpr const char* kNicMac = "00:00:5e:00:53:02";
@@ -34,6 +96,12 @@ inline constexpr const char* kRemoteNodeMac = "00:00:5e:00:53:03";
 inline constexpr const char* kPodAMac = "00:00:5e:00:53:0a";
 inline constexpr const char* kPodBMac = "00:00:5e:00:53:0b";
 inline constexpr const char* kForeignMac = "00:00:5e:00:53:ff";
+inline constexpr const char* kTunnelMac = "00:00:5e:00:53:04";
+inline constexpr const char* kRemoteTunnelMac = "00:00:5e:00:53:05";
+// What pod A and B give themselves: RFC 4291, appendix A.
+inline constexpr const char* kPodALinkLocal = "fe80::200:5eff:fe00:530a";
+inline constexpr const char* kPodBLinkLocal = "fe80::200:5eff:fe00:530b";
+inline constexpr unsigned kVni = 84;
 inline constexpr unsigned kNicMtu = 1500;
 // Those of which eBPF forwards packets.
 inline constexpr std::uint8_t kProtocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
@@ -53,6 +121,15 @@ struct Passage {
   std::uint32_t mark = 0;
 };
 void PrintTo(const Passage& passage, std::ostream* out);
+void PrintTo(const Family& family, std::ostream* out);
+
+/// A flow, and the end that comes first in its key.
+struct Flow {
+  IpAddr lo, hi;
+  std::uint16_t port_lo = 0, port_hi = 0;
+  std::uint8_t proto = 0;
+  auto operator<=>(const Flow&) const = default;
+};
 
 /// The real programs, loaded once for all tests of the process; each test
 /// begins with the node above in the maps.
@@ -71,27 +148,50 @@ class BpfTest : public testing::Test {
   Passage run_uncounted(const Hook& hook, const Frame& frame, Metadata metadata = {});
 
   /// A packet as it comes to the hook, from and to pods, unless it says otherwise.
-  static Frame frame_at(const Hook& hook, Ipv4Packet packet);
+  static Frame frame_at(const Hook& hook, IpPacket packet);
 
   void add_node(const std::string& cidr, kubecni_node_kind kind, unsigned mtu = kNicMtu);
   void remove_node(const std::string& cidr);
   /// Of enum kubecni_endpoint_flags.
   void set_flags(const std::string& pod, __u32 flags);
   void remove_endpoint(const std::string& pod);
+  void set_peer(const std::string& address, __u32 vni);
   void empty_the_maps();
   /// The maps as each test finds them.
   void reset_the_maps();
 
-  /// The flows that were recorded as the kernel's.
-  static std::vector<std::pair<kubecni_flow4, kubecni_flow_state>> kernel_flows();
-  static void set_kernel_flow(const kubecni_flow4& flow, const kubecni_flow_state& state);
+  /// What is known of flows, of both families.
+  static std::map<Flow, kubecni_flow_state> flows();
+  static void set_flow(const Flow& flow, const kubecni_flow_state& state);
+
+  /// From now on to the end of the test, runs the programs for kernels whose
+  /// conntrack cannot be asked. Same maps.
+  static void use_programs_without_conntrack();
 
   static ExitCounts exit_counts();
   static EbpfDataplane& dataplane();
   static const Device& pod_a();
   static const Device& pod_b();
   static const Device& nic();
+  static const Device& tunnel();
 };
+
+/// Tests that hold for both families: of a packet that says nothing else, the
+/// family and with it the usual addresses are those of the parameter.
+class BothFamilies : public BpfTest, public testing::WithParamInterface<Family> {
+ protected:
+  static const Family& family() { return GetParam(); }
+  static Frame frame_at(const Hook& hook, IpPacket packet) {
+    packet.family = family().af;
+    return BpfTest::frame_at(hook, packet);
+  }
+};
+
+inline std::string name_of_family(const testing::TestParamInfo<Family>& info) {
+  return info.param.name;
+}
+#define KUBECNI_FOR_BOTH_FAMILIES(suite) \
+  INSTANTIATE_TEST_SUITE_P(, suite, testing::Values(kIpv4, kIpv6), name_of_family)
 
 /// The packet went on to the next program and the kernel, with no byte changed.
 testing::Matcher<const Passage&> LeftToKernel(kubecni_exit_reason reason);

@@ -7,26 +7,26 @@
 namespace kubecni::test {
 namespace {
 
-class FromPodSender : public BpfTest {
+class FromPodSender : public BothFamilies {
  protected:
-  Passage send(const Ipv4Packet& packet) { return run(kFromPod, frame_at(kFromPod, packet)); }
+  Passage send(const IpPacket& packet) { return run(kFromPod, frame_at(kFromPod, packet)); }
 };
 
-TEST_F(FromPodSender, AddressThatIsNotThePodsIsDropped) {
-  for (const char* src : {kPodB, kRemotePod, kOutside, "192.0.2.99"})
+TEST_P(FromPodSender, AddressThatIsNotThePodsIsDropped) {
+  for (const char* src : {family().pod_b, family().remote_pod, family().outside, family().no_pod})
     EXPECT_THAT(send({.src = src}), Dropped(KUBECNI_DROP_SPOOFED_IP)) << src;
 }
 
-TEST_F(FromPodSender, AddressAndMacOfAnotherPodAreDropped) {
-  EXPECT_THAT(send({.src_mac = kPodBMac, .src = kPodB}), Dropped(KUBECNI_DROP_SPOOFED_IP));
+TEST_P(FromPodSender, AddressAndMacOfAnotherPodAreDropped) {
+  EXPECT_THAT(send({.src_mac = kPodBMac, .src = family().pod_b}), Dropped(KUBECNI_DROP_SPOOFED_IP));
 }
 
-TEST_F(FromPodSender, MacThatIsNotThePodsIsDropped) {
+TEST_P(FromPodSender, MacThatIsNotThePodsIsDropped) {
   for (const char* src_mac : {kPodBMac, kForeignMac, kGatewayMac})
     EXPECT_THAT(send({.src_mac = src_mac}), Dropped(KUBECNI_DROP_SPOOFED_MAC)) << src_mac;
 }
 
-TEST_F(FromPodSender, EachByteOfTheMacIsCompared) {
+TEST_P(FromPodSender, EachByteOfTheMacIsCompared) {
   const Frame right = frame_at(kFromPod, {});
   for (std::size_t at = 6; at < 12; ++at) {
     Frame wrong = right;
@@ -36,77 +36,100 @@ TEST_F(FromPodSender, EachByteOfTheMacIsCompared) {
   }
 }
 
-TEST_F(FromPodSender, LieIsDroppedWhereverItGoes) {
-  EXPECT_THAT(send({.dst_mac = "01:00:5e:00:00:01", .src = kPodB, .dst = "224.0.0.1"}),
+TEST_P(FromPodSender, LieIsDroppedWhereverItGoes) {
+  EXPECT_THAT(send({.dst_mac = "01:00:5e:00:00:01", .src = family().pod_b}),
               Dropped(KUBECNI_DROP_SPOOFED_IP));
-  EXPECT_THAT(send({.src = kPodB, .dst = kOutside, .more_fragments = true}),
+  EXPECT_THAT(send({.src = family().pod_b,
+                    .dst = family().outside,
+                    .extension_headers = {IPPROTO_FRAGMENT},
+                    .more_fragments = true}),
               Dropped(KUBECNI_DROP_SPOOFED_IP));
 }
 
-TEST_F(FromPodSender, EmptiedMapsDropNothing) {
+TEST_P(FromPodSender, EmptiedMapsDropNothing) {
   empty_the_maps();
 
   EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
-  EXPECT_THAT(send({.src = kPodB}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
+  EXPECT_THAT(send({.src = family().pod_b}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
   EXPECT_THAT(send({.src_mac = kForeignMac}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
 }
 
-TEST_F(FromPodSender, EmptiedNodeMapDropsNothing) {
-  remove_node("192.0.2.0/24");
-  remove_node("198.51.100.0/24");
+TEST_P(FromPodSender, EmptiedNodeMapDropsNothing) {
+  remove_node(family().own_cidr);
+  remove_node(family().remote_cidr);
 
   EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_NO_NODE));
 }
 
-TEST_F(FromPodSender, PodWithoutEndpointIsUnknownWhateverItSays) {
-  remove_endpoint(kPodA);
+TEST_P(FromPodSender, PodWithoutEndpointIsUnknownWhateverItSays) {
+  remove_endpoint(family().pod_a);
 
   EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
-  EXPECT_THAT(send({.src = kPodB}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
+  EXPECT_THAT(send({.src = family().pod_b}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
 }
 
-TEST_F(FromPodSender, PodWithoutInterfaceRecordIsServedWhenItsEndpointConfirmsIt) {
+TEST_P(FromPodSender, PodWithoutInterfaceRecordIsServedWhenItsEndpointConfirmsIt) {
   must(dataplane().pod_ifaces().erase(pod_a().ifindex));
   const Frame right = frame_at(kFromPod, {});
 
   EXPECT_THAT(run(kFromPod, right), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(right)));
-  EXPECT_THAT(send({.src = kPodB}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
+  EXPECT_THAT(send({.src = family().pod_b}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
 }
 
-TEST_F(FromPodSender, PodWhoseAddressBelongsToAnotherInterfaceNowIsUnknown) {
+TEST_P(FromPodSender, PodWhoseAddressBelongsToAnotherInterfaceNowIsUnknown) {
   must(dataplane().add_endpoint({.host = pod_b(),
-                                 .addresses = {IpAddr::parse(kPodA).value()},
+                                 .addresses = {IpAddr::parse(family().pod_a).value()},
                                  .pod_mac = MacAddr::parse(kPodAMac).value()}));
 
   EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
 }
 
-TEST_F(FromPodSender, EachAddressOfAPodWithTwoIsItsOwn) {
-  must(dataplane().add_endpoint(
-      {.host = pod_a(),
-       .addresses = {IpAddr::parse(kPodA).value(), IpAddr::parse("192.0.2.11").value()},
-       .pod_mac = MacAddr::parse(kPodAMac).value(),
-       .gateway_mac = MacAddr::parse(kGatewayMac).value()}));
+TEST_P(FromPodSender, EachAddressOfAPodWithTwoIsItsOwn) {
+  const IpAddr first = IpAddr::parse(family().pod_a).value();
+  const IpAddr second = first.plus(1);
+  must(dataplane().add_endpoint({.host = pod_a(),
+                                 .addresses = {first, second},
+                                 .pod_mac = MacAddr::parse(kPodAMac).value(),
+                                 .gateway_mac = MacAddr::parse(kGatewayMac).value()}));
 
-  for (const char* own : {kPodA, "192.0.2.11"}) {
-    EXPECT_EQ(send({.src = own}).verdict, TC_ACT_REDIRECT) << own;
-    EXPECT_THAT(
-        run(kFromPod, arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = own})),
-        LeftToKernel(KUBECNI_PASS_ARP))
-        << own;
-  }
+  for (const IpAddr& own : {first, second})
+    EXPECT_EQ(send({.src = own.str()}).verdict, TC_ACT_REDIRECT) << own.str();
+  must(dataplane().endpoints().erase(second));
 }
 
-TEST_F(FromPodSender, HeaderThatIsNoIpv4IsLeftToTheKernel) {
+TEST_P(FromPodSender, WithoutAddressYetIsLeftToTheKernel) {
+  EXPECT_THAT(send({.src = family().none}), LeftToKernel(KUBECNI_PASS_NO_SOURCE));
+}
+
+TEST_P(FromPodSender, EmptiedMapsOfOneFamilyDropNothingOfIt) {
+  remove_endpoint(family().pod_a);
+
+  EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
+  EXPECT_THAT(send({.src = family().outside}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
+}
+
+TEST_P(FromPodSender, PodWithoutAddressOfTheFamilyHasNoneToSendFrom) {
+  const Family& other = family_of(family().af == AF_INET ? AF_INET6 : AF_INET);
+  remove_endpoint(family().pod_a);
+  must(dataplane().add_endpoint({.host = pod_a(),
+                                 .addresses = {IpAddr::parse(other.pod_a).value()},
+                                 .pod_mac = MacAddr::parse(kPodAMac).value()}));
+
+  EXPECT_THAT(send({}), Dropped(KUBECNI_DROP_SPOOFED_IP));
+}
+
+TEST_P(FromPodSender, HeaderOfAnotherVersionIsLeftToTheKernel) {
   constexpr std::size_t kVersionAt = 14;
   for (const auto version_and_length :
-       std::initializer_list<std::uint8_t>{0x44, 0x40, 0x65, 0x05}) {
+       std::initializer_list<std::uint8_t>{0x44, 0x40, 0x75, 0x05}) {
     Frame broken = frame_at(kFromPod, {});
     broken[kVersionAt] = version_and_length;
 
-    EXPECT_THAT(run(kFromPod, broken), LeftToKernel(KUBECNI_PASS_NOT_IPV4));
+    EXPECT_THAT(run(kFromPod, broken), LeftToKernel(KUBECNI_PASS_NOT_IP));
   }
 }
+
+KUBECNI_FOR_BOTH_FAMILIES(FromPodSender);
 
 }  // namespace
 }  // namespace kubecni::test

@@ -1,4 +1,4 @@
-// What from_pod does with the IPv4 packets of a pod that says who it is.
+// What from_pod does with the IP packets of a pod that says who it is.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -6,91 +6,207 @@
 namespace kubecni::test {
 namespace {
 
-class FromPod : public BpfTest {
+class FromPod : public BothFamilies {
  protected:
-  static Frame frame(const Ipv4Packet& packet) { return frame_at(kFromPod, packet); }
-  Passage send(const Ipv4Packet& packet, Metadata metadata = {}) {
+  static Frame frame(const IpPacket& packet) { return frame_at(kFromPod, packet); }
+  Passage send(const IpPacket& packet, Metadata metadata = {}) {
     return run(kFromPod, frame(packet), metadata);
   }
 };
 
-TEST_F(FromPod, PacketToAPodOfAnotherNodeIsSentThereOneHopOlder) {
+TEST_P(FromPod, PacketToAPodOfAnotherNodeIsSentThereOneHopOlder) {
   for (const auto protocol : kProtocols) {
-    const Frame in = frame({.dst = kRemotePod, .protocol = protocol, .ttl = 64});
+    const Frame in = frame({.dst = family().remote_pod, .protocol = protocol, .ttl = 64});
 
     EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in)));
   }
 }
 
-TEST_F(FromPod, PacketToAnotherNodeCarriesTheMarkOfTheFastPathAndNoOther) {
-  EXPECT_EQ(send({.dst = kRemotePod}, {.mark = 0x1234}).mark, KUBECNI_MARK_FAST);
+TEST_P(FromPod, PacketToAnotherNodeCarriesTheMarkOfTheFastPathAndNoOther) {
+  EXPECT_EQ(send({.dst = family().remote_pod}, {.mark = 0x1234}).mark, KUBECNI_MARK_FAST);
 }
 
-TEST_F(FromPod, PacketToAPodOfTheSameNodeIsSwitchedUnchanged) {
+TEST_P(FromPod, PacketToANodeBehindTheTunnelGoesThereOneHopOlder) {
   for (const auto protocol : kProtocols) {
-    const Frame in = frame({.dst_mac = kPodBMac, .dst = kPodB, .protocol = protocol, .ttl = 1});
+    const Frame in = frame({.dst = family().tunnel_pod, .protocol = protocol});
+
+    EXPECT_THAT(run(kFromPod, in),
+                Redirected(KUBECNI_FAST_TO_TUNNEL,
+                           with_macs(one_hop_older(in), kRemoteTunnelMac, kTunnelMac)));
+  }
+}
+
+TEST_P(FromPod, PacketToTheTunnelCarriesTheMarkOfTheFastPathAndNoOther) {
+  EXPECT_EQ(send({.dst = family().tunnel_pod}, {.mark = 0x1234}).mark, KUBECNI_MARK_FAST);
+}
+
+TEST_P(FromPod, PacketThatMayNotGoThroughTheTunnelIsLeftToTheKernelUnchanged) {
+  const char* dst = family().tunnel_pod;
+  EXPECT_THAT(send({.dst = dst, .ttl = 1}), LeftToKernel(KUBECNI_PASS_TTL_EXPIRED));
+  EXPECT_THAT(send({.dst = dst, .payload_bytes = kNicMtu}), LeftToKernel(KUBECNI_PASS_OVER_MTU));
+  EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = dst}), LeftToKernel(KUBECNI_PASS_OTHER_MAC));
+}
+
+TEST_P(FromPod, PacketToAPodOfTheSameNodeIsSwitchedUnchanged) {
+  for (const auto protocol : kProtocols) {
+    const Frame in =
+        frame({.dst_mac = kPodBMac, .dst = family().pod_b, .protocol = protocol, .ttl = 1});
 
     EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_LOCAL_POD, in));
   }
 }
 
-TEST_F(FromPod, PacketToAPodOfTheSameNodeLosesItsMark) {
-  EXPECT_EQ(send({.dst_mac = kPodBMac, .dst = kPodB}, {.mark = 0x1234}).mark, 0u);
+TEST_P(FromPod, PacketToAPodOfTheSameNodeLosesItsMark) {
+  EXPECT_EQ(send({.dst_mac = kPodBMac, .dst = family().pod_b}, {.mark = 0x1234}).mark, 0u);
 }
 
-TEST_F(FromPod, PacketLeftToTheKernelKeepsItsMark) {
-  EXPECT_EQ(send({.dst = kOutside}, {.mark = 0x1234}).mark, 0x1234u);
+TEST_P(FromPod, PacketLeftToTheKernelKeepsItsMark) {
+  EXPECT_EQ(send({.dst = family().outside}, {.mark = 0x1234}).mark, 0x1234u);
 }
 
-TEST_F(FromPod, SameNodePacketToAnotherMacIsLeftToTheKernel) {
-  EXPECT_THAT(send({.dst_mac = kGatewayMac, .dst = kPodB}), LeftToKernel(KUBECNI_PASS_OTHER_MAC));
+TEST_P(FromPod, SameNodePacketToAnotherMacIsLeftToTheKernel) {
+  EXPECT_THAT(send({.dst_mac = kGatewayMac, .dst = family().pod_b}),
+              LeftToKernel(KUBECNI_PASS_OTHER_MAC));
 }
 
-TEST_F(FromPod, PacketToAnotherNodeButNotToTheGatewayIsLeftToTheKernel) {
-  EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = kRemotePod}), LeftToKernel(KUBECNI_PASS_OTHER_MAC));
+TEST_P(FromPod, PacketToAnotherNodeButNotToTheGatewayIsLeftToTheKernel) {
+  EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = family().remote_pod}),
+              LeftToKernel(KUBECNI_PASS_OTHER_MAC));
 }
 
-TEST_F(FromPod, PodThatIsNotReadyIsLeftToTheKernel) {
-  set_flags(kPodB, 0);
+TEST_P(FromPod, PodThatIsNotReadyIsLeftToTheKernel) {
+  set_flags(family().pod_b, 0);
 
-  EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = kPodB}), LeftToKernel(KUBECNI_PASS_NOT_READY));
+  EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = family().pod_b}),
+              LeftToKernel(KUBECNI_PASS_NOT_READY));
 }
 
-TEST_F(FromPod, WhatAShapedPodSendsOrIsSentIsLeftToTheKernel) {
-  for (const char* shaped : {kPodA, kPodB}) {
+TEST_P(FromPod, WhatAShapedPodSendsOrIsSentIsLeftToTheKernel) {
+  for (const char* shaped : {family().pod_a, family().pod_b}) {
     reset_the_maps();
     set_flags(shaped, KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED);
 
-    EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = kPodB}), LeftToKernel(KUBECNI_PASS_SHAPED))
+    EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = family().pod_b}),
+                LeftToKernel(KUBECNI_PASS_SHAPED))
         << shaped;
   }
 }
 
-TEST_F(FromPod, OwnReadinessIsNotAskedOfASender) {
-  set_flags(kPodA, 0);
-  const Frame in = frame({.dst_mac = kPodBMac, .dst = kPodB});
+TEST_P(FromPod, WhatAPodSendsThatIsNotReadyItselfIsLeftToTheKernel) {
+  set_flags(family().pod_a, 0);
 
-  EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_LOCAL_POD, in));
+  EXPECT_THAT(send({.dst_mac = kPodBMac, .dst = family().pod_b}),
+              LeftToKernel(KUBECNI_PASS_NOT_READY));
+  EXPECT_THAT(send({.dst = family().remote_pod}), LeftToKernel(KUBECNI_PASS_NOT_READY));
 }
 
-TEST_F(FromPod, AddressThatNoNodeOwnsIsLeftToTheKernel) {
-  for (const char* dst : {kOutside, "198.51.99.255", "198.51.101.0", "224.0.0.1"})
-    EXPECT_THAT(send({.dst = dst}), LeftToKernel(KUBECNI_PASS_NO_NODE)) << dst;
+TEST_P(FromPod, AddressThatNoNodeOwnsIsLeftToTheKernel) {
+  const IpNet remote = IpNet::parse(family().remote_cidr).value();
+  const IpAddr last = remote.addr.filled(remote.prefix);
+  for (const IpAddr& dst : {IpAddr::parse(family().outside).value(), last.plus(1)})
+    EXPECT_THAT(send({.dst = dst.str()}), LeftToKernel(KUBECNI_PASS_NO_NODE)) << dst.str();
 }
 
-TEST_F(FromPod, FirstAndLastAddressOfANodeAreItsOwn) {
-  for (const char* dst : {"198.51.100.0", "198.51.100.255"}) {
-    const Frame in = frame({.dst = dst});
+TEST_P(FromPod, FirstAndLastAddressOfANodeAreItsOwn) {
+  const IpNet remote = IpNet::parse(family().remote_cidr).value();
+  for (const IpAddr& dst : {remote.addr, remote.addr.filled(remote.prefix)}) {
+    const Frame in = frame({.dst = dst.str()});
 
-    EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in))) << dst;
+    EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in)))
+        << dst.str();
   }
 }
 
-TEST_F(FromPod, AddressOfThisNodeWithoutAPodIsLeftToTheKernel) {
-  EXPECT_THAT(send({.dst = "192.0.2.99"}), LeftToKernel(KUBECNI_PASS_NO_ENDPOINT));
+TEST_P(FromPod, AddressOfThisNodeWithoutAPodIsLeftToTheKernel) {
+  EXPECT_THAT(send({.dst = family().no_pod}), LeftToKernel(KUBECNI_PASS_NO_ENDPOINT));
 }
 
-TEST_F(FromPod, LongestPrefixDecides) {
+TEST_P(FromPod, LastHopIsSpentByTheKernelWhichAnswers) {
+  const Frame in = frame({.ttl = 2});
+
+  EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in)));
+  EXPECT_THAT(send({.ttl = 1}), LeftToKernel(KUBECNI_PASS_TTL_EXPIRED));
+  EXPECT_THAT(send({.ttl = 0}), LeftToKernel(KUBECNI_PASS_TTL_EXPIRED));
+}
+
+TEST_P(FromPod, EchoReplyIsForwardedAndAnIcmpErrorLeftToTheKernel) {
+  const Frame reply = frame({.protocol = IPPROTO_ICMP, .icmp_type = family().echo_reply});
+
+  EXPECT_THAT(run(kFromPod, reply), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(reply)));
+  EXPECT_THAT(send({.protocol = IPPROTO_ICMP, .icmp_type = family().icmp_error}),
+              LeftToKernel(KUBECNI_PASS_PROTOCOL));
+}
+
+TEST_P(FromPod, OtherProtocolIsLeftToTheKernel) {
+  for (const auto protocol : std::initializer_list<std::uint8_t>{IPPROTO_SCTP, IPPROTO_NONE})
+    EXPECT_THAT(send({.protocol = protocol}), LeftToKernel(KUBECNI_PASS_PROTOCOL));
+}
+
+TEST_P(FromPod, MulticastAndBroadcastAreLeftToTheKernel) {
+  for (const char* dst_mac : {"01:00:5e:00:00:01", "33:33:00:00:00:01"})
+    EXPECT_THAT(send({.dst_mac = dst_mac, .dst = family().outside}),
+                LeftToKernel(KUBECNI_PASS_MULTICAST));
+  EXPECT_THAT(send({.dst_mac = "ff:ff:ff:ff:ff:ff", .dst = family().pod_b}),
+              LeftToKernel(KUBECNI_PASS_MULTICAST));
+}
+
+TEST_P(FromPod, OtherEthertypesAreLeftToTheKernel) {
+  for (const auto ethertype : std::initializer_list<std::uint16_t>{ETH_P_LLDP, ETH_P_MPLS_UC})
+    EXPECT_THAT(run(kFromPod, ethernet_frame(kGatewayMac, kPodAMac, ethertype, 60)),
+                LeftToKernel(KUBECNI_PASS_NOT_IP));
+}
+
+TEST_P(FromPod, PacketAsLongAsTheMtuIsForwardedAndALongerOneLeftToTheKernel) {
+  const std::size_t headers = family().ip_header + 8;
+  const Frame fits = frame({.payload_bytes = kNicMtu - headers});
+
+  EXPECT_THAT(run(kFromPod, fits), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(fits)));
+  EXPECT_THAT(send({.payload_bytes = kNicMtu - headers + 1}), LeftToKernel(KUBECNI_PASS_OVER_MTU));
+}
+
+TEST_P(FromPod, SegmentsOfALongPacketHaveToFitTheMtu) {
+  const auto ip_header = static_cast<std::uint32_t>(family().ip_header);
+  const Frame tcp = frame({.protocol = IPPROTO_TCP, .payload_bytes = 2800});
+  const Frame udp = frame({.protocol = IPPROTO_UDP, .payload_bytes = 2800});
+
+  EXPECT_THAT(run(kFromPod, tcp, {.gso_size = kNicMtu - ip_header - 20}),
+              Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(tcp)));
+  EXPECT_THAT(run(kFromPod, tcp, {.gso_size = kNicMtu - ip_header - 19}),
+              LeftToKernel(KUBECNI_PASS_OVER_MTU));
+  EXPECT_THAT(run(kFromPod, udp, {.gso_size = kNicMtu - ip_header - 8}),
+              Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(udp)));
+  EXPECT_THAT(run(kFromPod, udp, {.gso_size = kNicMtu - ip_header - 7}),
+              LeftToKernel(KUBECNI_PASS_OVER_MTU));
+}
+
+TEST_P(FromPod, TcpOptionsCountAmongTheHeadersOfEachSegment) {
+  const auto ip_header = static_cast<std::uint32_t>(family().ip_header);
+  const std::size_t data_offset_at = ETH_HLEN + family().ip_header + 12;
+  Frame in = frame({.protocol = IPPROTO_TCP, .payload_bytes = 2800});
+  in[data_offset_at] = 8 << 4;  // words: timestamps, as Linux sends them
+
+  EXPECT_THAT(run(kFromPod, in, {.gso_size = kNicMtu - ip_header - 32}),
+              Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in)));
+  EXPECT_THAT(run(kFromPod, in, {.gso_size = kNicMtu - ip_header - 31}),
+              LeftToKernel(KUBECNI_PASS_OVER_MTU));
+}
+
+TEST_P(FromPod, MtuIsThatOfTheWayToTheNode) {
+  add_node(family().remote_cidr, KUBECNI_NODE_DIRECT, 1400);
+
+  EXPECT_THAT(send({.payload_bytes = 1400 - family().ip_header - 7}),
+              LeftToKernel(KUBECNI_PASS_OVER_MTU));
+}
+
+KUBECNI_FOR_BOTH_FAMILIES(FromPod);
+
+class FromPodIpv4 : public BpfTest {
+ protected:
+  static Frame frame(const IpPacket& packet) { return frame_at(kFromPod, packet); }
+  Passage send(const IpPacket& packet) { return run(kFromPod, frame(packet)); }
+};
+
+TEST_F(FromPodIpv4, LongestPrefixDecides) {
   add_node("0.0.0.0/0", KUBECNI_NODE_LOCAL);
   add_node("198.51.100.128/25", KUBECNI_NODE_LOCAL);
   add_node("198.51.100.200/32", KUBECNI_NODE_DIRECT);
@@ -103,91 +219,22 @@ TEST_F(FromPod, LongestPrefixDecides) {
   EXPECT_THAT(send({.dst = kOutside}), LeftToKernel(KUBECNI_PASS_NO_ENDPOINT));
 }
 
-TEST_F(FromPod, LastHopIsSpentByTheKernelWhichAnswers) {
-  const Frame in = frame({.ttl = 2});
-
-  EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in)));
-  EXPECT_THAT(send({.ttl = 1}), LeftToKernel(KUBECNI_PASS_TTL_EXPIRED));
-  EXPECT_THAT(send({.ttl = 0}), LeftToKernel(KUBECNI_PASS_TTL_EXPIRED));
-}
-
-TEST_F(FromPod, OptionsAreLeftToTheKernel) {
+TEST_F(FromPodIpv4, OptionsAreLeftToTheKernel) {
   for (const std::size_t bytes : {4, 40})
     EXPECT_THAT(send({.option_bytes = bytes}), LeftToKernel(KUBECNI_PASS_IP_OPTIONS));
 }
 
-TEST_F(FromPod, FragmentsAreLeftToTheKernel) {
+TEST_F(FromPodIpv4, FragmentsAreLeftToTheKernel) {
   EXPECT_THAT(send({.more_fragments = true}), LeftToKernel(KUBECNI_PASS_FRAGMENT));
   EXPECT_THAT(send({.fragment_offset = 8, .more_fragments = true}),
               LeftToKernel(KUBECNI_PASS_FRAGMENT));
   EXPECT_THAT(send({.fragment_offset = 65528}), LeftToKernel(KUBECNI_PASS_FRAGMENT));
 }
 
-TEST_F(FromPod, PacketThatMustNotBeFragmentedIsNoFragment) {
+TEST_F(FromPodIpv4, PacketThatMustNotBeFragmentedIsNoFragment) {
   const Frame in = frame({.dont_fragment = true});
 
   EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in)));
-}
-
-TEST_F(FromPod, EchoReplyIsForwardedAndAnIcmpErrorLeftToTheKernel) {
-  const Frame reply = frame({.protocol = IPPROTO_ICMP, .icmp_type = 0});
-
-  EXPECT_THAT(run(kFromPod, reply), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(reply)));
-  for (const auto error : std::initializer_list<std::uint8_t>{3, 11})
-    EXPECT_THAT(send({.protocol = IPPROTO_ICMP, .icmp_type = error}),
-                LeftToKernel(KUBECNI_PASS_PROTOCOL));
-}
-
-TEST_F(FromPod, OtherProtocolIsLeftToTheKernel) {
-  EXPECT_THAT(send({.protocol = IPPROTO_SCTP}), LeftToKernel(KUBECNI_PASS_PROTOCOL));
-}
-
-TEST_F(FromPod, MulticastAndBroadcastAreLeftToTheKernel) {
-  EXPECT_THAT(send({.dst_mac = "01:00:5e:00:00:01", .dst = "224.0.0.1"}),
-              LeftToKernel(KUBECNI_PASS_MULTICAST));
-  EXPECT_THAT(send({.dst_mac = "ff:ff:ff:ff:ff:ff", .dst = kPodB}),
-              LeftToKernel(KUBECNI_PASS_MULTICAST));
-}
-
-TEST_F(FromPod, OtherEthertypesAreLeftToTheKernel) {
-  for (const auto ethertype : std::initializer_list<std::uint16_t>{ETH_P_IPV6, ETH_P_LLDP})
-    EXPECT_THAT(run(kFromPod, ethernet_frame(kGatewayMac, kPodAMac, ethertype, 60)),
-                LeftToKernel(KUBECNI_PASS_NOT_IPV4));
-}
-
-TEST_F(FromPod, PacketAsLongAsTheMtuIsForwardedAndALongerOneLeftToTheKernel) {
-  const Frame fits = frame({.payload_bytes = kNicMtu - 28});
-
-  EXPECT_THAT(run(kFromPod, fits), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(fits)));
-  EXPECT_THAT(send({.payload_bytes = kNicMtu - 27}), LeftToKernel(KUBECNI_PASS_OVER_MTU));
-}
-
-TEST_F(FromPod, SegmentsOfALongPacketHaveToFitTheMtu) {
-  const Frame tcp = frame({.protocol = IPPROTO_TCP, .payload_bytes = 2800});
-  const Frame udp = frame({.protocol = IPPROTO_UDP, .payload_bytes = 2800});
-
-  EXPECT_THAT(run(kFromPod, tcp, {.gso_size = kNicMtu - 40}),
-              Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(tcp)));
-  EXPECT_THAT(run(kFromPod, tcp, {.gso_size = kNicMtu - 39}), LeftToKernel(KUBECNI_PASS_OVER_MTU));
-  EXPECT_THAT(run(kFromPod, udp, {.gso_size = kNicMtu - 28}),
-              Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(udp)));
-  EXPECT_THAT(run(kFromPod, udp, {.gso_size = kNicMtu - 27}), LeftToKernel(KUBECNI_PASS_OVER_MTU));
-}
-
-TEST_F(FromPod, TcpOptionsCountAmongTheHeadersOfEachSegment) {
-  constexpr std::size_t kDataOffsetAt = ETH_HLEN + 20 + 12;
-  Frame in = frame({.protocol = IPPROTO_TCP, .payload_bytes = 2800});
-  in[kDataOffsetAt] = 8 << 4;  // words: timestamps, as Linux sends them
-
-  EXPECT_THAT(run(kFromPod, in, {.gso_size = kNicMtu - 52}),
-              Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in)));
-  EXPECT_THAT(run(kFromPod, in, {.gso_size = kNicMtu - 51}), LeftToKernel(KUBECNI_PASS_OVER_MTU));
-}
-
-TEST_F(FromPod, MtuIsThatOfTheWayToTheNode) {
-  add_node("198.51.100.0/24", KUBECNI_NODE_DIRECT, 1400);
-
-  EXPECT_THAT(send({.payload_bytes = 1400 - 27}), LeftToKernel(KUBECNI_PASS_OVER_MTU));
 }
 
 }  // namespace

@@ -3,11 +3,14 @@
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/program_object.hpp"
 #include "namespaces.hpp"
 
 #include <bpf/bpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -40,10 +43,10 @@ class Lifecycle : public testing::Test {
     __u32 size = sizeof(info);
     return bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 ? info.id : 0;
   }
-  static kubecni_addr4 addr4(const char* text) { return to_addr4(IpAddr::parse(text).value()); }
+  static IpAddr addr(const char* text) { return IpAddr::parse(text).value(); }
   static PodEndpoint pod_on(const Device& host) {
     return {.host = host,
-            .addresses = {IpAddr::parse("192.0.2.10").value()},
+            .addresses = {addr("192.0.2.10"), addr("2001:db8::10")},
             .pod_mac = MacAddr::parse("00:00:5e:00:53:0a").value(),
             .gateway_mac = MacAddr::parse("00:00:5e:00:53:01").value()};
   }
@@ -62,7 +65,7 @@ TEST_F(Lifecycle, NothingIsLoadedAtFirst) {
 
 TEST_F(Lifecycle, OpenedAgainItIsTheSame) {
   auto first = open();
-  must(first.endpoints().set(addr4("192.0.2.10"), {}));
+  must(first.endpoints().set(addr("192.0.2.10"), {}));
   const unsigned id = program_id(kFromPod);
 
   auto second = open();
@@ -72,7 +75,7 @@ TEST_F(Lifecycle, OpenedAgainItIsTheSame) {
 }
 
 TEST_F(Lifecycle, LostProgramIsLoadedAgainOnTheSameMaps) {
-  must(open().endpoints().set(addr4("192.0.2.10"), {}));
+  must(open().endpoints().set(addr("192.0.2.10"), {}));
   std::filesystem::remove(PinPaths(bpffs_).progs / kToWire.name);
 
   auto again = open();
@@ -106,13 +109,32 @@ TEST_F(Lifecycle, UpgradePutsTheProgramsOfThisBuildInPlaceOfOthers) {
   std::filesystem::remove(pin);
   ASSERT_EQ(bpf_obj_pin(other.get(), pin.c_str()), 0);
   auto dataplane = open();
-  must(dataplane.endpoints().set(addr4("192.0.2.10"), {}));
+  must(dataplane.endpoints().set(addr("192.0.2.10"), {}));
 
   EXPECT_TRUE(must(dataplane.upgrade_programs(run_dir_)));
 
   EXPECT_NE(program_id(kFromPod), program_id(kToPod));
   EXPECT_THAT(must(dataplane.endpoints().entries()), SizeIs(1));
   EXPECT_FALSE(must(dataplane.upgrade_programs(run_dir_)));
+}
+
+TEST_F(Lifecycle, UpgradeGoesOverToProgramsThatAskConntrackAsSoonAsTheyCan) {
+  if (auto first = open(); !must(first.asks_conntrack()))
+    GTEST_SKIP() << "the kernel's conntrack cannot be asked: " << first.no_conntrack_reason();
+  const PinPaths pins(bpffs_);
+  const BpfObject without = must(load_programs_without_conntrack(pins.maps));
+  for (const Hook& hook : kHooks) {
+    std::filesystem::remove(pins.progs / hook.name);
+    const auto* program = bpf_object__find_program_by_name(without.get(), hook.name);
+    ASSERT_EQ(bpf_obj_pin(bpf_program__fd(program), (pins.progs / hook.name).c_str()), 0);
+  }
+  auto dataplane = open();
+  ASSERT_FALSE(must(dataplane.asks_conntrack()));
+
+  EXPECT_TRUE(must(dataplane.upgrade_programs(run_dir_)));
+
+  EXPECT_TRUE(must(dataplane.asks_conntrack()));
+  EXPECT_EQ(dataplane.no_conntrack_reason(), "");
 }
 
 TEST_F(Lifecycle, MapOfOtherSizesIsAnotherSchema) {
@@ -130,22 +152,25 @@ TEST_F(Lifecycle, MapGivesBackWhatWasSet) {
   auto& endpoints = dataplane.endpoints();
   EXPECT_THAT(must(endpoints.entries()), IsEmpty());
 
+  const IpAddr v4 = addr("192.0.0.0");
+  const IpAddr v6 = addr("2001:db8::");
   for (std::uint32_t i = 1; i <= 300; ++i) {
-    const kubecni_addr4 key{.addr = {192, 0, std::uint8_t(i >> 8), std::uint8_t(i & 0xff)}};
-    must(endpoints.set(key, {.host_ifindex = i}));
+    must(endpoints.set(v4.plus(i), {.host_ifindex = i}));
+    must(endpoints.set(v6.plus(i), {.host_ifindex = i}));
   }
-  must(endpoints.set(addr4("192.0.0.7"), {.host_ifindex = 7000}));
-  must(endpoints.erase(addr4("192.0.0.8")));
-  must(endpoints.erase(addr4("192.0.0.8")));
+  must(endpoints.set(addr("192.0.0.7"), {.host_ifindex = 7000}));
+  must(endpoints.erase(addr("192.0.0.8")));
+  must(endpoints.erase(addr("192.0.0.8")));
 
   const auto entries = must(endpoints.entries());
-  EXPECT_THAT(entries, SizeIs(299));
-  for (const auto& [key, value] : entries) {
-    const std::uint32_t i = std::uint32_t{key.addr[2]} << 8 | key.addr[3];
-    EXPECT_EQ(value.host_ifindex, i == 7 ? 7000u : i);
+  EXPECT_THAT(entries, SizeIs(599));
+  for (const auto& [address, value] : entries) {
+    const unsigned low = address.bytes() - 2;
+    const std::uint32_t i = std::uint32_t{address.data()[low]} << 8 | address.data()[low + 1];
+    EXPECT_EQ(value.host_ifindex, i == 7 && address.is_v4() ? 7000u : i);
   }
-  EXPECT_FALSE(must(endpoints.find(addr4("192.0.0.8"))));
-  EXPECT_EQ(must(endpoints.find(addr4("192.0.0.9"))).value().host_ifindex, 9u);
+  EXPECT_FALSE(must(endpoints.find(addr("192.0.0.8"))));
+  EXPECT_EQ(must(endpoints.find(addr("192.0.0.9"))).value().host_ifindex, 9u);
 }
 
 TEST_F(Lifecycle, FullMapSaysSo) {
@@ -162,22 +187,34 @@ TEST_F(Lifecycle, PodIsAsItShouldBeUntilItIsRemoved) {
   auto dataplane = open();
   const Device host = add_device("pod_l");
   const PodEndpoint pod = pod_on(host);
-  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(4));
+  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(5));
 
   must(dataplane.attach_pod(host));
   must(dataplane.add_endpoint(pod));
   EXPECT_THAT(must(dataplane.differences(pod)), IsEmpty());
 
   must(dataplane.remove_pod(host, pod.addresses));
-  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(4));
+  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(5));
   EXPECT_TRUE(dataplane.remove_pod(host, pod.addresses)) << "twice is fine";
+  remove_device(host);
+}
+
+TEST_F(Lifecycle, RecordOfAnotherPodAtAnInterfaceIsADifference) {
+  auto dataplane = open();
+  const Device host = add_device("pod_l");
+  PodEndpoint pod = pod_on(host);
+  must(dataplane.attach_pod(host));
+  must(dataplane.add_endpoint(pod));
+
+  pod.pod_mac.bytes[5] ^= 1;
+  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(1));
   remove_device(host);
 }
 
 TEST_F(Lifecycle, PodIsRemovedWithoutItsAddressOrItsDevice) {
   auto dataplane = open();
   const PodEndpoint pod = pod_on({.ifindex = 1000, .name = "gone"});
-  for (const auto& addresses : {pod.addresses, std::vector<IpAddr>()}) {
+  for (const auto& addresses : {pod.addresses, {pod.addresses[1]}, std::vector<IpAddr>()}) {
     must(dataplane.add_endpoint(pod));
 
     // Who knows the address may not know the ifindex, and the other way round.
@@ -198,10 +235,50 @@ TEST_F(Lifecycle, AddressThatAnotherPodHasByNowStaysItsOwn) {
 
   must(dataplane.remove_pod(former.host, former.addresses));
 
-  EXPECT_EQ(
-      must(dataplane.endpoints().find(to_addr4(latter.addresses.front()))).value().host_ifindex,
-      1001u);
+  EXPECT_EQ(must(dataplane.endpoints().find(latter.addresses.front())).value().host_ifindex, 1001u);
   EXPECT_FALSE(must(dataplane.pod_ifaces().find(1000)));
+}
+
+TEST_F(Lifecycle, NodesAndPeersOfBothFamiliesAreKept) {
+  auto dataplane = open();
+  const IpNet v4 = IpNet::parse("198.51.100.0/24").value();
+  const IpNet v6 = IpNet::parse("2001:db8:0:2::/64").value();
+  kubecni_node node{};
+  node.kind = KUBECNI_NODE_VXLAN;
+  for (const IpNet& cidr : {v4, v6}) {
+    node.vni = cidr.prefix;
+    must(dataplane.set_node_cidr(cidr, node));
+    must(dataplane.set_tunnel_peer(cidr.addr, {.vni = cidr.prefix}));
+    must(dataplane.set_tunnel_peer(IpAddr::any(cidr.addr.family()), {}));
+  }
+
+  EXPECT_EQ(must(dataplane.node_cidrs()).at(v4).vni, 24u);
+  EXPECT_EQ(must(dataplane.node_cidrs()).at(v6).vni, 64u);
+  EXPECT_EQ(must(dataplane.tunnel_peers()).at(v4.addr).vni, 24u);
+  EXPECT_EQ(must(dataplane.tunnel_peers()).at(v6.addr).vni, 64u);
+  EXPECT_THAT(must(dataplane.tunnel_peers()), SizeIs(4));
+  must(dataplane.erase_node_cidr(v6));
+  must(dataplane.erase_node_cidr(v6));
+  must(dataplane.erase_tunnel_peer(IpAddr::any(AF_INET)));
+  EXPECT_THAT(must(dataplane.node_cidrs()), SizeIs(1));
+  EXPECT_THAT(must(dataplane.tunnel_peers()), SizeIs(3));
+}
+
+TEST_F(Lifecycle, TunnelIsAttachedAndDetachedApartFromAWire) {
+  auto dataplane = open();
+  const Device tunnel = add_device("tunnel_l");
+  must(dataplane.attach_tunnel(tunnel));
+  EXPECT_TRUE(must(dataplane.is_tunnel_attached(tunnel)));
+  EXPECT_TRUE(must(dataplane.is_tunnel_held(tunnel)));
+  EXPECT_FALSE(must(dataplane.is_wire_held(tunnel)));
+
+  must(dataplane.detach_wire(tunnel));
+  EXPECT_TRUE(must(dataplane.is_tunnel_attached(tunnel)));
+
+  must(dataplane.detach_tunnel(tunnel));
+  EXPECT_FALSE(must(dataplane.is_tunnel_attached(tunnel)));
+  EXPECT_FALSE(must(dataplane.is_tunnel_held(tunnel)));
+  remove_device(tunnel);
 }
 
 TEST_F(Lifecycle, WireIsAttachedAndDetached) {

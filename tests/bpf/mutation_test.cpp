@@ -26,14 +26,32 @@ class Mutation : public BpfTest {
   Frame sound_frame(const Hook& hook) {
     if (below(10) == 0)
       return arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = kPodA});
-    Ipv4Packet packet{.protocol = kProtocols[below(std::size(kProtocols))]};
+    if (below(10) == 0) return discovery();
+    const Family& family = below(2) == 0 ? kIpv4 : kIpv6;
+    IpPacket packet{.family = family.af, .protocol = kProtocols[below(std::size(kProtocols))]};
     if (below(4) == 0) {
       packet.dst_mac = kPodBMac;
-      packet.dst = kPodB;
+      packet.dst = family.pod_b;
+    } else if (below(4) == 0 && hook.ingress) {
+      packet.dst = family.tunnel_pod;
+    }
+    if (below(10) == 0) {
+      constexpr std::uint8_t kHeaders[] = {IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_AH,
+                                           IPPROTO_FRAGMENT};
+      for (unsigned more = below(12); more > 0; --more)
+        packet.extension_headers.push_back(kHeaders[below(std::size(kHeaders))]);
     }
     if (below(10) == 0) packet.option_bytes = std::size_t{4} * below(11);
     if (below(10) == 0) packet.fragment_offset = std::size_t{8} * below(8192);
     return frame_at(hook, packet);
+  }
+
+  Frame discovery() {
+    return nd_message({.src_mac = kPodAMac,
+                       .src = kIpv6.pod_a,
+                       .type = static_cast<std::uint8_t>(133 + below(5)),
+                       .target = kIpv6.pod_a,
+                       .options = std::vector<NdOption>(below(4), {1, kPodAMac})});
   }
 
   /// The kernel refuses to test with less: a whole IP header, if it shall be one.
@@ -45,7 +63,7 @@ class Mutation : public BpfTest {
   /// Some bits are turned, mostly in the headers, and the end may be missing.
   void spoil(Frame& frame) {
     for (unsigned turns = below(4); turns > 0; --turns) {
-      const auto limit = below(4) == 0 ? frame.size() : std::min<std::size_t>(frame.size(), 42);
+      const auto limit = below(4) == 0 ? frame.size() : std::min<std::size_t>(frame.size(), 86);
       frame[below(static_cast<std::uint32_t>(limit))] ^= static_cast<std::uint8_t>(1 + below(255));
     }
     if (below(4) == 0)
@@ -53,17 +71,17 @@ class Mutation : public BpfTest {
     frame.resize(std::max(frame.size(), smallest_run(frame)));
   }
 
-  /// The packet without what a router may change: MACs, TTL and header checksum.
+  /// The packet without what a router may change: MACs, TTL or hop limit, and header checksum.
   static Frame unrouted(Frame frame) {
+    const bool is_v6 = frame.at(12) == ETH_P_IPV6 >> 8;
     std::fill_n(frame.begin(), 12, std::uint8_t{0});
-    for (const std::size_t at : {22, 24, 25}) frame.at(at) = 0;
+    const auto changed =
+        is_v6 ? std::vector<std::size_t>{21} : std::vector<std::size_t>{22, 24, 25};
+    for (const std::size_t at : changed) frame.at(at) = 0;
     return frame;
   }
 
-  static bool only_watches(const Hook& hook) {
-    return hook.name == std::string_view(kToPod.name) ||
-           hook.name == std::string_view(kToWire.name);
-  }
+  static bool only_watches(const Hook& hook) { return !hook.ingress; }
 
   void check(const Hook& hook, const Passage& passage) {
     if (passage.verdict != TC_ACT_REDIRECT) {

@@ -3,20 +3,13 @@
 #include "base/mac.hpp"
 #include "base/result.hpp"
 #include "dataplane/hook.hpp"
+#include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 
 namespace kubecni::test {
-
-/// For steps that only prepare a test: their failure ends it.
-template <typename T>
-T must(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().what);
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 /// Whether this process may load programs. Otherwise a test is skipped.
 bool may_run_bpf();

@@ -12,11 +12,7 @@
 namespace kubecni::test {
 namespace {
 
-constexpr std::size_t kIpEnd = ETH_HLEN + 20;
-constexpr unsigned kSizes = kIpEnd - ETH_HLEN;
-constexpr std::chrono::seconds kDeadline{5};
-
-class ShortFrames : public BpfTest {
+class ShortFrames : public BothFamilies {
  protected:
   void TearDown() override {
     if (device_.ifindex != 0) remove_device(device_);
@@ -37,7 +33,7 @@ class ShortFrames : public BpfTest {
     send_beginnings(frame, ::if_nametoindex(from.c_str()));
 
     const auto end = std::chrono::steady_clock::now() + kDeadline;
-    while (exit_counts()[reason].packets - before < kSizes)
+    while (exit_counts()[reason].packets - before < family().ip_header)
       ASSERT_LT(std::chrono::steady_clock::now(), end) << kExitReasons.at(reason).name;
   }
 
@@ -47,7 +43,7 @@ class ShortFrames : public BpfTest {
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
     to.sll_ifindex = static_cast<int>(ifindex);
-    for (std::size_t size = ETH_HLEN; size < kIpEnd; ++size)
+    for (std::size_t size = ETH_HLEN; size < ETH_HLEN + family().ip_header; ++size)
       EXPECT_EQ(::sendto(socket.get(), frame.data(), size, 0,
                          reinterpret_cast<const sockaddr*>(&to), sizeof(to)),
                 static_cast<ssize_t>(size));
@@ -56,29 +52,31 @@ class ShortFrames : public BpfTest {
   Device device_;
 };
 
-TEST_F(ShortFrames, OfAPodAreDropped) {
+TEST_P(ShortFrames, OfAPodAreDropped) {
   make_device([](const Device& pod) { return dataplane().attach_pod(pod); });
 
   expect_counted(frame_at(kFromPod, {}), "short_peer", KUBECNI_DROP_SHORT_PACKET);
 }
 
-TEST_F(ShortFrames, ToAPodPass) {
+TEST_P(ShortFrames, ToAPodPass) {
   make_device([](const Device& pod) { return dataplane().attach_pod(pod); });
 
   expect_counted(frame_at(kToPod, {}), "short", KUBECNI_KERNEL_TO_POD);
 }
 
-TEST_F(ShortFrames, FromTheWireAreLeftToTheKernel) {
+TEST_P(ShortFrames, FromTheWireAreLeftToTheKernel) {
   make_device([](const Device& nic) { return dataplane().attach_wire(nic); });
 
-  expect_counted(frame_at(kFromWire, {}), "short_peer", KUBECNI_PASS_NOT_IPV4);
+  expect_counted(frame_at(kFromWire, {}), "short_peer", KUBECNI_PASS_NOT_IP);
 }
 
-TEST_F(ShortFrames, ToTheWirePass) {
+TEST_P(ShortFrames, ToTheWirePass) {
   make_device([](const Device& nic) { return dataplane().attach_wire(nic); });
 
   expect_counted(frame_at(kToWire, {}), "short", KUBECNI_KERNEL_TO_WIRE_OTHER);
 }
+
+KUBECNI_FOR_BOTH_FAMILIES(ShortFrames);
 
 }  // namespace
 }  // namespace kubecni::test

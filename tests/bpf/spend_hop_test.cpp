@@ -56,6 +56,15 @@ TEST_F(SpendHop, EveryTtlIsCountedDownByOne) {
   }
 }
 
+TEST_F(SpendHop, EveryHopLimitIsCountedDownByOne) {
+  for (unsigned ttl = 2; ttl <= 255; ++ttl) {
+    const Frame in =
+        frame_at(kFromPod, {.family = AF_INET6, .ttl = static_cast<std::uint8_t>(ttl)});
+
+    EXPECT_EQ(run_uncounted(kFromPod, in).out, one_hop_older(in)) << "hop limit " << ttl;
+  }
+}
+
 TEST_F(SpendHop, WrongChecksumStaysWrong) {
   Frame in = frame_at(kFromPod, {});
   set_ip_checksum(in, static_cast<std::uint16_t>(ip_checksum(in) ^ 0x1000));

@@ -1,4 +1,4 @@
-// to_pod only watches what the kernel path delivers, and remembers its flows.
+// to_pod only watches what the kernel path delivers, and notes its flows.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -6,12 +6,12 @@
 namespace kubecni::test {
 namespace {
 
-class ToPod : public BpfTest {
+class ToPod : public BothFamilies {
  protected:
-  Passage deliver(const Ipv4Packet& packet) { return run(kToPod, frame_at(kToPod, packet)); }
+  Passage deliver(const IpPacket& packet) { return run(kToPod, frame_at(kToPod, packet)); }
 };
 
-TEST_F(ToPod, PacketsPassUnchangedAndKeepTheirMark) {
+TEST_P(ToPod, PacketsPassUnchangedAndKeepTheirMark) {
   for (const auto protocol : kProtocols) {
     const auto delivered = run(kToPod, frame_at(kToPod, {.protocol = protocol}), {.mark = 0x1234});
 
@@ -20,118 +20,99 @@ TEST_F(ToPod, PacketsPassUnchangedAndKeepTheirMark) {
   }
 }
 
-TEST_F(ToPod, OtherEthertypesPass) {
-  for (const auto ethertype : std::initializer_list<std::uint16_t>{ETH_P_ARP, ETH_P_IPV6})
-    EXPECT_THAT(run(kToPod, ethernet_frame(kPodAMac, kGatewayMac, ethertype, 60)),
-                LeftToKernel(KUBECNI_PASS_NOT_IPV4));
-}
+TEST_P(ToPod, FlowOfAPodIsNotedOnceWithTheLowerEndFirst) {
+  const IpPacket packet{
+      .src = family().remote_pod, .dst = family().pod_a, .src_port = 0x1122, .dst_port = 0x3344};
+  deliver(packet);
+  deliver(packet);
 
-TEST_F(ToPod, FlowOfAPodIsRecordedOnceWithTheLowerEndFirst) {
-  deliver({.src = kRemotePod, .dst = kPodA, .src_port = 0x1122, .dst_port = 0x3344});
-  deliver({.src = kRemotePod, .dst = kPodA, .src_port = 0x1122, .dst_port = 0x3344});
-
-  ASSERT_EQ(kernel_flows().size(), 1u);
-  const auto [flow, state] = kernel_flows().front();
-  EXPECT_THAT(flow.addr_lo, testing::ElementsAre(192, 0, 2, 10));
-  EXPECT_THAT(flow.addr_hi, testing::ElementsAre(198, 51, 100, 30));
-  EXPECT_THAT(flow.port_lo, testing::ElementsAre(0x33, 0x44));
-  EXPECT_THAT(flow.port_hi, testing::ElementsAre(0x11, 0x22));
+  ASSERT_EQ(flows().size(), 1u);
+  const auto [flow, state] = *flows().begin();
+  EXPECT_EQ(flow.lo.str(), family().pod_a);
+  EXPECT_EQ(flow.hi.str(), family().remote_pod);
+  EXPECT_EQ(flow.port_lo, 0x3344);
+  EXPECT_EQ(flow.port_hi, 0x1122);
   EXPECT_EQ(flow.proto, IPPROTO_UDP);
-  EXPECT_EQ(state.owner, KUBECNI_FLOW_TO_POD);
-  EXPECT_GT(state.last_seen_ns, 0u);
+  EXPECT_GT(state.decided_ns, 0u);
 }
 
-TEST_F(ToPod, BothDirectionsAreOneFlow) {
-  deliver({.src = kRemotePod, .dst = kPodA, .src_port = 1, .dst_port = 2});
-  deliver({.src = kPodA, .dst = kRemotePod, .src_port = 2, .dst_port = 1});
+TEST_P(ToPod, BothDirectionsAreOneFlow) {
+  for (const char* other : {family().remote_pod, family().pod_b, family().pod_a}) {
+    reset_the_maps();
+    deliver({.src = other, .dst = family().pod_a, .src_port = 1, .dst_port = 2});
+    deliver({.src = family().pod_a, .dst = other, .src_port = 2, .dst_port = 1});
 
-  EXPECT_EQ(kernel_flows().size(), 1u);
-}
-
-TEST_F(ToPod, BothDirectionsOfAPodsFlowToItselfAreOne) {
-  deliver({.src = kPodA, .dst = kPodA, .src_port = 1, .dst_port = 2});
-  deliver({.src = kPodA, .dst = kPodA, .src_port = 2, .dst_port = 1});
-
-  EXPECT_EQ(kernel_flows().size(), 1u);
-}
-
-TEST_F(ToPod, MulticastPassesAndIsNotRecorded) {
-  for (const char* dst_mac : {"01:00:5e:00:00:fb", "ff:ff:ff:ff:ff:ff"})
-    EXPECT_THAT(deliver({.dst_mac = dst_mac}), LeftToKernel(KUBECNI_PASS_MULTICAST));
-
-  EXPECT_TRUE(kernel_flows().empty());
-}
-
-TEST_F(ToPod, OldRecordIsRefreshed) {
-  deliver({});
-  auto [flow, state] = kernel_flows().front();
-  state.last_seen_ns = 1;  // the machine had just been switched on
-  set_kernel_flow(flow, state);
-
-  deliver({});
-
-  EXPECT_GT(kernel_flows().front().second.last_seen_ns, 1u);
-}
-
-TEST_F(ToPod, RecordedFlowStopsFromPodInTheOtherDirection) {
-  for (const auto protocol : std::initializer_list<std::uint8_t>{IPPROTO_TCP, IPPROTO_UDP}) {
-    deliver({.protocol = protocol, .src_port = 7000, .dst_port = 80});
-    const Frame answer =
-        frame_at(kFromPod, {.protocol = protocol, .src_port = 80, .dst_port = 7000});
-
-    EXPECT_THAT(run(kFromPod, answer), LeftToKernel(KUBECNI_PASS_KERNEL_FLOW));
+    EXPECT_EQ(flows().size(), 1u) << other;
   }
 }
 
-TEST_F(ToPod, RecordedEchoStopsItsReplyOnly) {
-  deliver({.protocol = IPPROTO_ICMP, .src_port = 5, .icmp_type = 8});
-  const auto reply = [](std::uint16_t identifier) {
-    return frame_at(kFromPod, {.protocol = IPPROTO_ICMP, .src_port = identifier, .icmp_type = 0});
-  };
+TEST_P(ToPod, OtherEndsPortsAndProtocolsAreOtherFlows) {
+  deliver({.src_port = 1, .dst_port = 2});
+  deliver({.src_port = 1, .dst_port = 3});
+  deliver({.src_port = 2, .dst_port = 1});
+  deliver({.protocol = IPPROTO_TCP, .src_port = 1, .dst_port = 2});
+  deliver({.src = family().other_remote_pod, .src_port = 1, .dst_port = 2});
+  deliver({.dst = family().pod_b, .src_port = 1, .dst_port = 2});
 
-  EXPECT_THAT(run(kFromPod, reply(5)), LeftToKernel(KUBECNI_PASS_KERNEL_FLOW));
-  EXPECT_THAT(run(kFromPod, reply(6)), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(reply(6))));
+  EXPECT_EQ(flows().size(), 6u);
 }
 
-TEST_F(ToPod, RecordedFlowOfTheSameNodeStopsFromPod) {
-  deliver({.src = kPodB, .dst = kPodA, .src_port = 7000, .dst_port = 80});
+TEST_P(ToPod, MulticastPassesAndIsNotNoted) {
+  for (const char* dst_mac : {"01:00:5e:00:00:fb", "33:33:00:00:00:fb", "ff:ff:ff:ff:ff:ff"})
+    EXPECT_THAT(deliver({.dst_mac = dst_mac}), LeftToKernel(KUBECNI_PASS_MULTICAST));
 
-  EXPECT_THAT(run(kFromPod,
-                  frame_at(kFromPod,
-                           {.dst_mac = kPodBMac, .dst = kPodB, .src_port = 80, .dst_port = 7000})),
-              LeftToKernel(KUBECNI_PASS_KERNEL_FLOW));
+  EXPECT_TRUE(flows().empty());
 }
 
-TEST_F(ToPod, OtherPortIsAnotherFlow) {
-  deliver({.src_port = 7000, .dst_port = 80});
-  const Frame other = frame_at(kFromPod, {.src_port = 80, .dst_port = 7001});
-
-  EXPECT_THAT(run(kFromPod, other), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(other)));
-}
-
-TEST_F(ToPod, OtherProtocolIsAnotherFlow) {
-  deliver({.protocol = IPPROTO_TCP, .src_port = 7000, .dst_port = 80});
-  const Frame udp = frame_at(kFromPod, {.protocol = IPPROTO_UDP, .src_port = 80, .dst_port = 7000});
-
-  EXPECT_THAT(run(kFromPod, udp), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(udp)));
-}
-
-TEST_F(ToPod, FirstFragmentIsRecordedAndALaterOneIsNot) {
-  deliver({.src_port = 1, .fragment_offset = 8});
-  EXPECT_TRUE(kernel_flows().empty());
-
-  deliver({.src_port = 1, .more_fragments = true});
-  EXPECT_EQ(kernel_flows().size(), 1u);
-}
-
-TEST_F(ToPod, WhatNeverIsRedirectedIsNotRecorded) {
-  EXPECT_THAT(deliver({.src = kOutside}), LeftToKernel(KUBECNI_KERNEL_TO_POD));
-  EXPECT_THAT(deliver({.option_bytes = 4}), LeftToKernel(KUBECNI_KERNEL_TO_POD));
+TEST_P(ToPod, WhatNeverIsRedirectedIsNotNoted) {
+  EXPECT_THAT(deliver({.src = family().outside}), LeftToKernel(KUBECNI_KERNEL_TO_POD));
   EXPECT_THAT(deliver({.protocol = IPPROTO_SCTP}), LeftToKernel(KUBECNI_KERNEL_TO_POD));
-  EXPECT_THAT(deliver({.protocol = IPPROTO_ICMP, .icmp_type = 3}),
+  EXPECT_THAT(deliver({.protocol = IPPROTO_ICMP, .icmp_type = family().icmp_error}),
               LeftToKernel(KUBECNI_KERNEL_TO_POD));
 
-  EXPECT_TRUE(kernel_flows().empty());
+  EXPECT_TRUE(flows().empty());
+}
+
+KUBECNI_FOR_BOTH_FAMILIES(ToPod);
+
+/// What one family has.
+class ToPodHeaders : public BpfTest {
+ protected:
+  Passage deliver(const IpPacket& packet) { return run(kToPod, frame_at(kToPod, packet)); }
+};
+
+TEST_F(ToPodHeaders, OtherEthertypesPass) {
+  for (const auto ethertype : std::initializer_list<std::uint16_t>{ETH_P_ARP, ETH_P_LLDP})
+    EXPECT_THAT(run(kToPod, ethernet_frame(kPodAMac, kGatewayMac, ethertype, 60)),
+                LeftToKernel(KUBECNI_PASS_NOT_IP));
+}
+
+TEST_F(ToPodHeaders, FirstFragmentIsNotedAndALaterOneIsNot) {
+  deliver({.src_port = 1, .fragment_offset = 8});
+  EXPECT_TRUE(flows().empty());
+
+  deliver({.src_port = 1, .more_fragments = true});
+  EXPECT_EQ(flows().size(), 1u);
+}
+
+TEST_F(ToPodHeaders, OptionsAndExtensionHeadersPassAndAreNotNoted) {
+  EXPECT_THAT(deliver({.option_bytes = 4}), LeftToKernel(KUBECNI_KERNEL_TO_POD));
+  EXPECT_THAT(deliver({.family = AF_INET6, .extension_headers = {IPPROTO_FRAGMENT}}),
+              LeftToKernel(KUBECNI_KERNEL_TO_POD));
+
+  EXPECT_TRUE(flows().empty());
+}
+
+TEST_F(ToPodHeaders, NeighbourDiscoveryIsCountedApart) {
+  for (const auto type : std::initializer_list<std::uint8_t>{133, 134, 135, 136, 137}) {
+    for (const char* dst_mac : {kPodAMac, "33:33:ff:00:00:10"})
+      EXPECT_THAT(run(kToPod, nd_message({.dst_mac = dst_mac,
+                                          .src_mac = kGatewayMac,
+                                          .src = "fe80::1",
+                                          .type = type,
+                                          .target = kIpv6.pod_a})),
+                  LeftToKernel(KUBECNI_PASS_NEIGHBOUR_DISCOVERY));
+  }
 }
 
 }  // namespace

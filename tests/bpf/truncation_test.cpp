@@ -9,19 +9,18 @@
 namespace kubecni::test {
 namespace {
 
-constexpr std::size_t kIpEnd = ETH_HLEN + 20;
-
-class Truncation : public BpfTest {
+class Truncation : public BothFamilies {
  protected:
+  static std::size_t ip_end() { return ETH_HLEN + family().ip_header; }
   static std::size_t headers_end(std::uint8_t protocol) {
-    return kIpEnd + (protocol == IPPROTO_TCP ? 20 : 8);
+    return ip_end() + (protocol == IPPROTO_TCP ? 20 : 8);
   }
   /// Runs `hook` on every beginning of `frame` with which the kernel lets us
   /// test: the IP header is whole. See ShortFrames for the rest.
   void for_each_beginning(const Hook& hook, const Frame& frame,
                           const std::function<void(const Passage&)>& check) {
-    const bool is_arp = frame.at(13) == (ETH_P_ARP & 0xff);
-    const std::size_t smallest = is_arp ? ETH_HLEN : kIpEnd;
+    const bool is_arp = frame.at(12) == ETH_P_ARP >> 8 && frame.at(13) == (ETH_P_ARP & 0xff);
+    const std::size_t smallest = is_arp ? ETH_HLEN : ip_end();
     for (std::size_t size = smallest; size <= frame.size(); ++size) {
       SCOPED_TRACE(testing::Message() << hook.name << ", " << size << " bytes");
       check(run(hook, Frame(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(size))));
@@ -29,7 +28,7 @@ class Truncation : public BpfTest {
   }
 };
 
-TEST_F(Truncation, FromPodDropsUntilTheHeadersAreComplete) {
+TEST_P(Truncation, FromPodDropsUntilTheHeadersAreComplete) {
   for (const auto protocol : kProtocols) {
     for_each_beginning(kFromPod, frame_at(kFromPod, {.protocol = protocol}), [&](const auto& cut) {
       if (cut.in.size() < headers_end(protocol))
@@ -40,8 +39,8 @@ TEST_F(Truncation, FromPodDropsUntilTheHeadersAreComplete) {
   }
 }
 
-TEST_F(Truncation, FromPodDropsSameNodePacketsUntilTheHeadersAreComplete) {
-  const Frame whole = frame_at(kFromPod, {.dst_mac = kPodBMac, .dst = kPodB});
+TEST_P(Truncation, FromPodDropsSameNodePacketsUntilTheHeadersAreComplete) {
+  const Frame whole = frame_at(kFromPod, {.dst_mac = kPodBMac, .dst = family().pod_b});
   for_each_beginning(kFromPod, whole, [&](const auto& cut) {
     if (cut.in.size() < headers_end(IPPROTO_UDP))
       EXPECT_THAT(cut, Dropped(KUBECNI_DROP_SHORT_PACKET));
@@ -50,15 +49,7 @@ TEST_F(Truncation, FromPodDropsSameNodePacketsUntilTheHeadersAreComplete) {
   });
 }
 
-TEST_F(Truncation, FromPodDropsArpUntilItIsComplete) {
-  const Frame whole = arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = kPodA});
-  for_each_beginning(kFromPod, whole, [&](const auto& cut) {
-    EXPECT_THAT(cut, cut.in.size() < whole.size() ? Dropped(KUBECNI_DROP_SHORT_PACKET)
-                                                  : LeftToKernel(KUBECNI_PASS_ARP));
-  });
-}
-
-TEST_F(Truncation, FromWireDropsUntilTheHeadersAreComplete) {
+TEST_P(Truncation, FromWireDropsUntilTheHeadersAreComplete) {
   for (const auto protocol : kProtocols) {
     for_each_beginning(
         kFromWire, frame_at(kFromWire, {.protocol = protocol}), [&](const auto& cut) {
@@ -71,25 +62,27 @@ TEST_F(Truncation, FromWireDropsUntilTheHeadersAreComplete) {
   }
 }
 
-TEST_F(Truncation, ToPodPassesEverythingAndRecordsWhenTheHeadersAreComplete) {
+TEST_P(Truncation, ToPodPassesEverythingAndRecordsWhenTheHeadersAreComplete) {
   for (const auto protocol : kProtocols) {
     reset_the_maps();
     for_each_beginning(kToPod, frame_at(kToPod, {.protocol = protocol}), [&](const auto& cut) {
       EXPECT_THAT(cut, LeftToKernel(KUBECNI_KERNEL_TO_POD));
-      EXPECT_EQ(kernel_flows().empty(), cut.in.size() < headers_end(protocol));
+      EXPECT_EQ(flows().empty(), cut.in.size() < headers_end(protocol));
     });
   }
 }
 
-TEST_F(Truncation, ToWirePassesEverythingAndRecordsWhenTheHeadersAreComplete) {
+TEST_P(Truncation, ToWirePassesEverythingAndRecordsWhenTheHeadersAreComplete) {
   for (const auto protocol : kProtocols) {
     reset_the_maps();
     for_each_beginning(kToWire, frame_at(kToWire, {.protocol = protocol}), [&](const auto& cut) {
       EXPECT_THAT(cut, LeftToKernel(KUBECNI_KERNEL_TO_WIRE));
-      EXPECT_EQ(kernel_flows().empty(), cut.in.size() < headers_end(protocol));
+      EXPECT_EQ(flows().empty(), cut.in.size() < headers_end(protocol));
     });
   }
 }
+
+KUBECNI_FOR_BOTH_FAMILIES(Truncation);
 
 }  // namespace
 }  // namespace kubecni::test

@@ -11,6 +11,7 @@ add_library(kubecni_test_e2e_support STATIC
   ${CMAKE_CURRENT_LIST_DIR}/socket.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tcp.cpp
   ${CMAKE_CURRENT_LIST_DIR}/traffic.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/udp.cpp
   ${CMAKE_CURRENT_LIST_DIR}/underlay.cpp
   ${CMAKE_CURRENT_LIST_DIR}/wire.cpp)
 target_include_directories(kubecni_test_e2e_support PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kIpHeader = 20;
 constexpr std::size_t kTtlAt = ETH_HLEN + 8;
+constexpr std::size_t kHopLimitAt = ETH_HLEN + 7;
 constexpr std::size_t kIpChecksumAt = ETH_HLEN + 10;
 
 void put(Frame& to, std::initializer_list<std::size_t> bytes) {
@@ -24,7 +25,7 @@ void put(Frame& to, std::initializer_list<std::size_t> bytes) {
 void put16(Frame& to, std::size_t value) { put(to, {value >> 8, value & 0xff}); }
 
 void put_all(Frame& to, std::span<const std::uint8_t> bytes) {
-  to.insert(to.end(), bytes.begin(), bytes.end());
+  for (const std::uint8_t byte : bytes) to.push_back(byte);
 }
 
 void set16(Frame& in, std::size_t at, std::uint16_t value) {
@@ -48,6 +49,19 @@ void put_ip(Frame& to, const std::string& text) {
   put_all(to, {address->data(), 4});
 }
 
+void put_ip6(Frame& to, const std::string& text) {
+  const auto address = IpAddr::parse(text.empty() ? "::" : text);
+  if (!address || address->is_v4()) throw std::invalid_argument("no IPv6 address: " + text);
+  put_all(to, {address->data(), 16});
+}
+
+bool is_v6(const IpPacket& packet) { return packet.family == AF_INET6; }
+
+std::uint8_t protocol_of(const IpPacket& packet) {
+  if (is_v6(packet) && packet.protocol == IPPROTO_ICMP) return IPPROTO_ICMPV6;
+  return packet.protocol;
+}
+
 /// Bytes that differ from each other, so that a shift by one is seen.
 void put_payload(Frame& to, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) put(to, {(i + 1) & 0xff});
@@ -60,13 +74,18 @@ void put_ethernet(Frame& to, const std::string& dst_mac, const std::string& src_
   put16(to, ethertype);
 }
 
-/// TCP and UDP sum over a part of the IP header, too.
-void set_checksum(Frame& transport, std::size_t at, const Ipv4Packet& packet) {
+/// All but IPv4's ICMP sum over a part of the IP header, too.
+void set_checksum(Frame& transport, std::size_t at, const IpPacket& packet) {
   Frame summed;
-  if (packet.protocol != IPPROTO_ICMP) {
+  if (is_v6(packet)) {
+    put_ip6(summed, packet.src);
+    put_ip6(summed, packet.dst);
+  } else if (packet.protocol != IPPROTO_ICMP) {
     put_ip(summed, packet.src);
     put_ip(summed, packet.dst);
-    put(summed, {0, packet.protocol});
+  }
+  if (!summed.empty()) {
+    put(summed, {0, protocol_of(packet)});
     put16(summed, transport.size());
   }
   put_all(summed, transport);
@@ -74,7 +93,7 @@ void set_checksum(Frame& transport, std::size_t at, const Ipv4Packet& packet) {
   set16(transport, at, checksum == 0 && packet.protocol == IPPROTO_UDP ? 0xffff : checksum);
 }
 
-Frame tcp_segment(const Ipv4Packet& packet) {
+Frame tcp_segment(const IpPacket& packet) {
   Frame tcp;
   put16(tcp, packet.src_port);
   put16(tcp, packet.dst_port);
@@ -86,7 +105,7 @@ Frame tcp_segment(const Ipv4Packet& packet) {
   return tcp;
 }
 
-Frame udp_datagram(const Ipv4Packet& packet) {
+Frame udp_datagram(const IpPacket& packet) {
   Frame udp;
   put16(udp, packet.src_port);
   put16(udp, packet.dst_port);
@@ -97,17 +116,21 @@ Frame udp_datagram(const Ipv4Packet& packet) {
   return udp;
 }
 
-bool is_echo(const Ipv4Packet& packet) { return packet.icmp_type == 0 || packet.icmp_type == 8; }
-
-Frame icmp_message(const Ipv4Packet& packet) {
+Frame icmp_message(const IpPacket& packet) {
+  const std::uint8_t request = is_v6(packet) ? 128 : 8;
+  const std::uint8_t reply = is_v6(packet) ? 129 : 0;
+  const std::uint8_t type = packet.icmp_type.value_or(request);
   Frame icmp;
-  put(icmp, {packet.icmp_type, 0, 0, 0});
-  if (is_echo(packet)) {
+  put(icmp, {type, 0, 0, 0});
+  if (!packet.icmp_body.empty()) {
+    put_all(icmp, packet.icmp_body);
+  } else if (type == request || type == reply) {
     put16(icmp, packet.src_port);
     put16(icmp, 1);
     put_payload(icmp, packet.payload_bytes);
   } else {  // RFC 792: the IP header that it is about, and eight bytes more
-    const Frame about = ipv4_packet({.src = packet.dst, .dst = packet.src, .payload_bytes = 0});
+    const Frame about = ip_packet(
+        {.family = packet.family, .src = packet.dst, .dst = packet.src, .payload_bytes = 0});
     put(icmp, {0, 0, 0, 0});
     put_all(icmp, std::span(about).subspan(ETH_HLEN));
   }
@@ -115,7 +138,7 @@ Frame icmp_message(const Ipv4Packet& packet) {
   return icmp;
 }
 
-Frame ip_payload(const Ipv4Packet& packet) {
+Frame ip_payload(const IpPacket& packet) {
   if (packet.fragment_offset == 0) {
     if (packet.protocol == IPPROTO_TCP) return tcp_segment(packet);
     if (packet.protocol == IPPROTO_UDP) return udp_datagram(packet);
@@ -126,9 +149,29 @@ Frame ip_payload(const Ipv4Packet& packet) {
   return payload;
 }
 
-}  // namespace
+Frame ipv6_packet(const IpPacket& packet) {
+  const Frame payload = ip_payload(packet);
+  const auto& headers = packet.extension_headers;
+  Frame frame;
+  put_ethernet(frame, packet.dst_mac, packet.src_mac, ETH_P_IPV6);
+  put(frame, {6 << 4, 0, 0, 0});
+  put16(frame, 8 * headers.size() + payload.size());
+  put(frame, {headers.empty() ? protocol_of(packet) : headers.front(), packet.ttl});
+  put_ip6(frame, packet.src);
+  put_ip6(frame, packet.dst);
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    put(frame, {i + 1 < headers.size() ? headers[i + 1] : protocol_of(packet)});
+    put(frame, {0});  // the length beyond eight bytes
+    if (headers[i] == IPPROTO_FRAGMENT)
+      put(frame, {0, 1, 0, 0, 0, 1});  // the first of several
+    else
+      put(frame, {1, 4, 0, 0, 0, 0});  // PadN
+  }
+  put_all(frame, payload);
+  return frame;
+}
 
-Frame ipv4_packet(const Ipv4Packet& packet) {
+Frame ipv4_packet(const IpPacket& packet) {
   const Frame payload = ip_payload(packet);
   const std::size_t header = kIpHeader + packet.option_bytes;
   Frame frame;
@@ -145,6 +188,36 @@ Frame ipv4_packet(const Ipv4Packet& packet) {
   set_ip_checksum(frame, right_ip_checksum(frame));
   put_all(frame, payload);
   return frame;
+}
+
+}  // namespace
+
+Frame ip_packet(const IpPacket& packet) {
+  return is_v6(packet) ? ipv6_packet(packet) : ipv4_packet(packet);
+}
+
+Frame nd_message(const NdMessage& message) {
+  Frame body;
+  put(body, {0, 0, 0, 0});
+  if (message.type >= 135) put_ip6(body, message.target);
+  if (message.type == 134)
+    put(body, {0, 0, 0, 0, 0, 0, 0, 0});                   // reachable and retransmission times
+  if (message.type == 137) put_ip6(body, message.target);  // the destination
+  for (const NdOption& option : message.options) {
+    put(body, {option.type, option.length});
+    put_mac(body, option.mac);
+    for (unsigned more = 1; more < option.length; ++more) put(body, {0, 0, 0, 0, 0, 0, 0, 0});
+  }
+  return ip_packet({.family = AF_INET6,
+                    .dst_mac = message.dst_mac,
+                    .src_mac = message.src_mac,
+                    .src = message.src,
+                    .dst = message.dst,
+                    .protocol = IPPROTO_ICMP,
+                    .icmp_type = message.type,
+                    .icmp_body = body,
+                    .ttl = 255,
+                    .extension_headers = message.extension_headers});
 }
 
 Frame arp_packet(const ArpPacket& packet) {
@@ -185,10 +258,14 @@ std::uint16_t right_ip_checksum(Frame ipv4) {
 
 void set_ip_checksum(Frame& ipv4, std::uint16_t checksum) { set16(ipv4, kIpChecksumAt, checksum); }
 
-Frame one_hop_older(Frame ipv4) {
-  ipv4.at(kTtlAt)--;
-  set_ip_checksum(ipv4, right_ip_checksum(ipv4));
-  return ipv4;
+Frame one_hop_older(Frame packet) {
+  if (get16(packet, 12) == ETH_P_IPV6) {
+    packet.at(kHopLimitAt)--;
+    return packet;
+  }
+  packet.at(kTtlAt)--;
+  set_ip_checksum(packet, right_ip_checksum(packet));
+  return packet;
 }
 
 Frame with_macs(Frame frame, const std::string& dst_mac, const std::string& src_mac) {

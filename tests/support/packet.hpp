@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,26 +14,53 @@ namespace kubecni::test {
 /// The bytes of a packet, from its Ethernet header on.
 using Frame = std::vector<std::uint8_t>;
 
-/// An IPv4 packet as its sender makes it, with right lengths and checksums.
+/// An IP packet as its sender makes it, with right lengths and checksums.
 /// Addresses are text ("192.0.2.1"); one that is left empty is all zero.
-struct Ipv4Packet {
+struct IpPacket {
+  int family = AF_INET;
   std::string dst_mac = {};
   std::string src_mac = {};
   std::string src = {};
   std::string dst = {};
-  std::uint8_t protocol = IPPROTO_UDP;  ///< one other than TCP, UDP and ICMP gets a payload only
-  std::uint16_t src_port = 40000;       ///< of an ICMP echo: the identifier
+  /// IPPROTO_ICMP is the family's own. One other than TCP, UDP and ICMP gets a
+  /// payload only.
+  std::uint8_t protocol = IPPROTO_UDP;
+  std::uint16_t src_port = 40000;  ///< of an ICMP echo: the identifier
   std::uint16_t dst_port = 8080;
-  std::uint8_t icmp_type = 8;  ///< an echo, or an error about what `dst` sent to `src`
+  /// An echo (absent: the request), or an error about what `dst` sent to `src`.
+  std::optional<std::uint8_t> icmp_type = {};
+  Frame icmp_body = {};  ///< after type, code and checksum, for other messages
   std::uint8_t ttl = 64;
-  std::uint16_t id = 1;
-  std::size_t option_bytes = 0;     ///< of no-operation options; a multiple of 4, up to 40
+  std::uint16_t id = 1;          ///< IPv4
+  std::size_t option_bytes = 0;  ///< IPv4: no-operation; a multiple of 4, up to 40
+  std::vector<std::uint8_t> extension_headers = {};  ///< IPv6: of eight bytes each, by type
+  // IPv4 only, as are the rest of the flags:
   std::size_t fragment_offset = 0;  ///< bytes, a multiple of 8; such a packet has a payload only
   bool more_fragments = false;
   bool dont_fragment = false;
   std::size_t payload_bytes = 16;  ///< after the transport header
 };
-Frame ipv4_packet(const Ipv4Packet& packet);
+Frame ip_packet(const IpPacket& packet);
+
+/// An option of neighbour discovery that holds a MAC: 1 source, 2 target.
+struct NdOption {
+  std::uint8_t type = 1;
+  std::string mac = {};
+  std::uint8_t length = 1;  ///< in units of eight bytes; the rest is zero
+};
+
+/// A message of neighbour discovery, RFC 4861.
+struct NdMessage {
+  std::string dst_mac = "33:33:ff:00:00:01";
+  std::string src_mac = {};
+  std::string src = {};
+  std::string dst = "ff02::1:ff00:1";
+  std::uint8_t type = 135;  ///< router 133, 134; neighbour 135, 136; redirect 137
+  std::string target = {};  ///< of 135, 136 and 137
+  std::vector<NdOption> options = {};
+  std::vector<std::uint8_t> extension_headers = {};
+};
+Frame nd_message(const NdMessage& message);
 
 /// An ARP message, RFC 826.
 struct ArpPacket {
@@ -59,8 +87,8 @@ std::uint16_t ip_checksum(const Frame& ipv4);
 std::uint16_t right_ip_checksum(Frame ipv4);
 void set_ip_checksum(Frame& ipv4, std::uint16_t checksum);
 
-/// What an IPv4 packet is after a router: TTL one less, the checksum computed anew.
-Frame one_hop_older(Frame ipv4);
+/// What an IP packet is after a router: TTL one less, IPv4's checksum computed anew.
+Frame one_hop_older(Frame packet);
 /// The packet with other Ethernet addresses.
 Frame with_macs(Frame frame, const std::string& dst_mac, const std::string& src_mac);
 

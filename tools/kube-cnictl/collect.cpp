@@ -7,42 +7,16 @@
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/qdisc.hpp"
-#include "net/route.hpp"
 #include "pods/endpoint.hpp"
 
 #include <cerrno>
 #include <chrono>
-#include <map>
 
 namespace kubecni {
 
 using nlohmann::json;
 
 namespace {
-
-/// The daemon's report; null when it has not written any.
-Result<json> daemon_status(const NodePaths& paths) {
-  const auto path = paths.run_dir / "status.json";
-  auto text = read_file(path);
-  if (!text && text.error().code == ENOENT) return json();
-  if (!text) return fail(text);
-  auto report = parse_daemon_report(*text);
-  if (!report) return fail(report, path.string());
-  // The file outlives the process; its lock does not.
-  const auto lock = FileLock::acquire(paths.run_dir / "kube-cnid.lock", std::chrono::seconds(0));
-  (*report)["running"] = !lock && lock.error().code == ETIMEDOUT;
-  return report;
-}
-
-std::string device_name(NetlinkSocket& netlink, unsigned ifindex) {
-  auto link = find_link(netlink, ifindex);
-  return link && *link ? (*link)->name : "ifindex " + std::to_string(ifindex);
-}
-
-const char* kind_of(const kubecni_node& entry) {
-  if (entry.kind == KUBECNI_NODE_LOCAL) return "local";
-  return entry.kind == KUBECNI_NODE_VXLAN ? "vxlan" : "direct";
-}
 
 /// Why there is no eBPF is best known to the daemon, if there is one.
 json dataplane_json(const NodePaths& paths, const json& daemon) {
@@ -63,6 +37,19 @@ json texts_of(const std::vector<IpAddr>& addresses) {
 }
 
 }  // namespace
+
+Result<json> daemon_status(const NodePaths& paths) {
+  const auto path = paths.run_dir / "status.json";
+  auto text = read_file(path);
+  if (!text && text.error().code == ENOENT) return json();
+  if (!text) return fail(text);
+  auto report = parse_daemon_report(*text);
+  if (!report) return fail(report, path.string());
+  // The file outlives the process; its lock does not.
+  const auto lock = FileLock::acquire(paths.run_dir / "kube-cnid.lock", std::chrono::seconds(0));
+  (*report)["running"] = !lock && lock.error().code == ETIMEDOUT;
+  return report;
+}
 
 Result<json> collect_status(const NodePaths& paths) {
   auto daemon = daemon_status(paths);
@@ -125,75 +112,6 @@ Result<json> collect_endpoints(const NodePaths& paths) {
          {"problems", problems}});
   }
   return json{{"endpoints", endpoints}, {"damaged", listing->damaged}};
-}
-
-Result<json> collect_nodes(const NodePaths& paths) {
-  auto daemon = daemon_status(paths);
-  if (!daemon) return fail(daemon);
-  auto netlink = NetlinkSocket::open();
-  if (!netlink) return fail(netlink);
-
-  std::map<IpNet, json> rows;
-  const auto row = [&](const IpNet& cidr) -> json& {
-    return rows
-        .try_emplace(cidr, json{{"podCIDR", cidr.str()},
-                                {"node", ""},
-                                {"kind", ""},
-                                {"nextHop", ""},
-                                {"device", ""},
-                                {"mtu", 0},
-                                {"inMap", false},
-                                {"inRoutes", false},
-                                {"problem", ""}})
-        .first->second;
-  };
-  if (auto dataplane = EbpfDataplane::open_loaded(paths.bpffs)) {
-    auto entries = dataplane->node_cidrs();
-    if (!entries) return fail(entries);
-    for (const auto& [cidr, entry] : *entries) {
-      json& node = row(cidr);
-      const bool local = entry.kind == KUBECNI_NODE_LOCAL;
-      node["inMap"] = true;
-      node["kind"] = kind_of(entry);
-      if (local) continue;
-      node["nextHop"] = next_hop_of(entry).str();
-      node["device"] = device_name(*netlink, entry.egress_ifindex);
-      node["mtu"] = entry.mtu;
-    }
-  }
-  auto routes = list_routes(*netlink);
-  if (!routes) return fail(routes);
-  for (const Route& route : *routes) {
-    if (route.protocol != kRouteProtocol) continue;
-    json& node = row(route.dst);
-    node["inRoutes"] = true;
-    const std::string next_hop = route.gateway ? route.gateway->str() : "";
-    if (node["inMap"] && node["nextHop"] != next_hop)
-      node["problem"] = "map and route differ: the route is via " + next_hop;
-    if (node["inMap"]) continue;
-    node["kind"] = "direct";
-    node["nextHop"] = next_hop;
-    node["device"] = device_name(*netlink, route.ifindex);
-  }
-  const json wanted = daemon->is_object() ? daemon->value("nodes", json::array()) : json::array();
-  for (const json& node : wanted) {
-    const auto cidr = IpNet::parse(node.value("podCIDR", ""));
-    if (!cidr) continue;
-    row(*cidr)["node"] = node["name"];
-    row(*cidr)["mtu"] = node["mtu"];
-  }
-  const json own = daemon->is_object() ? daemon->value("podCIDRs", json::array()) : json::array();
-  for (const json& text : own) {
-    const auto cidr = IpNet::parse(text.get<std::string>());
-    if (!cidr) continue;
-    row(*cidr)["node"] = daemon->value("nodeName", "");
-    row(*cidr)["kind"] = "local";
-  }
-  json list = json::array();
-  for (auto& [cidr, node] : rows) list.push_back(std::move(node));
-  return json{
-      {"nodes", list},
-      {"skipped", daemon->is_object() ? daemon->value("skipped", json::array()) : json::array()}};
 }
 
 Result<json> collect_counters(const NodePaths& paths) {

@@ -19,6 +19,10 @@ struct NodePaths {
 // state where there is one, in the namespace of the calling thread, and what
 // the plugin and the daemon left in files for the rest.
 
+/// What the daemon reported last, and whether it runs; null when it has not reported.
+/// Errors: EBADMSG the report is damaged.
+Result<nlohmann::json> daemon_status(const NodePaths& paths);
+
 /// dataplane (loaded or why not), daemon (what it reported last), pods by path.
 Result<nlohmann::json> collect_status(const NodePaths& paths);
 
@@ -26,7 +30,8 @@ Result<nlohmann::json> collect_status(const NodePaths& paths);
 /// and whether map and records agree; damaged: the records that cannot be read.
 Result<nlohmann::json> collect_endpoints(const NodePaths& paths);
 
-/// One object per PodCIDR: what the daemon wants, the map has and the routes have.
+/// One object per PodCIDR: how and why the daemon wants it to be reached, and whether
+/// the map and the routes have it so.
 Result<nlohmann::json> collect_nodes(const NodePaths& paths);
 
 /// One object per exit reason. Errors: ENOENT nothing is loaded.

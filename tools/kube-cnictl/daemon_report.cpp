@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <functional>
 #include <string>
@@ -26,8 +27,9 @@ Check list_of(Check entry) {
 }
 
 bool is_node(const json& value) {
-  return is_text(member(value, "name")) && is_text(member(value, "podCIDR")) &&
-         is_number(member(value, "mtu"));
+  constexpr std::array kTexts{"name", "podCIDR", "kind", "nextHop", "device", "why"};
+  return is_number(member(value, "mtu")) &&
+         std::ranges::all_of(kTexts, [&](const char* key) { return is_text(member(value, key)); });
 }
 
 bool is_skipped(const json& value) {
@@ -44,7 +46,7 @@ Result<json> parse_daemon_report(std::string_view text) {
       {"sourceError", is_text},     {"dataplane", is_text},
       {"fallbackReason", is_text},  {"wires", list_of(is_text)},
       {"nodes", list_of(is_node)},  {"skipped", list_of(is_skipped)},
-      {"errors", list_of(is_text)},
+      {"errors", list_of(is_text)}, {"tunnelChecksumOffload", is_text},
   };
   auto report = parse_json(text);
   if (!report) return failure(EBADMSG, "damaged: " + report.error().what);

@@ -62,6 +62,11 @@ void print_daemon(const json& daemon) {
             << (daemon["podCIDRs"].empty() ? "not known" : joined(daemon["podCIDRs"])) << "\n"
             << "wires:      " << (daemon["wires"].empty() ? "none" : joined(daemon["wires"]))
             << "\n"
+            << "offload:    tunnel checksums "
+            << (daemon["tunnelChecksumOffload"] == ""
+                    ? "without a tunnel"
+                    : daemon["tunnelChecksumOffload"].get<std::string>())
+            << "\n"
             << "nodes:      " << daemon["nodes"].size() << " reached, " << daemon["skipped"].size()
             << " skipped\n";
   for (const json& error : daemon["errors"])
@@ -116,10 +121,11 @@ void print_endpoints(const json& endpoints) {
 void print_nodes(const json& nodes) {
   std::vector<Row> rows;
   for (const json& n : nodes["nodes"])
-    rows.push_back({cell(n["node"]), cell(n["podCIDR"]), cell(n["kind"]), cell(n["nextHop"]),
-                    cell(n["device"]), cell(n["mtu"]), cell(n["inMap"]), cell(n["inRoutes"]),
-                    n["problem"]});
-  print_table({"NODE", "PODCIDR", "KIND", "NEXT HOP", "DEVICE", "MTU", "MAP", "ROUTE", "NOTE"},
+    rows.push_back(
+        {cell(n["node"]), cell(n["podCIDR"]), cell(n["kind"]), cell(n["nextHop"]),
+         cell(n["device"]), cell(n["mtu"]), cell(n["inMap"]), cell(n["inRoutes"]),
+         n["problem"] == "" ? cell(n["why"]) : "PROBLEM: " + n["problem"].get<std::string>()});
+  print_table({"NODE", "PODCIDR", "KIND", "NEXT HOP", "DEVICE", "MTU", "MAP", "ROUTE", "WHY"},
               rows);
   print_skipped(nodes["skipped"]);
 }

@@ -10,7 +10,7 @@ build_packages=(
 )
 test_packages=(
     libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl
-    libclang-rt-19-dev nftables iptables busybox-static strace
+    libclang-rt-19-dev nftables iptables conntrack busybox-static strace
     containerd runc podman crun conmon containernetworking-plugins
 )
 

@@ -42,6 +42,15 @@ Result<UniqueFd> catch_signals() {
   return fd;
 }
 
+/// One daemon a node. Errors: EBUSY another one runs.
+Result<FileLock> take_place(const DaemonOptions& options) {
+  if (auto made = ensure_directory(options.run_dir); !made) return fail(made);
+  auto lock = FileLock::acquire(options.run_dir / "kube-cnid.lock", kLockTimeout);
+  if (!lock && lock.error().code == ETIMEDOUT)
+    return failure(EBUSY, "another kube-cnid runs for this node: " + lock.error().what);
+  return lock;
+}
+
 Result<std::unique_ptr<NodeSource>> open_source(const DaemonOptions& options) {
   constexpr std::string_view kFilePrefix = "file:";
   if (options.node_source.starts_with(kFilePrefix))
@@ -54,12 +63,8 @@ Result<std::unique_ptr<NodeSource>> open_source(const DaemonOptions& options) {
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
-  for (const auto& folder : {options.state_dir, options.run_dir}) {
-    if (auto made = ensure_directory(folder); !made) return fail(made);
-  }
-  auto lock = FileLock::acquire(options.run_dir / "kube-cnid.lock", kLockTimeout);
-  if (!lock && lock.error().code == ETIMEDOUT)
-    return fail(lock, "another kube-cnid runs for this node");
+  if (auto made = ensure_directory(options.state_dir); !made) return fail(made);
+  auto lock = take_place(options);
   if (!lock) return fail(lock);
   auto signals = catch_signals();
   if (!signals) return fail(signals);
@@ -72,6 +77,16 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   return std::unique_ptr<Daemon>(new Daemon(std::move(options), std::move(*lock),
                                             std::move(*signals), std::move(*monitor),
                                             std::move(*reconciler), std::move(*source)));
+}
+
+Result<ReconcileReport> Daemon::clean_up(const DaemonOptions& options) {
+  auto lock = take_place(options);
+  if (!lock) return fail(lock);
+  DaemonOptions loading_nothing = options;
+  loading_nothing.dataplane = "bridge";
+  auto reconciler = Reconciler::open(loading_nothing);
+  if (!reconciler) return fail(reconciler);
+  return reconciler->clean_up();
 }
 
 void Daemon::load_last_known_state() {
@@ -131,7 +146,7 @@ void Daemon::log_news(const ReconcileReport& report) {
   reported_ = std::move(current);
 }
 
-void Daemon::reconcile() {
+std::chrono::milliseconds Daemon::reconcile() {
   // Nothing may be deleted before it is known what the cluster is.
   ReconcileReport report;
   if (cluster_known_) {
@@ -142,6 +157,7 @@ void Daemon::reconcile() {
                                   source_error_, view_, report);
       !written)
     log::error("status not written", {{"err", written.error().what}});
+  return report.again_in.value_or(kResyncInterval);
 }
 
 /// Removes what pods left that ended without a DEL.
@@ -162,9 +178,8 @@ void Daemon::sweep() {
 Result<> Daemon::run() {
   log::info("started", {{"node", options_.node_name}, {"source", source_->describe()}});
   load_last_known_state();
-  reconcile();
+  Clock::time_point next_run = Clock::now() + reconcile();
   sweep();
-  Clock::time_point next_run = Clock::now() + kResyncInterval;
   Clock::time_point next_sweep = Clock::now() + kSweepInterval;
   std::array<pollfd, 3> events{pollfd{.fd = signals_.get(), .events = POLLIN},
                                pollfd{.fd = source_->fd(), .events = POLLIN},
@@ -190,8 +205,7 @@ Result<> Daemon::run() {
       sweep();
       next_sweep = Clock::now() + kSweepInterval;
     }
-    reconcile();
-    next_run = Clock::now() + kResyncInterval;
+    next_run = Clock::now() + reconcile();
   }
   log::info("stopped; everything stays as it is");
   return {};

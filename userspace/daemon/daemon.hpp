@@ -21,9 +21,13 @@ namespace kubecni {
 /// the clock says so, and always does the same then. Events carry no content.
 class Daemon {
  public:
-  /// Errors: ETIMEDOUT another daemon has this run folder; those of the source
+  /// Errors: EBUSY another daemon has this run folder; those of the source
   /// and of Reconciler::open().
   static Result<std::unique_ptr<Daemon>> start(DaemonOptions options);
+
+  /// Reconciler::clean_up(), in the place of the daemon. Errors: EBUSY a daemon runs,
+  /// which would bring everything back.
+  static Result<ReconcileReport> clean_up(const DaemonOptions& options);
 
   /// Until SIGTERM or SIGINT, which remove nothing.
   Result<> run();
@@ -40,7 +44,8 @@ class Daemon {
 
   void load_last_known_state();
   void take_news();
-  void reconcile();
+  /// When to look again at the latest.
+  std::chrono::milliseconds reconcile();
   void sweep();
   void log_news(const ReconcileReport& report);
 

@@ -1,5 +1,9 @@
 #include "daemon/desired_state.hpp"
 
+#include "daemon/tunnel_device.hpp"
+
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -7,122 +11,140 @@ namespace kubecni {
 
 namespace {
 
-constexpr unsigned kDefaultMtu = 1500;
-constexpr unsigned kLoopbackIfindex = 1;
+kubecni_node local_entry() { return {.kind = KUBECNI_NODE_LOCAL}; }
 
-kubecni_node local_entry() {
-  kubecni_node entry{};
-  entry.kind = KUBECNI_NODE_LOCAL;
-  return entry;
-}
-
-kubecni_node direct_entry(const PeerPath& path) {
-  kubecni_node entry{};
-  entry.kind = KUBECNI_NODE_DIRECT;
-  entry.egress_ifindex = path.device.ifindex;
-  entry.mtu = path.mtu;
-  entry.next_hop_family = static_cast<__u32>(path.next_hop.family());
+kubecni_node entry_for(const PeerPath& path, const Underlay& underlay) {
+  kubecni_node entry{.kind = KUBECNI_NODE_DIRECT,
+                     .egress_ifindex = path.device.ifindex,
+                     .mtu = path.mtu,
+                     .next_hop_family = static_cast<__u32>(path.next_hop.family())};
   std::copy_n(path.next_hop.data(), path.next_hop.bytes(), entry.next_hop);
+  if (path.kind == PathKind::kDirect) return entry;
+  entry.kind = KUBECNI_NODE_VXLAN;
+  entry.vni = underlay.tunnel->vni;
+  std::ranges::copy(path.tunnel_mac.bytes, entry.tunnel_mac);
+  std::ranges::copy(underlay.tunnel->mac.bytes, entry.own_tunnel_mac);
   return entry;
 }
 
-/// Whether `address` can be that of another host in the network of `uplink`.
-bool is_neighbour(const IpAddr& address, const Uplink& uplink) {
-  const IpNet& net = uplink.net;
-  if (!net.contains(address) || address == net.addr) return false;
-  if (net.prefix >= 31) return true;  // no network and broadcast address, RFC 3021
-  return address != net.network().addr &&
-         address != net.network().addr.plus((1ull << (32 - net.prefix)) - 1);
+/// The next hop on the tunnel device. It only has to lead to the MAC of the other end,
+/// by a neighbour that is set for good. A link-local address does for both families,
+/// but where nothing is IPv6, a kernel without it has to do, too.
+IpAddr tunnel_gateway(const PeerPath& path) {
+  if (path.cidr.addr.is_v4() && path.next_hop.is_v4()) return path.next_hop;
+  return path.tunnel_mac.link_local();
 }
 
-/// The first address of the peer that is on a link; there the most specific
-/// network counts, as in routing.
-std::optional<PeerPath> find_path(const Node& peer, const std::vector<Uplink>& uplinks) {
-  for (const IpAddr& address : peer.internal_ips) {
-    const Uplink* best = nullptr;
-    for (const Uplink& uplink : uplinks) {
-      if (is_neighbour(address, uplink) && (!best || uplink.net.prefix > best->net.prefix))
-        best = &uplink;
-    }
-    if (best)
-      return PeerPath{.node = peer.name,
-                      .cidr = {},
-                      .next_hop = address,
-                      .device = best->device,
-                      .mtu = best->mtu};
+/// What this node's own packets have as their source there, or the kernel would take
+/// any address of a device that has some.
+std::optional<IpAddr> own_source(int family, const Underlay& underlay) {
+  for (const IpAddr& own : underlay.own_addresses) {
+    const bool is_here = std::ranges::any_of(
+        underlay.uplinks, [&](const Uplink& uplink) { return uplink.net.addr == own; });
+    if (own.family() == family && is_here) return own;
   }
   return std::nullopt;
 }
 
-std::string addresses_of(const Node& node) {
-  std::string text;
-  for (const IpAddr& address : node.internal_ips)
-    text += (text.empty() ? "" : ", ") + address.str();
-  return text;
+Route route_for(const IpNet& dst, const PeerPath& path, const Underlay& underlay) {
+  const int family = dst.addr.family();
+  Route route{.dst = dst,
+              .gateway = path.next_hop,
+              .ifindex = path.device.ifindex,
+              .protocol = kRouteProtocol,
+              .metric = family == AF_INET6 ? kDefaultMetric6 : 0,
+              .encap = {},
+              .source = {}};
+  if (path.kind == PathKind::kDirect) return route;
+  route.gateway = tunnel_gateway(path);
+  route.onlink = true;
+  route.encap = Encap{path.next_hop, underlay.tunnel->vni};
+  route.source = own_source(family, underlay);
+  return route;
+}
+
+void add_route(const Route& route, DesiredState& state) {
+  state.routes.emplace(RouteKey{route.table, route.dst}, route);
+}
+
+/// The node behind a tunnel, for pods: its answers come back by the tunnel, and the
+/// underlay may not let a pod's address through. This node's own packets to it, and
+/// those of the tunnel itself, go straight.
+void add_node_routes(const Node& peer, const PeerPath& path, const Underlay& underlay,
+                     const std::string& bridge, DesiredState& state) {
+  const int family = path.cidr.addr.family();
+  for (const IpAddr& address : peer.internal_ips) {
+    if (address.family() != family) continue;
+    Route route = route_for({address, address.bits()}, path, underlay);
+    route.table = kNodeTable;
+    route.source.reset();
+    add_route(route, state);
+    state.rules.emplace(family, Rule{.family = family,
+                                     .iif = bridge,
+                                     .table = kNodeTable,
+                                     .priority = kNodeRulePriority,
+                                     .protocol = kRouteProtocol});
+  }
+}
+
+void add_path(const Node& peer, const PeerPath& path, const Underlay& underlay,
+              const std::string& bridge, DesiredState& state) {
+  state.cidrs.emplace(path.cidr, entry_for(path, underlay));
+  add_route(route_for(path.cidr, path, underlay), state);
+  if (path.kind == PathKind::kVxlan) {
+    const IpAddr gateway = tunnel_gateway(path);
+    state.neighbours.emplace(gateway, Neighbour{path.device.ifindex, gateway, path.tunnel_mac});
+    add_node_routes(peer, path, underlay, bridge, state);
+  } else {
+    state.wires.emplace(path.device.name, path.device);
+  }
+  state.mtu = std::min(state.mtu, path.mtu);
+  state.paths.push_back(path);
 }
 
 /// The devices of the node's own addresses are wires even without a peer, and
 /// the smallest MTU on the way to others is that of the pods.
-void add_own_wires(const ClusterView& view, const std::vector<Uplink>& uplinks,
-                   DesiredState& state) {
+void add_self(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
+  state.mtu = underlay_mtu(view, underlay.uplinks);
   if (!view.self) return;
-  for (const Uplink& uplink : uplinks) {
+  for (const Uplink& uplink : underlay.uplinks) {
     if (std::ranges::find(view.self->internal_ips, uplink.net.addr) !=
         view.self->internal_ips.end())
       state.wires.emplace(uplink.device.name, uplink.device);
   }
   for (const IpNet& cidr : view.self->pod_cidrs) state.cidrs.emplace(cidr, local_entry());
+  if (underlay.routing == Routing::kVxlan)
+    state.mtu -= vxlan_overhead(view.self->internal_ips.front().family());
 }
 
-unsigned smallest_mtu(const DesiredState& state, const std::vector<Uplink>& uplinks) {
-  std::optional<unsigned> smallest;
-  for (const Uplink& uplink : uplinks) {
-    if (state.wires.contains(uplink.device.name))
-      smallest = std::min(smallest.value_or(uplink.mtu), uplink.mtu);
+/// Every node of the cluster may send to us by the tunnel, whatever our own way to
+/// it is; and the markers, which say that these are all.
+void add_tunnel_peers(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
+  if (!underlay.tunnel) return;
+  for (const Node& peer : view.peers) {
+    for (const IpAddr& address : peer.internal_ips)
+      state.tunnel_peers.emplace(address, kubecni_tunnel_peer{.vni = underlay.tunnel->vni});
   }
-  return smallest.value_or(kDefaultMtu);
+  for (const int family : {AF_INET, AF_INET6})
+    state.tunnel_peers.emplace(IpAddr::any(family), kubecni_tunnel_peer{});
 }
 
 }  // namespace
 
-std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
-                                 const std::vector<LinkAddress>& addresses,
-                                 const std::string& bridge) {
-  std::vector<Uplink> uplinks;
-  for (const LinkAddress& address : addresses) {
-    const auto link = std::ranges::find(links, address.ifindex, &Link::ifindex);
-    if (!address.net.addr.is_v4() || link == links.end() || !link->up || link->name == bridge ||
-        link->ifindex == kLoopbackIfindex)
-      continue;
-    uplinks.push_back({{link->ifindex, link->name}, address.net, link->mtu});
-  }
-  return uplinks;
-}
-
-DesiredState plan_desired_state(const ClusterView& view, const std::vector<Uplink>& uplinks) {
+DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
+                                const std::string& bridge) {
   DesiredState state;
-  add_own_wires(view, uplinks, state);
+  add_self(view, underlay, state);
+  add_tunnel_peers(view, underlay, state);
   for (const Node& peer : view.peers) {
-    auto path = find_path(peer, uplinks);
-    if (!path) {
-      state.unreachable.push_back(
-          {peer.name,
-           "none of its addresses (" + addresses_of(peer) +
-               ") is that of another host on a link of this node; direct routing needs one"});
-      continue;
-    }
-    state.wires.emplace(path->device.name, path->device);
     for (const IpNet& cidr : peer.pod_cidrs) {
-      path->cidr = cidr;
-      state.cidrs.emplace(cidr, direct_entry(*path));
-      state.routes.emplace(cidr, Route{.dst = cidr,
-                                       .gateway = path->next_hop,
-                                       .ifindex = path->device.ifindex,
-                                       .protocol = kRouteProtocol});
-      state.paths.push_back(*path);
+      const auto path = choose_path(peer, cidr, underlay);
+      if (path)
+        add_path(peer, *path, underlay, bridge, state);
+      else
+        state.unreachable.push_back({peer.name, "PodCIDR " + cidr.str() + ": " + path.error()});
     }
   }
-  state.mtu = smallest_mtu(state, uplinks);
   return state;
 }
 

@@ -2,53 +2,45 @@
 
 #include "base/ip.hpp"
 #include "daemon/cluster_view.hpp"
+#include "daemon/peer_path.hpp"
 #include "dataplane/hook.hpp"
 #include "kubecni/abi.h"
-#include "net/address.hpp"
-#include "net/link.hpp"
+#include "net/neighbour.hpp"
 #include "net/route.hpp"
+#include "net/rule.hpp"
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kubecni {
 
-/// How this node reaches the pods of another.
-struct PeerPath {
-  std::string node;
-  IpNet cidr;
-  IpAddr next_hop;
-  Device device;
-  unsigned mtu = 0;  ///< bytes
-};
+/// The table in which pods' packets to nodes behind the tunnel are routed, and the
+/// rule that sends them there: `ip route show table 84`.
+inline constexpr unsigned kNodeTable = 84;
+inline constexpr unsigned kNodeRulePriority = 8400;
 
-/// A device that leads to other nodes, with one of its networks.
-struct Uplink {
-  Device device;
-  IpNet net;
-  unsigned mtu = 0;  ///< bytes
-};
+/// A route's place: the table and the destination.
+using RouteKey = std::pair<unsigned, IpNet>;
 
 /// What has to be true on this node.
 struct DesiredState {
-  std::map<IpNet, kubecni_node> cidrs;  ///< the maps node_cidrs4 and node_cidrs6
-  std::map<IpNet, Route> routes;        ///< of our protocol
-  std::map<std::string, Device> wires;  ///< devices with from_wire and to_wire
-  unsigned mtu = 0;                     ///< bytes, for pods
-  std::vector<PeerPath> paths;          ///< for people
+  std::map<IpNet, kubecni_node> cidrs;                 ///< the maps node_cidrs4 and 6
+  std::map<IpAddr, kubecni_tunnel_peer> tunnel_peers;  ///< likewise, with the markers
+  std::map<RouteKey, Route> routes;                    ///< of our protocol
+  std::map<int, Rule> rules;                           ///< of our protocol, by family
+  std::map<IpAddr, Neighbour> neighbours;              ///< of the tunnel device
+  std::map<std::string, Device> wires;                 ///< devices with from_wire and to_wire
+  unsigned mtu = 0;                                    ///< bytes, for pods
+  std::vector<PeerPath> paths;                         ///< for people
   std::vector<SkippedNode> unreachable;
 };
 
-/// The devices over which other nodes may be reached: up, with an IPv4 address,
-/// and neither the pods' bridge nor the loopback.
-std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
-                                 const std::vector<LinkAddress>& addresses,
-                                 const std::string& bridge);
-
-/// Pure. A peer is reached directly when one of its addresses is in the network
-/// of an uplink; others are reported as unreachable.
-DesiredState plan_desired_state(const ClusterView& view, const std::vector<Uplink>& uplinks);
+/// Pure. Each PodCIDR of a peer is reached as choose_path() says, by eBPF and by
+/// the kernel alike; what cannot be reached is reported.
+DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
+                                const std::string& bridge);
 
 /// What must be written and erased so that `actual` equals `wanted`. Pure.
 template <typename Key, typename Value>

@@ -6,9 +6,22 @@
 
 namespace {
 
-int run(const kubecni::DaemonOptions& options) {
-  using namespace kubecni;
+using namespace kubecni;
+
+int clean_up(const DaemonOptions& options) {
+  auto report = Daemon::clean_up(options);
+  if (!report) {
+    log::error("not cleaned up", {{"err", report.error().what}});
+    return 1;
+  }
+  for (const auto& change : report->changes) log::info("changed", {{"what", change}});
+  for (const auto& error : report->errors) log::error("not cleaned up", {{"err", error}});
+  return report->errors.empty() ? 0 : 1;
+}
+
+int run(const DaemonOptions& options) {
   if (auto started = log::start("kube-cnid", options.log_level); !started) return 2;
+  if (options.clean_up) return clean_up(options);
   auto daemon = Daemon::start(options);
   if (!daemon) {
     log::error("not started", {{"err", daemon.error().what}});

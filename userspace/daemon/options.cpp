@@ -2,7 +2,46 @@
 
 #include <CLI/CLI.hpp>
 
+#include <map>
+#include <string>
+
 namespace kubecni {
+
+namespace {
+
+constexpr std::uint32_t kMaxVni = (1U << 24) - 1;
+
+/// How nodes are reached, and what leaves the cluster.
+void add_network_options(CLI::App& app, DaemonOptions& options,
+                         std::vector<std::string>& non_masquerade_cidrs) {
+  static const std::map<std::string, Routing> kRoutings{
+      {"auto", Routing::kAuto}, {"direct", Routing::kDirect}, {"vxlan", Routing::kVxlan}};
+  app.add_option("--routing", options.routing,
+                 "How the pods of other nodes are reached. auto: directly where the node is on a "
+                 "link of this one, else by VXLAN; direct: never by VXLAN; vxlan: always")
+      ->transform(CLI::CheckedTransformer(kRoutings).description("auto|direct|vxlan"))
+      ->default_str("auto");
+  app.add_option("--vxlan-port", options.tunnel.port,
+                 "UDP port of the tunnel, the same on all nodes; IANA's is 4789")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
+  app.add_option("--vxlan-vni", options.tunnel.vni,
+                 "Network identifier of the tunnel, the same on all nodes")
+      ->check(CLI::Range(1U, kMaxVni))
+      ->capture_default_str();
+  app.add_option("--vxlan-checksum-offload", options.tunnel.checksum_offload,
+                 "Whether checksums inside the tunnel are left to the NIC. auto: unless a test "
+                 "with another node shows that it gets them wrong")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
+  app.add_option("--masquerade", options.masquerade,
+                 "on or off: what pods send to the outside of the cluster has the node's address")
+      ->default_str("on");
+  app.add_option("--non-masquerade-cidr", non_masquerade_cidrs,
+                 "Outside to which pods keep their address; may be given several times");
+}
+
+}  // namespace
 
 std::expected<DaemonOptions, int> parse_options(int argc, const char* const* argv) {
   DaemonOptions options;
@@ -11,10 +50,9 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
       "cluster's Node objects.",
       "kube-cnid");
   app.set_version_flag("--version", KUBECNI_VERSION);
-  app.add_option("--node-name", options.node_name, "Name of this node's Node object")->required();
+  app.add_option("--node-name", options.node_name, "Name of this node's Node object");
   app.add_option("--node-source", options.node_source,
                  "file:PATH, a NodeList as `kubectl get nodes -o json` prints it, or kubernetes")
-      ->required()
       ->check([](const std::string& source) -> std::string {
         const bool known = source == "kubernetes" || (source.starts_with("file:") &&
                                                       source.size() > std::string("file:").size());
@@ -29,6 +67,8 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
                  "auto: eBPF where it loads; ebpf: or exit; bridge: the kernel path alone")
       ->check(CLI::IsMember({"auto", "ebpf", "bridge"}))
       ->capture_default_str();
+  std::vector<std::string> non_masquerade_cidrs;
+  add_network_options(app, options, non_masquerade_cidrs);
   app.add_option("--state-dir", options.state_dir, "What has to survive a reboot")
       ->capture_default_str();
   app.add_option("--run-dir", options.run_dir, "Locks and status")->capture_default_str();
@@ -37,8 +77,25 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   app.add_option("--log-level", options.log_level, "error, warn, info, debug")
       ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
       ->capture_default_str();
+  app.fallthrough();
+  const auto* clean_up = app.add_subcommand(
+      "cleanup",
+      "Takes away routes, rules, tunnel, firewall and what the maps say of nodes, and ends. Stop "
+      "the daemon first; pods stay");
   try {
     app.parse(argc, argv);
+    options.clean_up = clean_up->parsed();
+    if (!options.clean_up) {
+      if (options.node_name.empty()) throw CLI::RequiredError("--node-name");
+      if (options.node_source.empty()) throw CLI::RequiredError("--node-source");
+    }
+    for (const std::string& text : non_masquerade_cidrs) {
+      const auto cidr = IpNet::parse(text);
+      if (!cidr || *cidr != cidr->network())
+        throw CLI::ValidationError("--non-masquerade-cidr",
+                                   "\"" + text + "\" is no network like 10.0.0.0/8");
+      options.non_masquerade_cidrs.push_back(*cidr);
+    }
   } catch (const CLI::ParseError& error) {
     return std::unexpected(app.exit(error));
   }

@@ -1,19 +1,28 @@
 #pragma once
 
+#include "base/ip.hpp"
+#include "daemon/peer_path.hpp"
+#include "daemon/tunnel_device.hpp"
 #include "k8s/api_config.hpp"
 
 #include <expected>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace kubecni {
 
 /// What the operator says on the command line of kube-cnid.
 struct DaemonOptions {
+  bool clean_up = false;  ///< the command `cleanup`: nothing but folders and bridge matters
   std::string node_name;
   std::string node_source;  ///< "file:PATH" or "kubernetes"
   ApiOptions api;
   std::string dataplane = "auto";  ///< "auto", "ebpf", "bridge"
+  Routing routing = Routing::kAuto;
+  TunnelOptions tunnel;
+  bool masquerade = true;
+  std::vector<IpNet> non_masquerade_cidrs;
   std::filesystem::path state_dir = "/var/lib/kube-cni";
   std::filesystem::path run_dir = "/run/kube-cni";
   std::filesystem::path bpffs = "/sys/fs/bpf/kube-cni";

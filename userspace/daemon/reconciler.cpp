@@ -1,19 +1,18 @@
 #include "daemon/reconciler.hpp"
 
-#include "base/log.hpp"
+#include "daemon/kernel_routes.hpp"
+#include "daemon/node_maps.hpp"
+#include "daemon/pod_sync.hpp"
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/kernel_path.hpp"
 #include "dataplane/node_info.hpp"
 #include "ipam/pool.hpp"
 #include "net/address.hpp"
-#include "net/qdisc.hpp"
 #include "net/sysctl.hpp"
-#include "pods/endpoint.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <set>
+#include <filesystem>
 #include <utility>
 
 namespace kubecni {
@@ -30,23 +29,23 @@ constexpr Setting kSettings[] = {
     {"net/netfilter/nf_conntrack_tcp_be_liberal", "1"},
     // kube-proxy's answers between pods of one bridge have to meet conntrack.
     {"net/bridge/bridge-nf-call-iptables", "1"},
+    {"net/bridge/bridge-nf-call-ip6tables", "1"},
 };
 
-/// Notes the outcome of one step: `what` was changed, or why it was not.
-void apply(ReconcileReport& report, const Result<>& done, const std::string& what) {
-  if (done)
-    report.changes.push_back(what);
-  else
-    report.errors.push_back(done.error().what);
+/// Its module is loaded by the first rule that needs it: of kube-proxy, or of ours.
+bool is_conntrack_there() {
+  return std::filesystem::exists("/proc/sys/net/netfilter/nf_conntrack_count");
 }
 
-std::string describe(const kubecni_node& entry) {
-  if (entry.kind == KUBECNI_NODE_LOCAL) return "local";
-  return "via " + next_hop_of(entry).str() + " device " + std::to_string(entry.egress_ifindex);
-}
-
-bool equal_entries(const kubecni_node& a, const kubecni_node& b) {
-  return std::memcmp(&a, &b, sizeof(a)) == 0;
+/// The first PodCIDR of each family, in the order of the Node object.
+std::vector<IpNet> used_cidrs(const Node& self) {
+  std::vector<IpNet> used;
+  for (const IpNet& cidr : self.pod_cidrs) {
+    if (std::ranges::none_of(
+            used, [&](const IpNet& other) { return other.addr.family() == cidr.addr.family(); }))
+      used.push_back(cidr);
+  }
+  return used;
 }
 
 }  // namespace
@@ -70,8 +69,13 @@ void Reconciler::open_dataplane() {
   }
   dataplane_ = std::move(*opened);
   fallback_reason_.clear();
-  // What is pinned may be from another build. Whoever runs its programs gets
-  // the new ones in sync_wires() and sync_pods().
+  upgrade_programs();
+}
+
+/// What is pinned may be from another build, or from before conntrack was there.
+/// Whoever runs its programs gets the new ones in sync_wires() and sync_pods().
+void Reconciler::upgrade_programs() {
+  loaded_beside_conntrack_ = is_conntrack_there();
   auto upgraded = dataplane_->upgrade_programs(options_.run_dir);
   upgrade_error_ = upgraded ? "" : "the pinned programs stay: " + upgraded.error().what;
 }
@@ -83,6 +87,7 @@ void Reconciler::ensure_dataplane(ReconcileReport& report) {
   const bool had_one = dataplane_.has_value();
   if (auto pinned = EbpfDataplane::open_loaded(options_.bpffs); had_one && pinned) {
     dataplane_ = std::move(*pinned);
+    if (!loaded_beside_conntrack_ && is_conntrack_there()) upgrade_programs();
   } else {
     dataplane_.reset();
     open_dataplane();
@@ -99,8 +104,15 @@ void Reconciler::withdraw(const std::vector<Link>& links, ReconcileReport& repor
   if (!pinned) return;
   dataplane_ = std::move(*pinned);
   auto desired = std::exchange(report.desired, {});
-  sync_map(report);
+  sync_node_maps(*dataplane_, report);
   sync_wires(links, report);
+  if (const auto tunnel = std::ranges::find(links, kTunnelName, &Link::name);
+      tunnel != links.end()) {
+    const Device device{tunnel->ifindex, tunnel->name};
+    auto held = dataplane_->is_tunnel_held(device);
+    if (held && *held)
+      report.apply(dataplane_->detach_tunnel(device), "detached from_tunnel and to_tunnel");
+  }
   report.desired = std::move(desired);
   dataplane_.reset();
 }
@@ -116,17 +128,16 @@ void Reconciler::ensure_settings(ReconcileReport& report) {
 }
 
 void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& report) {
-  if (!view.self || view.self->pod_cidrs.empty()) return;
-  const auto& cidrs = view.self->pod_cidrs;
-  const auto v4 = std::ranges::find_if(cidrs, [](const IpNet& cidr) { return cidr.addr.is_v4(); });
-  if (v4 == cidrs.end())
-    return report.errors.push_back("PodCIDR " + cidrs.front().str() +
-                                   " is not IPv4; only IPv4 is supported");
-  auto pool = Pool::of(*v4);
-  if (!pool) return report.errors.push_back(pool.error().what);
+  if (!view.self) return;
+  std::vector<IpNet> gateways;
+  for (const IpNet& cidr : used_cidrs(*view.self)) {
+    auto pool = Pool::of({.subnet = cidr});
+    if (!pool) return report.errors.push_back(pool.error().what);
+    gateways.push_back(pool->gateway_net());
+  }
+  if (gateways.empty()) return;
   auto before = find_link(netlink_, options_.bridge);
-  auto bridge =
-      ensure_node_bridge(netlink_, options_.bridge, {pool->gateway_net()}, report.desired.mtu);
+  auto bridge = ensure_node_bridge(netlink_, options_.bridge, gateways, report.desired.mtu);
   if (!bridge)
     report.errors.push_back(bridge.error().what);
   else if (before && !*before)
@@ -134,7 +145,65 @@ void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& repo
   const NodeInfo info{view.self->name, view.self->pod_cidrs, report.desired.mtu};
   auto saved = load_node_info(options_.state_dir);
   if (!saved || !*saved || **saved != info)
-    apply(report, save_node_info(options_.state_dir, info), "what the plugin is told of this node");
+    report.apply(save_node_info(options_.state_dir, info), "what the plugin is told of this node");
+}
+
+/// What leaves the cluster gets the node's address; and where no program asks who
+/// sends through the tunnel, the firewall does.
+void Reconciler::sync_firewall(const ClusterView& view, ReconcileReport& report) {
+  if (!view.self) return;  // not known who is inside: what there is stays
+  FirewallSpec spec{.masquerade = options_.masquerade,
+                    .own_pods = view.self->pod_cidrs,
+                    .cluster_pods = {},
+                    .nodes = view.self->internal_ips,
+                    .exceptions = options_.non_masquerade_cidrs,
+                    .guarded_tunnel_port = {}};
+  for (const auto& [cidr, owner] : view.owners) spec.cluster_pods.push_back(cidr);
+  for (const Node& peer : view.peers)
+    spec.nodes.insert(spec.nodes.end(), peer.internal_ips.begin(), peer.internal_ips.end());
+  if (!dataplane_) spec.guarded_tunnel_port = options_.tunnel.port;
+  if (!firewall_) {
+    auto opened = NodeFirewall::open();
+    if (!opened) return report.errors.push_back(opened.error().what);
+    firewall_ = std::move(*opened);
+  }
+  auto changes = firewall_->sync(spec);
+  if (!changes) return report.errors.push_back(changes.error().what);
+  report.changes.insert(report.changes.end(), changes->begin(), changes->end());
+}
+
+/// Empty when the kernel did not tell.
+std::optional<Underlay> Reconciler::look_at_underlay(const ClusterView& view,
+                                                     std::vector<Route> routes,
+                                                     ReconcileReport& report) {
+  auto links = list_links(netlink_);
+  auto addresses = list_addresses(netlink_);
+  if (!links || !addresses) {
+    report.errors.push_back(links ? addresses.error().what : links.error().what);
+    return std::nullopt;
+  }
+  Underlay underlay{.routing = options_.routing,
+                    .uplinks = find_uplinks(*links, *addresses, options_.bridge),
+                    .routes = std::move(routes),
+                    .own_addresses = view.self ? view.self->internal_ips : std::vector<IpAddr>{},
+                    .tunnel = {}};
+  auto tunnel = tunnel_.ensure(netlink_, view, underlay.uplinks, report);
+  if (tunnel)
+    underlay.tunnel = *tunnel;
+  else
+    underlay.no_tunnel_because = tunnel.error();
+  return underlay;
+}
+
+void Reconciler::sync_tunnel_programs(const std::vector<Link>& links, ReconcileReport& report) {
+  const auto tunnel = std::ranges::find(links, kTunnelName, &Link::name);
+  if (tunnel == links.end() || tunnel->kind != "vxlan") return;
+  const Device device{tunnel->ifindex, tunnel->name};
+  auto attached = dataplane_->is_tunnel_attached(device);
+  if (attached && *attached) return;
+  auto done = dataplane_->attach_tunnel(device);
+  report.apply(done ? Result<>() : fail(done),
+               "attached from_tunnel and to_tunnel to " + device.name);
 }
 
 void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& report) {
@@ -142,122 +211,72 @@ void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& rep
     auto attached = dataplane_->is_wire_attached(nic);
     if (attached && *attached) continue;
     auto done = dataplane_->attach_wire(nic);
-    apply(report, done ? Result<>() : fail(done), "attached from_wire and to_wire to " + name);
+    report.apply(done ? Result<>() : fail(done), "attached from_wire and to_wire to " + name);
   }
   for (const Link& link : links) {
     const Device nic{link.ifindex, link.name};
     if (report.desired.wires.contains(link.name)) continue;
     auto held = dataplane_->is_wire_held(nic);
     if (!held || !*held) continue;
-    apply(report, dataplane_->detach_wire(nic), "detached from_wire and to_wire from " + link.name);
+    report.apply(dataplane_->detach_wire(nic), "detached from_wire and to_wire from " + link.name);
   }
-}
-
-/// Brings back what pods have lost: their place on the bridge, and for those on
-/// eBPF programs and map entries, these also when they are out of date. Which
-/// pods there are is what the plugin's records say.
-void Reconciler::sync_pods(const std::vector<Link>& links, ReconcileReport& report) {
-  const AttachmentStore attachments(options_.state_dir);
-  auto listing = attachments.list();
-  if (!listing) return report.errors.push_back(listing.error().what);
-  report.errors.insert(report.errors.end(), listing->damaged.begin(), listing->damaged.end());
-  auto shaped = list_shaped_links(netlink_);
-  if (!shaped) return report.errors.push_back(shaped.error().what);
-  for (const Attachment& attachment : listing->attachments) {
-    const auto host = std::ranges::find(links, attachment.port.host_ifname, &Link::name);
-    const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
-    if (host == links.end() || bridge == links.end()) continue;
-    const std::string addresses = attachment.port.addresses_text();
-    if (host->master_ifindex != bridge->ifindex)
-      apply(report, restore_pod_port(netlink_, *host, *bridge, attachment.port),
-            "pod " + addresses + " is on the bridge again");
-    if (!attachment.ebpf || !dataplane_) continue;
-    const PodEndpoint pod = endpoint_of(attachment, *host, bridge->mac, *shaped);
-    auto differences = dataplane_->differences(pod);
-    if (differences && differences->empty()) continue;
-    auto restored = restore_pod(attachments, attachment, pod);
-    if (!restored || *restored)
-      apply(
-          report, restored ? Result<>() : fail(restored),
-          "pod " + addresses +
-              (pod.shaped ? " is not redirected: its bandwidth is limited" : " is on eBPF again"));
-  }
-}
-
-/// False: DEL has come in between.
-Result<bool> Reconciler::restore_pod(const AttachmentStore& attachments,
-                                     const Attachment& attachment, const PodEndpoint& pod) {
-  auto lock = attachments.lock();
-  if (!lock) return fail(lock);
-  auto current =
-      attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
-  if (!current) return fail(current);
-  if (!*current || !(*current)->ebpf) return false;
-  if (auto attached = dataplane_->attach_pod(pod.host, attachment.hooks); !attached)
-    return fail(attached);
-  if (auto added = dataplane_->add_endpoint(pod); !added) return fail(added);
-  return true;
-}
-
-void Reconciler::sync_map(ReconcileReport& report) {
-  auto actual = dataplane_->node_cidrs();
-  if (!actual) return report.errors.push_back(actual.error().what);
-  const auto changes = plan_changes(report.desired.cidrs, *actual, equal_entries);
-  for (const auto& [cidr, entry] : changes.set)
-    apply(report, dataplane_->set_node_cidr(cidr, entry),
-          "map " + cidr.str() + " " + describe(entry));
-  for (const auto& [cidr, entry] : changes.erase)
-    apply(report, dataplane_->erase_node_cidr(cidr), "map " + cidr.str() + " removed");
-}
-
-void Reconciler::sync_routes(ReconcileReport& report) {
-  auto routes = list_routes(netlink_);
-  if (!routes) return report.errors.push_back(routes.error().what);
-  std::map<IpNet, Route> ours;
-  std::set<IpNet> taken;  // by a route of somebody else, at the metric of ours
-  for (const Route& route : *routes) {
-    if (route.protocol == kRouteProtocol)
-      ours.emplace(route.dst, route);
-    else if (route.metric == 0 && route.table == Route().table)
-      taken.insert(route.dst);
-  }
-  const auto changes = plan_changes(report.desired.routes, ours, std::equal_to<>());
-  for (const auto& [dst, route] : changes.set) {
-    if (taken.contains(dst) && !ours.contains(dst))
-      report.errors.push_back("route to " + dst.str() +
-                              " exists already and is not ours; remove it, or that node's pods "
-                              "are reached by it");
-    else
-      apply(report, ensure_route(netlink_, route),
-            "route " + dst.str() + " via " + route.gateway->str());
-  }
-  for (const auto& [dst, route] : changes.erase)
-    apply(report, delete_route(netlink_, route), "route " + dst.str() + " removed");
 }
 
 ReconcileReport Reconciler::run(const ClusterView& view) {
   ReconcileReport report;
-  auto links = list_links(netlink_);
-  auto addresses = list_addresses(netlink_);
-  if (!links || !addresses) {
-    report.errors.push_back(links ? addresses.error().what : links.error().what);
+  auto routes = list_routes(netlink_);
+  if (!routes) {
+    report.errors.push_back(routes.error().what);
     return report;
   }
-  report.desired = plan_desired_state(view, find_uplinks(*links, *addresses, options_.bridge));
   ensure_dataplane(report);
   ensure_settings(report);
+  sync_firewall(view, report);
+  const auto underlay = look_at_underlay(view, *routes, report);
+  if (!underlay) return report;
+  report.desired = plan_desired_state(view, *underlay, options_.bridge);
   ensure_bridge_of(view, report);
-  sync_routes(report);
+  sync_kernel_routes(netlink_, *routes, underlay->tunnel ? underlay->tunnel->device.ifindex : 0,
+                     report);
+  // What there is now: bridge and tunnel may be others than before.
+  auto links = list_links(netlink_);
+  if (!links) {
+    report.errors.push_back(links.error().what);
+    return report;
+  }
   if (dataplane_) {
-    sync_map(report);
+    sync_tunnel_programs(*links, report);
     sync_wires(*links, report);
+    sync_node_maps(*dataplane_, report);
   } else if (options_.dataplane == "bridge") {
     withdraw(*links, report);
   }
-  // The bridge may be another one than before.
-  if (auto now = list_links(netlink_)) sync_pods(*now, report);
+  tunnel_.sync_offload(report);
+  sync_pods(netlink_, options_.state_dir, *links, dataplane_ ? &*dataplane_ : nullptr, report);
   report.dataplane = dataplane_ ? "ebpf" : "bridge";
   report.fallback_reason = fallback_reason_;
+  return report;
+}
+
+ReconcileReport Reconciler::clean_up() {
+  ReconcileReport report;
+  auto routes = list_routes(netlink_);
+  auto links = list_links(netlink_);
+  if (!routes || !links) {
+    report.errors.push_back(routes ? links.error().what : routes.error().what);
+    return report;
+  }
+  withdraw(*links, report);
+  sync_kernel_routes(netlink_, *routes, 0, report);
+  if (const auto tunnel = std::ranges::find(*links, kTunnelName, &Link::name);
+      tunnel != links->end() && tunnel->kind == "vxlan")
+    report.apply(delete_link(netlink_, tunnel->ifindex), "tunnel device removed");
+  auto firewall = NodeFirewall::open();
+  auto removed = firewall ? firewall->remove() : fail(firewall);
+  if (!removed)
+    report.errors.push_back(removed.error().what);
+  else if (*removed)
+    report.changes.emplace_back("nftables table inet kube-cni removed");
   return report;
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "daemon/cluster_view.hpp"
-#include "daemon/desired_state.hpp"
+#include "daemon/node_firewall.hpp"
 #include "daemon/options.hpp"
-#include "dataplane/attachment.hpp"
+#include "daemon/report.hpp"
+#include "daemon/tunnel_device.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "net/link.hpp"
 #include "net/netlink.hpp"
 
 #include <optional>
@@ -13,18 +15,9 @@
 
 namespace kubecni {
 
-/// What one run found and did.
-struct ReconcileReport {
-  DesiredState desired;
-  std::string dataplane;        ///< "ebpf" or "bridge"
-  std::string fallback_reason;  ///< why "bridge", unless it was asked for
-  std::vector<std::string> changes;
-  std::vector<std::string> errors;
-};
-
-/// Makes this node equal to a view of the cluster: bridge, settings, programs
-/// on the wires, the map node_cidrs4 and the kernel's routes. Adds before it
-/// deletes, and goes on after an error. Runs in the node's namespace.
+/// Makes this node equal to a view of the cluster: bridge, settings, firewall,
+/// tunnel device, programs, maps and the kernel's routes. Adds before it deletes,
+/// and goes on after an error. Runs in the node's namespace.
 class Reconciler {
  public:
   /// Errors: those of opening netlink; with --dataplane=ebpf also why the
@@ -33,27 +26,35 @@ class Reconciler {
 
   ReconcileReport run(const ClusterView& view);
 
+  /// Takes away all that run() made for the traffic between nodes and to the outside,
+  /// and nothing else: routes, rules, tunnel device, firewall, the programs on the
+  /// wires and the maps' content about nodes. Pods keep the bridge and each other.
+  ReconcileReport clean_up();
+
  private:
   Reconciler(DaemonOptions options, NetlinkSocket netlink)
-      : options_(std::move(options)), netlink_(std::move(netlink)) {}
+      : options_(std::move(options)), netlink_(std::move(netlink)), tunnel_(options_.tunnel) {}
 
   void open_dataplane();
+  void upgrade_programs();
   void ensure_dataplane(ReconcileReport& report);
   void withdraw(const std::vector<Link>& links, ReconcileReport& report);
   void ensure_settings(ReconcileReport& report);
   void ensure_bridge_of(const ClusterView& view, ReconcileReport& report);
+  void sync_firewall(const ClusterView& view, ReconcileReport& report);
+  std::optional<Underlay> look_at_underlay(const ClusterView& view, std::vector<Route> routes,
+                                           ReconcileReport& report);
+  void sync_tunnel_programs(const std::vector<Link>& links, ReconcileReport& report);
   void sync_wires(const std::vector<Link>& links, ReconcileReport& report);
-  void sync_pods(const std::vector<Link>& links, ReconcileReport& report);
-  Result<bool> restore_pod(const AttachmentStore& attachments, const Attachment& attachment,
-                           const PodEndpoint& pod);
-  void sync_map(ReconcileReport& report);
-  void sync_routes(ReconcileReport& report);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;
   std::optional<EbpfDataplane> dataplane_;
   std::string fallback_reason_;
   std::string upgrade_error_;
+  bool loaded_beside_conntrack_ = false;
+  std::optional<NodeFirewall> firewall_;
+  TunnelDevice tunnel_;
 };
 
 }  // namespace kubecni

@@ -35,10 +35,11 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
   for (const PeerPath& path : report.desired.paths)
     nodes.push_back({{"name", path.node},
                      {"podCIDR", path.cidr.str()},
-                     {"kind", "direct"},
+                     {"kind", path.kind == PathKind::kVxlan ? "vxlan" : "direct"},
                      {"nextHop", path.next_hop.str()},
                      {"device", path.device.name},
-                     {"mtu", path.mtu}});
+                     {"mtu", path.mtu},
+                     {"why", path.why}});
   json wires = json::array();
   for (const auto& [name, device] : report.desired.wires) wires.push_back(name);
   json skipped = skipped_json(view.skipped);
@@ -55,6 +56,7 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
                     {"dataplane", report.dataplane},
                     {"fallbackReason", report.fallback_reason},
                     {"wires", wires},
+                    {"tunnelChecksumOffload", report.offload},
                     {"nodes", nodes},
                     {"skipped", skipped},
                     {"errors", report.errors}};

@@ -31,12 +31,24 @@ Route in_pod(const PodRoute& route, unsigned ifindex) {
 
 bool is_ipv6(const PodAddress& address) { return !address.net.addr.is_v4(); }
 
+/// What IPv6 needs on an interface of ours, before it is up. Its addresses are
+/// allocated, and its link-local one follows from its MAC, so that nobody has to wait
+/// for the second of duplicate address detection. Nor may a router that somebody on
+/// the bridge pretends to be be believed (CVE-2020-10749).
+Result<> prepare_ipv6(const std::string& ifname) {
+  for (const auto& [name, value] :
+       {std::pair{"disable_ipv6", "0"}, {"accept_dad", "0"}, {"accept_ra", "0"}}) {
+    if (auto set = ensure_sysctl("net/ipv6/conf/" + ifname + "/" + name, value); !set)
+      return fail(set);
+  }
+  return {};
+}
+
 /// A runtime may have made the namespace with IPv6 switched off.
-Result<> switch_ipv6_on(int netns_fd, const std::string& ifname) {
+Result<> prepare_ipv6_in(int netns_fd, const std::string& ifname) {
   auto guard = NetnsGuard::enter(netns_fd);
   if (!guard) return fail(guard);
-  auto set = ensure_sysctl("net/ipv6/conf/" + ifname + "/disable_ipv6", "0");
-  return set ? Result<>() : fail(set);
+  return prepare_ipv6(ifname);
 }
 
 void compare_pod_end(const std::optional<Link>& link, const std::vector<LinkAddress>& addresses,
@@ -110,11 +122,9 @@ Result<> ensure_forwarding(int family, const std::string& bridge) {
     auto set = ensure_sysctl("net/ipv4/ip_forward", "1");
     return set ? Result<>() : fail(set);
   }
-  for (const auto& [name, value] : {std::pair{"net/ipv6/conf/all/forwarding"s, "1"s},
-                                    std::pair{"net/ipv6/conf/" + bridge + "/disable_ipv6", "0"s}}) {
-    if (auto set = ensure_sysctl(name, value); !set) return fail(set);
-  }
-  return {};
+  auto set = ensure_sysctl("net/ipv6/conf/all/forwarding", "1");
+  if (!set) return fail(set);
+  return prepare_ipv6(bridge);
 }
 
 }  // namespace
@@ -182,7 +192,7 @@ Result<> configure_pod_port(int pod_netns_fd, const PodPort& port) {
   if (!*link) return failure(ENODEV, port.pod_ifname + " vanished from the pod");
   const unsigned ifindex = (*link)->ifindex;
   if (std::ranges::any_of(port.addresses, is_ipv6)) {
-    if (auto on = switch_ipv6_on(pod_netns_fd, port.pod_ifname); !on) return fail(on, "pod");
+    if (auto on = prepare_ipv6_in(pod_netns_fd, port.pod_ifname); !on) return fail(on, "pod");
   }
   for (const PodAddress& address : port.addresses) {
     if (auto set = ensure_address(*pod, ifindex, address.net); !set) return fail(set, "pod");

@@ -66,9 +66,13 @@ Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir) {
   if (object) return LoadedPrograms{std::move(*object), {}};
   // These two say nothing of conntrack, and would not be other the second time.
   if (object.error().code == EPERM || object.error().code == ENOMEM) return fail(object);
-  auto second = load(without_conntrack(), maps_dir);
+  auto second = load_programs_without_conntrack(maps_dir);
   if (!second) return fail(second);
   return LoadedPrograms{std::move(*second), object.error().what};
+}
+
+Result<BpfObject> load_programs_without_conntrack(const std::filesystem::path& maps_dir) {
+  return load(without_conntrack(), maps_dir);
 }
 
 Result<bool> asks_conntrack(int prog_fd) {

@@ -30,6 +30,9 @@ struct LoadedPrograms {
 /// layout; the verifier's, with the end of its log.
 Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir);
 
+/// The same, only those that do not ask.
+Result<BpfObject> load_programs_without_conntrack(const std::filesystem::path& maps_dir);
+
 /// Whether the loaded program `prog_fd` is one that asks conntrack.
 Result<bool> asks_conntrack(int prog_fd);
 

@@ -10,11 +10,23 @@
 
 namespace kubecni {
 
+namespace {
+
+/// The kernel knows it of IPv6, but takes our word for IPv4: an address that is valid on
+/// its link alone must not become the source of anything else.
+std::uint8_t scope_of(const IpAddr& addr) {
+  static const IpNet kLinkLocal4 = IpNet::parse("169.254.0.0/16").value();
+  return kLinkLocal4.contains(addr) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+}
+
+}  // namespace
+
 Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net) {
   // Not NLM_F_REPLACE: that would notify every listener of a change each time.
   NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
                          ifaddrmsg{.ifa_family = static_cast<std::uint8_t>(net.addr.family()),
                                    .ifa_prefixlen = static_cast<std::uint8_t>(net.prefix),
+                                   .ifa_scope = scope_of(net.addr),
                                    .ifa_index = ifindex});
   request.put(IFA_LOCAL, net.addr);
   request.put(IFA_ADDRESS, net.addr);

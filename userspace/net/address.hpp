@@ -15,7 +15,8 @@ struct LinkAddress {
 };
 
 /// Gives the link `net.addr` with the prefix of `net`, and the kernel's route
-/// to that network. An IPv6 address is used at once, without the second of
+/// to that network. An IPv4 link-local address (RFC 3927) is of its link's scope. An
+/// IPv6 address is used at once, without the second of
 /// duplicate address detection: addresses are allocated, not guessed.
 /// Repeating the call changes nothing.
 /// Errors: ENODEV no such link; EACCES IPv6 is switched off on it; EPERM no

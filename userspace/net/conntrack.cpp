@@ -6,6 +6,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <utility>
@@ -65,20 +66,19 @@ Key key_of(const Attributes<CTA_MAX>& attributes) {
   return key;
 }
 
-/// Starts a dump of the family's UDP flows; `answered_by` selects further.
-NetlinkRequest request_dump(int family, const std::optional<IpAddr>& answered_by) {
+/// Starts a dump of the family's UDP flows; those of IPv4 also by who answers.
+/// For IPv6 that is no use: kernels, also 6.18, show all but those asked for.
+NetlinkRequest request_dump(int family, std::optional<IpAddr> answered_by) {
+  if (family == AF_INET6) answered_by.reset();
   NetlinkRequest request(message_type(IPCTNL_MSG_CT_GET), NLM_F_DUMP, header_of(family));
   request.nest(CTA_TUPLE_REPLY, [&] {
-    if (answered_by)
-      request.nest(CTA_TUPLE_IP, [&] {
-        request.put(answered_by->is_v4() ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, *answered_by);
-      });
+    if (answered_by) request.nest(CTA_TUPLE_IP, [&] { request.put(CTA_IP_V4_SRC, *answered_by); });
     request.nest(CTA_TUPLE_PROTO, [&] { request.put(CTA_PROTO_NUM, std::uint8_t{IPPROTO_UDP}); });
   });
   request.nest(CTA_FILTER, [&] {
     request.put(CTA_FILTER_ORIG_FLAGS, std::uint32_t{0});
     request.put(CTA_FILTER_REPLY_FLAGS,
-                kFilterProtocol | (answered_by ? kFilterSource : std::uint32_t{0}));
+                answered_by ? kFilterProtocol | kFilterSource : kFilterProtocol);
   });
   return request;
 }

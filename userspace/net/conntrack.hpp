@@ -22,7 +22,7 @@ struct UdpFlow {
 /// Errors: EPERM no CAP_NET_ADMIN.
 
 /// Those that are translated (DNAT) to `pod`. The kernel selects them, so that the
-/// cost does not depend on how many others there are by much.
+/// cost does not depend on how many others there are by much; of IPv6 only by UDP.
 Result<unsigned> forget_udp_flows_to(const IpAddr& pod);
 
 /// Those of the family for which `is_stale` holds.

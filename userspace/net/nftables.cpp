@@ -16,11 +16,12 @@ namespace kubecni {
 
 namespace {
 
-/// libnftables knows the errno, and tells only its text.
+/// libnftables knows the errno, and tells only its text; with a guess of what was
+/// meant behind it, at times.
 int errno_in(std::string_view text) {
   for (const int code : {ENOENT, EEXIST, EPERM, EACCES, EBUSY, EOPNOTSUPP, EAFNOSUPPORT, ENOMEM,
                          ENOBUFS, ENOSPC, ERANGE, EINTR, EMFILE, EPROTONOSUPPORT}) {
-    if (text.ends_with(std::strerror(code))) return code;
+    if (text.find(std::strerror(code)) != text.npos) return code;
   }
   return EINVAL;
 }
@@ -45,8 +46,7 @@ Result<Nftables> Nftables::open() {
   if (!context) return sys_error(ENOMEM, "nftables");
   if (nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0)
     return sys_error(ENOMEM, "nftables");
-  nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_STATELESS |
-                                        NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_NUMERIC_ALL);
+  nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
   return nftables;
 }
 

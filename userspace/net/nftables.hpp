@@ -23,8 +23,9 @@ class Nftables {
   /// none of nft's language.
   Result<> run(const std::string& commands);
 
-  /// The table as JSON (`nft -j list table inet NAME`), the same text as long as
-  /// nobody changes it; empty when there is no such table. Counters are left out.
+  /// The table in nft's own language (`nft -s list table inet NAME`), the same text
+  /// as long as it holds the same; empty when there is no such table. What counters
+  /// count is left out.
   Result<std::string> list_table(const std::string& name);
 
   /// A number that changes whenever anybody changes any table (NFT_MSG_GETGEN).

@@ -1,5 +1,6 @@
 #include "net/vxlan.hpp"
 
+#include "net/address.hpp"
 #include "net/netlink_request.hpp"
 #include "net/sysctl.hpp"
 
@@ -119,6 +120,16 @@ Result<std::optional<Link>> find_usable(NetlinkSocket& netlink, const VxlanSpec&
   return std::nullopt;
 }
 
+/// What comes through the tunnel may be from an address to which we ourselves send
+/// another way. Of the device's reverse path filter and that of "all" the higher counts,
+/// and 2 is the loose one. But on a device without any address that refuses, too.
+Result<> open_to_any_source(NetlinkSocket& netlink, const Link& link) {
+  static const IpNet kOwnAddress = IpNet::parse("169.254.84.84/32").value();
+  auto loose = ensure_sysctl("net/ipv4/conf/" + link.name + "/rp_filter", "2");
+  if (!loose) return fail(loose, "reverse path filter of " + link.name);
+  return ensure_address(netlink, link.ifindex, kOwnAddress);
+}
+
 bool is_as_wanted(const Link& link, const VxlanSpec& spec) {
   return link.up && link.mac == spec.mac && link.mtu == spec.mtu;
 }
@@ -144,8 +155,7 @@ Result<Link> ensure_vxlan(NetlinkSocket& netlink, const VxlanSpec& spec) {
     if (!link) return fail(link);
     if (!*link) return failure(ENODEV, "link " + spec.name + " was deleted while it was set up");
   }
-  auto loose = ensure_sysctl("net/ipv4/conf/" + spec.name + "/rp_filter", "2");
-  if (!loose) return fail(loose, "reverse path filter of " + spec.name);
+  if (auto open = open_to_any_source(netlink, **link); !open) return fail(open);
   return **link;
 }
 

@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "net/conntrack.hpp"
 #include "net/link.hpp"
 
 #include <algorithm>
@@ -30,6 +31,13 @@ Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
   if (!dataplane && dataplane.error().code == ENOENT) return {};
   if (!dataplane) return fail(dataplane);
   return dataplane->remove_pod(host, addresses);
+}
+
+/// Lets UDP clients of a hostPort or a service, which go on sending from the same
+/// port, find who answers there now. No failure of that keeps a pod from going: the
+/// flow ends by itself when the client pauses.
+void forget_flows_to(const std::vector<IpAddr>& addresses) {
+  for (const IpAddr& address : addresses) (void)forget_udp_flows_to(address);
 }
 
 }  // namespace
@@ -63,6 +71,7 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
   if (*host) {
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
   }
+  forget_flows_to(addresses);
   if (auto released = leases.release(owner); !released) return fail(released);
   return addresses;
 }

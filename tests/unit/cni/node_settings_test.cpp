@@ -61,13 +61,15 @@ TEST_F(NodeSettingsTest, NeedNoDaemonWhenTheSubnetIsConfigured) {
   EXPECT_EQ(settings->mtu, 1500u);
 }
 
-TEST_F(NodeSettingsTest, TakeTheFirstIpv4PodCidr) {
-  learned({"2001:db8::/64", "10.200.7.0/24", "10.200.8.0/24"}, 1500);
+TEST_F(NodeSettingsTest, TakeTheFirstPodCidrOfEachFamilyInTheirOrder) {
+  learned({"2001:db8::/64", "10.200.7.0/24", "10.200.8.0/24", "2001:db8:1::/64"}, 1500);
 
   const auto settings = node_settings(conf_);
 
   ASSERT_TRUE(settings);
-  EXPECT_EQ(settings->pool_sets.at(0).at(0).subnet().str(), "10.200.7.0/24");
+  ASSERT_EQ(settings->pool_sets.size(), 2u);
+  EXPECT_EQ(describe(settings->pool_sets[0]), "2001:db8::/64");
+  EXPECT_EQ(describe(settings->pool_sets[1]), "10.200.7.0/24");
 }
 
 TEST_F(NodeSettingsTest, MayBeThereLaterWhileNobodyKnowsTheSubnet) {
@@ -78,13 +80,14 @@ TEST_F(NodeSettingsTest, MayBeThereLaterWhileNobodyKnowsTheSubnet) {
   EXPECT_THAT(settings.error().details, HasSubstr((dir_ / "node.json").string()));
 }
 
-TEST_F(NodeSettingsTest, MayBeThereLaterWhileThereIsNoIpv4PodCidr) {
+TEST_F(NodeSettingsTest, MayBeOfIpv6Alone) {
   learned({"2001:db8::/64"}, 1500);
 
   const auto settings = node_settings(conf_);
 
-  ASSERT_FALSE(settings);
-  EXPECT_EQ(settings.error().code, CniCode::kTryAgainLater);
+  ASSERT_TRUE(settings);
+  ASSERT_EQ(settings->pool_sets.size(), 1u);
+  EXPECT_EQ(describe(settings->pool_sets[0]), "2001:db8::/64");
 }
 
 TEST_F(NodeSettingsTest, RefuseASubnetWithoutRoomForAPod) {

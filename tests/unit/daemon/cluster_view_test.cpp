@@ -114,5 +114,19 @@ TEST(ClusterView, PassesTheNodesOnThatTheSourceSkipped) {
   EXPECT_THAT(view.skipped, ElementsAre(SkippedNode{"n9", "no PodCIDR"}));
 }
 
+TEST(ClusterView, ResolvesClaimsOfBothFamilies) {
+  Node first = node("n2", "192.0.2.2", "10.200.2.0/24");
+  first.pod_cidrs.push_back(net("fd00:10:2::/64"));
+  Node second = node("n3", "192.0.2.3", "10.200.3.0/24");
+  second.pod_cidrs.push_back(net("fd00:10:2::/64"));
+
+  const auto view = view_cluster({{first, second}, {}}, "n1", {});
+
+  ASSERT_EQ(view.peers.size(), 2u);
+  EXPECT_THAT(view.peers[0].pod_cidrs, ElementsAre(net("10.200.2.0/24"), net("fd00:10:2::/64")));
+  EXPECT_THAT(view.peers[1].pod_cidrs, ElementsAre(net("10.200.3.0/24")));
+  EXPECT_EQ(view.skipped.at(0).name, "n3");
+}
+
 }  // namespace
 }  // namespace kubecni::test

@@ -5,107 +5,178 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <functional>
+
 namespace kubecni::test {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Key;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
-Uplink uplink(unsigned ifindex, const std::string& name, const std::string& address, unsigned mtu) {
-  Uplink made;
-  made.device = {ifindex, name};
-  made.net = net(address);
-  made.mtu = mtu;
-  return made;
+constexpr const char* kBridge = "cni0";
+constexpr unsigned kMainTable = 254;
+
+/// On the network of eth1, and on none.
+const Node kNear = node("n2", "198.51.100.7", "10.200.2.0/24");
+const Node kFar = node("n3", "203.0.113.9", "10.200.3.0/24");
+const IpNet kNearCidr = kNear.pod_cidrs[0];
+const IpNet kFarCidr = kFar.pod_cidrs[0];
+
+DesiredState plan(const std::vector<Node>& peers, const Underlay& from = underlay()) {
+  return plan_desired_state(view_of(peers), from, kBridge);
 }
 
-std::vector<Uplink> two_uplinks() {
-  return {uplink(2, "eth0", "192.0.2.1/24", 1400), uplink(3, "eth1", "198.51.100.1/24", 9000)};
-}
-
-ClusterView view_of(const std::vector<Node>& peers) {
-  return {.self = node("n1", "192.0.2.1", "10.200.1.0/24"),
-          .peers = peers,
-          .skipped = {},
-          .owners = {}};
+std::string next_hop_text(const kubecni_node& entry) {
+  return entry.next_hop_family == AF_INET ? IpAddr::v4({entry.next_hop[0], entry.next_hop[1],
+                                                        entry.next_hop[2], entry.next_hop[3]})
+                                                .str()
+                                          : IpAddr::v6(entry.next_hop).str();
 }
 
 TEST(DesiredState, MarksItsOwnPodCidrAsLocal) {
-  const auto state = plan_desired_state(view_of({}), two_uplinks());
+  const auto state = plan({});
 
   ASSERT_THAT(state.cidrs, UnorderedElementsAre(Key(net("10.200.1.0/24"))));
   EXPECT_EQ(state.cidrs.at(net("10.200.1.0/24")).kind, KUBECNI_NODE_LOCAL);
   EXPECT_THAT(state.routes, IsEmpty());
+  EXPECT_THAT(state.rules, IsEmpty());
 }
 
-TEST(DesiredState, ReachesAPeerThroughTheDeviceOfItsNetwork) {
-  const auto state =
-      plan_desired_state(view_of({node("n2", "198.51.100.7", "10.200.2.0/24")}), two_uplinks());
+TEST(DesiredState, ReachesAPeerOnALinkByItsDevice) {
+  const auto state = plan({kNear});
 
-  const auto& entry = state.cidrs.at(net("10.200.2.0/24"));
+  const auto& entry = state.cidrs.at(kNearCidr);
   EXPECT_EQ(entry.kind, KUBECNI_NODE_DIRECT);
   EXPECT_EQ(entry.egress_ifindex, 3u);
-  EXPECT_THAT(entry.next_hop, testing::ElementsAre(198, 51, 100, 7));
+  EXPECT_EQ(next_hop_text(entry), "198.51.100.7");
   EXPECT_EQ(entry.mtu, 9000u);
-  const auto& route = state.routes.at(net("10.200.2.0/24"));
+  const auto& route = state.routes.at({kMainTable, kNearCidr});
   EXPECT_EQ(route.gateway, addr("198.51.100.7"));
   EXPECT_EQ(route.ifindex, 3u);
   EXPECT_EQ(route.protocol, kRouteProtocol);
+  EXPECT_FALSE(route.encap);
+  EXPECT_THAT(state.neighbours, IsEmpty());
+}
+
+TEST(DesiredState, ReachesAPeerThroughTheTunnelOnBothPaths) {
+  const auto state = plan({kFar});
+
+  const auto& entry = state.cidrs.at(kFarCidr);
+  EXPECT_EQ(entry.kind, KUBECNI_NODE_VXLAN);
+  EXPECT_EQ(entry.egress_ifindex, 9u);
+  EXPECT_EQ(entry.vni, 84u);
+  EXPECT_EQ(next_hop_text(entry), "203.0.113.9");
+  EXPECT_THAT(entry.tunnel_mac, ElementsAre(0x0a, 0x58, 203, 0, 113, 9));
+  EXPECT_THAT(entry.own_tunnel_mac, ElementsAre(0x0a, 0x58, 192, 0, 2, 1));
+  const auto& route = state.routes.at({kMainTable, kFarCidr});
+  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84}));
+  EXPECT_EQ(route.gateway, addr("203.0.113.9"));
+  EXPECT_TRUE(route.onlink);
+  EXPECT_EQ(route.source, addr("192.0.2.1"));
+  EXPECT_EQ(state.neighbours.at(addr("203.0.113.9")).mac.str(), "0a:58:cb:00:71:09");
+}
+
+TEST(DesiredState, SendsPodsThroughTheTunnelToTheNodeBehindIt) {
+  const auto state = plan({kFar});
+
+  const auto& route = state.routes.at({kNodeTable, net("203.0.113.9/32")});
+  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84}));
+  ASSERT_THAT(state.rules, UnorderedElementsAre(Key(AF_INET)));
+  EXPECT_EQ(state.rules.at(AF_INET).iif, kBridge);
+  EXPECT_EQ(state.rules.at(AF_INET).table, kNodeTable);
+  EXPECT_THAT(plan({kNear}).rules, IsEmpty());
+}
+
+TEST(DesiredState, OfIpv6PodsOverAnIpv4TunnelHasALinkLocalGateway) {
+  Node far = kFar;
+  far.pod_cidrs.push_back(net("fd00:10:3::/64"));
+
+  const auto state = plan({far});
+
+  const auto& route = state.routes.at({kMainTable, net("fd00:10:3::/64")});
+  const IpAddr gateway = MacAddr::derived_from(addr("203.0.113.9")).link_local();
+  EXPECT_EQ(route.gateway, gateway);
+  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84}));
+  EXPECT_EQ(route.metric, kDefaultMetric6);
+  EXPECT_FALSE(route.source) << "the node has no IPv6 address";
+  EXPECT_EQ(state.neighbours.at(gateway).mac, MacAddr::derived_from(addr("203.0.113.9")));
+  EXPECT_EQ(next_hop_text(state.cidrs.at(net("fd00:10:3::/64"))), "203.0.113.9");
+}
+
+TEST(DesiredState, OfDualStackNodesUsesTheOwnFamilyWhereItIsOnLink) {
+  auto from = underlay();
+  from.uplinks.push_back(uplink(3, "eth1", "2001:db8:1::1/64", 9000));
+  from.own_addresses.push_back(addr("2001:db8:1::1"));
+
+  const auto state = plan(
+      {dual_node("n2", "198.51.100.7", "10.200.2.0/24", "2001:db8:1::7", "fd00:10:2::/64")}, from);
+
+  EXPECT_EQ(next_hop_text(state.cidrs.at(net("fd00:10:2::/64"))), "2001:db8:1::7");
+  EXPECT_EQ(state.routes.at({kMainTable, net("fd00:10:2::/64")}).gateway, addr("2001:db8:1::7"));
+  EXPECT_EQ(state.routes.at({kMainTable, net("10.200.2.0/24")}).gateway, addr("198.51.100.7"));
+}
+
+TEST(DesiredState, LetsEveryNodeUseTheTunnelWhateverOurWayToItIs) {
+  const auto state = plan({kNear, kFar});
+
+  EXPECT_THAT(state.tunnel_peers,
+              UnorderedElementsAre(Key(addr("198.51.100.7")), Key(addr("203.0.113.9")),
+                                   Key(addr("0.0.0.0")), Key(addr("::"))));
+  EXPECT_EQ(state.tunnel_peers.at(addr("198.51.100.7")).vni, 84u);
+}
+
+TEST(DesiredState, WithoutATunnelHasNoTunnelPeers) {
+  auto from = underlay();
+  from.tunnel.reset();
+  from.no_tunnel_because = "for a test";
+
+  const auto state = plan({kNear, kFar}, from);
+
+  EXPECT_THAT(state.tunnel_peers, IsEmpty());
+  EXPECT_TRUE(state.cidrs.contains(kNearCidr));
+  ASSERT_EQ(state.unreachable.size(), 1u);
+  EXPECT_EQ(state.unreachable[0].name, "n3");
+  EXPECT_THAT(state.unreachable[0].reason, HasSubstr("for a test"));
+  EXPECT_FALSE(state.routes.contains({kMainTable, kFarCidr}));
 }
 
 TEST(DesiredState, AttachesToTheDevicesOfItselfAndOfItsPeers) {
-  const auto state =
-      plan_desired_state(view_of({node("n2", "198.51.100.7", "10.200.2.0/24")}), two_uplinks());
-
-  EXPECT_THAT(state.wires, UnorderedElementsAre(Key("eth0"), Key("eth1")));
+  EXPECT_THAT(plan({kNear}).wires, UnorderedElementsAre(Key("eth0"), Key("eth1")));
+  EXPECT_THAT(plan({kFar}).wires, UnorderedElementsAre(Key("eth0")));
 }
 
 TEST(DesiredState, GivesPodsTheSmallestMtuOnTheWayToOthers) {
-  const auto alone = plan_desired_state(view_of({}), two_uplinks());
-  const auto without_uplinks = plan_desired_state(view_of({}), {});
+  Underlay nothing;
 
-  EXPECT_EQ(alone.mtu, 1400u);
-  EXPECT_EQ(without_uplinks.mtu, 1500u);
+  EXPECT_EQ(plan({}).mtu, 1400u);
+  EXPECT_EQ(plan({}, nothing).mtu, 1500u);
+  EXPECT_EQ(plan({kNear}).mtu, 1400u);
+  EXPECT_EQ(plan({}, underlay(Routing::kVxlan)).mtu, 1350u);
 }
 
-TEST(DesiredState, ReportsAPeerThatIsOnNoLink) {
-  const auto state =
-      plan_desired_state(view_of({node("n2", "203.0.113.9", "10.200.2.0/24")}), two_uplinks());
+TEST(DesiredState, GivesPodsTheMtuOfTheTunnelWhereAPeerIsBehindIt) {
+  auto from = underlay();
+  from.routes = {Route{.dst = net("0.0.0.0/0"),
+                       .gateway = addr("192.0.2.254"),
+                       .ifindex = 2,
+                       .encap = {},
+                       .source = {}}};
 
-  ASSERT_EQ(state.unreachable.size(), 1u);
-  EXPECT_EQ(state.unreachable[0].name, "n2");
-  EXPECT_THAT(state.unreachable[0].reason, HasSubstr("203.0.113.9"));
-  EXPECT_FALSE(state.cidrs.contains(net("10.200.2.0/24")));
-  EXPECT_THAT(state.routes, IsEmpty());
+  EXPECT_EQ(plan({kFar}, from).mtu, 1350u);
 }
 
 TEST(DesiredState, TakesTheFirstAddressOfAPeerThatIsOnALink) {
-  Node peer = node("n2", "203.0.113.9", "10.200.2.0/24");
+  Node peer = kFar;
   peer.internal_ips.push_back(addr("192.0.2.2"));
 
-  const auto state = plan_desired_state(view_of({peer}), two_uplinks());
-
-  EXPECT_EQ(state.routes.at(net("10.200.2.0/24")).gateway, addr("192.0.2.2"));
-}
-
-TEST(FindUplinks, LeavesOutTheBridgeTheLoopbackAndWhatIsDown) {
-  const std::vector<Link> links{{.ifindex = 1, .name = "lo", .up = true},
-                                {.ifindex = 2, .name = "eth0", .mtu = 1500, .up = true},
-                                {.ifindex = 3, .name = "cni0", .up = true},
-                                {.ifindex = 4, .name = "eth1", .up = false}};
-  const std::vector<LinkAddress> addresses{{1, net("127.0.0.1/8")},
-                                           {2, net("192.0.2.1/24")},
-                                           {3, net("10.200.1.1/24")},
-                                           {4, net("198.51.100.1/24")}};
-
-  const auto uplinks = find_uplinks(links, addresses, "cni0");
-
-  ASSERT_EQ(uplinks.size(), 1u);
-  EXPECT_EQ(uplinks[0].device.name, "eth0");
-  EXPECT_EQ(uplinks[0].mtu, 1500u);
+  EXPECT_EQ(plan({peer}).routes.at({kMainTable, kFarCidr}).gateway, addr("192.0.2.2"));
 }
 
 TEST(PlanChanges, SetsWhatIsMissingOrDiffersAndErasesWhatIsNotWanted) {

@@ -37,7 +37,8 @@ TEST_F(DaemonReport, OfTheDaemonIsRead) {
 TEST_F(DaemonReport, WithoutAKeyOrWithAWrongOneIsDamagedAndNamesIt) {
   const json good = json::parse(written());
   for (const char* key : {"pid", "nodeName", "known", "podCIDRs", "mtu", "source", "sourceError",
-                          "dataplane", "fallbackReason", "wires", "nodes", "skipped", "errors"}) {
+                          "dataplane", "fallbackReason", "wires", "nodes", "skipped", "errors",
+                          "tunnelChecksumOffload"}) {
     json without = good;
     without.erase(key);
     json wrong = good;

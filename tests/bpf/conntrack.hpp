@@ -1,0 +1,27 @@
+#pragma once
+
+#include "fixture.hpp"
+
+#include <string>
+
+namespace kubecni::test {
+
+/// An entry of the kernel's conntrack in the namespace of the tests: what a
+/// client sends, and where netfilter has it come from and go to instead, if it
+/// does.
+struct Connection {
+  const Family& family;
+  std::uint8_t protocol = IPPROTO_TCP;
+  std::string src, dst;
+  std::uint16_t src_port = 7000, dst_port = 80;
+  std::string translated_src = {};
+  std::string translated_dst = {};  ///< the port becomes 8080
+  bool is_answered = true;
+};
+
+/// Makes the entry, with the program conntrack.
+void add_connection(const Connection& connection);
+/// Removes all entries.
+void forget_connections();
+
+}  // namespace kubecni::test

@@ -1,0 +1,88 @@
+#include "daemon/options.hpp"
+
+#include "builders.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace kubecni::test {
+namespace {
+
+std::expected<DaemonOptions, int> parse(const std::vector<std::string>& options) {
+  std::vector<const char*> argv{"kube-cnid", "--node-name", "n1", "--node-source", "kubernetes"};
+  for (const auto& option : options) argv.push_back(option.c_str());
+  return parse_options(static_cast<int>(argv.size()), argv.data());
+}
+
+/// Neither a usage error nor what it prints may be lost.
+void expect_refused(const std::vector<std::string>& options, const std::string& text) {
+  testing::internal::CaptureStderr();
+  const auto parsed = parse(options);
+  const std::string printed = testing::internal::GetCapturedStderr();
+  ASSERT_FALSE(parsed) << text;
+  EXPECT_NE(parsed.error(), 0);
+  EXPECT_THAT(printed, testing::HasSubstr(text));
+}
+
+TEST(DaemonOptions, HaveDefaultsForTheNetwork) {
+  const auto options = parse({});
+
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->routing, Routing::kAuto);
+  EXPECT_EQ(options->tunnel.port, 8472);
+  EXPECT_EQ(options->tunnel.vni, 84u);
+  EXPECT_EQ(options->tunnel.checksum_offload, "auto");
+  EXPECT_TRUE(options->masquerade);
+  EXPECT_FALSE(options->clean_up);
+}
+
+TEST(DaemonOptions, OfTheNetworkAreTaken) {
+  const auto options =
+      parse({"--routing", "vxlan", "--vxlan-port", "4789", "--vxlan-vni", "16777215",
+             "--vxlan-checksum-offload", "off", "--masquerade", "off", "--non-masquerade-cidr",
+             "172.16.0.0/12", "--non-masquerade-cidr", "fd00::/8"});
+
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->routing, Routing::kVxlan);
+  EXPECT_EQ(options->tunnel.port, 4789);
+  EXPECT_EQ(options->tunnel.vni, 16777215u);
+  EXPECT_EQ(options->tunnel.checksum_offload, "off");
+  EXPECT_FALSE(options->masquerade);
+  EXPECT_THAT(options->non_masquerade_cidrs,
+              testing::ElementsAre(net("172.16.0.0/12"), net("fd00::/8")));
+}
+
+TEST(DaemonOptions, OutOfRangeAreRefusedByName) {
+  expect_refused({"--routing", "bgp"}, "--routing");
+  expect_refused({"--vxlan-port", "0"}, "--vxlan-port");
+  expect_refused({"--vxlan-port", "65536"}, "--vxlan-port");
+  expect_refused({"--vxlan-vni", "16777216"}, "--vxlan-vni");
+  expect_refused({"--vxlan-checksum-offload", "maybe"}, "--vxlan-checksum-offload");
+  expect_refused({"--masquerade", "sometimes"}, "--masquerade");
+  expect_refused({"--non-masquerade-cidr", "10.0.0.1/8"}, "10.0.0.1/8");
+}
+
+TEST(DaemonOptions, CleanupNeedsNoNode) {
+  const char* const argv[] = {"kube-cnid", "cleanup", "--bridge", "cni7"};
+
+  const auto options = parse_options(4, argv);
+
+  ASSERT_TRUE(options);
+  EXPECT_TRUE(options->clean_up);
+  EXPECT_EQ(options->bridge, "cni7");
+}
+
+TEST(DaemonOptions, WithoutANodeAreRefused) {
+  const char* const argv[] = {"kube-cnid", "--node-source", "kubernetes"};
+  testing::internal::CaptureStderr();
+
+  EXPECT_FALSE(parse_options(3, argv));
+
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("--node-name"));
+}
+
+}  // namespace
+}  // namespace kubecni::test

@@ -1,0 +1,118 @@
+#include "collect.hpp"
+#include "dataplane/ebpf_dataplane.hpp"
+#include "net/link.hpp"
+#include "net/route.hpp"
+
+#include <map>
+#include <string>
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+/// One row a PodCIDR: what the daemon wants, what the map has, what the kernel has.
+class NodeRows {
+ public:
+  explicit NodeRows(NetlinkSocket& netlink) : netlink_(netlink) {}
+
+  void add_wanted(const json& daemon) {
+    if (!daemon.is_object()) return;
+    for (const json& node : daemon["nodes"]) {
+      const auto cidr = IpNet::parse(node["podCIDR"].get<std::string>());
+      if (!cidr) continue;
+      json& found = row(*cidr);
+      for (const char* key : {"kind", "nextHop", "device", "mtu", "why"}) found[key] = node[key];
+      found["node"] = node["name"];
+    }
+    for (const json& text : daemon["podCIDRs"]) {
+      const auto cidr = IpNet::parse(text.get<std::string>());
+      if (!cidr) continue;
+      row(*cidr)["node"] = daemon["nodeName"];
+      row(*cidr)["kind"] = "local";
+      row(*cidr)["why"] = "this node";
+    }
+  }
+
+  void add_map_entry(const IpNet& cidr, const kubecni_node& entry) {
+    json& node = row(cidr);
+    node["inMap"] = true;
+    if (entry.kind == KUBECNI_NODE_LOCAL) return note(node, "kind", "local", "map");
+    note(node, "kind", entry.kind == KUBECNI_NODE_VXLAN ? "vxlan" : "direct", "map");
+    note(node, "nextHop", next_hop_of(entry).str(), "map");
+    note(node, "device", device_name(entry.egress_ifindex), "map");
+    if (node["mtu"] == 0) node["mtu"] = entry.mtu;
+  }
+
+  void add_route(const Route& route) {
+    if (route.protocol != kRouteProtocol || route.table != Route().table) return;
+    json& node = row(route.dst);
+    node["inRoutes"] = true;
+    note(node, "kind", route.encap ? "vxlan" : "direct", "route");
+    const auto next_hop = route.encap ? route.encap->remote : route.gateway;
+    note(node, "nextHop", next_hop ? next_hop->str() : "", "route");
+    note(node, "device", device_name(route.ifindex), "route");
+  }
+
+  json take() {
+    json list = json::array();
+    for (auto& [cidr, node] : rows_) list.push_back(std::move(node));
+    return list;
+  }
+
+ private:
+  json& row(const IpNet& cidr) {
+    return rows_
+        .try_emplace(cidr, json{{"podCIDR", cidr.str()},
+                                {"node", ""},
+                                {"kind", ""},
+                                {"nextHop", ""},
+                                {"device", ""},
+                                {"mtu", 0},
+                                {"why", ""},
+                                {"inMap", false},
+                                {"inRoutes", false},
+                                {"problem", ""}})
+        .first->second;
+  }
+
+  /// Takes the value over where nobody said it before, else compares.
+  static void note(json& node, const char* key, const std::string& value, const char* where) {
+    if (node[key] == "") node[key] = value;
+    if (node[key] != value && node["problem"] == "")
+      node["problem"] = std::string("the ") + where + " has another " + key + ": " + value;
+  }
+
+  std::string device_name(unsigned ifindex) {
+    auto link = find_link(netlink_, ifindex);
+    return link && *link ? (*link)->name : "ifindex " + std::to_string(ifindex);
+  }
+
+  NetlinkSocket& netlink_;
+  std::map<IpNet, json> rows_;
+};
+
+}  // namespace
+
+Result<json> collect_nodes(const NodePaths& paths) {
+  auto daemon = daemon_status(paths);
+  if (!daemon) return fail(daemon);
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  NodeRows rows(*netlink);
+  rows.add_wanted(*daemon);
+  if (auto dataplane = EbpfDataplane::open_loaded(paths.bpffs)) {
+    auto entries = dataplane->node_cidrs();
+    if (!entries) return fail(entries);
+    for (const auto& [cidr, entry] : *entries) rows.add_map_entry(cidr, entry);
+  }
+  auto routes = list_routes(*netlink);
+  if (!routes) return fail(routes);
+  for (const Route& route : *routes) rows.add_route(route);
+  return json{
+      {"nodes", rows.take()},
+      {"skipped", daemon->is_object() ? daemon->value("skipped", json::array()) : json::array()}};
+}
+
+}  // namespace kubecni

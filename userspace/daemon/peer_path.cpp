@@ -1,0 +1,174 @@
+#include "daemon/peer_path.hpp"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+
+namespace kubecni {
+
+namespace {
+
+constexpr unsigned kLoopbackIfindex = 1;
+
+bool is_link_local(const IpAddr& address) {
+  static const IpNet kLinkLocal6 = IpNet::parse("fe80::/10").value();
+  return kLinkLocal6.contains(address);
+}
+
+/// Whether `address` can be that of another host in the network of `uplink`.
+bool is_neighbour(const IpAddr& address, const Uplink& uplink) {
+  const IpNet& net = uplink.net;
+  if (!net.contains(address) || address == net.addr) return false;
+  // No network and broadcast address there: RFC 3021, RFC 6164.
+  if (net.prefix + 1 >= address.bits()) return true;
+  if (address == net.network().addr) return false;
+  return !address.is_v4() || address != net.addr.filled(net.prefix);
+}
+
+/// The uplink on whose network `address` is; the most specific one, as in routing.
+const Uplink* find_link_to(const IpAddr& address, const std::vector<Uplink>& uplinks) {
+  const Uplink* best = nullptr;
+  for (const Uplink& uplink : uplinks) {
+    if (is_neighbour(address, uplink) && (!best || uplink.net.prefix > best->net.prefix))
+      best = &uplink;
+  }
+  return best;
+}
+
+/// The route of the main table by which `address` is reached through a router.
+const Route* find_route_to(const IpAddr& address, const std::vector<Route>& routes) {
+  const Route* best = nullptr;
+  for (const Route& route : routes) {
+    const bool usable = route.table == RT_TABLE_MAIN && route.unicast && route.gateway &&
+                        !route.encap && route.protocol != kRouteProtocol &&
+                        route.gateway->family() == address.family();
+    if (!usable || !route.dst.contains(address)) continue;
+    if (!best || route.dst.prefix > best->dst.prefix ||
+        (route.dst.prefix == best->dst.prefix && route.metric < best->metric))
+      best = &route;
+  }
+  return best;
+}
+
+const Uplink* find_uplink(unsigned ifindex, const std::vector<Uplink>& uplinks) {
+  const auto found = std::ranges::find_if(
+      uplinks, [&](const Uplink& uplink) { return uplink.device.ifindex == ifindex; });
+  return found == uplinks.end() ? nullptr : &*found;
+}
+
+std::string family_name(const IpAddr& address) { return address.is_v4() ? "IPv4" : "IPv6"; }
+
+std::string text_of(const std::vector<IpAddr>& addresses) {
+  std::string text;
+  for (const IpAddr& address : addresses) text += (text.empty() ? "" : ", ") + address.str();
+  return text;
+}
+
+std::optional<PeerPath> on_link_path(const Node& peer, const IpNet& cidr,
+                                     const Underlay& underlay) {
+  for (const IpAddr& address : peer.internal_ips) {
+    if (address.family() != cidr.addr.family()) continue;
+    const Uplink* uplink = find_link_to(address, underlay.uplinks);
+    if (!uplink) continue;
+    return PeerPath{.node = peer.name,
+                    .cidr = cidr,
+                    .kind = PathKind::kDirect,
+                    .next_hop = address,
+                    .device = uplink->device,
+                    .mtu = uplink->mtu,
+                    .tunnel_mac = {},
+                    .why = "on the network of " + uplink->device.name};
+  }
+  return std::nullopt;
+}
+
+std::optional<PeerPath> routed_path(const Node& peer, const IpNet& cidr, const Underlay& underlay) {
+  for (const IpAddr& address : peer.internal_ips) {
+    if (address.family() != cidr.addr.family()) continue;
+    const Route* route = find_route_to(address, underlay.routes);
+    const Uplink* uplink = route ? find_uplink(route->ifindex, underlay.uplinks) : nullptr;
+    if (!uplink) continue;
+    return PeerPath{.node = peer.name,
+                    .cidr = cidr,
+                    .kind = PathKind::kDirect,
+                    .next_hop = *route->gateway,
+                    .device = uplink->device,
+                    .mtu = uplink->mtu,
+                    .tunnel_mac = {},
+                    .why = "--routing direct, and the router towards " + address.str() +
+                           " has to know the PodCIDR"};
+  }
+  return std::nullopt;
+}
+
+/// The first address of the peer of a family that we have, too.
+const IpAddr* find_endpoint(const Node& peer, const std::vector<IpAddr>& own_addresses) {
+  const auto found = std::ranges::find_if(peer.internal_ips, [&](const IpAddr& address) {
+    return std::ranges::any_of(own_addresses,
+                               [&](const IpAddr& own) { return own.family() == address.family(); });
+  });
+  return found == peer.internal_ips.end() ? nullptr : &*found;
+}
+
+/// The MTU of the device by which `address` is reached; where that is not known, of
+/// the smallest.
+unsigned mtu_towards(const IpAddr& address, const Underlay& underlay) {
+  if (const Uplink* uplink = find_link_to(address, underlay.uplinks)) return uplink->mtu;
+  const Route* route = find_route_to(address, underlay.routes);
+  if (const Uplink* uplink = route ? find_uplink(route->ifindex, underlay.uplinks) : nullptr)
+    return uplink->mtu;
+  const auto smallest = std::ranges::min_element(underlay.uplinks, {}, &Uplink::mtu);
+  return smallest == underlay.uplinks.end() ? kDefaultMtu : smallest->mtu;
+}
+
+std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& cidr,
+                                                 const Underlay& underlay, std::string why) {
+  if (!underlay.tunnel)
+    return std::unexpected(why + ", and there is no tunnel: " + underlay.no_tunnel_because);
+  const IpAddr* endpoint = find_endpoint(peer, underlay.own_addresses);
+  if (!endpoint)
+    return std::unexpected(why + ", and for a tunnel none of its addresses (" +
+                           text_of(peer.internal_ips) + ") is of a family of ours");
+  return PeerPath{.node = peer.name,
+                  .cidr = cidr,
+                  .kind = PathKind::kVxlan,
+                  .next_hop = *endpoint,
+                  .device = underlay.tunnel->device,
+                  .mtu = mtu_towards(*endpoint, underlay) - vxlan_overhead(endpoint->family()),
+                  .tunnel_mac = tunnel_mac_of(peer),
+                  .why = std::move(why)};
+}
+
+}  // namespace
+
+MacAddr tunnel_mac_of(const Node& node) { return MacAddr::derived_from(node.internal_ips.front()); }
+
+std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
+                                 const std::vector<LinkAddress>& addresses,
+                                 const std::string& bridge) {
+  std::vector<Uplink> uplinks;
+  for (const LinkAddress& address : addresses) {
+    const auto link = std::ranges::find(links, address.ifindex, &Link::ifindex);
+    if (is_link_local(address.net.addr) || link == links.end() || !link->up ||
+        link->name == bridge || link->name == kTunnelName || link->ifindex == kLoopbackIfindex)
+      continue;
+    uplinks.push_back({{link->ifindex, link->name}, address.net, link->mtu});
+  }
+  return uplinks;
+}
+
+std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,
+                                                 const Underlay& underlay) {
+  if (underlay.routing == Routing::kVxlan)
+    return tunnel_path(peer, cidr, underlay, "--routing vxlan");
+  if (auto path = on_link_path(peer, cidr, underlay)) return *path;
+  std::string off_link = "none of its addresses (" + text_of(peer.internal_ips) + ") is of " +
+                         family_name(cidr.addr) + " and on a link of this node";
+  if (underlay.routing == Routing::kAuto)
+    return tunnel_path(peer, cidr, underlay, std::move(off_link));
+  if (auto path = routed_path(peer, cidr, underlay)) return *path;
+  return std::unexpected(off_link +
+                         ", and no router leads there; add a route, or use --routing auto");
+}
+
+}  // namespace kubecni

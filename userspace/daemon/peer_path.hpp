@@ -1,0 +1,93 @@
+#pragma once
+
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+#include "dataplane/hook.hpp"
+#include "k8s/node.hpp"
+#include "net/address.hpp"
+#include "net/link.hpp"
+#include "net/route.hpp"
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// The one VXLAN device of a node.
+inline constexpr const char* kTunnelName = "kcni.vxlan";
+
+/// MTU of a node's pods and of its underlay as long as nothing is known of it, bytes.
+inline constexpr unsigned kDefaultMtu = 1500;
+
+/// How the pods of other nodes are to be reached.
+enum class Routing {
+  kAuto,    ///< each peer directly where it is on a link of ours, else by VXLAN
+  kDirect,  ///< never by VXLAN: routers on the way have to know the PodCIDRs
+  kVxlan,   ///< always by VXLAN
+};
+
+/// A device that leads to other nodes, with one of its networks.
+struct Uplink {
+  Device device;
+  IpNet net;
+  unsigned mtu = 0;  ///< bytes
+};
+
+/// This node's tunnel device.
+struct Tunnel {
+  Device device;
+  MacAddr mac;
+  std::uint32_t vni = 0;
+};
+
+/// What this node has to reach others with.
+struct Underlay {
+  Routing routing = Routing::kAuto;
+  std::vector<Uplink> uplinks;
+  std::vector<Route> routes;          ///< the kernel's, for what is behind a router
+  std::vector<IpAddr> own_addresses;  ///< InternalIPs of this node
+  std::optional<Tunnel> tunnel;
+  std::string no_tunnel_because = {};  ///< where there is none
+};
+
+enum class PathKind { kDirect, kVxlan };
+
+/// How this node reaches the pods of another.
+struct PeerPath {
+  std::string node;
+  IpNet cidr;
+  PathKind kind = PathKind::kDirect;
+  IpAddr next_hop;  ///< kDirect: the neighbour; kVxlan: the node's tunnel endpoint
+  Device device;
+  unsigned mtu = 0;    ///< bytes, of a pod's packet
+  MacAddr tunnel_mac;  ///< kVxlan: of the node's tunnel device
+  std::string why;     ///< a phrase for people
+};
+
+/// Bytes that VXLAN puts around an IP packet: outer IP, UDP, VXLAN and the inner
+/// Ethernet header. RFC 7348, section 5.
+constexpr unsigned vxlan_overhead(int outer_family) { return outer_family == AF_INET ? 50 : 70; }
+
+/// The MAC of a node's tunnel device: derived from the first of its InternalIPs, so
+/// that whoever knows the Node object knows it.
+MacAddr tunnel_mac_of(const Node& node);
+
+/// The devices over which other nodes may be reached: up, with an address that is
+/// not link-local, and neither the pods' bridge, nor the tunnel, nor the loopback.
+std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
+                                 const std::vector<LinkAddress>& addresses,
+                                 const std::string& bridge);
+
+/// How the pods `cidr` of `peer` are reached, or why they are not. Direct is what
+/// has an address of the pods' family on a link of ours (with kDirect also a route
+/// by a router), since next hop and packet are of one family; a tunnel may be of
+/// the other. Pure.
+std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,
+                                                 const Underlay& underlay);
+
+}  // namespace kubecni

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "daemon/checksum_probe.hpp"
+#include "daemon/cluster_view.hpp"
+#include "daemon/peer_path.hpp"
+#include "daemon/report.hpp"
+#include "net/netlink.hpp"
+#include "net/vxlan.hpp"
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// What the operator says about the tunnel. The port is the kernel's own default for
+/// VXLAN, not IANA's 4789, which some hypervisors take for their own tunnels.
+struct TunnelOptions {
+  std::uint16_t port = 8472;  ///< UDP
+  std::uint32_t vni = 84;
+  std::string checksum_offload = "auto";  ///< "auto": as the probe finds; "on", "off"
+};
+
+/// The smallest MTU of the devices that have an address of this node, bytes.
+unsigned underlay_mtu(const ClusterView& view, const std::vector<Uplink>& uplinks);
+
+/// The tunnel device that this node has to have, or why it cannot have one. It is
+/// there whatever --routing says, since each peer chooses by itself how it sends to
+/// us. Its MTU is that of the underlay without the overhead. Pure.
+std::expected<VxlanSpec, std::string> plan_tunnel_device(const ClusterView& view,
+                                                         const std::vector<Uplink>& uplinks,
+                                                         std::uint16_t port);
+
+/// This node's tunnel device, and what is known of its checksum offload.
+class TunnelDevice {
+ public:
+  explicit TunnelDevice(TunnelOptions options) : options_(std::move(options)) {}
+
+  /// Makes it as planned. The error is a phrase that says why there is none; it is in
+  /// the report, too, where it is the kernel's.
+  std::expected<Tunnel, std::string> ensure(NetlinkSocket& netlink, const ClusterView& view,
+                                            const std::vector<Uplink>& uplinks,
+                                            ReconcileReport& report);
+
+  /// Lets the device leave checksums to the NIC or not, as the operator says or as the
+  /// probe finds, for which it asks nodes of `report.desired` that are behind the tunnel.
+  void sync_offload(ReconcileReport& report);
+
+ private:
+  void probe(ReconcileReport& report);
+
+  TunnelOptions options_;
+  ChecksumProbe probe_;
+};
+
+}  // namespace kubecni
