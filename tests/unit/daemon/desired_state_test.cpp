@@ -1,6 +1,7 @@
 #include "daemon/desired_state.hpp"
 
 #include "builders.hpp"
+#include "dataplane/dual_stack_map.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -48,7 +49,7 @@ TEST(DesiredState, ReachesAPeerThroughTheDeviceOfItsNetwork) {
   const auto& entry = state.cidrs.at(net("10.200.2.0/24"));
   EXPECT_EQ(entry.kind, KUBECNI_NODE_DIRECT);
   EXPECT_EQ(entry.egress_ifindex, 3u);
-  EXPECT_THAT(entry.next_hop, testing::ElementsAre(198, 51, 100, 7));
+  EXPECT_EQ(next_hop_of(entry).str(), "198.51.100.7");
   EXPECT_EQ(entry.mtu, 9000u);
   const auto& route = state.routes.at(net("10.200.2.0/24"));
   EXPECT_EQ(route.gateway, addr("198.51.100.7"));
