@@ -161,7 +161,7 @@ bool knows_cidr(const Node& node, const std::string& cidr) {
   if (entry == nodes.end()) return false;
   const bool tunnel = entry->second.kind == KUBECNI_NODE_VXLAN;
   return std::filesystem::exists(PinPaths(node.bpffs()).links /
-                                 (tunnel ? "kcni.vxlan_from_tunnel" : "eth0_from_wire"));
+                                 (tunnel ? "kcni:vxlan_from_tunnel" : "eth0_from_wire"));
 }
 
 bool is_attached(const Node& node, unsigned pods) {
