@@ -101,6 +101,24 @@ TEST_F(MidStream, ProgramsDetachedAndAttachedManyTimes) {
       3 * kBytes);
 }
 
+TEST_F(MidStream, FlowThatBeganOnTheKernelPathComesToEbpf) {
+  // Conntrack knows the flow, as on a node with kube-proxy.
+  node.set_sysctl("net/bridge/bridge-nf-call-iptables", "1");
+  node.set_sysctl("net/netfilter/nf_conntrack_tcp_be_liberal", "1");
+  node.must_run({"nft",
+                 "table ip t { chain f { type filter hook forward priority 0; "
+                 "ct state invalid counter drop; }; }"});
+  for (const Pod* pod : {&one, &two}) detach(*pod);
+  const auto before = node.counters();
+
+  expect_to_survive([&] {
+    for (const Pod* pod : {&one, &two}) attach(*pod);
+  });
+
+  const auto after = node.counters();
+  EXPECT_GT(grown(before, after, KUBECNI_FAST_TO_LOCAL_POD), 100u) << growth(before, after);
+}
+
 TEST_F(MidStream, StrictConntrackSeesTheFlowOnlyHalfWay) {
   // As on a node with kube-proxy: bridged packets meet netfilter, and what is
   // INVALID to conntrack is dropped, but for TCP windows it must be liberal.

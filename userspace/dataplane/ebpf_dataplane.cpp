@@ -138,19 +138,24 @@ Result<EbpfDataplane> EbpfDataplane::open_loaded(const std::filesystem::path& bp
   if (!tunnel_peers) return fail(tunnel_peers, "eBPF dataplane");
   EbpfDataplane dataplane(pins, std::move(*node_cidrs), std::move(*endpoints),
                           std::move(*pod_ifaces), std::move(*tunnel_peers));
-  if (auto opened = dataplane.open_programs(); !opened) return fail(opened, "eBPF dataplane");
+  if (auto opened = dataplane.find_programs(); !opened) return fail(opened, "eBPF dataplane");
   return dataplane;
 }
 
-Result<> EbpfDataplane::open_programs() {
+Result<UniqueFd> EbpfDataplane::open_program(const Hook& hook) const {
+  const auto path = pins_.progs / hook.name;
+  UniqueFd fd(bpf_obj_get(path.c_str()));
+  if (!fd) return sys_error(errno, "open program " + path.string());
+  return fd;
+}
+
+Result<> EbpfDataplane::find_programs() {
   for (const Hook& hook : kHooks) {
-    const auto path = pins_.progs / hook.name;
-    Program opened{UniqueFd(bpf_obj_get(path.c_str()))};
-    if (!opened.fd) return sys_error(errno, "open program " + path.string());
-    auto info = program_info(opened.fd.get());
+    auto program = open_program(hook);
+    if (!program) return fail(program);
+    auto info = program_info(program->get());
     if (!info) return fail(info);
-    opened.id = info->id;
-    programs_.insert_or_assign(hook.name, std::move(opened));
+    program_ids_[hook.name] = info->id;
   }
   return {};
 }
@@ -162,25 +167,25 @@ Result<bool> EbpfDataplane::upgrade_programs(const std::filesystem::path& run_di
   if (!loaded) return fail(loaded);
   no_conntrack_reason_ = loaded->no_conntrack_reason;
   bool differs = false;
-  bpf_program* built = nullptr;
-  bpf_object__for_each_program(built, loaded->object.get()) {
+  for (const Hook& hook : kHooks) {
+    const auto* built = bpf_object__find_program_by_name(loaded->object.get(), hook.name);
+    auto there = open_program(hook);
+    if (!there) return fail(there);
     auto ours = program_info(bpf_program__fd(built));
-    auto pinned = program_info(programs_.at(bpf_program__name(built)).fd.get());
+    auto pinned = program_info(there->get());
     if (!ours || !pinned) return fail(ours ? pinned : ours);
     differs = differs || std::memcmp(ours->tag, pinned->tag, sizeof(ours->tag)) != 0;
   }
   if (!differs) return false;
   if (auto pinned = pin_programs(pins_, loaded->object); !pinned) return fail(pinned);
-  if (auto opened = open_programs(); !opened) return fail(opened);
+  if (auto found = find_programs(); !found) return fail(found);
   return true;
 }
 
 Result<bool> EbpfDataplane::asks_conntrack() const {
-  return kubecni::asks_conntrack(program(kFromPod).fd.get());
-}
-
-const EbpfDataplane::Program& EbpfDataplane::program(const Hook& hook) const {
-  return programs_.at(hook.name);
+  auto program = open_program(kFromPod);
+  if (!program) return fail(program);
+  return kubecni::asks_conntrack(program->get());
 }
 
 template <std::size_t N>
@@ -188,7 +193,9 @@ Result<AttachKind> EbpfDataplane::attach_all(const std::array<Hook, N>& hooks, c
                                              AttachKind preferred) {
   AttachKind kind{};
   for (const Hook& hook : hooks) {
-    auto attached = attach(pins_.links, hook, device, program(hook).fd.get(), preferred);
+    auto program = open_program(hook);
+    if (!program) return fail(program);
+    auto attached = attach(pins_.links, hook, device, program->get(), preferred);
     if (!attached) return attached;
     kind = *attached;
   }
@@ -207,7 +214,7 @@ template <std::size_t N>
 Result<bool> EbpfDataplane::are_attached(const std::array<Hook, N>& hooks,
                                          const Device& device) const {
   for (const Hook& hook : hooks) {
-    auto attached = is_attached(pins_.links, hook, device, program(hook).id);
+    auto attached = is_attached(pins_.links, hook, device, program_ids_.at(hook.name));
     if (!attached || !*attached) return attached;
   }
   return true;
@@ -307,7 +314,7 @@ Result<> EbpfDataplane::compare_endpoint(const PodEndpoint& pod, const IpAddr& a
 Result<std::vector<std::string>> EbpfDataplane::differences(const PodEndpoint& pod) const {
   std::vector<std::string> found;
   for (const Hook& hook : kPodHooks) {
-    auto attached = is_attached(pins_.links, hook, pod.host, program(hook).id);
+    auto attached = is_attached(pins_.links, hook, pod.host, program_ids_.at(hook.name));
     if (!attached) return fail(attached);
     if (!*attached)
       found.push_back("program " + std::string(hook.name) + " is not attached to " + pod.host.name);

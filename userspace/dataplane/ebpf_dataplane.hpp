@@ -115,10 +115,6 @@ class EbpfDataplane {
   PodIfaceMap& pod_ifaces() { return pod_ifaces_; }
 
  private:
-  struct Program {
-    UniqueFd fd;
-    unsigned id = 0;
-  };
   EbpfDataplane(PinPaths pins, NodeCidrMap node_cidrs, EndpointMap endpoints,
                 PodIfaceMap pod_ifaces, TunnelPeerMap tunnel_peers)
       : pins_(std::move(pins)),
@@ -127,13 +123,13 @@ class EbpfDataplane {
         pod_ifaces_(std::move(pod_ifaces)),
         tunnel_peers_(std::move(tunnel_peers)) {}
 
-  Result<> open_programs();
+  Result<> find_programs();
+  [[nodiscard]] Result<UniqueFd> open_program(const Hook& hook) const;
   /// The host ifindex that the maps have for the address, or 0.
   [[nodiscard]] Result<unsigned> find_iface_of(const IpAddr& address) const;
   Result<> erase_endpoint(const IpAddr& address, unsigned host_ifindex);
   Result<> compare_endpoint(const PodEndpoint& pod, const IpAddr& address,
                             std::vector<std::string>& found) const;
-  [[nodiscard]] const Program& program(const Hook& hook) const;
   template <std::size_t N>
   Result<AttachKind> attach_all(const std::array<Hook, N>& hooks, const Device& device,
                                 AttachKind preferred);
@@ -147,7 +143,8 @@ class EbpfDataplane {
                                          const Device& device) const;
 
   PinPaths pins_;
-  std::map<std::string, Program> programs_;
+  // By name. Opened when they are attached: a plugin may have few descriptors.
+  std::map<std::string, unsigned> program_ids_;
   NodeCidrMap node_cidrs_;
   EndpointMap endpoints_;
   PodIfaceMap pod_ifaces_;

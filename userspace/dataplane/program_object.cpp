@@ -68,7 +68,10 @@ Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir) {
   if (object.error().code == EPERM || object.error().code == ENOMEM) return fail(object);
   auto second = load_programs_without_conntrack(maps_dir);
   if (!second) return fail(second);
-  return LoadedPrograms{std::move(*second), object.error().what};
+  return LoadedPrograms{std::move(*second),
+                        "the kernel's conntrack cannot be asked, for which kernel 5.18 or later "
+                        "with BTF and the module nf_conntrack are needed: " +
+                            object.error().what};
 }
 
 Result<BpfObject> load_programs_without_conntrack(const std::filesystem::path& maps_dir) {
