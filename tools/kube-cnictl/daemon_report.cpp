@@ -40,13 +40,21 @@ bool is_skipped(const json& value) {
 
 Result<json> parse_daemon_report(std::string_view text) {
   static const std::pair<const char*, Check> kKeys[] = {
-      {"pid", is_number},           {"nodeName", is_text},
-      {"known", is_flag},           {"podCIDRs", list_of(is_text)},
-      {"mtu", is_number},           {"source", is_text},
-      {"sourceError", is_text},     {"dataplane", is_text},
-      {"fallbackReason", is_text},  {"wires", list_of(is_text)},
-      {"nodes", list_of(is_node)},  {"skipped", list_of(is_skipped)},
-      {"errors", list_of(is_text)}, {"tunnelChecksumOffload", is_text},
+      {"pid", is_number},
+      {"nodeName", is_text},
+      {"known", is_flag},
+      {"podCIDRs", list_of(is_text)},
+      {"mtu", is_number},
+      {"source", is_text},
+      {"sourceError", is_text},
+      {"dataplane", is_text},
+      {"fallbackReason", is_text},
+      {"wires", list_of(is_text)},
+      {"nodes", list_of(is_node)},
+      {"skipped", list_of(is_skipped)},
+      {"errors", list_of(is_text)},
+      {"tunnelChecksumOffload", is_text},
+      {"noConntrackReason", is_text},
   };
   auto report = parse_json(text);
   if (!report) return failure(EBADMSG, "damaged: " + report.error().what);

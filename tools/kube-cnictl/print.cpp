@@ -94,6 +94,10 @@ void print_status(const json& status) {
   else
     std::cout << "dataplane:  kernel path only: " << dataplane["reason"].get<std::string>() << "\n";
   const json& daemon = status["daemon"];
+  if (!daemon.is_null() && daemon["noConntrackReason"] != "")
+    std::cout << "            conntrack cannot be asked, flows that began on the kernel path stay "
+                 "there: "
+              << daemon["noConntrackReason"].get<std::string>() << "\n";
   print_daemon(daemon);
   std::cout << "pods:       " << status["podsOnEbpf"] << " on eBPF, "
             << status["podsOnKernelPath"].size() << " on the kernel path\n";

@@ -140,6 +140,9 @@ void Daemon::log_news(const ReconcileReport& report) {
   }
   if (!report.fallback_reason.empty() && is_new(report.fallback_reason))
     log::warn("kernel path only", {{"reason", report.fallback_reason}});
+  if (!report.no_conntrack_reason.empty() && is_new(report.no_conntrack_reason))
+    log::warn("conntrack cannot be asked, flows that began on the kernel path stay there",
+              {{"reason", report.no_conntrack_reason}});
   if (!view_.self && is_new("no self"))
     log::warn("this node is not among the usable nodes; its PodCIDR is not known",
               {{"node", options_.node_name}});

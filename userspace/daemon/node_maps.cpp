@@ -51,8 +51,7 @@ void sync_node_maps(EbpfDataplane& dataplane, ReconcileReport& report) {
   for (const auto& [cidr, entry] : changes.erase)
     report.apply(dataplane.erase_node_cidr(cidr), "map " + cidr.str() + " removed");
   for (const auto& [address, peer] : peer_changes.erase)
-    report.apply(dataplane.erase_tunnel_peer(address),
-                 "map no longer: " + describe_peer(address));
+    report.apply(dataplane.erase_tunnel_peer(address), "map no longer: " + describe_peer(address));
 }
 
 }  // namespace kubecni

@@ -78,6 +78,7 @@ void Reconciler::upgrade_programs() {
   loaded_beside_conntrack_ = is_conntrack_there();
   auto upgraded = dataplane_->upgrade_programs(options_.run_dir);
   upgrade_error_ = upgraded ? "" : "the pinned programs stay: " + upgraded.error().what;
+  no_conntrack_reason_ = dataplane_->no_conntrack_reason();
 }
 
 /// Takes what is pinned now: pins may be removed while we run, and made anew by
@@ -255,6 +256,7 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
   sync_pods(netlink_, options_.state_dir, *links, dataplane_ ? &*dataplane_ : nullptr, report);
   report.dataplane = dataplane_ ? "ebpf" : "bridge";
   report.fallback_reason = fallback_reason_;
+  if (dataplane_) report.no_conntrack_reason = no_conntrack_reason_;
   return report;
 }
 

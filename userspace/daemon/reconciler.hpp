@@ -52,6 +52,7 @@ class Reconciler {
   std::optional<EbpfDataplane> dataplane_;
   std::string fallback_reason_;
   std::string upgrade_error_;
+  std::string no_conntrack_reason_;
   bool loaded_beside_conntrack_ = false;
   std::optional<NodeFirewall> firewall_;
   TunnelDevice tunnel_;

@@ -15,6 +15,7 @@ struct ReconcileReport {
   DesiredState desired;
   std::string dataplane;        ///< "ebpf" or "bridge"
   std::string fallback_reason;  ///< why "bridge", unless it was asked for
+  std::string no_conntrack_reason;  ///< why the programs cannot ask it, where they cannot
   std::string offload;          ///< of checksums on the tunnel device: what it is, and why
   std::vector<std::string> changes;
   std::vector<std::string> errors;

@@ -56,6 +56,7 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
                     {"dataplane", report.dataplane},
                     {"fallbackReason", report.fallback_reason},
                     {"wires", wires},
+                    {"noConntrackReason", report.no_conntrack_reason},
                     {"tunnelChecksumOffload", report.offload},
                     {"nodes", nodes},
                     {"skipped", skipped},
