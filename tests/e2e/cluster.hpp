@@ -70,7 +70,7 @@ class Cluster {
     [[nodiscard]] IpAddr address_of(int family) const;
     [[nodiscard]] std::string cidr_of(int family) const;
   };
-  [[nodiscard]] Member& member(std::size_t index) { return *members_.at(index); }
+  [[nodiscard]] Member& member(std::size_t index) const { return *members_.at(index); }
   [[nodiscard]] std::size_t size() const { return members_.size(); }
 
   /// Whether each node knows every other one, by each family.

@@ -1,13 +1,13 @@
 // Beside kube-proxy, by its kind of rules, family, and way between the nodes: whatever
 // netfilter translates is answered, and everything else is on eBPF.
 
+#include "damage.hpp"
 #include "kube_proxy.hpp"
 #include "paths.hpp"
 #include "support/cni_list.hpp"
 #include "support/traffic.hpp"
 
 #include <csignal>
-#include <filesystem>
 #include <map>
 #include <tuple>
 
@@ -177,8 +177,7 @@ TEST_P(BesideKubeProxy, APlainFlowThatBeganBeforeThePrograms) {
     (*daemon)->signal(SIGTERM);
     (*daemon)->wait();
   }
-  for (const Node* node : {&cluster.a, &cluster.b})
-    std::filesystem::remove_all(PinPaths(node->bpffs()).links);
+  for (const Node* node : {&cluster.a, &cluster.b}) detach_programs(*node);
   TcpConnection to_other({.client = a.netns, .server = b.netns, .to = b.address});
   TcpConnection to_neighbour(
       {.client = a.netns, .server = neighbour.netns, .to = neighbour.address});
@@ -190,11 +189,11 @@ TEST_P(BesideKubeProxy, APlainFlowThatBeganBeforeThePrograms) {
   ASSERT_TRUE(eventually([&] { return is_attached(cluster.a, 2) && is_attached(cluster.b, 1); }))
       << cluster.daemon_a->err();
 
-  expect_on_ebpf(cluster.a, cluster.b, tunnel, 5, [&] {
+  expect_on_ebpf(cluster.a, cluster.b, tunnel, 2, [&] {
     EXPECT_TRUE(ok(to_other.server_sends()));
     EXPECT_TRUE(ok(to_other.client_sends()));
   });
-  expect_on_ebpf(cluster.a, 5, [&] {
+  expect_on_ebpf(cluster.a, 2, [&] {
     EXPECT_TRUE(ok(to_neighbour.server_sends()));
     EXPECT_TRUE(ok(to_neighbour.client_sends()));
   });

@@ -39,6 +39,8 @@ json Node::conf(const json& changes) const {
             {"network", "10.200.0.0/16"}, {"dataplane", dataplane_}, {"stateDir", state_dir()},
             {"runDir", run_dir()},        {"bpffs", bpffs_}};
   if (subnets_.size() == 1) conf["subnet"] = subnets_.front();
+  if (subnets_.size() == 1 && subnets_.front().find(':') != std::string::npos)
+    conf["network"] = "fd00:10::/32";
   if (subnets_.size() > 1)
     for (const auto& subnet : subnets_)
       conf["ipam"]["ranges"].push_back(json::array({{{"subnet", subnet}}}));

@@ -1,0 +1,68 @@
+#include "damage.hpp"
+
+#include <bpf/bpf.h>
+
+#include <filesystem>
+
+namespace kubecni::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+template <typename Key>
+void empty_flow_map(const fs::path& path) {
+  auto flows = must(BpfMap<Key, kubecni_flow_state>::open(path));
+  for (const auto& [key, value] : must(flows.entries())) must(flows.erase(key));
+}
+
+template <typename Key>
+void fill_flow_map(const fs::path& path) {
+  auto flows = must(BpfMap<Key, kubecni_flow_state>::open(path));
+  for (std::uint32_t i = 0; i < KUBECNI_MAX_FLOWS + KUBECNI_MAX_FLOWS / 8; ++i) {
+    Key key{};
+    key.addr_lo[0] = 198;  // 198.18.0.0/15, of nobody
+    key.addr_lo[1] = 18;
+    std::memcpy(key.addr_hi, &i, sizeof(i));
+    key.proto = 17;
+    must(flows.set(key, {.decided_ns = 0, .owner = KUBECNI_FLOW_EBPF, .pad = 0}));
+  }
+}
+
+}  // namespace
+
+void detach_programs(const Node& node) {
+  for (const auto& entry : fs::directory_iterator(PinPaths(node.bpffs()).links)) {
+    // A link whose file is removed lets go of the device some time later.
+    const UniqueFd link(bpf_obj_get(entry.path().c_str()));
+    if (!link || bpf_link_detach(link.get()) != 0)
+      throw std::runtime_error("cannot detach " + entry.path().string());
+    fs::remove(entry.path());
+  }
+}
+
+void empty_maps(const Node& node) {
+  auto dataplane = node.dataplane();
+  for (const auto& [key, value] : must(dataplane.node_cidrs()))
+    must(dataplane.erase_node_cidr(key));
+  for (const auto& [key, value] : must(dataplane.tunnel_peers()))
+    must(dataplane.erase_tunnel_peer(key));
+  for (const auto& [key, value] : must(dataplane.endpoints().entries()))
+    must(dataplane.endpoints().erase(key));
+  for (const auto& [key, value] : must(dataplane.pod_ifaces().entries()))
+    must(dataplane.pod_ifaces().erase(key));
+}
+
+void empty_flows(const Node& node) {
+  const fs::path maps = PinPaths(node.bpffs()).maps;
+  empty_flow_map<kubecni_flow4>(maps / "flows4");
+  empty_flow_map<kubecni_flow6>(maps / "flows6");
+}
+
+void fill_flows(const Node& node) {
+  const fs::path maps = PinPaths(node.bpffs()).maps;
+  fill_flow_map<kubecni_flow4>(maps / "flows4");
+  fill_flow_map<kubecni_flow6>(maps / "flows6");
+}
+
+}  // namespace kubecni::test
