@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ranges>
 #include <utility>
 
 namespace kubecni {
@@ -202,6 +203,9 @@ Result<> configure_pod_port(int pod_netns_fd, const PodPort& port) {
   }
   for (const PodRoute& route : port.routes) {
     if (auto set = ensure_route(*pod, in_pod(route, ifindex)); !set) return fail(set, "pod");
+  }
+  for (const PodAddress& address : port.addresses | std::views::filter(is_ipv6)) {
+    if (auto there = await_address(*pod, address.net.addr); !there) return fail(there, "pod");
   }
   return {};
 }

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 namespace kubecni {
 
@@ -37,6 +39,37 @@ Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& n
       request.exchange(netlink, "add address " + net.str() + " to link " + std::to_string(ifindex));
   if (!added && added.error().code == EEXIST) return {};
   return added;
+}
+
+namespace {
+
+/// Whether packets to `addr` are for this namespace (`ip route get`).
+Result<bool> is_own(NetlinkSocket& netlink, const IpAddr& addr) {
+  bool is_local = false;
+  NetlinkRequest request(RTM_GETROUTE, 0,
+                         rtmsg{.rtm_family = static_cast<std::uint8_t>(addr.family()),
+                               .rtm_dst_len = static_cast<std::uint8_t>(addr.bits())});
+  request.put(RTA_DST, addr);
+  auto done =
+      request.exchange(netlink, "find the route to " + addr.str(), [&](const nlmsghdr* message) {
+        is_local = static_cast<const rtmsg*>(nlmsg_data(message))->rtm_type == RTN_LOCAL;
+      });
+  if (!done) return fail(done);
+  return is_local;
+}
+
+}  // namespace
+
+Result<> await_address(NetlinkSocket& netlink, const IpAddr& addr) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kLongest{1000}, kStep{1};
+  for (const auto end = Clock::now() + kLongest;;) {
+    auto own = is_own(netlink, addr);
+    if (!own) return fail(own);
+    if (*own) return {};
+    if (Clock::now() >= end) return sys_error(ETIMEDOUT, "wait for the address " + addr.str());
+    std::this_thread::sleep_for(kStep);
+  }
 }
 
 Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& netlink) {

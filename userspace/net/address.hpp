@@ -23,6 +23,12 @@ struct LinkAddress {
 /// CAP_NET_ADMIN.
 Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net);
 
+/// Waits until the namespace takes packets to `addr` as its own, at most 1 s. The
+/// kernel does so for an IPv6 address a moment after it was given, from a queue: what
+/// comes in between is dropped, since the host is no router.
+/// Errors: ETIMEDOUT it does not; ENETUNREACH, EACCES there is not even a route there.
+Result<> await_address(NetlinkSocket& netlink, const IpAddr& addr);
+
 /// The addresses of all links of the namespace, of both families.
 Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& netlink);
 
