@@ -103,7 +103,7 @@ class NodeFirewallTest : public testing::Test {
                        net("2001:db8:201::/64")},
       .nodes = {addr("192.0.2.1"), addr("192.0.2.2"), addr("2001:db8::1"), addr("2001:db8::2")},
       .exceptions = {net("203.0.113.0/24"), net("203.0.113.9/32"), net("2001:db8:cb::/48")},
-      .guarded_tunnel_port = {}};
+      .guarded_tunnel = {}};
   std::optional<NodeFirewall> firewall;
 };
 
@@ -334,24 +334,29 @@ TEST_F(NodeFirewallTest, NoFlowSlipsThroughWhileADaemonStarts) {
 
 TEST_F(NodeFirewallTest, WithoutEbpfStrangersDoNotReachTheTunnel) {
   spec.masquerade = false;
-  spec.guarded_tunnel_port = kTunnelPort;
+  spec.guarded_tunnel = {kTunnelPort, 84};
   sync();
-  const auto tell = [&](const std::string& from, const std::string& to) {
-    must(UdpSocket(world, addr(from), 0).send(addr(to), kTunnelPort, "from " + from));
+  const auto packet = [](char vni, const std::string& text) {
+    return std::string{'\x08', 0, 0, 0, 0, 0, vni, 0} + text;
   };
   for (const auto& [stranger, peer, own] :
        {std::tuple("198.51.100.7", "192.0.2.2", "192.0.2.1"),
         std::tuple("2001:db8:f::7", "2001:db8::2", "2001:db8::1")}) {
     const UdpSocket tunnel(node, addr(own), kTunnelPort);
+    const auto tell = [&](const std::string& from, const std::string& what) {
+      must(UdpSocket(world, addr(from), 0).send(addr(own), kTunnelPort, what));
+    };
 
-    tell(stranger, own);
-    tell(peer, own);
+    tell(stranger, packet(84, "a stranger's"));
+    tell(peer, packet(85, "another cluster's"));
+    tell(peer, packet(84, "a node's"));
 
     const auto first = tunnel.receive();
     ASSERT_TRUE(first);
-    EXPECT_EQ(first->text, std::string("from ") + peer);
+    EXPECT_EQ(first->text, packet(84, "a node's"));
   }
   EXPECT_THAT(sh(node, "nft list chain inet kube-cni tunnel | grep -c 'packets 1 '"), "2\n");
+  EXPECT_THAT(sh(node, "nft list chain inet kube-cni tunnel | grep -c 'packets 2 '"), "1\n");
   EXPECT_THAT(sync(), IsEmpty()) << "what is counted is no change";
 }
 

@@ -111,20 +111,22 @@ void add_masquerade(Table& table, const FirewallSpec& spec) {
 
 /// What eBPF does for the tunnel where it is loaded.
 void add_guard(Table& table, const FirewallSpec& spec) {
+  const std::string to_port = "\t\tudp dport " + std::to_string(spec.guarded_tunnel->port) + " ";
   table.rules += "\tchain tunnel {\n\t\ttype filter hook input priority filter; policy accept;\n";
   for (const Family& family : families()) {
     add_nodes(table, family, spec.nodes);
-    table.rules += "\t\tudp dport " + std::to_string(*spec.guarded_tunnel_port) + " " +
-                   family.keyword + " saddr != @nodes" + family.suffix +
+    table.rules += to_port + family.keyword + " saddr != @nodes" + family.suffix +
                    " counter drop comment \"tunnel packets of strangers\"\n";
   }
-  table.rules += "\t}\n";
+  // Behind 8 bytes of UDP and 4 of VXLAN, RFC 7348.
+  table.rules += to_port + "@th,96,24 != " + std::to_string(spec.guarded_tunnel->vni) +
+                 " counter drop comment \"tunnel packets of another network\"\n\t}\n";
 }
 
 Table take_apart(const FirewallSpec& spec) {
   Table table;
   if (spec.masquerade) add_masquerade(table, spec);
-  if (spec.guarded_tunnel_port) add_guard(table, spec);
+  if (spec.guarded_tunnel) add_guard(table, spec);
   return table;
 }
 

@@ -13,6 +13,14 @@ namespace kubecni {
 /// The name of our nftables table, of family inet.
 inline constexpr const char* kFirewallTable = "kube-cni";
 
+/// The end of a VXLAN tunnel.
+struct GuardedTunnel {
+  std::uint16_t port = 0;  ///< UDP
+  std::uint32_t vni = 0;
+
+  auto operator<=>(const GuardedTunnel&) const = default;
+};
+
 /// What netfilter has to do for this node's pods.
 struct FirewallSpec {
   /// Pods reach what is outside of the cluster with the node's address. Outside is
@@ -22,8 +30,9 @@ struct FirewallSpec {
   std::vector<IpNet> cluster_pods;  ///< those of every node
   std::vector<IpAddr> nodes;        ///< every node's InternalIPs
   std::vector<IpNet> exceptions;    ///< nonMasqueradeCIDRs; may overlap anything
-  /// Without eBPF: UDP to this port from anyone but `nodes` is dropped and counted.
-  std::optional<std::uint16_t> guarded_tunnel_port;
+  /// Without eBPF: what comes there from anyone but `nodes`, or with another network
+  /// identifier, is dropped and counted.
+  std::optional<GuardedTunnel> guarded_tunnel;
 
   auto operator<=>(const FirewallSpec&) const = default;
 };

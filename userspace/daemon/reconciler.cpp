@@ -158,11 +158,11 @@ void Reconciler::sync_firewall(const ClusterView& view, ReconcileReport& report)
                     .cluster_pods = {},
                     .nodes = view.self->internal_ips,
                     .exceptions = options_.non_masquerade_cidrs,
-                    .guarded_tunnel_port = {}};
+                    .guarded_tunnel = {}};
   for (const auto& [cidr, owner] : view.owners) spec.cluster_pods.push_back(cidr);
   for (const Node& peer : view.peers)
     spec.nodes.insert(spec.nodes.end(), peer.internal_ips.begin(), peer.internal_ips.end());
-  if (!dataplane_) spec.guarded_tunnel_port = options_.tunnel.port;
+  if (!dataplane_) spec.guarded_tunnel = {options_.tunnel.port, options_.tunnel.vni};
   if (!firewall_) {
     auto opened = NodeFirewall::open();
     if (!opened) return report.errors.push_back(opened.error().what);

@@ -17,7 +17,7 @@ FirewallSpec dual_stack() {
           .cluster_pods = {net("10.200.0.0/24"), net("10.200.1.0/24"), net("2001:db8:200::/64")},
           .nodes = {addr("192.0.2.1"), addr("2001:db8::1")},
           .exceptions = {net("203.0.113.0/24")},
-          .guarded_tunnel_port = {}};
+          .guarded_tunnel = {}};
 }
 
 TEST(FirewallTable, IsNothingWhenThereIsNothingToDo) {
@@ -74,13 +74,14 @@ TEST(FirewallTable, GuardsTheTunnelAlsoWithoutMasquerade) {
                           .cluster_pods = {},
                           .nodes = {addr("192.0.2.1")},
                           .exceptions = {},
-                          .guarded_tunnel_port = 8472};
+                          .guarded_tunnel = GuardedTunnel{8472, 84}};
 
   const auto table = plan_table(spec);
 
   EXPECT_THAT(table, HasSubstr("type filter hook input priority filter"));
   EXPECT_THAT(table, HasSubstr("udp dport 8472 ip saddr != @nodes4 counter drop"));
   EXPECT_THAT(table, HasSubstr("udp dport 8472 ip6 saddr != @nodes6 counter drop"));
+  EXPECT_THAT(table, HasSubstr("udp dport 8472 @th,96,24 != 84 counter drop"));
   EXPECT_THAT(table, HasSubstr("elements = { 192.0.2.1 }"));
   EXPECT_THAT(table, Not(HasSubstr("masquerade")));
 }
@@ -97,7 +98,7 @@ TEST(FirewallTable, FillsATableOfTheSameSetsAndChainsAnew) {
       "table inet kube-cni {\n\tset nodes4 {\n\t\ttype ipv4_addr\n\t}\n\n"
       "\tset nodes6 {\n\t\ttype ipv6_addr\n\t}\n\n\tchain tunnel {\n\t}\n}\n";
   FirewallSpec spec;
-  spec.guarded_tunnel_port = 8472;
+  spec.guarded_tunnel = {8472, 84};
   const auto wanted = plan_table(spec);
 
   EXPECT_EQ(plan_replacement(listed, wanted),
@@ -109,7 +110,7 @@ TEST(FirewallTable, FillsATableOfTheSameSetsAndChainsAnew) {
 TEST(FirewallTable, IsMadeAnewWhereSetsOrChainsDiffer) {
   const std::string anew = "add table inet kube-cni\ndelete table inet kube-cni\n";
   FirewallSpec spec;
-  spec.guarded_tunnel_port = 8472;
+  spec.guarded_tunnel = {8472, 84};
   const auto wanted = plan_table(spec);
 
   EXPECT_EQ(plan_replacement("", wanted), anew + wanted);
@@ -137,7 +138,7 @@ TEST(FirewallTable, ChangesMoreThanElementsWhereRulesDiffer) {
   FirewallSpec off = dual_stack();
   off.masquerade = false;
   FirewallSpec guarded = dual_stack();
-  guarded.guarded_tunnel_port = 8472;
+  guarded.guarded_tunnel = {8472, 84};
 
   for (const FirewallSpec& other : {one_family, off, guarded}) {
     EXPECT_EQ(plan_elements(dual_stack(), other), std::nullopt);
@@ -153,8 +154,7 @@ TEST(MasqueradeRule, AppliesToWhatTheTableTranslates) {
   EXPECT_TRUE(rule.applies(addr("10.200.0.5"), addr("169.254.169.254"))) << "cloud metadata";
   EXPECT_FALSE(rule.applies(addr("10.200.1.5"), addr("198.51.100.7"))) << "another node's pod";
   EXPECT_FALSE(rule.applies(addr("192.0.2.1"), addr("198.51.100.7"))) << "the node";
-  for (const char* inside :
-       {"10.200.0.9", "10.200.1.9", "192.0.2.1", "203.0.113.9", "224.0.0.1"})
+  for (const char* inside : {"10.200.0.9", "10.200.1.9", "192.0.2.1", "203.0.113.9", "224.0.0.1"})
     EXPECT_FALSE(rule.applies(addr("10.200.0.5"), addr(inside))) << inside;
   for (const char* inside : {"2001:db8:200::9", "2001:db8::1", "fe80::1", "ff02::1"})
     EXPECT_FALSE(rule.applies(addr("2001:db8:200::5"), addr(inside))) << inside;
