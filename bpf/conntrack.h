@@ -9,9 +9,9 @@
 
 #ifdef KUBECNI_NO_CONNTRACK
 
-static __always_inline bool can_ask_conntrack(const struct packet *pkt)
+static __always_inline bool can_ask_conntrack(const struct transport *l4)
 {
-	(void)pkt;
+	(void)l4;
 	return false;
 }
 
@@ -32,9 +32,9 @@ __hidden bool is_tuple_netfilters(struct __sk_buff *skb, struct bpf_sock_tuple *
 				  __u32 tuple_len, __u8 protocol);
 
 /* The kernel looks up no others. */
-static __always_inline bool can_ask_conntrack(const struct packet *pkt)
+static __always_inline bool can_ask_conntrack(const struct transport *l4)
 {
-	return protocol_of(pkt) == IPPROTO_TCP || protocol_of(pkt) == IPPROTO_UDP;
+	return l4->protocol == IPPROTO_TCP || l4->protocol == IPPROTO_UDP;
 }
 
 static __always_inline __u32 fill_tuple(struct bpf_sock_tuple *tuple, int family, const void *src,
@@ -61,7 +61,7 @@ static __always_inline bool is_netfilters(struct __sk_buff *skb, const struct pa
 					  const struct transport *l4)
 {
 	struct bpf_sock_tuple tuple = {};
-	const __u8 protocol = protocol_of(pkt);
+	const __u8 protocol = l4->protocol;
 	__u32 len = fill_tuple(&tuple, pkt->family, src_of(pkt), dst_of(pkt), l4->src_port,
 			       l4->dst_port);
 	if (is_tuple_netfilters(skb, &tuple, len, protocol))

@@ -67,7 +67,7 @@ static __always_inline bool is_src_first(const struct packet *pkt, const struct 
 		__builtin_memcpy((key)->addr_hi, src_first ? dst_of(pkt) : src_of(pkt), size);     \
 		__builtin_memcpy((key)->port_lo, src_first ? l4->src_port : l4->dst_port, 2);      \
 		__builtin_memcpy((key)->port_hi, src_first ? l4->dst_port : l4->src_port, 2);      \
-		(key)->proto = protocol_of(pkt);                                                   \
+		(key)->proto = l4->protocol;                                                   \
 	} while (0)
 
 static __always_inline void find_flow(const struct packet *pkt, const struct transport *l4,
@@ -88,16 +88,16 @@ static __always_inline void find_flow(const struct packet *pkt, const struct tra
 }
 
 /* Whether the known verdict still counts. */
-static __always_inline bool is_current(const struct flow *flow, const struct packet *pkt)
+static __always_inline bool is_current(const struct flow *flow, const struct transport *l4)
 {
 #ifdef KUBECNI_NO_CONNTRACK
-	(void)pkt;
+	(void)l4;
 	return flow->known;
 #else
 	if (!flow->known)
 		return false;
 	return flow->now - flow->known->decided_ns <
-	       (can_ask_conntrack(pkt) ? VERDICT_NS : ECHO_NS);
+	       (can_ask_conntrack(l4) ? VERDICT_NS : ECHO_NS);
 #endif
 }
 
@@ -117,9 +117,9 @@ static __always_inline bool is_kernel_flow(struct __sk_buff *skb, const struct p
 {
 	struct flow flow;
 	find_flow(pkt, l4, &flow);
-	if (is_current(&flow, pkt))
+	if (is_current(&flow, l4))
 		return flow.known->owner == KUBECNI_FLOW_KERNEL;
-	if (!can_ask_conntrack(pkt))
+	if (!can_ask_conntrack(l4))
 		return false;
 	const __u32 owner =
 		is_netfilters(skb, pkt, l4) ? KUBECNI_FLOW_KERNEL : KUBECNI_FLOW_EBPF;
@@ -132,11 +132,13 @@ static __always_inline bool is_kernel_flow(struct __sk_buff *skb, const struct p
 static __always_inline void note_kernel_flow(struct __sk_buff *skb, const struct packet *pkt,
 					     const struct transport *l4)
 {
+	if (l4->is_error)
+		return;
 	struct flow flow;
 	find_flow(pkt, l4, &flow);
-	if (!can_ask_conntrack(pkt))
+	if (!can_ask_conntrack(l4))
 		return remember(&flow, KUBECNI_FLOW_KERNEL);
-	if (is_current(&flow, pkt) && flow.known->owner == KUBECNI_FLOW_KERNEL)
+	if (is_current(&flow, l4) && flow.known->owner == KUBECNI_FLOW_KERNEL)
 		return;
 	remember(&flow, is_netfilters(skb, pkt, l4) ? KUBECNI_FLOW_KERNEL : KUBECNI_FLOW_EBPF);
 }

@@ -7,10 +7,15 @@
 
 #include "packet.h"
 
-/* ICMP echo, RFC 792 and 4443. The kernel's headers for it include libc's,
- * which BPF C cannot have. */
+/* ICMP, RFC 792 and 4443. The kernel's headers for it include libc's, which BPF
+ * C cannot have. */
 #define ICMP_ECHO_REPLY 0
+#define ICMP_DEST_UNREACHABLE 3
 #define ICMP_ECHO_REQUEST 8
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETER_PROBLEM 12
+#define ICMPV6_DEST_UNREACHABLE 1 /* to 4: time exceeded, parameter problem */
+#define ICMPV6_PARAMETER_PROBLEM 4
 #define ICMPV6_ECHO_REQUEST 128
 #define ICMPV6_ECHO_REPLY 129
 
@@ -31,10 +36,13 @@ struct icmp_echo {
 
 /* What of a transport header the dataplane looks at: the ports lie in the
  * first four bytes of TCP and UDP, type and identifier in the first eight of
- * an ICMP echo. */
+ * an ICMP echo. An ICMP error belongs to the flow that it is about, of which
+ * its receiver sent the packet that is quoted in it. */
 struct transport {
 	__u8 src_port[2];
 	__u8 dst_port[2];
+	__u8 protocol; /* IPPROTO_*, of the flow */
+	bool is_error;
 	__u32 header_len; /* bytes */
 };
 
@@ -65,19 +73,55 @@ static __always_inline bool is_echo_type(__u8 type, int family)
 	return type == ICMP_ECHO_REQUEST || type == ICMP_ECHO_REPLY;
 }
 
-static __always_inline int read_echo(struct cursor *cur, int family, struct transport *l4)
+static __always_inline bool is_error_type(__u8 type, int family)
+{
+	if (family == AF_INET6)
+		return type >= ICMPV6_DEST_UNREACHABLE && type <= ICMPV6_PARAMETER_PROBLEM;
+	return type == ICMP_DEST_UNREACHABLE || type == ICMP_TIME_EXCEEDED ||
+	       type == ICMP_PARAMETER_PROBLEM;
+}
+
+/* What comes after the header of an ICMP error. It goes where the flow goes that
+ * it is about: past a netfilter that has not seen the flow, to which it would be
+ * INVALID, and to one that may have to translate it. Only an error of one end
+ * of the flow to the other; all else is the kernel's. */
+static __always_inline int read_error(struct cursor *cur, const struct packet *pkt,
+				      struct transport *l4)
+{
+	struct packet quoted = {.family = pkt->family};
+	if (!pull_ip(cur, &quoted) || !is_sound(&quoted) || unusual_header(&quoted) >= 0)
+		return KUBECNI_PASS_PROTOCOL;
+	const __u8 protocol = protocol_of(&quoted);
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+		return KUBECNI_PASS_PROTOCOL;
+	if (!same_addr(src_of(&quoted), dst_of(pkt), pkt->family) ||
+	    !same_addr(dst_of(&quoted), src_of(pkt), pkt->family))
+		return KUBECNI_PASS_PROTOCOL;
+	const __u8 *ports = pull(cur, 4);
+	if (!ports)
+		return KUBECNI_PASS_PROTOCOL;
+	__builtin_memcpy(l4->dst_port, ports, 2);
+	__builtin_memcpy(l4->src_port, ports + 2, 2);
+	l4->protocol = protocol;
+	l4->is_error = true;
+	return -1;
+}
+
+static __always_inline int read_icmp(struct cursor *cur, const struct packet *pkt,
+				     struct transport *l4)
 {
 	struct icmp_echo *icmp = pull(cur, sizeof(*icmp));
 	if (!icmp)
 		return KUBECNI_DROP_SHORT_PACKET;
-	if (family == AF_INET6 && is_nd_type(icmp->type))
+	l4->header_len = sizeof(*icmp);
+	if (pkt->family == AF_INET6 && is_nd_type(icmp->type))
 		return KUBECNI_PASS_NEIGHBOUR_DISCOVERY;
-	/* An error must meet the kernel: netfilter may have to translate it. */
-	if (!is_echo_type(icmp->type, family))
+	if (is_error_type(icmp->type, pkt->family))
+		return read_error(cur, pkt, l4);
+	if (!is_echo_type(icmp->type, pkt->family))
 		return KUBECNI_PASS_PROTOCOL;
 	__builtin_memcpy(l4->src_port, icmp->identifier, 2);
 	__builtin_memcpy(l4->dst_port, icmp->identifier, 2);
-	l4->header_len = sizeof(*icmp);
 	return -1;
 }
 
@@ -86,6 +130,8 @@ static __always_inline int read_echo(struct cursor *cur, int family, struct tran
 static __always_inline int read_transport(struct cursor *cur, const struct packet *pkt,
 					  struct transport *l4)
 {
+	l4->protocol = protocol_of(pkt);
+	l4->is_error = false;
 	if (protocol_of(pkt) == IPPROTO_TCP) {
 		struct tcphdr *tcp = pull(cur, sizeof(*tcp));
 		if (!tcp)
@@ -104,7 +150,7 @@ static __always_inline int read_transport(struct cursor *cur, const struct packe
 		l4->header_len = sizeof(*udp);
 		return -1;
 	}
-	return is_icmp(pkt) ? read_echo(cur, pkt->family, l4) : KUBECNI_PASS_PROTOCOL;
+	return is_icmp(pkt) ? read_icmp(cur, pkt, l4) : KUBECNI_PASS_PROTOCOL;
 }
 
 /* Length of the IP packet that will be on the wire: for a GSO packet, of each

@@ -171,7 +171,7 @@ struct kubecni_count {
 	X(PASS_FRAGMENT, "kernel path: fragment")                                                  \
 	X(PASS_TTL_EXPIRED, "kernel path: TTL used up, the kernel answers")                        \
 	X(PASS_OVER_MTU, "kernel path: longer than the way's MTU, the kernel answers")             \
-	X(PASS_PROTOCOL, "kernel path: neither TCP, UDP nor an ICMP echo")                         \
+	X(PASS_PROTOCOL, "kernel path: neither TCP, UDP, an ICMP echo nor an error about such")    \
 	X(PASS_KERNEL_FLOW, "kernel path: the flow is the kernel's")                               \
 	X(PASS_NO_NODE, "kernel path: no node owns the address")                                   \
 	X(PASS_NO_ENDPOINT, "kernel path: no eBPF pod of this node has the address")               \

@@ -225,6 +225,24 @@ TEST_P(FlowOwner, OfOtherPortsIsAnother) {
   }
 }
 
+TEST_P(FlowOwner, OfAnErrorIsThatOfTheFlowWhichItIsAbout) {
+  const auto refuse = [&](const Hook& hook) {
+    return run(hook, frame_at(hook, {.protocol = IPPROTO_ICMP,
+                                     .src_port = 8080,
+                                     .dst_port = 7000,
+                                     .icmp_type = family().icmp_error}));
+  };
+  EXPECT_EQ(refuse(kFromWire).reason, KUBECNI_FAST_FROM_WIRE);
+  EXPECT_EQ(only_owner(), KUBECNI_FLOW_EBPF);
+  EXPECT_EQ(server_answers(IPPROTO_UDP).reason, KUBECNI_FAST_FROM_WIRE);
+  EXPECT_EQ(flows().size(), 1u);
+
+  reset_the_maps();
+  add_connection(to_service(IPPROTO_UDP));
+  EXPECT_THAT(refuse(kFromWire), LeftToKernel(KUBECNI_PASS_KERNEL_FLOW));
+  EXPECT_EQ(only_owner(), KUBECNI_FLOW_KERNEL);
+}
+
 KUBECNI_FOR_BOTH_FAMILIES(FlowOwner);
 
 /// Of which conntrack cannot be asked.

@@ -129,12 +129,37 @@ TEST_P(FromPod, LastHopIsSpentByTheKernelWhichAnswers) {
   EXPECT_THAT(send({.ttl = 0}), LeftToKernel(KUBECNI_PASS_TTL_EXPIRED));
 }
 
-TEST_P(FromPod, EchoReplyIsForwardedAndAnIcmpErrorLeftToTheKernel) {
-  const Frame reply = frame({.protocol = IPPROTO_ICMP, .icmp_type = family().echo_reply});
+TEST_P(FromPod, EchoReplyAndIcmpErrorAreForwarded) {
+  for (const auto type : {family().echo_reply, family().icmp_error}) {
+    const Frame in = frame({.protocol = IPPROTO_ICMP, .icmp_type = type});
 
-  EXPECT_THAT(run(kFromPod, reply), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(reply)));
-  EXPECT_THAT(send({.protocol = IPPROTO_ICMP, .icmp_type = family().icmp_error}),
-              LeftToKernel(KUBECNI_PASS_PROTOCOL));
+    EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in)));
+  }
+}
+
+TEST_P(FromPod, IcmpErrorAboutAnythingElseIsLeftToTheKernel) {
+  const IpPacket own{.family = family().af, .src = family().remote_pod, .dst = family().pod_a};
+  const auto about = [&](const IpPacket& packet, std::size_t bytes = 256) {
+    Frame body(4);
+    const Frame quoted = ip_packet(packet);
+    const auto size = std::min(bytes, quoted.size() - ETH_HLEN);
+    body.insert(body.end(), quoted.begin() + ETH_HLEN,
+                quoted.begin() + ETH_HLEN + static_cast<std::ptrdiff_t>(size));
+    return send({.protocol = IPPROTO_ICMP, .icmp_type = family().icmp_error, .icmp_body = body});
+  };
+  ASSERT_EQ(about(own).reason, KUBECNI_FAST_TO_NODE);
+
+  IpPacket of_another = own;
+  of_another.src = family().pod_b;
+  EXPECT_THAT(about(of_another), LeftToKernel(KUBECNI_PASS_PROTOCOL));
+  IpPacket to_another = own;
+  to_another.dst = family().pod_b;
+  EXPECT_THAT(about(to_another), LeftToKernel(KUBECNI_PASS_PROTOCOL));
+  IpPacket echo = own;
+  echo.protocol = IPPROTO_ICMP;
+  EXPECT_THAT(about(echo), LeftToKernel(KUBECNI_PASS_PROTOCOL));
+  for (const std::size_t bytes : {family().ip_header - 1, family().ip_header + 3})
+    EXPECT_THAT(about(own, bytes), LeftToKernel(KUBECNI_PASS_PROTOCOL)) << bytes;
 }
 
 TEST_P(FromPod, OtherProtocolIsLeftToTheKernel) {

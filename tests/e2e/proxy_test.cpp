@@ -130,6 +130,7 @@ TEST_P(BesideKubeProxy, APortThatNobodyListensOnRefuses) {
     SCOPED_TRACE(backend->container_id);
     serve({backend}, IPPROTO_UDP);
 
+    EXPECT_TRUE(ok(udp_refused(a.netns, backend->address)));
     EXPECT_TRUE(ok(udp_refused(a.netns, service_ip, 80)));
     EXPECT_TRUE(ok(udp_refused(cluster.a.netns, service_ip, 80)));
     EXPECT_TRUE(ok(udp_refused(cluster.underlay.outside, node_ip(0), kNodePort)));

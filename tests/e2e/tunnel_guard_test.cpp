@@ -37,9 +37,15 @@ class TunnelGuard : public testing::TestWithParam<std::tuple<std::string /*datap
     return receiver.receive(std::chrono::milliseconds(300)).has_value();
   }
 
-  /// Whether node-a counted what was refused.
-  void expect_refused(const ExitCounts& before, kubecni_exit_reason reason) const {
-    if (!cluster.a.is_ebpf()) return;
+  /// Whether node-a counted what was refused: by eBPF, or by the rule of that comment.
+  void expect_refused(const ExitCounts& before, kubecni_exit_reason reason,
+                      const std::string& comment) const {
+    if (!cluster.a.is_ebpf()) {
+      const std::string table = cluster.a.must_run({"nft", "list", "table", "inet", "kube-cni"});
+      EXPECT_THAT(
+          table, testing::ContainsRegex("packets 1 bytes [0-9]* drop comment \"" + comment + "\""));
+      return;
+    }
     const ExitCounts after = cluster.a.counters();
     EXPECT_EQ(grown(before, after, reason), 1u) << growth(before, after);
   }
@@ -65,7 +71,7 @@ TEST_P(TunnelGuard, RefusesAndCountsWhoIsNoNode) {
   send_by_tunnel(cluster.underlay.outside, 84, "from outside");
 
   EXPECT_FALSE(arrives());
-  expect_refused(before, KUBECNI_DROP_TUNNEL_SOURCE);
+  expect_refused(before, KUBECNI_DROP_TUNNEL_SOURCE, "tunnel packets of strangers");
 }
 
 TEST_P(TunnelGuard, RefusesAPodThatSendsLikeANode) {
@@ -80,7 +86,7 @@ TEST_P(TunnelGuard, RefusesAnotherNetworkIdentifier) {
   send_by_tunnel(cluster.b.netns, 85, "another cluster's");
 
   EXPECT_FALSE(arrives());
-  expect_refused(before, KUBECNI_DROP_TUNNEL_ID);
+  expect_refused(before, KUBECNI_DROP_TUNNEL_ID, "tunnel packets of another network");
 }
 
 TEST_P(TunnelGuard, KnowsNodesThatComeAndGo) {

@@ -129,8 +129,12 @@ Frame icmp_message(const IpPacket& packet) {
     put16(icmp, 1);
     put_payload(icmp, packet.payload_bytes);
   } else {  // RFC 792: the IP header that it is about, and eight bytes more
-    const Frame about = ip_packet(
-        {.family = packet.family, .src = packet.dst, .dst = packet.src, .payload_bytes = 0});
+    const Frame about = ip_packet({.family = packet.family,
+                                   .src = packet.dst,
+                                   .dst = packet.src,
+                                   .src_port = packet.dst_port,
+                                   .dst_port = packet.src_port,
+                                   .payload_bytes = 0});
     put(icmp, {0, 0, 0, 0});
     put_all(icmp, std::span(about).subspan(ETH_HLEN));
   }

@@ -27,7 +27,8 @@ struct IpPacket {
   std::uint8_t protocol = IPPROTO_UDP;
   std::uint16_t src_port = 40000;  ///< of an ICMP echo: the identifier
   std::uint16_t dst_port = 8080;
-  /// An echo (absent: the request), or an error about what `dst` sent to `src`.
+  /// An echo (absent: the request), or an error about a UDP datagram that `dst` sent to
+  /// `src`, from `dst_port` to `src_port`.
   std::optional<std::uint8_t> icmp_type = {};
   Frame icmp_body = {};  ///< after type, code and checksum, for other messages
   std::uint8_t ttl = 64;
