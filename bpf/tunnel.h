@@ -4,14 +4,9 @@
 #ifndef KUBECNI_BPF_TUNNEL_H
 #define KUBECNI_BPF_TUNNEL_H
 
-#include <stddef.h>
-
 #include "maps.h"
 #include "packet.h"
 
-/* Up to the local address, which is the kernel's to choose: the one that its
- * route to the node prefers is the one that the network lets pass. */
-#define TUNNEL_KEY_LEN offsetof(struct bpf_tunnel_key, local_ipv4)
 #define OUTER_TTL 64
 
 /* Tells the tunnel device where to send the packet. It cannot fail with these
@@ -23,14 +18,17 @@ static __always_inline void set_tunnel_key(struct __sk_buff *skb, const struct k
 	 * computed by the CPU where the NIC cannot. */
 	if (node->next_hop_family == AF_INET6) {
 		__builtin_memcpy(key.remote_ipv6, node->next_hop, 16);
-		bpf_skb_set_tunnel_key(skb, &key, TUNNEL_KEY_LEN,
+		__builtin_memcpy(key.local_ipv6, node->own_endpoint, 16);
+		bpf_skb_set_tunnel_key(skb, &key, sizeof(key),
 				       BPF_F_ZERO_CSUM_TX | BPF_F_TUNINFO_IPV6);
 		return;
 	}
-	__be32 remote;
+	__be32 remote, local;
 	__builtin_memcpy(&remote, node->next_hop, 4);
+	__builtin_memcpy(&local, node->own_endpoint, 4);
 	key.remote_ipv4 = bpf_ntohl(remote);
-	bpf_skb_set_tunnel_key(skb, &key, TUNNEL_KEY_LEN, BPF_F_ZERO_CSUM_TX);
+	key.local_ipv4 = bpf_ntohl(local);
+	bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX);
 }
 
 static __always_inline struct kubecni_tunnel_peer *peer_of(const void *addr, int family)
@@ -60,10 +58,10 @@ static __always_inline int judge_source(const void *source, int family, __u32 vn
 static __always_inline int judge_outer_header(struct __sk_buff *skb)
 {
 	struct bpf_tunnel_key key = {};
-	if (!bpf_skb_get_tunnel_key(skb, &key, TUNNEL_KEY_LEN, BPF_F_TUNINFO_IPV6))
+	if (!bpf_skb_get_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6))
 		return judge_source(key.remote_ipv6, AF_INET6, key.tunnel_id);
 	/* On failure, the kernel clears the key. */
-	bpf_skb_get_tunnel_key(skb, &key, TUNNEL_KEY_LEN, 0);
+	bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0);
 	__be32 source = bpf_htonl(key.remote_ipv4);
 	return judge_source(&source, AF_INET, key.tunnel_id);
 }

@@ -4,7 +4,6 @@
 #include "base/log.hpp"
 #include "dataplane/node_info.hpp"
 
-#include <algorithm>
 #include <optional>
 
 namespace kubecni {
@@ -30,12 +29,8 @@ CniResult<RangeSets> configured_ranges(const NetConf& conf) {
 RangeSets learned_ranges(const std::optional<NodeInfo>& info) {
   RangeSets sets;
   if (!info) return sets;
-  for (const IpNet& cidr : info->pod_cidrs) {
-    const bool is_first = std::ranges::none_of(sets, [&](const std::vector<Range>& set) {
-      return set.front().subnet.addr.family() == cidr.addr.family();
-    });
-    if (is_first) sets.push_back({Range{.subnet = cidr}});
-  }
+  for (const IpNet& cidr : first_of_each_family(info->pod_cidrs))
+    sets.push_back({Range{.subnet = cidr}});
   return sets;
 }
 

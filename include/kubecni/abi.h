@@ -60,6 +60,9 @@ struct kubecni_node {
 	__u8 next_hop[16];
 	__u8 tunnel_mac[6];	/* VXLAN: of the node's tunnel device */
 	__u8 own_tunnel_mac[6]; /* VXLAN: of this node's tunnel device */
+	/* VXLAN: the outer source, an address of this node that the others know; 0:
+	 * the kernel chooses. IPv4 in the first 4 bytes */
+	__u8 own_endpoint[16];
 };
 
 /* Keys of `endpoints4` and `endpoints6`: the address of a pod on this node. */
@@ -222,7 +225,7 @@ _Static_assert(KUBECNI_EXIT_REASON_COUNT <= KUBECNI_MAX_EXIT_REASONS, "exit_coun
 #endif
 KUBECNI_ASSERT_SIZE(struct kubecni_cidr4_key, 8);
 KUBECNI_ASSERT_SIZE(struct kubecni_cidr6_key, 20);
-KUBECNI_ASSERT_SIZE(struct kubecni_node, 48);
+KUBECNI_ASSERT_SIZE(struct kubecni_node, 64);
 KUBECNI_ASSERT_SIZE(struct kubecni_addr4, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_addr6, 16);
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint, 20);

@@ -103,7 +103,8 @@ class NodeFirewallTest : public testing::Test {
                        net("2001:db8:201::/64")},
       .nodes = {addr("192.0.2.1"), addr("192.0.2.2"), addr("2001:db8::1"), addr("2001:db8::2")},
       .exceptions = {net("203.0.113.0/24"), net("203.0.113.9/32"), net("2001:db8:cb::/48")},
-      .guarded_tunnel = {}};
+      .tunnel = {kTunnelPort, 84},
+      .guards_tunnel = false};
   std::optional<NodeFirewall> firewall;
 };
 
@@ -123,6 +124,20 @@ TEST_F(NodeFirewallTest, PodsNodesAndExceptionsSeeThePod) {
     EXPECT_EQ(seen_at(to), "10.200.0.5") << to;
   for (const char* to : {"2001:db8:201::9", "2001:db8::2", "2001:db8:cb::9"})
     EXPECT_EQ(seen_at(to), "2001:db8:200::5") << to;
+}
+
+TEST_F(NodeFirewallTest, NobodysTunnelHearsThePodAsTheNode) {
+  sync();
+
+  for (const char* to : {"198.51.100.7", "2001:db8:f::7"}) {
+    ASSERT_NE(seen_at(to), "") << "the neighbours are known from here on";
+    const UdpSocket tunnel(world, addr(to), kTunnelPort);
+    must(UdpSocket(pod, addr(to).family()).send(addr(to), kTunnelPort, "as the node"));
+    EXPECT_EQ(tunnel.receive(std::chrono::milliseconds(300)).error().code, ETIMEDOUT);
+  }
+
+  EXPECT_EQ(sh(node, "nft list table inet kube-cni | grep -c 'dport 8472 counter packets 1 '"),
+            "2\n");
 }
 
 TEST_F(NodeFirewallTest, EverythingMayBeAnException) {
@@ -334,7 +349,7 @@ TEST_F(NodeFirewallTest, NoFlowSlipsThroughWhileADaemonStarts) {
 
 TEST_F(NodeFirewallTest, WithoutEbpfStrangersDoNotReachTheTunnel) {
   spec.masquerade = false;
-  spec.guarded_tunnel = {kTunnelPort, 84};
+  spec.guards_tunnel = true;
   sync();
   const auto packet = [](char vni, const std::string& text) {
     return std::string{'\x08', 0, 0, 0, 0, 0, vni, 0} + text;

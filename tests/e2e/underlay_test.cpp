@@ -212,5 +212,24 @@ TEST(TunnelOptions, OtherPortAndNetworkIdentifierAreOnTheWire) {
   for (const WireFrame& frame : capture.tunnelled(a)) ASSERT_EQ(frame.vni, 1234567u) << frame.str();
 }
 
+// Nodes take tunnel packets from each other's InternalIPs alone, but have others.
+TEST(UnderlayOfMoreAddresses, TunnelPacketsComeFromTheInternalIp) {
+  Cluster cluster({.families = Families::kDual, .topology = Topology::kTwoSegments});
+  cluster.a.must_run({"ip", "addr", "add", "2001:db8:1::202/64", "dev", "eth0", "nodad"});
+  // Now the primary one is another.
+  cluster.a.must_run(
+      {"sh", "-c",
+       "ip addr del 192.0.2.1/24 dev eth0 && ip addr add 192.0.2.101/24 dev eth0 &&"
+       " ip addr add 192.0.2.1/24 dev eth0 && ip route add default via 192.0.2.254"});
+  ASSERT_TRUE(eventually([&] { return cluster.is_complete(); }));
+
+  for (const int family : {AF_INET, AF_INET6}) {
+    const IpAddr pod_b = cluster.pod_b->address_of(family);
+    EXPECT_TRUE(ok(tcp_transfer(cluster.pod_a->netns, cluster.pod_b->netns, pod_b)));
+    EXPECT_TRUE(ok(ping(cluster.a.netns, pod_b)));
+    EXPECT_TRUE(ok(ping(cluster.pod_b->netns, cluster.pod_a->address_of(family))));
+  }
+}
+
 }  // namespace
 }  // namespace kubecni::test

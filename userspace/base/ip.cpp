@@ -112,4 +112,15 @@ bool IpNet::overlaps(const IpNet& other) const {
 
 std::string IpNet::str() const { return addr.str() + "/" + std::to_string(prefix); }
 
+std::vector<IpNet> first_of_each_family(const std::vector<IpNet>& networks) {
+  std::vector<IpNet> first;
+  for (const IpNet& network : networks) {
+    if (std::ranges::none_of(first, [&](const IpNet& other) {
+          return other.addr.family() == network.addr.family();
+        }))
+      first.push_back(network);
+  }
+  return first;
+}
+
 }  // namespace kubecni

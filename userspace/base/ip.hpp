@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kubecni {
 
@@ -59,5 +60,8 @@ struct IpNet {
 
   auto operator<=>(const IpNet&) const = default;
 };
+
+/// The first network of each family, in their order.
+std::vector<IpNet> first_of_each_family(const std::vector<IpNet>& networks);
 
 }  // namespace kubecni

@@ -31,6 +31,8 @@ std::set<IpAddr> addresses_of_nodes(const NodeSnapshot& snapshot) {
   std::set<IpAddr> addresses;
   for (const Node& node : snapshot.nodes)
     addresses.insert(node.internal_ips.begin(), node.internal_ips.end());
+  for (const SkippedNode& node : snapshot.skipped)
+    addresses.insert(node.internal_ips.begin(), node.internal_ips.end());
   return addresses;
 }
 
@@ -61,6 +63,7 @@ ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_na
                          const CidrOwners& previous) {
   ClusterView view{.self = {}, .peers = {}, .skipped = snapshot.skipped, .owners = {}};
   const auto node_addresses = addresses_of_nodes(snapshot);
+  view.node_addresses.assign(node_addresses.begin(), node_addresses.end());
   for (const Claim& claim : claims_in_order(snapshot, previous)) {
     const std::string refusal = why_refused(claim, node_addresses, view.owners);
     if (refusal.empty())

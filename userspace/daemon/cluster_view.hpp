@@ -21,6 +21,8 @@ struct ClusterView {
   std::vector<Node> peers;           ///< likewise; sorted by name
   std::vector<SkippedNode> skipped;  ///< the source's, and claims that were refused
   CidrOwners owners;
+  /// InternalIPs of every node, also of those that have no PodCIDR (yet); sorted.
+  std::vector<IpAddr> node_addresses = {};
 };
 
 /// Resolves the claims of a snapshot. A PodCIDR that overlaps one of another

@@ -130,9 +130,9 @@ void Daemon::log_news(const ReconcileReport& report) {
     return std::ranges::find(reported_, current.back()) == reported_.end();
   };
   for (const auto& skipped : {view_.skipped, report.desired.unreachable}) {
-    for (const auto& [name, reason] : skipped) {
-      if (is_new(name + ": " + reason))
-        log::warn("node skipped", {{"node", name}, {"err", reason}});
+    for (const SkippedNode& node : skipped) {
+      if (is_new(node.name + ": " + node.reason))
+        log::warn("node skipped", {{"node", node.name}, {"err", node.reason}});
     }
   }
   for (const auto& error : report.errors) {

@@ -13,6 +13,16 @@ namespace {
 
 kubecni_node local_entry() { return {.kind = KUBECNI_NODE_LOCAL}; }
 
+/// The address of `family` that the others know this node by, if it is on a device here.
+std::optional<IpAddr> own_source(int family, const Underlay& underlay) {
+  for (const IpAddr& own : underlay.own_addresses) {
+    const bool is_here = std::ranges::any_of(
+        underlay.uplinks, [&](const Uplink& uplink) { return uplink.net.addr == own; });
+    if (own.family() == family && is_here) return own;
+  }
+  return std::nullopt;
+}
+
 kubecni_node entry_for(const PeerPath& path, const Underlay& underlay) {
   kubecni_node entry{.kind = KUBECNI_NODE_DIRECT,
                      .egress_ifindex = path.device.ifindex,
@@ -24,6 +34,9 @@ kubecni_node entry_for(const PeerPath& path, const Underlay& underlay) {
   entry.vni = underlay.tunnel->vni;
   std::ranges::copy(path.tunnel_mac.bytes, entry.tunnel_mac);
   std::ranges::copy(underlay.tunnel->mac.bytes, entry.own_tunnel_mac);
+  // Nodes take tunnel packets from each other's InternalIPs alone.
+  if (const auto own = own_source(path.next_hop.family(), underlay))
+    std::copy_n(own->data(), own->bytes(), entry.own_endpoint);
   return entry;
 }
 
@@ -33,17 +46,6 @@ kubecni_node entry_for(const PeerPath& path, const Underlay& underlay) {
 IpAddr tunnel_gateway(const PeerPath& path) {
   if (path.cidr.addr.is_v4() && path.next_hop.is_v4()) return path.next_hop;
   return path.tunnel_mac.link_local();
-}
-
-/// What this node's own packets have as their source there, or the kernel would take
-/// any address of a device that has some.
-std::optional<IpAddr> own_source(int family, const Underlay& underlay) {
-  for (const IpAddr& own : underlay.own_addresses) {
-    const bool is_here = std::ranges::any_of(
-        underlay.uplinks, [&](const Uplink& uplink) { return uplink.net.addr == own; });
-    if (own.family() == family && is_here) return own;
-  }
-  return std::nullopt;
 }
 
 Route route_for(const IpNet& dst, const PeerPath& path, const Underlay& underlay) {
@@ -58,7 +60,10 @@ Route route_for(const IpNet& dst, const PeerPath& path, const Underlay& underlay
   if (path.kind == PathKind::kDirect) return route;
   route.gateway = tunnel_gateway(path);
   route.onlink = true;
-  route.encap = Encap{path.next_hop, underlay.tunnel->vni};
+  route.encap = Encap{.remote = path.next_hop,
+                      .id = underlay.tunnel->vni,
+                      .local = own_source(path.next_hop.family(), underlay)};
+  // This node's own packets there; else the kernel takes any address of any device.
   route.source = own_source(family, underlay);
   return route;
 }
@@ -114,7 +119,7 @@ void add_self(const ClusterView& view, const Underlay& underlay, DesiredState& s
   }
   for (const IpNet& cidr : view.self->pod_cidrs) state.cidrs.emplace(cidr, local_entry());
   if (underlay.routing == Routing::kVxlan)
-    state.mtu -= vxlan_overhead(view.self->internal_ips.front().family());
+    state.mtu = without_vxlan(state.mtu, view.self->internal_ips.front().family());
 }
 
 /// Every node of the cluster may send to us by the tunnel, whatever our own way to

@@ -78,7 +78,7 @@ std::string except(const Family& family, const std::string& destination, const c
 }
 
 /// The chain that decides on what comes from this node's pods.
-std::string masquerade_chain(const Family& family) {
+std::string masquerade_chain(const Family& family, std::uint16_t tunnel_port) {
   const std::string suffix = family.suffix;
   std::set<std::string> never_outside;
   for (const IpNet& network : family.never_outside) never_outside.insert(network.str());
@@ -86,7 +86,9 @@ std::string masquerade_chain(const Family& family) {
          except(family, "@cluster_pods" + suffix, "pods see each other's addresses") +
          except(family, "@nodes" + suffix, "nodes see the pods' addresses") +
          except(family, "@exceptions" + suffix, "the operator's exceptions") +
-         except(family, "{ " + join(never_outside) + " }", "stays where it is") +
+         except(family, "{ " + join(never_outside) + " }", "stays where it is") + "\t\tudp dport " +
+         std::to_string(tunnel_port) +
+         " counter drop comment \"would reach tunnels as this node\"\n" +
          "\t\tmasquerade fully-random comment \"to the outside with the node's address\"\n\t}\n";
 }
 
@@ -98,7 +100,7 @@ void add_masquerade(Table& table, const FirewallSpec& spec) {
     add_networks(table, family, "cluster_pods", spec.cluster_pods, "PodCIDRs of every node");
     add_networks(table, family, "exceptions", spec.exceptions, "never masqueraded");
     add_nodes(table, family, spec.nodes);
-    table.rules += masquerade_chain(family);
+    table.rules += masquerade_chain(family, spec.tunnel.port);
     jumps += std::string("\t\t") + family.keyword + " saddr @own_pods" + family.suffix +
              " goto from_pods" + family.suffix + " comment \"from pods of this node\"\n";
   }
@@ -111,7 +113,7 @@ void add_masquerade(Table& table, const FirewallSpec& spec) {
 
 /// What eBPF does for the tunnel where it is loaded.
 void add_guard(Table& table, const FirewallSpec& spec) {
-  const std::string to_port = "\t\tudp dport " + std::to_string(spec.guarded_tunnel->port) + " ";
+  const std::string to_port = "\t\tudp dport " + std::to_string(spec.tunnel.port) + " ";
   table.rules += "\tchain tunnel {\n\t\ttype filter hook input priority filter; policy accept;\n";
   for (const Family& family : families()) {
     add_nodes(table, family, spec.nodes);
@@ -119,14 +121,14 @@ void add_guard(Table& table, const FirewallSpec& spec) {
                    " counter drop comment \"tunnel packets of strangers\"\n";
   }
   // Behind 8 bytes of UDP and 4 of VXLAN, RFC 7348.
-  table.rules += to_port + "@th,96,24 != " + std::to_string(spec.guarded_tunnel->vni) +
+  table.rules += to_port + "@th,96,24 != " + std::to_string(spec.tunnel.vni) +
                  " counter drop comment \"tunnel packets of another network\"\n\t}\n";
 }
 
 Table take_apart(const FirewallSpec& spec) {
   Table table;
   if (spec.masquerade) add_masquerade(table, spec);
-  if (spec.guarded_tunnel) add_guard(table, spec);
+  if (spec.guards_tunnel) add_guard(table, spec);
   return table;
 }
 

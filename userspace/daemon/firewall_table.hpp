@@ -14,25 +14,27 @@ namespace kubecni {
 inline constexpr const char* kFirewallTable = "kube-cni";
 
 /// The end of a VXLAN tunnel.
-struct GuardedTunnel {
+struct TunnelEnd {
   std::uint16_t port = 0;  ///< UDP
   std::uint32_t vni = 0;
 
-  auto operator<=>(const GuardedTunnel&) const = default;
+  auto operator<=>(const TunnelEnd&) const = default;
 };
 
 /// What netfilter has to do for this node's pods.
 struct FirewallSpec {
-  /// Pods reach what is outside of the cluster with the node's address. Outside is
+  /// Pods reach what is outside of the cluster with the node's address, but for its
+  /// tunnels: who has that address may send what it likes through them. Outside is
   /// what is none of the following, nor multicast, nor link-local of IPv6.
   bool masquerade = false;
   std::vector<IpNet> own_pods;      ///< this node's PodCIDRs
   std::vector<IpNet> cluster_pods;  ///< those of every node
   std::vector<IpAddr> nodes;        ///< every node's InternalIPs
   std::vector<IpNet> exceptions;    ///< nonMasqueradeCIDRs; may overlap anything
-  /// Without eBPF: what comes there from anyone but `nodes`, or with another network
-  /// identifier, is dropped and counted.
-  std::optional<GuardedTunnel> guarded_tunnel;
+  TunnelEnd tunnel;
+  /// Without eBPF: what comes to the tunnel from anyone but `nodes`, or with another
+  /// network identifier, is dropped and counted.
+  bool guards_tunnel = false;
 
   auto operator<=>(const FirewallSpec&) const = default;
 };

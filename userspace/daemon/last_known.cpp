@@ -20,18 +20,32 @@ T parsed(const std::string& text) {
   return *value;
 }
 
+json to_json(const std::vector<IpAddr>& addresses) {
+  json list = json::array();
+  for (const IpAddr& address : addresses) list.push_back(address.str());
+  return list;
+}
+
+/// Throws what nlohmann::json throws, and std::invalid_argument.
+std::vector<IpAddr> addresses_in(const json& list) {
+  std::vector<IpAddr> addresses;
+  for (const json& address : list) addresses.push_back(parsed<IpAddr>(address));
+  return addresses;
+}
+
 json to_json(const Node& node) {
-  json record{{"name", node.name}, {"internalIPs", json::array()}, {"podCIDRs", json::array()}};
-  for (const IpAddr& address : node.internal_ips) record["internalIPs"].push_back(address.str());
+  json record{{"name", node.name},
+              {"internalIPs", to_json(node.internal_ips)},
+              {"podCIDRs", json::array()}};
   for (const IpNet& cidr : node.pod_cidrs) record["podCIDRs"].push_back(cidr.str());
   return record;
 }
 
 /// Throws what nlohmann::json throws, and std::invalid_argument.
 Node node_from_json(const json& record) {
-  Node node{.name = record.at("name"), .internal_ips = {}, .pod_cidrs = {}};
-  for (const json& address : record.at("internalIPs"))
-    node.internal_ips.push_back(parsed<IpAddr>(address));
+  Node node{.name = record.at("name"),
+            .internal_ips = addresses_in(record.at("internalIPs")),
+            .pod_cidrs = {}};
   for (const json& cidr : record.at("podCIDRs")) node.pod_cidrs.push_back(parsed<IpNet>(cidr));
   return node;
 }
@@ -42,7 +56,9 @@ Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown
   json record{{"nodes", json::array()}, {"skipped", json::array()}, {"owners", json::object()}};
   for (const Node& node : known.snapshot.nodes) record["nodes"].push_back(to_json(node));
   for (const SkippedNode& skipped : known.snapshot.skipped)
-    record["skipped"].push_back({{"name", skipped.name}, {"reason", skipped.reason}});
+    record["skipped"].push_back({{"name", skipped.name},
+                                 {"reason", skipped.reason},
+                                 {"internalIPs", to_json(skipped.internal_ips)}});
   for (const auto& [cidr, node] : known.owners) record["owners"][cidr.str()] = node;
   return write_file_atomically(state_dir / "cluster.json",
                                record.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
@@ -59,7 +75,8 @@ Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& st
     for (const json& node : record.at("nodes"))
       known.snapshot.nodes.push_back(node_from_json(node));
     for (const json& skipped : record.at("skipped"))
-      known.snapshot.skipped.push_back({skipped.at("name"), skipped.at("reason")});
+      known.snapshot.skipped.push_back({skipped.at("name"), skipped.at("reason"),
+                                        addresses_in(skipped.value("internalIPs", json::array()))});
     for (const auto& [cidr, node] : record.at("owners").items())
       known.owners.emplace(parsed<IpNet>(cidr), node);
     return known;

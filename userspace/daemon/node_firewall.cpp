@@ -111,9 +111,12 @@ Result<std::vector<std::string>> NodeFirewall::sync_here(const FirewallSpec& spe
   }
   if (!may_have_untranslated_) return changes;
   auto forgotten = forget_untranslated(spec);
-  if (!forgotten) return fail(forgotten);
   may_have_untranslated_ = false;
-  if (*forgotten > 0)
+  // The table stands all the same, and such a flow ends when it pauses.
+  if (!forgotten)
+    changes.push_back("UDP flows that began without masquerade stay as they are: " +
+                      forgotten.error().what);
+  else if (*forgotten > 0)
     changes.push_back("forgot " + std::to_string(*forgotten) +
                       " UDP flows that began without masquerade");
   return changes;

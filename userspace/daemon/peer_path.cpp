@@ -9,6 +9,7 @@ namespace kubecni {
 namespace {
 
 constexpr unsigned kLoopbackIfindex = 1;
+constexpr unsigned kLeastMtu6 = 1280;  // RFC 8200, section 5
 
 bool is_link_local(const IpAddr& address) {
   static const IpNet kLinkLocal6 = IpNet::parse("fe80::/10").value();
@@ -101,13 +102,16 @@ std::optional<PeerPath> routed_path(const Node& peer, const IpNet& cidr, const U
   return std::nullopt;
 }
 
-/// The first address of the peer of a family that we have, too.
+/// The peer's first address of the family of our first one, else of the next. Ours are
+/// none, also where a Node object of another name has them.
 const IpAddr* find_endpoint(const Node& peer, const std::vector<IpAddr>& own_addresses) {
-  const auto found = std::ranges::find_if(peer.internal_ips, [&](const IpAddr& address) {
-    return std::ranges::any_of(own_addresses,
-                               [&](const IpAddr& own) { return own.family() == address.family(); });
-  });
-  return found == peer.internal_ips.end() ? nullptr : &*found;
+  for (const IpAddr& own : own_addresses) {
+    for (const IpAddr& address : peer.internal_ips) {
+      const bool is_own = std::ranges::find(own_addresses, address) != own_addresses.end();
+      if (address.family() == own.family() && !is_own) return &address;
+    }
+  }
+  return nullptr;
 }
 
 /// The MTU of the device by which `address` is reached; where that is not known, of
@@ -128,13 +132,17 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
   const IpAddr* endpoint = find_endpoint(peer, underlay.own_addresses);
   if (!endpoint)
     return std::unexpected(why + ", and for a tunnel none of its addresses (" +
-                           text_of(peer.internal_ips) + ") is of a family of ours");
+                           text_of(peer.internal_ips) + ") is another host's, of a family of ours");
+  const unsigned mtu = without_vxlan(mtu_towards(*endpoint, underlay), endpoint->family());
+  if (!cidr.addr.is_v4() && mtu < kLeastMtu6)
+    return std::unexpected(why + ", and a tunnel would leave an MTU of " + std::to_string(mtu) +
+                           " bytes, where IPv6 needs " + std::to_string(kLeastMtu6));
   return PeerPath{.node = peer.name,
                   .cidr = cidr,
                   .kind = PathKind::kVxlan,
                   .next_hop = *endpoint,
                   .device = underlay.tunnel->device,
-                  .mtu = mtu_towards(*endpoint, underlay) - vxlan_overhead(endpoint->family()),
+                  .mtu = mtu,
                   .tunnel_mac = tunnel_mac_of(peer),
                   .why = std::move(why)};
 }

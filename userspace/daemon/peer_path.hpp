@@ -10,6 +10,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -72,6 +73,11 @@ struct PeerPath {
 /// Bytes that VXLAN puts around an IP packet: outer IP, UDP, VXLAN and the inner
 /// Ethernet header. RFC 7348, section 5.
 constexpr unsigned vxlan_overhead(int outer_family) { return outer_family == AF_INET ? 50 : 70; }
+
+/// The MTU inside a tunnel over an underlay with `mtu`, both in bytes; never negative.
+constexpr unsigned without_vxlan(unsigned mtu, int outer_family) {
+  return mtu - std::min(mtu, vxlan_overhead(outer_family));
+}
 
 /// The MAC of a node's tunnel device: derived from the first of its InternalIPs, so
 /// that whoever knows the Node object knows it.

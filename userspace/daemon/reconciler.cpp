@@ -37,15 +37,10 @@ bool is_conntrack_there() {
   return std::filesystem::exists("/proc/sys/net/netfilter/nf_conntrack_count");
 }
 
-/// The first PodCIDR of each family, in the order of the Node object.
-std::vector<IpNet> used_cidrs(const Node& self) {
-  std::vector<IpNet> used;
-  for (const IpNet& cidr : self.pod_cidrs) {
-    if (std::ranges::none_of(
-            used, [&](const IpNet& other) { return other.addr.family() == cidr.addr.family(); }))
-      used.push_back(cidr);
-  }
-  return used;
+std::optional<Device> find_tunnel(const std::vector<Link>& links) {
+  const auto found = std::ranges::find(links, kTunnelName, &Link::name);
+  if (found == links.end() || found->kind != "vxlan") return std::nullopt;
+  return Device{found->ifindex, found->name};
 }
 
 }  // namespace
@@ -107,13 +102,11 @@ void Reconciler::withdraw(const std::vector<Link>& links, ReconcileReport& repor
   auto desired = std::exchange(report.desired, {});
   sync_node_maps(*dataplane_, report);
   sync_wires(links, report);
-  if (const auto tunnel = std::ranges::find(links, kTunnelName, &Link::name);
-      tunnel != links.end()) {
-    const Device device{tunnel->ifindex, tunnel->name};
-    auto held = dataplane_->is_tunnel_held(device);
-    if (held && *held)
-      report.apply(dataplane_->detach_tunnel(device), "detached from_tunnel and to_tunnel");
-  }
+  // Also where the device has gone, and left the pins.
+  const auto tunnel = find_tunnel(links);
+  auto held = tunnel ? dataplane_->is_tunnel_held(*tunnel) : Result<bool>(false);
+  auto detached = dataplane_->detach_tunnel(tunnel.value_or(Device{0, kTunnelName}));
+  if (!detached || (held && *held)) report.apply(detached, "detached from_tunnel and to_tunnel");
   report.desired = std::move(desired);
   dataplane_.reset();
 }
@@ -131,7 +124,7 @@ void Reconciler::ensure_settings(ReconcileReport& report) {
 void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& report) {
   if (!view.self) return;
   std::vector<IpNet> gateways;
-  for (const IpNet& cidr : used_cidrs(*view.self)) {
+  for (const IpNet& cidr : first_of_each_family(view.self->pod_cidrs)) {
     auto pool = Pool::of({.subnet = cidr});
     if (!pool) return report.errors.push_back(pool.error().what);
     gateways.push_back(pool->gateway_net());
@@ -156,13 +149,11 @@ void Reconciler::sync_firewall(const ClusterView& view, ReconcileReport& report)
   FirewallSpec spec{.masquerade = options_.masquerade,
                     .own_pods = view.self->pod_cidrs,
                     .cluster_pods = {},
-                    .nodes = view.self->internal_ips,
+                    .nodes = view.node_addresses,
                     .exceptions = options_.non_masquerade_cidrs,
-                    .guarded_tunnel = {}};
+                    .tunnel = {options_.tunnel.port, options_.tunnel.vni},
+                    .guards_tunnel = !dataplane_};
   for (const auto& [cidr, owner] : view.owners) spec.cluster_pods.push_back(cidr);
-  for (const Node& peer : view.peers)
-    spec.nodes.insert(spec.nodes.end(), peer.internal_ips.begin(), peer.internal_ips.end());
-  if (!dataplane_) spec.guarded_tunnel = {options_.tunnel.port, options_.tunnel.vni};
   if (!firewall_) {
     auto opened = NodeFirewall::open();
     if (!opened) return report.errors.push_back(opened.error().what);
@@ -197,14 +188,13 @@ std::optional<Underlay> Reconciler::look_at_underlay(const ClusterView& view,
 }
 
 void Reconciler::sync_tunnel_programs(const std::vector<Link>& links, ReconcileReport& report) {
-  const auto tunnel = std::ranges::find(links, kTunnelName, &Link::name);
-  if (tunnel == links.end() || tunnel->kind != "vxlan") return;
-  const Device device{tunnel->ifindex, tunnel->name};
-  auto attached = dataplane_->is_tunnel_attached(device);
+  const auto tunnel = find_tunnel(links);
+  if (!tunnel) return;
+  auto attached = dataplane_->is_tunnel_attached(*tunnel);
   if (attached && *attached) return;
-  auto done = dataplane_->attach_tunnel(device);
+  auto done = dataplane_->attach_tunnel(*tunnel);
   report.apply(done ? Result<>() : fail(done),
-               "attached from_tunnel and to_tunnel to " + device.name);
+               "attached from_tunnel and to_tunnel to " + tunnel->name);
 }
 
 void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& report) {
@@ -252,7 +242,7 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
   } else if (options_.dataplane == "bridge") {
     withdraw(*links, report);
   }
-  tunnel_.sync_offload(report);
+  tunnel_.sync_offload(view, report);
   sync_pods(netlink_, options_.state_dir, *links, dataplane_ ? &*dataplane_ : nullptr, report);
   report.dataplane = dataplane_ ? "ebpf" : "bridge";
   report.fallback_reason = fallback_reason_;
@@ -270,8 +260,7 @@ ReconcileReport Reconciler::clean_up() {
   }
   withdraw(*links, report);
   sync_kernel_routes(netlink_, *routes, 0, report);
-  if (const auto tunnel = std::ranges::find(*links, kTunnelName, &Link::name);
-      tunnel != links->end() && tunnel->kind == "vxlan")
+  if (const auto tunnel = find_tunnel(*links))
     report.apply(delete_link(netlink_, tunnel->ifindex), "tunnel device removed");
   auto firewall = NodeFirewall::open();
   auto removed = firewall ? firewall->remove() : fail(firewall);

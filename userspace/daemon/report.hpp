@@ -13,10 +13,10 @@ namespace kubecni {
 /// What one run of the Reconciler found and did.
 struct ReconcileReport {
   DesiredState desired;
-  std::string dataplane;        ///< "ebpf" or "bridge"
-  std::string fallback_reason;  ///< why "bridge", unless it was asked for
+  std::string dataplane;            ///< "ebpf" or "bridge"
+  std::string fallback_reason;      ///< why "bridge", unless it was asked for
   std::string no_conntrack_reason;  ///< why the programs cannot ask it, where they cannot
-  std::string offload;          ///< of checksums on the tunnel device: what it is, and why
+  std::string offload;              ///< of checksums on the tunnel device: what it is, and why
   std::vector<std::string> changes;
   std::vector<std::string> errors;
   /// When to run again at the latest, where that is before the usual time.

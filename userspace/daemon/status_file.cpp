@@ -14,7 +14,8 @@ namespace {
 
 json skipped_json(const std::vector<SkippedNode>& skipped) {
   json list = json::array();
-  for (const auto& [name, reason] : skipped) list.push_back({{"name", name}, {"reason", reason}});
+  for (const SkippedNode& node : skipped)
+    list.push_back({{"name", node.name}, {"reason", node.reason}});
   return list;
 }
 

@@ -4,45 +4,49 @@
 #include "net/link.hpp"
 #include "net/offload.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <optional>
+#include <set>
 
 namespace kubecni {
 
 namespace {
 
-/// The address of the bridge of the node that has this PodCIDR.
-std::optional<IpAddr> bridge_of(const IpNet& cidr) {
-  const auto pool = Pool::of({.subnet = cidr});
-  return pool ? std::optional(pool->gateway()) : std::nullopt;
-}
+// Peers that are there answer at the first question; others are asked in passing.
+constexpr unsigned kHastyRounds = 20;
+constexpr unsigned kLeastMtu6 = 1280;  // RFC 8200, section 5
 
-/// The first PodCIDR of a family that this node has.
-std::optional<IpNet> own_cidr(const DesiredState& desired, int family) {
-  for (const auto& [cidr, entry] : desired.cidrs) {
-    if (entry.kind == KUBECNI_NODE_LOCAL && cidr.addr.family() == family) return cidr;
+/// The address of the bridge of a node that has these PodCIDRs.
+std::optional<IpAddr> bridge_of(const std::vector<IpNet>& pod_cidrs, int family) {
+  for (const IpNet& cidr : first_of_each_family(pod_cidrs)) {
+    const auto pool = Pool::of({.subnet = cidr});
+    if (cidr.addr.family() == family && pool) return pool->gateway();
   }
   return std::nullopt;
 }
 
 /// From our bridge to those of the nodes behind the tunnel.
-std::vector<ChecksumProbe::Way> ways_to_ask(const DesiredState& desired) {
+std::vector<ChecksumProbe::Way> ways_to_ask(const ClusterView& view, const DesiredState& desired) {
+  std::set<std::string> tunnelled;
+  for (const PeerPath& path : desired.paths)
+    if (path.kind == PathKind::kVxlan) tunnelled.insert(path.node);
   std::vector<ChecksumProbe::Way> ways;
-  for (const PeerPath& path : desired.paths) {
-    const auto own = own_cidr(desired, path.cidr.addr.family());
-    if (path.kind != PathKind::kVxlan || !own) continue;
-    const auto from = bridge_of(*own);
-    const auto to = bridge_of(path.cidr);
-    if (from && to) ways.push_back({*from, *to});
+  for (const Node& peer : view.peers) {
+    for (const int family : {AF_INET, AF_INET6}) {
+      const auto from = view.self ? bridge_of(view.self->pod_cidrs, family) : std::nullopt;
+      const auto to = bridge_of(peer.pod_cidrs, family);
+      if (tunnelled.contains(peer.name) && from && to) ways.push_back({*from, *to});
+    }
   }
   return ways;
 }
 
-void set_offload(bool is_on, bool on, const std::string& why, ReconcileReport& report) {
+void switch_offload(bool on, const std::string& why, ReconcileReport& report) {
   report.offload = std::string(on ? "on: " : "off: ") + why;
-  if (is_on != on)
-    report.apply(set_tx_checksum_offload(kTunnelName, on),
-                 "checksum offload of the tunnel is " + report.offload);
+  report.apply(set_tx_checksum_offload(kTunnelName, on),
+               "checksum offload of the tunnel is " + report.offload);
 }
 
 }  // namespace
@@ -62,11 +66,15 @@ std::expected<VxlanSpec, std::string> plan_tunnel_device(const ClusterView& view
                                                          std::uint16_t port) {
   if (!view.self)
     return std::unexpected("this node is not among the usable nodes, so that its MAC is not known");
-  const int outer_family = view.self->internal_ips.front().family();
+  const unsigned mtu =
+      without_vxlan(underlay_mtu(view, uplinks), view.self->internal_ips.front().family());
+  const bool has_ipv6_pods = std::ranges::any_of(
+      view.self->pod_cidrs, [](const IpNet& cidr) { return !cidr.addr.is_v4(); });
   return VxlanSpec{.name = kTunnelName,
                    .mac = tunnel_mac_of(*view.self),
                    .port = port,
-                   .mtu = underlay_mtu(view, uplinks) - vxlan_overhead(outer_family)};
+                   .mtu = mtu,
+                   .ipv6 = has_ipv6_pods && mtu >= kLeastMtu6};
 }
 
 std::expected<Tunnel, std::string> TunnelDevice::ensure(NetlinkSocket& netlink,
@@ -79,7 +87,11 @@ std::expected<Tunnel, std::string> TunnelDevice::ensure(NetlinkSocket& netlink,
   auto device = ensure_vxlan(netlink, *spec);
   if (!device) {
     report.errors.push_back(device.error().what);
-    return std::unexpected(device.error().what);
+    // One that works goes on to be used, also if something of it cannot be put right.
+    auto there = find_link(netlink, spec->name);
+    if (!there || !*there || !(*there)->up || (*there)->kind != "vxlan")
+      return std::unexpected(device.error().what);
+    device = **there;
   }
   if (!before || !*before || (*before)->ifindex != device->ifindex)
     report.changes.push_back("tunnel device " + spec->name + " made, UDP port " +
@@ -87,31 +99,37 @@ std::expected<Tunnel, std::string> TunnelDevice::ensure(NetlinkSocket& netlink,
   return Tunnel{{device->ifindex, device->name}, spec->mac, options_.vni};
 }
 
-void TunnelDevice::probe(ReconcileReport& report) {
-  const auto ways = ways_to_ask(report.desired);
+void TunnelDevice::probe(const ClusterView& view, ReconcileReport& report) {
+  const auto ways = ways_to_ask(view, report.desired);
   report.offload = "on: not tested yet, no node behind the tunnel has answered";
   auto verdict = probe_.step(ways);
   if (!verdict) return report.errors.push_back(verdict.error().what);
   if (*verdict == ChecksumProbe::Verdict::kBroken)
-    set_offload(true, false,
-                "what was left to the NIC to compute did not arrive, and what we computed did",
-                report);
+    switch_offload(false,
+                   "what was left to the NIC to compute did not arrive, and what we computed did",
+                   report);
   else if (*verdict == ChecksumProbe::Verdict::kRight)
     report.offload = "on: tested, it works";
-  else if (!ways.empty())
+  else if (!ways.empty() && hasty_rounds_ < kHastyRounds) {
+    ++hasty_rounds_;
     report.again_in = ChecksumProbe::kPatience;
+  }
 }
 
-void TunnelDevice::sync_offload(ReconcileReport& report) {
+void TunnelDevice::sync_offload(const ClusterView& view, ReconcileReport& report) {
   auto is_on = has_tx_checksum_offload(kTunnelName);
   if (!is_on) return;  // there is no tunnel, which was said already
   const std::string& wanted = options_.checksum_offload;
-  if (wanted != "auto")
-    set_offload(*is_on, wanted == "on", "--vxlan-checksum-offload " + wanted, report);
-  else if (*is_on)
-    probe(report);
-  else
-    report.offload = "off: it was found broken; --vxlan-checksum-offload on switches it on again";
+  if (wanted == "auto" && *is_on) return probe(view, report);
+  if (wanted == "auto") {
+    // Not tested again: for the time of the test, what is lost would be lost again.
+    report.offload =
+        "off: found broken, or switched off, before; --vxlan-checksum-offload on switches it on";
+    return;
+  }
+  report.offload = wanted + ": --vxlan-checksum-offload " + wanted;
+  if (*is_on != (wanted == "on"))
+    switch_offload(wanted == "on", "--vxlan-checksum-offload " + wanted, report);
 }
 
 }  // namespace kubecni

@@ -45,13 +45,14 @@ class TunnelDevice {
 
   /// Lets the device leave checksums to the NIC or not, as the operator says or as the
   /// probe finds, for which it asks nodes of `report.desired` that are behind the tunnel.
-  void sync_offload(ReconcileReport& report);
+  void sync_offload(const ClusterView& view, ReconcileReport& report);
 
  private:
-  void probe(ReconcileReport& report);
+  void probe(const ClusterView& view, ReconcileReport& report);
 
   TunnelOptions options_;
   ChecksumProbe probe_;
+  unsigned hasty_rounds_ = 0;  ///< without waiting for the daemon's usual time
 };
 
 }  // namespace kubecni

@@ -19,8 +19,9 @@ struct Node {
 
 /// A Node that cannot be used (yet).
 struct SkippedNode {
-  std::string name;    ///< empty when it has none
-  std::string reason;  ///< a sentence for people
+  std::string name;                       ///< empty when it has none
+  std::string reason;                     ///< a sentence for people
+  std::vector<IpAddr> internal_ips = {};  ///< as far as they are known all the same
 
   auto operator<=>(const SkippedNode&) const = default;
 };

@@ -104,8 +104,11 @@ Result<Node> parse_node(const json& object) {
 std::expected<Node, SkippedNode> node_or_reason(const json& object) {
   auto node = parse_node(object);
   if (node) return std::move(*node);
+  auto addresses = parse_internal_ips(object);
   return std::unexpected(
-      SkippedNode{text_of(member(member(object, "metadata"), "name")), node.error().what});
+      SkippedNode{.name = text_of(member(member(object, "metadata"), "name")),
+                  .reason = node.error().what,
+                  .internal_ips = addresses ? std::move(*addresses) : std::vector<IpAddr>{}});
 }
 
 Result<NodeSnapshot> parse_node_list(std::string_view text) {

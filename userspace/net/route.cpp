@@ -30,6 +30,7 @@ rtmsg header_of(const Route& route) {
 // Of both kinds of encapsulation, so that one function does for both.
 static_assert(int{LWTUNNEL_IP_ID} == int{LWTUNNEL_IP6_ID} &&
               int{LWTUNNEL_IP_DST} == int{LWTUNNEL_IP6_DST} &&
+              int{LWTUNNEL_IP_SRC} == int{LWTUNNEL_IP6_SRC} &&
               int{LWTUNNEL_IP_TTL} == int{LWTUNNEL_IP6_HOPLIMIT});
 
 /// The flags are left out: none means an outer UDP checksum of 0.
@@ -39,6 +40,7 @@ void put_encap(NetlinkRequest& request, const Encap& encap) {
   request.nest(RTA_ENCAP, [&] {
     request.put(LWTUNNEL_IP_ID, std::uint64_t{::htobe64(encap.id)});
     request.put(LWTUNNEL_IP_DST, encap.remote);
+    if (encap.local) request.put(LWTUNNEL_IP_SRC, *encap.local);
     request.put(LWTUNNEL_IP_TTL, kTunnelTtl);
   });
 }
@@ -82,8 +84,11 @@ std::optional<Encap> parse_encap(const Attributes<RTA_MAX>& attributes) {
   const Attributes<LWTUNNEL_IP_MAX> encap(attributes[RTA_ENCAP]);
   const auto remote = encap.ip(LWTUNNEL_IP_DST);
   if (!remote) return std::nullopt;
+  auto local = encap.ip(LWTUNNEL_IP_SRC);
+  if (local == IpAddr::any(remote->family())) local.reset();
   return Encap{.remote = *remote,
-               .id = static_cast<std::uint32_t>(::be64toh(encap.u64(LWTUNNEL_IP_ID)))};
+               .id = static_cast<std::uint32_t>(::be64toh(encap.u64(LWTUNNEL_IP_ID))),
+               .local = local};
 }
 
 std::optional<IpAddr> parse_gateway(const Attributes<RTA_MAX>& attributes) {

@@ -23,7 +23,8 @@ inline constexpr unsigned kDefaultMetric6 = 1024;
 /// the packet (lightweight tunnel, kernel 4.3).
 struct Encap {
   IpAddr remote;
-  std::uint32_t id = 0;  ///< VXLAN network identifier
+  std::uint32_t id = 0;                        ///< VXLAN network identifier
+  std::optional<IpAddr> local = std::nullopt;  ///< outer source; none: the kernel chooses
 
   auto operator<=>(const Encap&) const = default;
 };

@@ -155,6 +155,10 @@ Result<Link> ensure_vxlan(NetlinkSocket& netlink, const VxlanSpec& spec) {
     if (!link) return fail(link);
     if (!*link) return failure(ENODEV, "link " + spec.name + " was deleted while it was set up");
   }
+  if (spec.ipv6) {
+    auto on = ensure_sysctl("net/ipv6/conf/" + spec.name + "/disable_ipv6", "0");
+    if (!on) return fail(on, "IPv6 on " + spec.name);
+  }
   if (auto open = open_to_any_source(netlink, **link); !open) return fail(open);
   return **link;
 }

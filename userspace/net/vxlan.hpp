@@ -18,6 +18,7 @@ struct VxlanSpec {
   MacAddr mac;
   std::uint16_t port = 0;  ///< UDP, host order
   unsigned mtu = 0;        ///< bytes, of the packets inside
+  bool ipv6 = false;       ///< also where IPv6 is off for new devices
 };
 
 /// Makes sure that there is the device, up, with this MAC, port and MTU. MAC and

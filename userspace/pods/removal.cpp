@@ -23,7 +23,7 @@ Result<std::optional<T>> unless_damaged(Result<std::optional<T>> found) {
   return found;
 }
 
-/// Takes the pod out of the maps, which are of IPv4, and its programs off. Where
+/// Takes the pod out of the maps, and its programs off. Where
 /// nothing is loaded there is nothing to do.
 Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
                           const std::vector<IpAddr>& addresses) {

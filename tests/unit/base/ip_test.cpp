@@ -205,5 +205,14 @@ TEST(IpNet, OverlapsInBothDirectionsWhateverTheHostBits) {
   EXPECT_FALSE(net("10.200.8.0/24").overlaps(part));
 }
 
+TEST(FirstOfEachFamily, KeepsTheirOrder) {
+  const auto net = [](const char* text) { return IpNet::parse(text).value(); };
+
+  EXPECT_EQ(first_of_each_family({net("2001:db8::/64"), net("10.2.0.0/24"), net("10.1.0.0/24"),
+                                  net("2001:db8:1::/64")}),
+            (std::vector{net("2001:db8::/64"), net("10.2.0.0/24")}));
+  EXPECT_TRUE(first_of_each_family({}).empty());
+}
+
 }  // namespace
 }  // namespace kubecni::test

@@ -114,6 +114,14 @@ TEST(ClusterView, PassesTheNodesOnThatTheSourceSkipped) {
   EXPECT_THAT(view.skipped, ElementsAre(SkippedNode{"n9", "no PodCIDR"}));
 }
 
+TEST(ClusterView, KnowsTheAddressesOfNodesWithoutAPodCidr) {
+  const auto view = view_cluster(
+      {{node("n2", "192.0.2.2", "10.200.2.0/24")}, {{"n3", "no PodCIDR", {addr("192.0.2.3")}}}},
+      "n1", {});
+
+  EXPECT_THAT(view.node_addresses, ElementsAre(addr("192.0.2.2"), addr("192.0.2.3")));
+}
+
 TEST(ClusterView, ResolvesClaimsOfBothFamilies) {
   Node first = node("n2", "192.0.2.2", "10.200.2.0/24");
   first.pod_cidrs.push_back(net("fd00:10:2::/64"));

@@ -75,19 +75,30 @@ TEST(DesiredState, ReachesAPeerThroughTheTunnelOnBothPaths) {
   EXPECT_EQ(next_hop_text(entry), "203.0.113.9");
   EXPECT_THAT(entry.tunnel_mac, ElementsAre(0x0a, 0x58, 203, 0, 113, 9));
   EXPECT_THAT(entry.own_tunnel_mac, ElementsAre(0x0a, 0x58, 192, 0, 2, 1));
+  EXPECT_EQ(IpAddr::v6(entry.own_endpoint), addr("c000:201::"));  // 192.0.2.1
   const auto& route = state.routes.at({kMainTable, kFarCidr});
-  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84}));
+  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84, addr("192.0.2.1")}));
   EXPECT_EQ(route.gateway, addr("203.0.113.9"));
   EXPECT_TRUE(route.onlink);
   EXPECT_EQ(route.source, addr("192.0.2.1"));
   EXPECT_EQ(state.neighbours.at(addr("203.0.113.9")).mac.str(), "0a:58:cb:00:71:09");
 }
 
+TEST(DesiredState, LeavesTheOuterSourceToTheKernelWhereItIsOnNoDevice) {
+  auto from = underlay();
+  from.own_addresses = {addr("192.0.2.77")};
+
+  const auto state = plan({kFar}, from);
+
+  EXPECT_EQ(IpAddr::v6(state.cidrs.at(kFarCidr).own_endpoint), addr("::"));
+  EXPECT_FALSE(state.routes.at({kMainTable, kFarCidr}).encap->local);
+}
+
 TEST(DesiredState, SendsPodsThroughTheTunnelToTheNodeBehindIt) {
   const auto state = plan({kFar});
 
   const auto& route = state.routes.at({kNodeTable, net("203.0.113.9/32")});
-  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84}));
+  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84, addr("192.0.2.1")}));
   ASSERT_THAT(state.rules, UnorderedElementsAre(Key(AF_INET)));
   EXPECT_EQ(state.rules.at(AF_INET).iif, kBridge);
   EXPECT_EQ(state.rules.at(AF_INET).table, kNodeTable);
@@ -103,7 +114,7 @@ TEST(DesiredState, OfIpv6PodsOverAnIpv4TunnelHasALinkLocalGateway) {
   const auto& route = state.routes.at({kMainTable, net("fd00:10:3::/64")});
   const IpAddr gateway = MacAddr::derived_from(addr("203.0.113.9")).link_local();
   EXPECT_EQ(route.gateway, gateway);
-  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84}));
+  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84, addr("192.0.2.1")}));
   EXPECT_EQ(route.metric, kDefaultMetric6);
   EXPECT_FALSE(route.source) << "the node has no IPv6 address";
   EXPECT_EQ(state.neighbours.at(gateway).mac, MacAddr::derived_from(addr("203.0.113.9")));

@@ -17,7 +17,8 @@ FirewallSpec dual_stack() {
           .cluster_pods = {net("10.200.0.0/24"), net("10.200.1.0/24"), net("2001:db8:200::/64")},
           .nodes = {addr("192.0.2.1"), addr("2001:db8::1")},
           .exceptions = {net("203.0.113.0/24")},
-          .guarded_tunnel = {}};
+          .tunnel = {8472, 84},
+          .guards_tunnel = false};
 }
 
 TEST(FirewallTable, IsNothingWhenThereIsNothingToDo) {
@@ -55,6 +56,7 @@ TEST(FirewallTable, MasqueradesEachFamilyOfThisNodesPods) {
 		ip daddr @nodes4 return comment "nodes see the pods' addresses"
 		ip daddr @exceptions4 return comment "the operator's exceptions"
 		ip daddr { 224.0.0.0/4 } return comment "stays where it is"
+		udp dport 8472 counter drop comment "would reach tunnels as this node"
 		masquerade fully-random comment "to the outside with the node's address"
 	}
 	chain postrouting {
@@ -74,7 +76,8 @@ TEST(FirewallTable, GuardsTheTunnelAlsoWithoutMasquerade) {
                           .cluster_pods = {},
                           .nodes = {addr("192.0.2.1")},
                           .exceptions = {},
-                          .guarded_tunnel = GuardedTunnel{8472, 84}};
+                          .tunnel = {8472, 84},
+                          .guards_tunnel = true};
 
   const auto table = plan_table(spec);
 
@@ -98,7 +101,7 @@ TEST(FirewallTable, FillsATableOfTheSameSetsAndChainsAnew) {
       "table inet kube-cni {\n\tset nodes4 {\n\t\ttype ipv4_addr\n\t}\n\n"
       "\tset nodes6 {\n\t\ttype ipv6_addr\n\t}\n\n\tchain tunnel {\n\t}\n}\n";
   FirewallSpec spec;
-  spec.guarded_tunnel = {8472, 84};
+  spec.guards_tunnel = true;
   const auto wanted = plan_table(spec);
 
   EXPECT_EQ(plan_replacement(listed, wanted),
@@ -110,7 +113,7 @@ TEST(FirewallTable, FillsATableOfTheSameSetsAndChainsAnew) {
 TEST(FirewallTable, IsMadeAnewWhereSetsOrChainsDiffer) {
   const std::string anew = "add table inet kube-cni\ndelete table inet kube-cni\n";
   FirewallSpec spec;
-  spec.guarded_tunnel = {8472, 84};
+  spec.guards_tunnel = true;
   const auto wanted = plan_table(spec);
 
   EXPECT_EQ(plan_replacement("", wanted), anew + wanted);
@@ -138,7 +141,7 @@ TEST(FirewallTable, ChangesMoreThanElementsWhereRulesDiffer) {
   FirewallSpec off = dual_stack();
   off.masquerade = false;
   FirewallSpec guarded = dual_stack();
-  guarded.guarded_tunnel = {8472, 84};
+  guarded.guards_tunnel = true;
 
   for (const FirewallSpec& other : {one_family, off, guarded}) {
     EXPECT_EQ(plan_elements(dual_stack(), other), std::nullopt);

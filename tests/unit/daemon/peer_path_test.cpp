@@ -134,6 +134,39 @@ TEST(ChoosePath, TunnelOverIpv6LeavesRoomForItsLongerHeader) {
   EXPECT_EQ(choose_path(peer_at({"2001:db8:1::2"}), kCidr, from)->mtu, 1430u);
 }
 
+TEST(ChoosePath, TunnelIsOfTheFamilyOfOurFirstAddress) {
+  auto from = underlay(Routing::kVxlan);
+  from.own_addresses = {addr("192.0.2.1"), addr("2001:db8:1::1")};
+
+  EXPECT_EQ(choose_path(peer_at({"2001:db8:9::9", "203.0.113.9"}), kCidr, from)->next_hop,
+            addr("203.0.113.9"));
+}
+
+TEST(ChoosePath, NoTunnelLeadsToOurselves) {
+  // A Node object that was left behind under another name.
+  const auto path = choose_path(peer_at({"192.0.2.1"}), kCidr, underlay(Routing::kVxlan));
+
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error(), HasSubstr("192.0.2.1"));
+}
+
+TEST(ChoosePath, TunnelThatIsTooNarrowForIpv6SaysSo) {
+  auto from = underlay(Routing::kVxlan);
+  from.uplinks = {uplink(2, "eth0", "192.0.2.1/24", 1300)};
+
+  const auto path = choose_path(peer_at({"192.0.2.2"}), kCidr6, from);
+
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error(), HasSubstr("1280"));
+  EXPECT_EQ(choose_path(peer_at({"192.0.2.2"}), kCidr, from)->mtu, 1250u);
+}
+
+TEST(WithoutVxlan, IsNeverNegative) {
+  EXPECT_EQ(without_vxlan(1500, AF_INET), 1450u);
+  EXPECT_EQ(without_vxlan(1500, AF_INET6), 1430u);
+  EXPECT_EQ(without_vxlan(49, AF_INET), 0u);
+}
+
 TEST(ChoosePath, WithoutATunnelSaysWhyThereIsNone) {
   auto from = underlay();
   from.tunnel.reset();
