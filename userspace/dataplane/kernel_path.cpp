@@ -206,6 +206,23 @@ Result<> configure_pod_port(int pod_netns_fd, const PodPort& port) {
   return {};
 }
 
+Result<> await_pod_port(NetlinkSocket& node, int pod_netns_fd, const Link& host,
+                        const PodPort& port) {
+  if (auto open = await_bridge_port(node, host.ifindex); !open) return open;
+  if (std::ranges::none_of(port.addresses, is_ipv6)) return {};
+  for (const IpNet& address : port.bridge_addresses()) {
+    if (address.addr.is_v4()) continue;
+    if (auto ready = await_address(node, address.addr); !ready) return ready;
+  }
+  auto pod = NetlinkSocket::open_in(pod_netns_fd);
+  if (!pod) return fail(pod, "pod");
+  for (const PodAddress& address : port.addresses) {
+    if (!is_ipv6(address)) continue;
+    if (auto ready = await_address(*pod, address.net.addr); !ready) return fail(ready, "pod");
+  }
+  return {};
+}
+
 Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,
                           const PodPort& port) {
   if (auto set = set_link_master(node, host.ifindex, bridge.ifindex); !set) return set;

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 namespace kubecni {
 
@@ -37,6 +39,26 @@ Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& n
       request.exchange(netlink, "add address " + net.str() + " to link " + std::to_string(ifindex));
   if (!added && added.error().code == EEXIST) return {};
   return added;
+}
+
+Result<> await_address(NetlinkSocket& netlink, const IpAddr& addr) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (true) {
+    bool is_local = false;
+    NetlinkRequest request(RTM_GETROUTE, 0,
+                           rtmsg{.rtm_family = static_cast<std::uint8_t>(addr.family()),
+                                 .rtm_dst_len = static_cast<std::uint8_t>(addr.bits())});
+    request.put(RTA_DST, addr);
+    auto done = request.exchange(
+        netlink, "look up the route to " + addr.str(), [&](const nlmsghdr* message) {
+          is_local = static_cast<const rtmsg*>(nlmsg_data(message))->rtm_type == RTN_LOCAL;
+        });
+    const bool has_none =
+        !done && (done.error().code == ENETUNREACH || done.error().code == EHOSTUNREACH);
+    if (!done && !has_none) return done;
+    if (is_local || std::chrono::steady_clock::now() >= end) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& netlink) {

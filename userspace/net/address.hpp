@@ -23,6 +23,12 @@ struct LinkAddress {
 /// CAP_NET_ADMIN.
 Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net);
 
+/// Waits until the namespace takes packets to its address `addr`, for at most a second.
+/// Of IPv6 that is some time after the address was added and its link came up, when a
+/// worker of the kernel has made its local route; answers to what was sent before are
+/// lost. One that takes longer, as without carrier, is no error: it follows.
+Result<> await_address(NetlinkSocket& netlink, const IpAddr& addr);
+
 /// The addresses of all links of the namespace, of both families.
 Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& netlink);
 
