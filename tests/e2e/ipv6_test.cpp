@@ -100,8 +100,11 @@ class NeighbourSpoofing : public testing::Test {
 
     const ExitCounts after = node.counters();
     EXPECT_EQ(grown(before, after, reason), 1u) << growth(before, after);
-    for (const WireFrame& seen : capture.frames())
+    for (const WireFrame& seen : capture.frames()) {
+      // Its kernel says of itself, at any time, to which multicast groups it listens.
+      if (seen.outer.dst == IpAddr::parse("ff02::16")) continue;
       EXPECT_NE(seen.outer.src_mac, *MacAddr::parse(mac_of(bad))) << seen.str();
+    }
   }
 
   Node node{"node", std::vector<std::string>{"fd00:10:1::/64"}, "ebpf"};

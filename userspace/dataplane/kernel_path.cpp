@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ranges>
 #include <utility>
 
 namespace kubecni {
@@ -203,22 +204,17 @@ Result<> configure_pod_port(int pod_netns_fd, const PodPort& port) {
   for (const PodRoute& route : port.routes) {
     if (auto set = ensure_route(*pod, in_pod(route, ifindex)); !set) return fail(set, "pod");
   }
+  for (const PodAddress& address : port.addresses | std::views::filter(is_ipv6)) {
+    if (auto there = await_address(*pod, address.net.addr); !there) return fail(there, "pod");
+  }
   return {};
 }
 
-Result<> await_pod_port(NetlinkSocket& node, int pod_netns_fd, const Link& host,
-                        const PodPort& port) {
+Result<> await_pod_port(NetlinkSocket& node, const Link& host, const PodPort& port) {
   if (auto open = await_bridge_port(node, host.ifindex); !open) return open;
-  if (std::ranges::none_of(port.addresses, is_ipv6)) return {};
   for (const IpNet& address : port.bridge_addresses()) {
     if (address.addr.is_v4()) continue;
     if (auto ready = await_address(node, address.addr); !ready) return ready;
-  }
-  auto pod = NetlinkSocket::open_in(pod_netns_fd);
-  if (!pod) return fail(pod, "pod");
-  for (const PodAddress& address : port.addresses) {
-    if (!is_ipv6(address)) continue;
-    if (auto ready = await_address(*pod, address.net.addr); !ready) return fail(ready, "pod");
   }
   return {};
 }

@@ -41,23 +41,37 @@ Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& n
   return added;
 }
 
+namespace {
+
+/// Whether packets to `addr` are for this namespace (`ip route get`).
+Result<bool> is_own(NetlinkSocket& netlink, const IpAddr& addr) {
+  bool is_local = false;
+  NetlinkRequest request(RTM_GETROUTE, 0,
+                         rtmsg{.rtm_family = static_cast<std::uint8_t>(addr.family()),
+                               .rtm_dst_len = static_cast<std::uint8_t>(addr.bits())});
+  request.put(RTA_DST, addr);
+  auto done =
+      request.exchange(netlink, "find the route to " + addr.str(), [&](const nlmsghdr* message) {
+        is_local = static_cast<const rtmsg*>(nlmsg_data(message))->rtm_type == RTN_LOCAL;
+      });
+  // As long as the link has no carrier, there may be no route at all.
+  const bool has_none =
+      !done && (done.error().code == ENETUNREACH || done.error().code == EHOSTUNREACH);
+  if (!done && !has_none) return fail(done);
+  return is_local;
+}
+
+}  // namespace
+
 Result<> await_address(NetlinkSocket& netlink, const IpAddr& addr) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  while (true) {
-    bool is_local = false;
-    NetlinkRequest request(RTM_GETROUTE, 0,
-                           rtmsg{.rtm_family = static_cast<std::uint8_t>(addr.family()),
-                                 .rtm_dst_len = static_cast<std::uint8_t>(addr.bits())});
-    request.put(RTA_DST, addr);
-    auto done = request.exchange(
-        netlink, "look up the route to " + addr.str(), [&](const nlmsghdr* message) {
-          is_local = static_cast<const rtmsg*>(nlmsg_data(message))->rtm_type == RTN_LOCAL;
-        });
-    const bool has_none =
-        !done && (done.error().code == ENETUNREACH || done.error().code == EHOSTUNREACH);
-    if (!done && !has_none) return done;
-    if (is_local || std::chrono::steady_clock::now() >= end) return {};
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kLongest{1000}, kStep{1};
+  for (const auto end = Clock::now() + kLongest;;) {
+    auto own = is_own(netlink, addr);
+    if (!own) return fail(own);
+    if (*own) return {};
+    if (Clock::now() >= end) return sys_error(ETIMEDOUT, "wait for the address " + addr.str());
+    std::this_thread::sleep_for(kStep);
   }
 }
 

@@ -23,10 +23,10 @@ struct LinkAddress {
 /// CAP_NET_ADMIN.
 Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net);
 
-/// Waits until the namespace takes packets to its address `addr`, for at most a second.
-/// Of IPv6 that is some time after the address was added and its link came up, when a
-/// worker of the kernel has made its local route; answers to what was sent before are
-/// lost. One that takes longer, as without carrier, is no error: it follows.
+/// Waits until the namespace takes packets to `addr` as its own, at most 1 s. The
+/// kernel does so for an IPv6 address a moment after it was given, from a queue: what
+/// comes in between is dropped, since the host is no router.
+/// Errors: ETIMEDOUT it does not; ENETUNREACH, EACCES there is not even a route there.
 Result<> await_address(NetlinkSocket& netlink, const IpAddr& addr);
 
 /// The addresses of all links of the namespace, of both families.
