@@ -250,6 +250,9 @@ class Adding {
   CniResult<> configure() {
     if (auto done = configure_pod_port(netns_.get(), attachment_.port); !done)
       return cni_error(done.error(), "ADD");
+    // Or the pod's first packets, which ask for its neighbours, could be lost.
+    auto ready = await_pod_port(*netlink_, host_, attachment_.port);
+    if (!ready) return cni_error(ready.error(), "ADD");
     return {};
   }
 

@@ -210,6 +210,15 @@ Result<> configure_pod_port(int pod_netns_fd, const PodPort& port) {
   return {};
 }
 
+Result<> await_pod_port(NetlinkSocket& node, const Link& host, const PodPort& port) {
+  if (auto open = await_bridge_port(node, host.ifindex); !open) return open;
+  for (const IpNet& address : port.bridge_addresses()) {
+    if (address.addr.is_v4()) continue;
+    if (auto ready = await_address(node, address.addr); !ready) return ready;
+  }
+  return {};
+}
+
 Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,
                           const PodPort& port) {
   if (auto set = set_link_master(node, host.ifindex, bridge.ifindex); !set) return set;

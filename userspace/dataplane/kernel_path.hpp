@@ -68,6 +68,11 @@ Result<Link> create_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPor
 /// are any yet.
 Result<> configure_pod_port(int pod_netns_fd, const PodPort& port);
 
+/// Waits until the node takes what the pod sends: until the bridge forwards for its port,
+/// and takes packets to its own IPv6 addresses. It takes the kernel some milliseconds
+/// after both ends are up.
+Result<> await_pod_port(NetlinkSocket& node, const Link& host, const PodPort& port);
+
 /// Puts the host end back on the bridge, with its settings and FDB entry, after
 /// the bridge was deleted. Errors: ENODEV one of them is gone.
 Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,

@@ -54,7 +54,10 @@ Result<bool> is_own(NetlinkSocket& netlink, const IpAddr& addr) {
       request.exchange(netlink, "find the route to " + addr.str(), [&](const nlmsghdr* message) {
         is_local = static_cast<const rtmsg*>(nlmsg_data(message))->rtm_type == RTN_LOCAL;
       });
-  if (!done) return fail(done);
+  // As long as the link has no carrier, there may be no route at all.
+  const bool has_none =
+      !done && (done.error().code == ENETUNREACH || done.error().code == EHOSTUNREACH);
+  if (!done && !has_none) return fail(done);
   return is_local;
 }
 

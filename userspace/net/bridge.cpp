@@ -10,6 +10,9 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
+#include <optional>
+#include <thread>
 
 namespace kubecni {
 
@@ -26,6 +29,30 @@ Result<> create_bridge(NetlinkSocket& netlink, const std::string& name, const Ma
   // Another ADD made it at the same time.
   if (!created && created.error().code == EEXIST) return {};
   return created;
+}
+
+struct PortState {
+  BridgePort flags;
+  std::uint8_t state = BR_STATE_DISABLED;
+};
+
+Result<PortState> read_port(NetlinkSocket& netlink, unsigned ifindex) {
+  std::optional<PortState> port;
+  NetlinkRequest request(RTM_GETLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(ifindex)});
+  auto done = request.exchange(
+      netlink, "read bridge port " + std::to_string(ifindex), [&](const nlmsghdr* message) {
+        const Attributes<IFLA_MAX> attributes(message, static_cast<ifinfomsg*>(nullptr));
+        const Attributes<IFLA_INFO_MAX> info(attributes[IFLA_LINKINFO]);
+        if (info.text(IFLA_INFO_SLAVE_KIND) != "bridge") return;
+        const Attributes<IFLA_BRPORT_MAX> data(info[IFLA_INFO_SLAVE_DATA]);
+        port = PortState{.flags = {.hairpin = data.u8(IFLA_BRPORT_MODE) != 0,
+                                   .learning = data.u8(IFLA_BRPORT_LEARNING) != 0,
+                                   .unicast_flood = data.u8(IFLA_BRPORT_UNICAST_FLOOD) != 0},
+                         .state = data.u8(IFLA_BRPORT_STATE)};
+      });
+  if (!done) return fail(done);
+  if (!port) return failure(EINVAL, "link " + std::to_string(ifindex) + " is no port of a bridge");
+  return *port;
 }
 
 }  // namespace
@@ -65,21 +92,20 @@ Result<> set_bridge_port_up(NetlinkSocket& netlink, unsigned ifindex, const Brid
 }
 
 Result<BridgePort> get_bridge_port(NetlinkSocket& netlink, unsigned ifindex) {
-  std::optional<BridgePort> port;
-  NetlinkRequest request(RTM_GETLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(ifindex)});
-  auto done = request.exchange(
-      netlink, "read bridge port " + std::to_string(ifindex), [&](const nlmsghdr* message) {
-        const Attributes<IFLA_MAX> attributes(message, static_cast<ifinfomsg*>(nullptr));
-        const Attributes<IFLA_INFO_MAX> info(attributes[IFLA_LINKINFO]);
-        if (info.text(IFLA_INFO_SLAVE_KIND) != "bridge") return;
-        const Attributes<IFLA_BRPORT_MAX> data(info[IFLA_INFO_SLAVE_DATA]);
-        port = BridgePort{.hairpin = data.u8(IFLA_BRPORT_MODE) != 0,
-                          .learning = data.u8(IFLA_BRPORT_LEARNING) != 0,
-                          .unicast_flood = data.u8(IFLA_BRPORT_UNICAST_FLOOD) != 0};
-      });
-  if (!done) return fail(done);
-  if (!port) return failure(EINVAL, "link " + std::to_string(ifindex) + " is no port of a bridge");
-  return *port;
+  auto port = read_port(netlink, ifindex);
+  if (!port) return fail(port);
+  return port->flags;
+}
+
+Result<> await_bridge_port(NetlinkSocket& netlink, unsigned ifindex) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (true) {
+    auto port = read_port(netlink, ifindex);
+    if (!port) return fail(port);
+    // The spanning tree protocol has more states, and its own time.
+    if (port->state != BR_STATE_DISABLED || std::chrono::steady_clock::now() >= end) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 Result<> ensure_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac) {

@@ -31,6 +31,12 @@ struct BridgePort {
 /// Errors: ENODEV no such link; EOPNOTSUPP it is no port of a bridge.
 Result<> set_bridge_port_up(NetlinkSocket& netlink, unsigned ifindex, const BridgePort& port);
 
+/// Waits until the port takes part, for at most a second. It does so some time after its
+/// carrier came, when the kernel's link watch gets to it (since 6.9: when somebody asks),
+/// and loses what is sent until then. One that takes longer is no error: it follows.
+/// Errors: ENODEV no such link; EINVAL it is no port of a bridge.
+Result<> await_bridge_port(NetlinkSocket& netlink, unsigned ifindex);
+
 /// Errors: ENODEV no such link; EINVAL it is no port of a bridge.
 Result<BridgePort> get_bridge_port(NetlinkSocket& netlink, unsigned ifindex);
 
