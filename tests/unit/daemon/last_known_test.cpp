@@ -13,8 +13,9 @@ namespace {
 
 TEST(LastKnown, IsReadAsItWasWritten) {
   const TempDir dir;
-  const LastKnown known{{{node("n1", "192.0.2.1", "10.200.1.0/24")}, {{"n9", "no PodCIDR", {addr("192.0.2.9")}}}},
-                        {{net("10.200.1.0/24"), "n1"}}};
+  const LastKnown known{
+      {{node("n1", "192.0.2.1", "10.200.1.0/24")}, {{"n9", "no PodCIDR", {addr("192.0.2.9")}}}},
+      {{net("10.200.1.0/24"), "n1"}}};
 
   ASSERT_TRUE(save_last_known(dir.path(), known));
   const auto read = load_last_known(dir.path());
