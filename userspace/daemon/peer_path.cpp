@@ -9,7 +9,6 @@ namespace kubecni {
 namespace {
 
 constexpr unsigned kLoopbackIfindex = 1;
-constexpr unsigned kLeastMtu6 = 1280;  // RFC 8200, section 5
 
 bool is_link_local(const IpAddr& address) {
   static const IpNet kLinkLocal6 = IpNet::parse("fe80::/10").value();

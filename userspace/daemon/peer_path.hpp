@@ -25,6 +25,9 @@ inline constexpr const char* kTunnelName = "kcni.vxlan";
 /// MTU of a node's pods and of its underlay as long as nothing is known of it, bytes.
 inline constexpr unsigned kDefaultMtu = 1500;
 
+/// What a link needs to carry IPv6, bytes. RFC 8200, section 5.
+inline constexpr unsigned kLeastMtu6 = 1280;
+
 /// How the pods of other nodes are to be reached.
 enum class Routing {
   kAuto,    ///< each peer directly where it is on a link of ours, else by VXLAN

@@ -16,7 +16,6 @@ namespace {
 
 // Peers that are there answer at the first question; others are asked in passing.
 constexpr unsigned kHastyRounds = 20;
-constexpr unsigned kLeastMtu6 = 1280;  // RFC 8200, section 5
 
 /// The address of the bridge of a node that has these PodCIDRs.
 std::optional<IpAddr> bridge_of(const std::vector<IpNet>& pod_cidrs, int family) {
