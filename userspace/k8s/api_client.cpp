@@ -95,10 +95,11 @@ struct ApiClient::Request {
   Easy easy{curl_easy_init()};
   std::string url;
   WatchReader reader;
-  std::string refusal;                 ///< the beginning of a body that is not our answer
-  Result<> read;                       ///< what the reader said last
-  Clock::time_point heard;             ///< when the server last said something
-  char error_text[CURL_ERROR_SIZE]{};  ///< curl's own words
+  std::string refusal;      ///< the beginning of a body that is not our answer
+  Result<> read;            ///< what the reader said last
+  Clock::time_point heard;  ///< when the server last said something
+  std::atomic<Clock::time_point>* last_heard = nullptr;  ///< the client's
+  char error_text[CURL_ERROR_SIZE]{};                    ///< curl's own words
 
   [[nodiscard]] long status() const {
     long status = 0;
@@ -110,7 +111,9 @@ struct ApiClient::Request {
     auto& request = *static_cast<Request*>(self);
     request.heard = Clock::now();
     const bool is_last = std::string_view(data, size) == "\r\n";
-    if (is_last && request.status() == 200 && request.reader.opened) request.reader.opened();
+    if (!is_last || request.status() != 200) return size;
+    *request.last_heard = request.heard;
+    if (request.reader.opened) request.reader.opened();
     return size;
   }
 
@@ -121,6 +124,7 @@ struct ApiClient::Request {
       request.refusal.append(data, std::min(size, kMaxErrorBytes - request.refusal.size()));
       return size;
     }
+    *request.last_heard = request.heard;
     request.read = request.reader.read({data, size});
     return request.read ? size : CURL_WRITEFUNC_ERROR;
   }
@@ -208,6 +212,7 @@ Result<> ApiClient::get(const std::string& path, Request& request) {
   append(headers, "User-Agent: kube-cni/" KUBECNI_VERSION);
   if (!token->empty()) append(headers, "Authorization: Bearer " + *token);
 
+  request.last_heard = &last_heard_;
   request.url = config_.server + path;
   request.prepare();
   curl_easy_setopt(request.easy.get(), CURLOPT_HTTPHEADER, headers.get());
@@ -242,6 +247,11 @@ void ApiClient::pause(milliseconds duration) {
   for (auto now = Clock::now(); !stopped_ && now < end; now = Clock::now())
     curl_multi_poll(multi_, nullptr, 0,
                     static_cast<int>(std::chrono::ceil<milliseconds>(end - now).count()), nullptr);
+}
+
+std::optional<Clock::time_point> ApiClient::last_heard() const {
+  const Clock::time_point heard = last_heard_;
+  return heard == Clock::time_point{} ? std::nullopt : std::optional(heard);
 }
 
 void ApiClient::stop() {

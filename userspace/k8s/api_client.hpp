@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -57,6 +58,9 @@ class ApiClient {
   void stop();
   [[nodiscard]] bool stopped() const { return stopped_; }
 
+  /// From any thread: when the server last sent a piece of an answer 200; empty: never.
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> last_heard() const;
+
   [[nodiscard]] const std::string& server() const { return config_.server; }
 
  private:
@@ -73,6 +77,8 @@ class ApiClient {
   ApiDeadlines deadlines_;
   void* multi_;  ///< CURLM, keeps connections open from one request to the next
   std::atomic<bool> stopped_{false};
+  /// The clock's epoch: never.
+  std::atomic<std::chrono::steady_clock::time_point> last_heard_{};
 };
 
 }  // namespace kubecni

@@ -39,6 +39,10 @@ ApiNodeSource::~ApiNodeSource() {
   if (thread_.joinable()) thread_.join();
 }
 
+SourceStatus ApiNodeSource::status() const {
+  return {.connected = connected_, .last_heard = client_->last_heard(), .error = news_.error()};
+}
+
 void ApiNodeSource::run() {
   sigset_t all;
   ::sigfillset(&all);
@@ -76,12 +80,13 @@ Result<> ApiNodeSource::watch() {
       client_->watch_nodes(table_.resource_version(),
                            {.opened =
                                 [&] {
-                                  opened = true;
+                                  opened = connected_ = true;
                                   news_.post(table_.snapshot());  // ends an error, if there was one
                                 },
                             .read = [&](std::string_view bytes) { return apply(decoder, bytes); }});
   if (opened && Clock::now() - started >= kGoodWatch) backoff_.reset();
   if (ended) return {};
+  connected_ = false;
 
   const int code = ended.error().code;
   const bool was_cut = opened && (code == ECONNRESET || code == ETIMEDOUT);

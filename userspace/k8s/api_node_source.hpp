@@ -34,6 +34,7 @@ class ApiNodeSource final : public NodeSource {
 
   [[nodiscard]] int fd() const override { return news_.fd(); }
   std::optional<Result<NodeSnapshot>> take() override { return news_.take(); }
+  [[nodiscard]] SourceStatus status() const override;
   [[nodiscard]] std::string describe() const override { return "kubernetes " + client_->server(); }
 
  private:
@@ -52,6 +53,8 @@ class ApiNodeSource final : public NodeSource {
   NodeNews news_;
   NodeTable table_;
   Backoff backoff_;
+  /// From when a watch is open until it fails; its regular end is none.
+  std::atomic<bool> connected_{false};
   std::thread thread_;
 };
 

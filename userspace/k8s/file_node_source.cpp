@@ -57,11 +57,24 @@ Result<std::unique_ptr<NodeSource>> FileNodeSource::open(std::filesystem::path p
 }
 
 std::optional<Result<NodeSnapshot>> FileNodeSource::take() {
-  if (!drain(inotify_.get()) && watching_) return std::nullopt;
-  Result<NodeSnapshot> news = load();
-  if (last_ && same_news(*last_, news)) return std::nullopt;
-  last_ = news;
+  const bool is_unchanged = !drain(inotify_.get()) && watching_;
+  auto news = is_unchanged ? std::nullopt : std::optional(load());
+  if (news && last_ && same_news(*last_, *news)) news.reset();
+  if (news) last_ = news;
+  note_status();
   return news;
+}
+
+void FileNodeSource::note_status() {
+  const std::lock_guard lock(status_mutex_);
+  status_.connected = last_ && last_->has_value();
+  status_.error = last_ && !last_->has_value() ? last_->error().what : "";
+  if (status_.connected) status_.last_heard = std::chrono::steady_clock::now();
+}
+
+SourceStatus FileNodeSource::status() const {
+  const std::lock_guard lock(status_mutex_);
+  return status_;
 }
 
 Result<NodeSnapshot> FileNodeSource::load() {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <mutex>
 
 namespace kubecni {
 
@@ -24,6 +25,7 @@ class FileNodeSource final : public NodeSource {
 
   [[nodiscard]] int fd() const override { return inotify_.get(); }
   std::optional<Result<NodeSnapshot>> take() override;
+  [[nodiscard]] SourceStatus status() const override;
   [[nodiscard]] std::string describe() const override { return "file:" + path_.string(); }
 
  private:
@@ -31,11 +33,14 @@ class FileNodeSource final : public NodeSource {
       : path_(std::move(path)), inotify_(std::move(inotify)) {}
 
   Result<NodeSnapshot> load();
+  void note_status();
 
   std::filesystem::path path_;
   UniqueFd inotify_;
   bool watching_ = true;  ///< false: the folder is gone, so that no event will come
   std::optional<Result<NodeSnapshot>> last_;
+  mutable std::mutex status_mutex_;
+  SourceStatus status_;
 };
 
 }  // namespace kubecni

@@ -30,6 +30,11 @@ void NodeNews::post(Error error) {
   signal();
 }
 
+std::string NodeNews::error() const {
+  const std::lock_guard lock(*mutex_);
+  return last_error_;
+}
+
 std::optional<Result<NodeSnapshot>> NodeNews::take() {
   const std::lock_guard lock(*mutex_);
   std::optional<Result<NodeSnapshot>> news;

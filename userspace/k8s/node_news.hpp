@@ -26,6 +26,9 @@ class NodeNews {
   /// Says that `error` keeps us from newer states. The same text again is no news.
   void post(Error error);
 
+  /// The error that was posted last, unless a snapshot has ended it; else empty.
+  [[nodiscard]] std::string error() const;
+
   /// What was posted and not taken; a snapshot comes before the error after it.
   std::optional<Result<NodeSnapshot>> take();
 

@@ -3,12 +3,25 @@
 #include "base/result.hpp"
 #include "k8s/node.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 
 namespace kubecni {
 
-/// Where the nodes of the cluster come from. All calls are for one thread.
+/// How a NodeSource stands with what it reads.
+struct SourceStatus {
+  /// The nodes are as the source has them, and changes come by themselves: the
+  /// watch is open, or the file is readable.
+  bool connected = false;
+  /// When the source last said anything, be it that nothing is new; empty: never.
+  std::optional<std::chrono::steady_clock::time_point> last_heard = {};
+  /// What keeps us from it at present, for people; empty when nothing is known to.
+  std::string error = {};
+};
+
+/// Where the nodes of the cluster come from. All calls but status() are for one
+/// thread.
 class NodeSource {
  public:
   NodeSource() = default;
@@ -25,6 +38,9 @@ class NodeSource {
   /// before stays the best known state. Never blocks. fd() stays readable until
   /// all was taken.
   virtual std::optional<Result<NodeSnapshot>> take() = 0;
+
+  /// From any thread.
+  [[nodiscard]] virtual SourceStatus status() const = 0;
 
   /// "file:/etc/nodes.json" or "kubernetes https://10.0.0.1:6443".
   [[nodiscard]] virtual std::string describe() const = 0;

@@ -228,6 +228,20 @@ TEST_F(ApiNodeSourceTest, AWatchThatFailsIsToldAndItsRecoveryToo) {
   EXPECT_EQ(server_->counters().lists, 1);
 }
 
+TEST_F(ApiNodeSourceTest, TheStatusSaysHowTheWatchIs) {
+  const auto source = watching();
+  ASSERT_TRUE(eventually([&] { return source->status().connected; }));
+  const auto before = source->status();
+  EXPECT_TRUE(before.last_heard && before.error.empty());
+
+  server_->send_bookmark();
+  EXPECT_TRUE(eventually([&] { return source->status().last_heard > before.last_heard; }));
+  server_.reset();
+
+  EXPECT_TRUE(eventually([&] { return !source->status().error.empty(); }));
+  EXPECT_FALSE(source->status().connected);
+}
+
 struct Refusal {
   int status;
   int code;

@@ -53,6 +53,36 @@ TEST_F(FileNodeSourceTest, TheFirstNewsIsTheContent) {
   EXPECT_EQ(source->describe(), "file:" + path_.string());
 }
 
+TEST_F(FileNodeSourceTest, TheStatusSaysWhetherTheFileIsRead) {
+  const auto source = open();
+  EXPECT_FALSE(source->status().connected);
+  EXPECT_FALSE(source->status().last_heard);
+
+  write_in_place(path_, list_of("n1"));
+  EXPECT_EQ(await_names(*source, "n1"), "n1");
+  const auto good = source->status();
+  write_in_place(path_, "{");
+  const auto news = next_news(*source);
+  const auto bad = source->status();
+
+  EXPECT_TRUE(good.connected && good.last_heard && good.error.empty());
+  EXPECT_FALSE(bad.connected);
+  EXPECT_EQ(bad.last_heard, good.last_heard);
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(bad.error, news->error().what);
+}
+
+TEST_F(FileNodeSourceTest, AnUnchangedFileIsGoodNewsToo) {
+  write_in_place(path_, list_of("n1"));
+  const auto source = open();
+  ASSERT_EQ(names(next_news(*source)), "n1");
+  const auto before = source->status().last_heard;
+
+  ASSERT_EQ(names(source->take()), "no news");
+
+  EXPECT_GT(source->status().last_heard, before);
+}
+
 TEST_F(FileNodeSourceTest, AWriteInPlaceIsNoticed) {
   write_in_place(path_, list_of("n1"));
   const auto source = open();
