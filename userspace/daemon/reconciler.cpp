@@ -5,7 +5,6 @@
 #include "daemon/pod_sync.hpp"
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/kernel_path.hpp"
-#include "dataplane/node_info.hpp"
 #include "ipam/pool.hpp"
 #include "net/address.hpp"
 #include "net/sysctl.hpp"
@@ -126,7 +125,10 @@ void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& repo
   std::vector<IpNet> gateways;
   for (const IpNet& cidr : first_of_each_family(view.self->pod_cidrs)) {
     auto pool = Pool::of({.subnet = cidr});
-    if (!pool) return report.errors.push_back(pool.error().what);
+    if (!pool) {
+      report.bridge_error = pool.error().what;
+      return report.errors.push_back(pool.error().what);
+    }
     gateways.push_back(pool->gateway_net());
   }
   if (gateways.empty()) return;
@@ -136,10 +138,17 @@ void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& repo
     report.errors.push_back(bridge.error().what);
   else if (before && !*before)
     report.changes.push_back("bridge " + options_.bridge + " made");
-  const NodeInfo info{view.self->name, view.self->pod_cidrs, report.desired.mtu};
+  auto told = tell_plugin({view.self->name, view.self->pod_cidrs, report.desired.mtu}, report);
+  report.bridge_error = !bridge ? bridge.error().what : !told ? told.error().what : "";
+}
+
+/// Leaves on disk what ADD needs to know of this node.
+Result<> Reconciler::tell_plugin(const NodeInfo& info, ReconcileReport& report) {
   auto saved = load_node_info(options_.state_dir);
-  if (!saved || !*saved || **saved != info)
-    report.apply(save_node_info(options_.state_dir, info), "what the plugin is told of this node");
+  if (saved && *saved && **saved == info) return {};
+  auto written = save_node_info(options_.state_dir, info);
+  report.apply(written, "what the plugin is told of this node");
+  return written;
 }
 
 /// What leaves the cluster gets the node's address; and where no program asks who

@@ -6,6 +6,7 @@
 #include "daemon/report.hpp"
 #include "daemon/tunnel_device.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/node_info.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
 
@@ -41,6 +42,7 @@ class Reconciler {
   void withdraw(const std::vector<Link>& links, ReconcileReport& report);
   void ensure_settings(ReconcileReport& report);
   void ensure_bridge_of(const ClusterView& view, ReconcileReport& report);
+  Result<> tell_plugin(const NodeInfo& info, ReconcileReport& report);
   void sync_firewall(const ClusterView& view, ReconcileReport& report);
   std::optional<Underlay> look_at_underlay(const ClusterView& view, std::vector<Route> routes,
                                            ReconcileReport& report);

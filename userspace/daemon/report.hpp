@@ -17,6 +17,8 @@ struct ReconcileReport {
   std::string fallback_reason;      ///< why "bridge", unless it was asked for
   std::string no_conntrack_reason;  ///< why the programs cannot ask it, where they cannot
   std::string offload;              ///< of checksums on the tunnel device: what it is, and why
+  /// Why the bridge, or what the plugin is told, is not as wanted; empty when both are.
+  std::string bridge_error = "not looked at yet";
   std::vector<std::string> changes;
   std::vector<std::string> errors;
   /// When to run again at the latest, where that is before the usual time.

@@ -1,0 +1,66 @@
+#include "daemon/readiness.hpp"
+
+#include "builders.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace kubecni::test {
+namespace {
+
+using testing::HasSubstr;
+
+ReconcileReport good_report() {
+  ReconcileReport report;
+  report.bridge_error.clear();
+  return report;
+}
+
+TEST(Readiness, ANodeWithAPodCidrAndABridgeTakesPods) {
+  EXPECT_EQ(why_not_ready("n1", view_of({}), good_report()), "");
+}
+
+TEST(Readiness, WhatIsWrongBetweenNodesIsNoReason) {
+  auto report = good_report();
+  report.errors = {"route to 10.200.2.0/24: Network is unreachable"};
+  auto view = view_of({});
+  view.skipped = {{"n2", "it has no InternalIP"}};
+
+  EXPECT_EQ(why_not_ready("n1", view, report), "");
+}
+
+TEST(Readiness, AnUnknownNodeAsksForItsName) {
+  auto view = view_of({node("n2", "192.0.2.2", "10.200.2.0/24")});
+  view.self.reset();
+
+  EXPECT_EQ(why_not_ready("n1", view, good_report()),
+            "no node is named n1, of 1 known; check --node-name and --node-source");
+}
+
+TEST(Readiness, ASkippedNodeSaysWhyItWas) {
+  auto view = view_of({});
+  view.self.reset();
+  view.skipped = {{"n1", "it has no PodCIDR yet"}};
+
+  EXPECT_EQ(why_not_ready("n1", view, good_report()), "node n1: it has no PodCIDR yet");
+}
+
+TEST(Readiness, APodCidrThatAnotherNodeHasIsNamed) {
+  const auto view = view_cluster(
+      {{node("n0", "192.0.2.9", "10.200.1.0/24"), node("n1", "192.0.2.1", "10.200.1.0/24")}, {}},
+      "n1", {});
+
+  EXPECT_EQ(why_not_ready("n1", view, good_report()),
+            "node n1 has no PodCIDR of its own: PodCIDR 10.200.1.0/24 is already that of node n0");
+}
+
+TEST(Readiness, ABridgeThatFailsGivesItsError) {
+  ReconcileReport report;
+  report.bridge_error = "bridge cni0: Operation not permitted";
+
+  EXPECT_EQ(why_not_ready("n1", view_of({}), report),
+            "the pods' bridge is not as it should be: bridge cni0: Operation not permitted");
+}
+
+}  // namespace
+}  // namespace kubecni::test
