@@ -10,7 +10,7 @@ namespace kubecni {
 /// that is missing below /sys/fs/bpf is mounted there; elsewhere that is the
 /// operator's decision. Callers hold the dataplane lock, or two would mount.
 /// Errors: EMEDIUMTYPE `path` is on another file system; EPERM no right to
-/// mount; those of mkdir(2).
+/// mount, or not where the host would see it; those of mkdir(2).
 Result<> ensure_bpffs(const std::filesystem::path& path);
 
 /// Whether the folder `path` exists on a bpf file system.

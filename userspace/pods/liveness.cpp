@@ -44,9 +44,9 @@ Result<bool> is_gone(NetlinkSocket& node, const std::string& network, const Leas
   auto veth = has_veth(node, network, lease.owner);
   if (!veth || *veth) return veth ? Result<bool>(false) : veth;
   struct stat netns{};
-  const bool same_netns = ::stat(lease.netns.path.c_str(), &netns) == 0 &&
-                          netns.st_dev == lease.netns.device && netns.st_ino == lease.netns.inode;
-  return !same_netns;
+  // EACCES: /proc/<pid>/ns/net of a process that lives, without CAP_SYS_PTRACE.
+  if (::stat(lease.netns.path.c_str(), &netns) != 0) return errno == ENOENT || errno == ENOTDIR;
+  return netns.st_dev != lease.netns.device || netns.st_ino != lease.netns.inode;
 }
 
 Result<unsigned> reclaim_gone(const PodPaths& paths, const std::string& network) {
