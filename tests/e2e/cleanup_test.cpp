@@ -1,7 +1,9 @@
-// kube-cnid cleanup: what the daemon made between nodes and to the outside goes, and
-// nothing else.
+// kube-cnid cleanup: everything that is ours goes, nothing else, and pods that live are
+// not cut off.
 
+#include "base/file.hpp"
 #include "cluster.hpp"
+#include "support/node_state.hpp"
 #include "support/traffic.hpp"
 
 #include <gmock/gmock.h>
@@ -18,18 +20,24 @@ using testing::Not;
 
 namespace fs = std::filesystem;
 
+// What a cleanup says with its exit status.
+constexpr int kClean = 0;
+constexpr int kPodsStay = 3;
+
+Outcome clean_up_of(const Node& node) {
+  std::vector<std::string> argv{KUBECNI_DAEMON, "cleanup"};
+  for (const auto& [option, folder] : {std::pair{"--state-dir", node.state_dir()},
+                                       {"--run-dir", node.run_dir()},
+                                       {"--bpffs", node.bpffs()}}) {
+    argv.emplace_back(option);
+    argv.emplace_back(folder);
+  }
+  return run({.argv = argv, .netns_fd = node.netns.fd()});
+}
+
 class Cleanup : public testing::Test {
  protected:
-  Outcome clean_up() {
-    std::vector<std::string> argv{KUBECNI_DAEMON, "cleanup"};
-    for (const auto& [option, folder] : {std::pair{"--state-dir", cluster.a.state_dir()},
-                                         {"--run-dir", cluster.a.run_dir()},
-                                         {"--bpffs", cluster.a.bpffs()}}) {
-      argv.emplace_back(option);
-      argv.emplace_back(folder);
-    }
-    return run({.argv = argv, .netns_fd = cluster.a.netns.fd()});
-  }
+  Outcome clean_up() { return clean_up_of(cluster.a); }
 
   void stop_daemon() {
     cluster.daemon_a->signal(SIGTERM);
@@ -51,28 +59,44 @@ TEST_F(Cleanup, LeavesNothingBetweenNodes) {
 
   const auto outcome = clean_up();
 
-  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.status, kPodsStay) << outcome.err;
   EXPECT_THAT(ask("ip route show table all proto 84; ip -6 route show table all proto 84"),
               IsEmpty());
   EXPECT_THAT(ask("ip rule; ip -6 rule"), Not(HasSubstr("proto 84")));
   EXPECT_THAT(ask("ip -br link"), Not(HasSubstr("kcni.vxlan")));
   EXPECT_THAT(ask("nft list tables"), Not(HasSubstr("kube-cni")));
-  EXPECT_THAT(must(cluster.a.dataplane().node_cidrs()), IsEmpty());
-  EXPECT_THAT(must(cluster.a.dataplane().tunnel_peers()), IsEmpty());
-  for (const auto& link : fs::directory_iterator(PinPaths(cluster.a.bpffs()).links))
-    EXPECT_THAT(link.path().filename().string(), testing::StartsWith("veth"));
+  EXPECT_FALSE(fs::exists(cluster.a.bpffs()));
 }
 
-TEST_F(Cleanup, LeavesPodsOfTheNodeTheirWayToEachOther) {
+TEST_F(Cleanup, LeavesPodsOfTheNodeTheirWayToEachOtherAndListsThem) {
   const Pod other = cluster.add_pod(cluster.a, "other");
   stop_daemon();
 
-  ASSERT_EQ(clean_up().status, 0);
+  const auto outcome = clean_up();
 
+  ASSERT_EQ(outcome.status, kPodsStay) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr(other.container_id));
+  EXPECT_THAT(outcome.err, HasSubstr(other.address.str()));
   for (const int family : {AF_INET, AF_INET6}) {
     EXPECT_TRUE(ok(ping(cluster.pod_a->netns, other.address_of(family))));
     EXPECT_TRUE(ok(ping(cluster.a.netns, other.address_of(family))));
   }
+}
+
+TEST_F(Cleanup, LeavesARunningConnectionOfTwoPodsAlone) {
+  const Pod other = cluster.add_pod(cluster.a, "other");
+  stop_daemon();
+  TcpTransfer transfer({.client = cluster.pod_a->netns,
+                        .server = other.netns,
+                        .to = other.address,
+                        .bytes = 64 << 20,
+                        .bytes_per_second = 16 << 20});
+  ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 2 << 20; }));
+
+  ASSERT_EQ(clean_up().status, kPodsStay);
+
+  EXPECT_TRUE(transfer.is_running()) << "the transfer was over too soon to test anything";
+  EXPECT_TRUE(ok(transfer.finish()));
 }
 
 TEST_F(Cleanup, LeavesWhatOthersMade) {
@@ -80,7 +104,7 @@ TEST_F(Cleanup, LeavesWhatOthersMade) {
       " ip rule add iif cni0 lookup 99 priority 99");
   stop_daemon();
 
-  ASSERT_EQ(clean_up().status, 0);
+  ASSERT_EQ(clean_up().status, kPodsStay);
 
   EXPECT_THAT(ask("ip route"), HasSubstr("10.99.0.0/16"));
   EXPECT_THAT(ask("nft list tables"), HasSubstr("other"));
@@ -95,25 +119,133 @@ TEST_F(Cleanup, RefusesWhileTheDaemonRuns) {
   EXPECT_TRUE(cluster.is_complete());
 }
 
-TEST_F(Cleanup, OfACleanNodeSucceeds) {
-  stop_daemon();
-  ASSERT_EQ(clean_up().status, 0);
-
-  const auto outcome = clean_up();
-
-  EXPECT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, Not(HasSubstr("changed")));
-}
-
 TEST_F(Cleanup, IsUndoneByTheNextStart) {
   stop_daemon();
-  ASSERT_EQ(clean_up().status, 0);
+  ASSERT_EQ(clean_up().status, kPodsStay);
 
   cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
 
-  EXPECT_TRUE(eventually([&] { return cluster.is_complete(); }));
+  EXPECT_TRUE(eventually([&] { return cluster.is_complete() && is_attached(cluster.a, 1); }));
   for (const int family : {AF_INET, AF_INET6})
     EXPECT_TRUE(ok(ping(cluster.pod_a->netns, cluster.pod_b->address_of(family))));
+}
+
+/// A node with a NIC, before kube-cni: what cleanup has to lead back to.
+class CleanupOfANode : public testing::Test {
+ protected:
+  CleanupOfANode() {
+    // Without link-local addresses, which the kernel takes into use after a second.
+    node.must_run({"sh", "-c",
+                   "ip link add eth0 type veth peer name wire &&"
+                   " ip link set eth0 addrgenmode none && ip link set wire addrgenmode none &&"
+                   " ip link set eth0 up && ip link set wire up && nft add table inet other &&"
+                   " ip addr add 192.0.2.1/24 dev eth0 && ip route add default via 192.0.2.254 &&"
+                   " ip addr add 2001:db8:1::1/64 dev eth0 nodad &&"
+                   " ip route add default via 2001:db8:1::fe"});
+    // They stay, since others may need them.
+    for (const char* name : {"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding",
+                             "net/netfilter/nf_conntrack_tcp_be_liberal"})
+      node.set_sysctl(name, "1");
+    using Texts = std::vector<std::string>;
+    const auto nodes = make_node_list({make_node("node", Texts{"192.0.2.1", "2001:db8:1::1"},
+                                                 Texts{"10.200.1.0/24", "fd00:10:1::/64"}),
+                                       make_node("near", Texts{"192.0.2.2", "2001:db8:1::2"},
+                                                 Texts{"10.200.2.0/24", "fd00:10:2::/64"}),
+                                       make_node("far", Texts{"203.0.113.3", "2001:db8:f::3"},
+                                                 Texts{"10.200.3.0/24", "fd00:10:3::/64"})});
+    must(write_file_atomically(nodes_file(), nodes.dump()));
+    fs::create_directories(kOthersPins);
+  }
+  ~CleanupOfANode() override { fs::remove(kOthersPins); }
+
+  [[nodiscard]] fs::path nodes_file() const { return node.folder() / "nodes.json"; }
+
+  void run_daemon_until_it_is_done() {
+    Process daemon = node.start_daemon({"--node-source", "file:" + nodes_file().string()});
+    ASSERT_TRUE(eventually([&] {
+      return has_map_entry(node, "10.200.2.0/24") && has_map_entry(node, "fd00:10:3::/64");
+    })) << daemon.err();
+    daemon.signal(SIGTERM);
+    daemon.wait();
+  }
+
+  /// All that kube-cni could have changed, and files of others beside its own.
+  [[nodiscard]] std::string snapshot() const {
+    return state_of(node, {}, true) +
+           node.must_run({"sh", "-c",
+                          "nft list ruleset; ip rule; ip -6 rule; ip -6 addr; tc qdisc;"
+                          " ip -6 route show table all; for dev in eth0 wire; do"
+                          " tc filter show dev $dev ingress; bpftool net show dev $dev; done;"
+                          " ls /sys/fs/bpf"});
+  }
+
+  static constexpr const char* kOthersPins = "/sys/fs/bpf/others";
+  Node node{"node", std::vector<std::string>{}, "ebpf"};
+};
+
+TEST_F(CleanupOfANode, LeavesItAsItWasBeforeKubeCni) {
+  const std::string before = snapshot();
+  run_daemon_until_it_is_done();
+  const Pod pod = node.add_pod("pod");
+  const Pod other = node.add_pod("other");
+
+  ASSERT_EQ(clean_up_of(node).status, kPodsStay);
+  EXPECT_TRUE(ok(ping(pod.netns, other.address)));
+  EXPECT_TRUE(ok(node.cni("DEL", pod)));
+  EXPECT_TRUE(ok(node.cni("DEL", other)));
+  const auto outcome = clean_up_of(node);
+
+  EXPECT_EQ(outcome.status, kClean) << outcome.err;
+  EXPECT_EQ(snapshot(), before) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("ip_forward=1"));  // what stays is said
+}
+
+TEST_F(CleanupOfANode, RemovesWhatPodsLeftThatEndedWithoutDel) {
+  const std::string before = snapshot();
+  run_daemon_until_it_is_done();
+  {
+    const Pod gone = node.add_pod("gone");
+  }
+  ASSERT_TRUE(eventually(
+      [&] { return node.must_run({"ip", "-br", "link"}).find("veth") == std::string::npos; }));
+
+  const auto outcome = clean_up_of(node);
+
+  EXPECT_EQ(outcome.status, kClean) << outcome.err;
+  EXPECT_EQ(snapshot(), before) << outcome.err;
+}
+
+TEST_F(CleanupOfANode, WithNothingOfOursSaysSo) {
+  const std::string before = snapshot();
+
+  const auto outcome = clean_up_of(node);
+
+  EXPECT_EQ(outcome.status, kClean) << outcome.err;
+  EXPECT_THAT(outcome.err, Not(HasSubstr("changed")));
+  EXPECT_EQ(snapshot(), before);
+}
+
+TEST_F(CleanupOfANode, LeavesABridgeThatAnotherPluginMade) {
+  node.must_run({"ip", "link", "add", "cni0", "address", "02:00:5e:00:53:01", "type", "bridge"});
+  node.must_run({"ip", "addr", "add", "10.88.0.1/16", "dev", "cni0"});
+
+  const auto outcome = clean_up_of(node);
+
+  EXPECT_EQ(outcome.status, kClean) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("bridge cni0, which kube-cni did not make"));
+  EXPECT_THAT(node.must_run({"ip", "-br", "link"}), HasSubstr("cni0"));
+}
+
+TEST_F(CleanupOfANode, LeavesFilesOfOthersInItsFoldersAndNamesThem) {
+  run_daemon_until_it_is_done();
+  must(write_file_atomically(node.state_dir() / "notes", "of the operator"));
+
+  const auto outcome = clean_up_of(node);
+
+  EXPECT_EQ(outcome.status, kClean) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("notes in it is not of kube-cni"));
+  EXPECT_TRUE(fs::exists(node.state_dir() / "notes"));
+  EXPECT_FALSE(fs::exists(node.state_dir() / "node.json"));
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ Result<UniqueFd> catch_signals() {
 /// One daemon a node. Errors: EBUSY another one runs.
 Result<FileLock> take_place(const DaemonOptions& options) {
   if (auto made = ensure_directory(options.run_dir); !made) return fail(made);
-  auto lock = FileLock::acquire(options.run_dir / "kube-cnid.lock", kLockTimeout);
+  auto lock = FileLock::acquire(options.run_dir / kDaemonLock, kLockTimeout);
   if (!lock && lock.error().code == ETIMEDOUT)
     return failure(EBUSY, "another kube-cnid runs for this node: " + lock.error().what);
   return lock;
@@ -79,14 +79,14 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
                                             std::move(*reconciler), std::move(*source)));
 }
 
-Result<ReconcileReport> Daemon::clean_up(const DaemonOptions& options) {
+Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {
   auto lock = take_place(options);
   if (!lock) return fail(lock);
   DaemonOptions loading_nothing = options;
   loading_nothing.dataplane = "bridge";
   auto reconciler = Reconciler::open(loading_nothing);
   if (!reconciler) return fail(reconciler);
-  return reconciler->clean_up();
+  return clean_up_node(options, reconciler->clean_up());
 }
 
 void Daemon::load_last_known_state() {

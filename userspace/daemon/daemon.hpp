@@ -3,6 +3,7 @@
 #include "base/file_lock.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "daemon/cleanup.hpp"
 #include "daemon/cluster_view.hpp"
 #include "daemon/last_known.hpp"
 #include "daemon/options.hpp"
@@ -25,9 +26,9 @@ class Daemon {
   /// and of Reconciler::open().
   static Result<std::unique_ptr<Daemon>> start(DaemonOptions options);
 
-  /// Reconciler::clean_up(), in the place of the daemon. Errors: EBUSY a daemon runs,
+  /// clean_up_node(), in the place of the daemon. Errors: EBUSY a daemon runs,
   /// which would bring everything back.
-  static Result<ReconcileReport> clean_up(const DaemonOptions& options);
+  static Result<CleanupReport> clean_up(const DaemonOptions& options);
 
   /// Until SIGTERM or SIGINT, which remove nothing.
   Result<> run();

@@ -8,6 +8,9 @@ namespace {
 
 using namespace kubecni;
 
+/// Exit status of a cleanup that has to be repeated when the node has no pods any more.
+constexpr int kPodsStay = 3;
+
 int clean_up(const DaemonOptions& options) {
   auto report = Daemon::clean_up(options);
   if (!report) {
@@ -15,8 +18,15 @@ int clean_up(const DaemonOptions& options) {
     return 1;
   }
   for (const auto& change : report->changes) log::info("changed", {{"what", change}});
+  for (const auto& kept : report->kept) log::info("stays", {{"what", kept}});
   for (const auto& error : report->errors) log::error("not cleaned up", {{"err", error}});
-  return report->errors.empty() ? 0 : 1;
+  for (const auto& pod : report->pods) log::warn("goes on by bridge and kernel", {{"pod", pod}});
+  if (!report->pods.empty())
+    log::warn(
+        "plugin, its configuration, records and bridge stay for these pods; when they are "
+        "deleted, run cleanup again");
+  if (!report->errors.empty()) return 1;
+  return report->pods.empty() ? 0 : kPodsStay;
 }
 
 int run(const DaemonOptions& options) {

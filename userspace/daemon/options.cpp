@@ -80,8 +80,8 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   app.fallthrough();
   const auto* clean_up = app.add_subcommand(
       "cleanup",
-      "Takes away routes, rules, tunnel, firewall and what the maps say of nodes, and ends. Stop "
-      "the daemon first; pods stay");
+      "Removes everything that is kube-cni's from the node, and ends. Stop the daemon first. While "
+      "there are pods, what they and the runtime need stays: exit status 3");
   try {
     app.parse(argc, argv);
     options.clean_up = clean_up->parsed();

@@ -3,6 +3,7 @@
 #include "daemon/kernel_routes.hpp"
 #include "daemon/node_maps.hpp"
 #include "daemon/pod_sync.hpp"
+#include "daemon/sysctls.hpp"
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/kernel_path.hpp"
 #include "ipam/pool.hpp"
@@ -17,19 +18,6 @@
 namespace kubecni {
 
 namespace {
-
-/// A setting without which flows that change between the paths may break.
-struct Setting {
-  const char* name;
-  const char* value;
-};
-constexpr Setting kSettings[] = {
-    // A TCP flow that moves to the kernel path in mid-stream must not be INVALID.
-    {"net/netfilter/nf_conntrack_tcp_be_liberal", "1"},
-    // kube-proxy's answers between pods of one bridge have to meet conntrack.
-    {"net/bridge/bridge-nf-call-iptables", "1"},
-    {"net/bridge/bridge-nf-call-ip6tables", "1"},
-};
 
 /// Its module is loaded by the first rule that needs it: of kube-proxy, or of ours.
 bool is_conntrack_there() {
@@ -111,7 +99,7 @@ void Reconciler::withdraw(const std::vector<Link>& links, ReconcileReport& repor
 }
 
 void Reconciler::ensure_settings(ReconcileReport& report) {
-  for (const Setting& setting : kSettings) {
+  for (const Sysctl& setting : kPathSysctls) {
     auto written = ensure_sysctl(setting.name, setting.value);
     if (written && *written)
       report.changes.push_back(std::string("set ") + setting.name + "=" + setting.value);

@@ -1,0 +1,163 @@
+#include "daemon/cleanup.hpp"
+
+#include "base/file.hpp"
+#include "daemon/sysctls.hpp"
+#include "dataplane/attachment.hpp"
+#include "dataplane/unload.hpp"
+#include "net/address.hpp"
+#include "net/link.hpp"
+#include "pods/liveness.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace kubecni {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Whether another IPAM plugin holds the addresses of a pod that is gone: it was never
+/// told, and will not be.
+Result<bool> is_left_to_ipam_plugin(NetlinkSocket& node, const std::string& network,
+                                    const std::optional<Lease>& lease) {
+  if (!lease || !lease->addresses.empty()) return false;
+  return is_gone(node, network, *lease);
+}
+
+std::string describe(const PodPaths& paths, const std::string& network, const LeaseOwner& owner) {
+  std::string text =
+      "container " + owner.container_id + ", interface " + owner.ifname + ", network " + network;
+  const auto record =
+      AttachmentStore(paths.state_dir).find(network, owner.container_id, owner.ifname);
+  if (!record || !*record) return text;
+  if (!(*record)->pod.empty()) text = "pod " + (*record)->pod + ", " + text;
+  return text + ", addresses " + (*record)->port.addresses_text() + ", namespace " +
+         (*record)->netns;
+}
+
+/// The pods of one network that live, or may; what dead ones left is removed first.
+void list_pods_of(NetlinkSocket& node, const PodPaths& paths, const std::string& network,
+                  CleanupReport& report) {
+  auto reclaimed = reclaim_gone(paths, network);
+  if (!reclaimed)
+    report.errors.push_back(reclaimed.error().what);
+  else if (*reclaimed != 0)
+    report.changes.push_back("removed what " + std::to_string(*reclaimed) + " dead pods left");
+  auto owners = list_attachments(paths, network);
+  if (!owners) return report.errors.push_back(owners.error().what);
+  for (const LeaseOwner& owner : *owners) {
+    const auto lease = LeaseStore(paths.state_dir, network).find_record(owner);
+    const auto left = is_left_to_ipam_plugin(node, network, lease.value_or(std::nullopt));
+    if (left && *left)
+      report.kept.push_back("addresses that the IPAM plugin of network " + network +
+                            " gave to container " + owner.container_id + ", which is gone");
+    else
+      report.pods.push_back(describe(paths, network, owner));
+  }
+}
+
+void list_pods(NetlinkSocket& node, const PodPaths& paths, CleanupReport& report) {
+  auto networks = list_networks(paths);
+  if (!networks) return report.errors.push_back(networks.error().what);
+  for (const auto& network : *networks) list_pods_of(node, paths, network, report);
+}
+
+void unload(NetlinkSocket& node, const fs::path& bpffs, CleanupReport& report) {
+  auto links = list_links(node);
+  if (!links) return report.errors.push_back(links.error().what);
+  std::vector<Device> devices;
+  for (const Link& link : *links) devices.push_back({link.ifindex, link.name});
+  auto unloaded = unload_dataplane(bpffs, devices);
+  if (!unloaded)
+    report.errors.push_back(unloaded.error().what);
+  else if (*unloaded)
+    report.changes.emplace_back("programs taken off all devices, maps and pins removed");
+}
+
+/// Ours has a MAC that follows from one of its addresses. The reference plugin `bridge`
+/// uses the same name.
+bool is_our_bridge(const Link& bridge, const std::vector<LinkAddress>& addresses) {
+  return std::ranges::any_of(addresses, [&](const LinkAddress& address) {
+    return address.ifindex == bridge.ifindex &&
+           bridge.mac == MacAddr::derived_from(address.net.addr);
+  });
+}
+
+void remove_bridge(NetlinkSocket& node, const std::string& name, CleanupReport& report) {
+  auto links = list_links(node);
+  auto addresses = list_addresses(node);
+  if (!links || !addresses)
+    return report.errors.push_back(links ? addresses.error().what : links.error().what);
+  const auto bridge = std::ranges::find(*links, name, &Link::name);
+  if (bridge == links->end() || bridge->kind != "bridge") return;
+  if (!is_our_bridge(*bridge, *addresses))
+    return report.kept.push_back("bridge " + name + ", which kube-cni did not make");
+  const auto port = std::ranges::find(*links, bridge->ifindex, &Link::master_ifindex);
+  if (port != links->end())
+    return report.kept.push_back("bridge " + name + ": " + port->name + " is a port of it");
+  report.apply(delete_link(node, bridge->ifindex), "bridge " + name + " removed");
+}
+
+/// Removes what is ours in `folder` by name, and the folder unless others use it, too.
+void remove_folder(const fs::path& folder, const std::vector<std::string>& names,
+                   CleanupReport& report) {
+  const auto before = list_directory(folder);
+  for (const auto& name : names) {
+    for (const fs::path& path : {folder / name, unfinished_name(folder / name)}) {
+      std::error_code error;
+      fs::remove_all(path, error);
+      if (error) report.errors.push_back("remove " + path.string() + ": " + error.message());
+    }
+  }
+  const auto left = list_directory(folder);
+  if (left && !left->empty())
+    return report.kept.push_back("folder " + folder.string() + ": " + left->front() +
+                                 " in it is not of kube-cni");
+  std::error_code error;
+  const bool removed = fs::remove(folder, error);
+  if (error == std::errc::device_or_resource_busy)
+    return report.kept.push_back("folder " + folder.string() +
+                                 ", empty: it is mounted into this container");
+  if (error) report.errors.push_back("remove " + folder.string() + ": " + error.message());
+  // Our own lock alone is no trace of a daemon.
+  if (removed && before && *before != std::vector<std::string>{kDaemonLock})
+    report.changes.push_back("folder " + folder.string() + " removed");
+}
+
+void list_sysctls(CleanupReport& report) {
+  std::string set;
+  const auto look = [&](const Sysctl& sysctl) {
+    const auto value = read_file(std::string("/proc/sys/") + sysctl.name);
+    if (value && *value == std::string(sysctl.value) + "\n")
+      set += (set.empty() ? "" : ", ") + std::string(sysctl.name) + "=" + sysctl.value;
+  };
+  std::ranges::for_each(kPathSysctls, look);
+  std::ranges::for_each(kForwardingSysctls, look);
+  if (!set.empty()) report.kept.push_back("settings that others may have made or need: " + set);
+}
+
+}  // namespace
+
+CleanupReport clean_up_node(const DaemonOptions& options, ReconcileReport between_nodes) {
+  CleanupReport report{.changes = std::move(between_nodes.changes),
+                       .errors = std::move(between_nodes.errors),
+                       .pods = {},
+                       .kept = {}};
+  auto node = NetlinkSocket::open();
+  if (!node) {
+    report.errors.push_back(node.error().what);
+    return report;
+  }
+  unload(*node, options.bpffs, report);
+  list_sysctls(report);
+  list_pods(*node, {options.state_dir, options.bpffs}, report);
+  if (!report.pods.empty()) return report;
+  remove_bridge(*node, options.bridge, report);
+  remove_folder(options.state_dir, {"attachments", "ipam", "node.json", "cluster.json"}, report);
+  remove_folder(options.run_dir, {"status.json", "dataplane.lock", kDaemonLock}, report);
+  return report;
+}
+
+}  // namespace kubecni

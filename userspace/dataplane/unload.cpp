@@ -1,0 +1,88 @@
+#include "dataplane/unload.hpp"
+
+#include "base/file.hpp"
+#include "dataplane/bpf_fs.hpp"
+#include "dataplane/ebpf_dataplane.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+#include <string>
+
+namespace kubecni {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// What was done, and the first thing that was not.
+struct Progress {
+  bool any = false;
+  std::optional<Error> error;
+
+  void note(const Result<>& done) {
+    any = any || done;
+    if (!done && !error) error = done.error();
+  }
+};
+
+void detach_all(const fs::path& links_dir, const std::vector<Device>& devices, Progress& progress) {
+  for (const Device& device : devices) {
+    for (const Hook& hook : kHooks) {
+      auto held = is_held(links_dir, hook, device);
+      if (!held || *held)
+        progress.note(held ? detach(links_dir, hook, device) : Result<>(fail(held)));
+    }
+  }
+}
+
+Result<> remove_tree(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) return sys_error(error.value(), "remove " + path.string());
+  return {};
+}
+
+/// "v2", the pins of one schema.
+bool is_schema(const std::string& name) {
+  return name.size() > 1 && name[0] == 'v' &&
+         std::all_of(name.begin() + 1, name.end(), [](unsigned char c) { return std::isdigit(c); });
+}
+
+/// "eth0_from_wire", also of a device that is gone.
+bool is_link_of_ours(const std::string& name) {
+  return std::ranges::any_of(
+      kHooks, [&](const Hook& hook) { return name.ends_with(std::string("_") + hook.name); });
+}
+
+void remove_pins(const fs::path& bpffs, Progress& progress) {
+  const fs::path links = PinPaths(bpffs).links;
+  auto link_names = list_directory(links);
+  if (!link_names) return progress.note(fail(link_names));
+  for (const auto& name : *link_names)
+    if (is_link_of_ours(name)) progress.note(delete_file(links / name));
+  auto names = list_directory(bpffs);
+  if (!names) return progress.note(fail(names));
+  for (const auto& name : *names) {
+    if (!is_schema(name)) continue;
+    for (const char* folder : {"maps", "progs"}) progress.note(remove_tree(bpffs / name / folder));
+  }
+  // Where others have something in them, these stay.
+  std::error_code not_empty;
+  for (const auto& name : *names)
+    if (is_schema(name)) fs::remove(bpffs / name, not_empty);
+  fs::remove(links, not_empty);
+  fs::remove(bpffs, not_empty);
+}
+
+}  // namespace
+
+Result<bool> unload_dataplane(const fs::path& bpffs, const std::vector<Device>& devices) {
+  Progress progress;
+  detach_all(PinPaths(bpffs).links, devices, progress);
+  if (is_on_bpffs(bpffs)) remove_pins(bpffs, progress);
+  if (progress.error) return std::unexpected(*progress.error);
+  return progress.any;
+}
+
+}  // namespace kubecni
