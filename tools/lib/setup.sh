@@ -11,6 +11,7 @@ build_packages=(
 test_packages=(
     libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl
     libclang-rt-19-dev nftables iptables conntrack busybox-static strace
+    libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
     containerd runc podman crun conmon containernetworking-plugins
 )
 
