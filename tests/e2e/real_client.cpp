@@ -51,16 +51,19 @@ void require_program(const std::string& program, const std::string& package) {
     throw std::runtime_error(program + " is not installed: apt install " + package);
 }
 
-void install_plugin(const Node& node) {
-  fs::create_directories("/opt/cni/bin");
-  fs::create_directories("/etc/cni/net.d");
-  fs::copy_file(KUBECNI_PLUGIN, "/opt/cni/bin/kube-cni", fs::copy_options::overwrite_existing);
-  auto plugin = node.conf();
+void write_cni_list(const fs::path& file, nlohmann::json plugin, const std::string& version) {
+  fs::create_directories(file.parent_path());
   plugin.erase("cniVersion");
   plugin.erase("name");
   const nlohmann::json list{
-      {"cniVersion", "0.4.0"}, {"name", "pods"}, {"plugins", nlohmann::json::array({plugin})}};
-  must(write_file_atomically("/etc/cni/net.d/10-kube-cni.conflist", list.dump(2)));
+      {"cniVersion", version}, {"name", "pods"}, {"plugins", nlohmann::json::array({plugin})}};
+  must(write_file_atomically(file, list.dump(2)));
+}
+
+void install_plugin(const Node& node) {
+  fs::create_directories("/opt/cni/bin");
+  fs::copy_file(KUBECNI_PLUGIN, "/opt/cni/bin/kube-cni", fs::copy_options::overwrite_existing);
+  write_cni_list("/etc/cni/net.d/10-kube-cni.conflist", node.conf(), "0.4.0");
 }
 
 std::string make_busybox_image(const Node& node) {
@@ -94,6 +97,17 @@ std::string visit(const IpAddr& address) {
          to + " 80 | grep hello && exit 0; sleep 0.2; done; exit 1";
 }
 
+std::string network_leftovers(const Node& node) {
+  std::string text;
+  std::istringstream state(state_of(node, {}, false));
+  for (std::string line; std::getline(state, line);)
+    if (line.find("veth") != std::string::npos || line.find("/ipam/") != std::string::npos ||
+        line.find("/attachments/") != std::string::npos || line.starts_with("endpoint ") ||
+        line.starts_with("pod_iface ") || line.find("/links/") != std::string::npos)
+      text += line + "\n";
+  return text;
+}
+
 std::string leftovers(const Node& node) {
   std::vector<std::string> lines;
   list_processes(lines);
@@ -102,13 +116,7 @@ std::string leftovers(const Node& node) {
   std::ranges::sort(lines);
   std::string text;
   for (const auto& line : lines) text += line + "\n";
-  std::istringstream state(state_of(node, {}, false));
-  for (std::string line; std::getline(state, line);)
-    if (line.find("veth") != std::string::npos || line.find("/ipam/") != std::string::npos ||
-        line.find("/attachments/") != std::string::npos || line.starts_with("endpoint ") ||
-        line.starts_with("pod_iface ") || line.find("/links/") != std::string::npos)
-      text += line + "\n";
-  return text;
+  return text + network_leftovers(node);
 }
 
 }  // namespace kubecni::test

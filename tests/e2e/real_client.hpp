@@ -12,6 +12,10 @@ inline constexpr const char* kBusyboxImage = "kube-cni.test/busybox:latest";
 /// Throws, naming the Debian package, when `program` is not installed.
 void require_program(const std::string& program, const std::string& package);
 
+/// Writes the list "pods" of this one plugin, as a network configuration file.
+void write_cni_list(const std::filesystem::path& file, nlohmann::json plugin,
+                    const std::string& version = "1.0.0");
+
 /// Puts plugin and configuration where container runtimes look for them by default
 /// (in the sandbox these places are its own).
 void install_plugin(const Node& node);
@@ -29,9 +33,11 @@ std::string visit(const IpAddr& address);
 /// What visit() prints when all went well.
 inline constexpr const char* kVisited = "hello from a pod";
 
+/// What may be left behind on the node by a pod's network, a line each, of state_of().
+std::string network_leftovers(const Node& node);
+
 /// What may be left behind by a container, a line each: processes, mounts,
-/// cgroups, and what state_of() says of the node. Counts, not contents, of what was
-/// there before.
+/// cgroups, and network_leftovers(). Counts, not contents, of what was there before.
 std::string leftovers(const Node& node);
 
 }  // namespace kubecni::test
