@@ -74,6 +74,37 @@ TEST_F(Lifecycle, OpenedAgainItIsTheSame) {
   EXPECT_THAT(must(second.endpoints().entries()), SizeIs(1));
 }
 
+// They are read in portions.
+TEST_F(Lifecycle, MapsOfThousandsAreReadWhole) {
+  constexpr unsigned kNodes = 5000;
+  auto dataplane = open();
+  for (unsigned i = 0; i < kNodes; ++i) {
+    const std::string number = std::to_string(i / 256) + "." + std::to_string(i % 256);
+    must(dataplane.set_node_cidr(IpNet::parse("10." + number + ".0/24").value(), {.mtu = 1400}));
+    must(dataplane.set_tunnel_peer(addr(("172.16." + number).c_str()), {}));
+  }
+
+  const auto cidrs = must(dataplane.node_cidrs());
+
+  EXPECT_THAT(cidrs, SizeIs(kNodes));
+  EXPECT_EQ(cidrs.at(IpNet::parse("10.19.135.0/24").value()).mtu, 1400u);
+  EXPECT_THAT(must(dataplane.tunnel_peers()), SizeIs(kNodes));
+}
+
+// As older kernels read all maps. A map of devices cannot be read in portions on any.
+TEST_F(Lifecycle, MapWithoutPortionsIsReadOneByOne) {
+  const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_DEVMAP_HASH, "devices", 4, 4, 8, nullptr));
+  constexpr __u32 kLoopback = 1;
+  for (const __u32 key : {7U, 8U, 9U})
+    ASSERT_EQ(bpf_map_update_elem(map.get(), &key, &kLoopback, BPF_ANY), 0);
+
+  const auto bytes = must(read_map(map.get(), 4, 4));
+
+  EXPECT_EQ(bytes.count, 3u);
+  EXPECT_THAT(bytes.keys, SizeIs(12));
+  EXPECT_THAT(bytes.values, SizeIs(12));
+}
+
 TEST_F(Lifecycle, LostProgramIsLoadedAgainOnTheSameMaps) {
   must(open().endpoints().set(addr("192.0.2.10"), {}));
   std::filesystem::remove(PinPaths(bpffs_).progs / kToWire.name);
