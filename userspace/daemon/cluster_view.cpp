@@ -57,31 +57,56 @@ std::string why_refused(const Claim& claim, const std::set<IpAddr>& node_address
          " already that of node " + other->second;
 }
 
+void accept(const Claim& claim, const std::set<IpAddr>& node_addresses, ClusterView& view) {
+  const std::string refusal = why_refused(claim, node_addresses, view.owners);
+  if (refusal.empty())
+    view.owners.emplace(claim.cidr, claim.node->name);
+  else
+    view.skipped.push_back({claim.node->name, refusal});
+}
+
+Node with_own_cidrs(Node node, const CidrOwners& owners) {
+  std::erase_if(node.pod_cidrs, [&](const IpNet& cidr) {
+    const auto owner = owners.find(cidr);
+    return owner == owners.end() || owner->second != node.name;
+  });
+  return node;
+}
+
+std::string why_outdated(const NodeSnapshot& snapshot, const std::string& own_name) {
+  const auto skipped = std::ranges::find(snapshot.skipped, own_name, &SkippedNode::name);
+  if (skipped != snapshot.skipped.end()) return skipped->reason;
+  return "the Node object " + own_name + " is gone";
+}
+
 }  // namespace
 
 ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_name,
-                         const CidrOwners& previous) {
-  ClusterView view{.self = {}, .peers = {}, .skipped = snapshot.skipped, .owners = {}};
-  const auto node_addresses = addresses_of_nodes(snapshot);
+                         const CidrOwners& previous, const std::optional<Node>& last_self) {
+  ClusterView view{
+      .self = {}, .self_outdated = {}, .peers = {}, .skipped = snapshot.skipped, .owners = {}};
+  auto node_addresses = addresses_of_nodes(snapshot);
+  const bool is_listed =
+      std::ranges::find(snapshot.nodes, own_name, &Node::name) != snapshot.nodes.end();
+  const bool keeps_last = !is_listed && last_self && last_self->name == own_name;
+  if (keeps_last)
+    node_addresses.insert(last_self->internal_ips.begin(), last_self->internal_ips.end());
   view.node_addresses.assign(node_addresses.begin(), node_addresses.end());
-  for (const Claim& claim : claims_in_order(snapshot, previous)) {
-    const std::string refusal = why_refused(claim, node_addresses, view.owners);
-    if (refusal.empty())
-      view.owners.emplace(claim.cidr, claim.node->name);
-    else
-      view.skipped.push_back({claim.node->name, refusal});
-  }
+
+  for (const Claim& claim : claims_in_order(snapshot, previous))
+    accept(claim, node_addresses, view);
   for (const Node& node : snapshot.nodes) {
-    Node accepted = node;
-    std::erase_if(accepted.pod_cidrs, [&](const IpNet& cidr) {
-      const auto owner = view.owners.find(cidr);
-      return owner == view.owners.end() || owner->second != node.name;
-    });
+    Node accepted = with_own_cidrs(node, view.owners);
     if (node.name == own_name)
       view.self = std::move(accepted);
     else if (!accepted.pod_cidrs.empty())
       view.peers.push_back(std::move(accepted));
   }
+  if (!keeps_last) return view;
+  for (const IpNet& cidr : last_self->pod_cidrs)
+    accept({&*last_self, cidr, true}, node_addresses, view);
+  view.self = with_own_cidrs(*last_self, view.owners);
+  view.self_outdated = why_outdated(snapshot, own_name);
   return view;
 }
 

@@ -17,7 +17,9 @@ using CidrOwners = std::map<IpNet, std::string>;
 /// What this node takes the cluster to be, after the snapshot's contradictions
 /// have been resolved.
 struct ClusterView {
-  std::optional<Node> self;          ///< with the PodCIDRs that it may use
+  std::optional<Node> self;  ///< with the PodCIDRs that it may use
+  /// Why `self` is as it last was; empty when it is as listed.
+  std::string self_outdated = {};
   std::vector<Node> peers;           ///< likewise; sorted by name
   std::vector<SkippedNode> skipped;  ///< the source's, and claims that were refused
   CidrOwners owners;
@@ -28,8 +30,12 @@ struct ClusterView {
 /// Resolves the claims of a snapshot. A PodCIDR that overlaps one of another
 /// node stays with the node that had it in `previous`, else goes to the node
 /// that is first by name; one that contains the address of a node is refused,
-/// since it would cut that node off. Pure.
+/// since it would cut that node off.
+///
+/// While this node's own object is gone or not usable, the node stays `last_self`, so that
+/// its pods keep their ways; but what another node claims of its PodCIDRs is that node's.
+/// Pure.
 ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_name,
-                         const CidrOwners& previous);
+                         const CidrOwners& previous, const std::optional<Node>& last_self = {});
 
 }  // namespace kubecni

@@ -95,7 +95,7 @@ void Daemon::load_last_known_state() {
   if (!*loaded) return;
   known_ = std::move(**loaded);
   cluster_known_ = true;
-  view_ = view_cluster(known_.snapshot, options_.node_name, known_.owners);
+  view_ = view_cluster(known_.snapshot, options_.node_name, known_.owners, known_.self);
   log::info("last known cluster loaded", {{"nodes", std::to_string(known_.snapshot.nodes.size())}});
 }
 
@@ -114,8 +114,8 @@ void Daemon::take_news() {
     if (!source_error_.empty()) log::info("nodes read again", {{"source", source_->describe()}});
     source_error_.clear();
     cluster_known_ = true;
-    view_ = view_cluster(**news, options_.node_name, known_.owners);
-    known_ = {std::move(**news), view_.owners};
+    view_ = view_cluster(**news, options_.node_name, known_.owners, known_.self);
+    known_ = {std::move(**news), view_.owners, view_.self};
     if (auto saved = save_last_known(options_.state_dir, known_); !saved)
       log::error("last known cluster not saved", {{"err", saved.error().what}});
   }
@@ -146,6 +146,8 @@ void Daemon::log_news(const ReconcileReport& report) {
   if (!view_.self && is_new("no self"))
     log::warn("this node is not among the usable nodes; its PodCIDR is not known",
               {{"node", options_.node_name}});
+  if (!view_.self_outdated.empty() && is_new(view_.self_outdated))
+    log::warn("this node goes on as it last was", {{"reason", view_.self_outdated}});
   reported_ = std::move(current);
 }
 

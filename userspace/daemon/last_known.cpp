@@ -60,6 +60,7 @@ Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown
                                  {"reason", skipped.reason},
                                  {"internalIPs", to_json(skipped.internal_ips)}});
   for (const auto& [cidr, node] : known.owners) record["owners"][cidr.str()] = node;
+  if (known.self) record["self"] = to_json(*known.self);
   return write_file_atomically(state_dir / "cluster.json",
                                record.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
@@ -79,6 +80,7 @@ Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& st
                                         addresses_in(skipped.value("internalIPs", json::array()))});
     for (const auto& [cidr, node] : record.at("owners").items())
       known.owners.emplace(parsed<IpNet>(cidr), node);
+    if (record.contains("self")) known.self = node_from_json(record["self"]);
     return known;
   } catch (const std::exception& error) {
     return failure(EBADMSG, path.string() + " is damaged: " + error.what());

@@ -14,6 +14,7 @@ namespace kubecni {
 struct LastKnown {
   NodeSnapshot snapshot;
   CidrOwners owners;
+  std::optional<Node> self;  ///< also while its object is not in the snapshot
 };
 
 /// Writes <state dir>/cluster.json.

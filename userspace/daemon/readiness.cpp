@@ -24,6 +24,7 @@ std::string why_not_ready(const std::string& own_name, const ClusterView& view,
   if (view.self->pod_cidrs.empty())
     return "node " + own_name + " has no PodCIDR of its own" +
            (skipped.empty() ? "" : ": " + skipped);
+  if (!view.self_outdated.empty()) return view.self_outdated + "; the node goes on as it last was";
   if (!report.bridge_error.empty())
     return "the pods' bridge is not as it should be: " + report.bridge_error;
   return "";

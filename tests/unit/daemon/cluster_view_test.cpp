@@ -136,5 +136,50 @@ TEST(ClusterView, ResolvesClaimsOfBothFamilies) {
   EXPECT_EQ(view.skipped.at(0).name, "n3");
 }
 
+TEST(ClusterView, GoesOnAsTheNodeLastWasWhileItsObjectIsGone) {
+  const auto last = node("n1", "192.0.2.1", "10.200.1.0/24");
+  const auto view = view_cluster({{node("n2", "192.0.2.2", "10.200.2.0/24")}, {}}, "n1", {}, last);
+
+  EXPECT_EQ(view.self, last);
+  EXPECT_EQ(view.self_outdated, "the Node object n1 is gone");
+  EXPECT_EQ(view.owners.at(net("10.200.1.0/24")), "n1");
+  EXPECT_THAT(view.node_addresses, ElementsAre(addr("192.0.2.1"), addr("192.0.2.2")));
+}
+
+TEST(ClusterView, GoesOnAsTheNodeLastWasWhileItsObjectIsNotUsable) {
+  const auto last = node("n1", "192.0.2.1", "10.200.1.0/24");
+  const auto view = view_cluster({{}, {{"n1", "no PodCIDR yet"}}}, "n1", {}, last);
+
+  EXPECT_EQ(view.self, last);
+  EXPECT_EQ(view.self_outdated, "no PodCIDR yet");
+}
+
+TEST(ClusterView, LosesThePodCidrThatAnotherNodeGotWhileItsObjectWasGone) {
+  const auto last = node("n1", "192.0.2.1", "10.200.1.0/24");
+  const auto view = view_cluster({{node("n2", "192.0.2.2", "10.200.1.0/24")}, {}}, "n1",
+                                 {{net("10.200.1.0/24"), "n1"}}, last);
+
+  ASSERT_TRUE(view.self);
+  EXPECT_THAT(view.self->pod_cidrs, IsEmpty());
+  EXPECT_EQ(view.owners.at(net("10.200.1.0/24")), "n2");
+  EXPECT_THAT(view.peers, ElementsAre(node("n2", "192.0.2.2", "10.200.1.0/24")));
+}
+
+TEST(ClusterView, ForgetsWhatTheNodeWasOnceItIsListedAgain) {
+  const auto now = node("n1", "192.0.2.1", "10.200.9.0/24");
+  const auto view = view_cluster({{now}, {}}, "n1", {{net("10.200.1.0/24"), "n1"}},
+                                 node("n1", "192.0.2.1", "10.200.1.0/24"));
+
+  EXPECT_EQ(view.self, now);
+  EXPECT_EQ(view.self_outdated, "");
+  EXPECT_FALSE(view.owners.contains(net("10.200.1.0/24")));
+}
+
+TEST(ClusterView, TakesNobodyElsesLastStateForItsOwn) {
+  const auto view = view_cluster({{}, {}}, "n1", {}, node("n7", "192.0.2.7", "10.200.7.0/24"));
+
+  EXPECT_FALSE(view.self);
+}
+
 }  // namespace
 }  // namespace kubecni::test

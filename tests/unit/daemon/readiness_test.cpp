@@ -54,6 +54,14 @@ TEST(Readiness, APodCidrThatAnotherNodeHasIsNamed) {
             "node n1 has no PodCIDR of its own: PodCIDR 10.200.1.0/24 is already that of node n0");
 }
 
+TEST(Readiness, ANodeWhoseObjectIsGoneSaysSo) {
+  const auto view = view_cluster({{node("n2", "192.0.2.2", "10.200.2.0/24")}, {}}, "n1", {},
+                                 node("n1", "192.0.2.1", "10.200.1.0/24"));
+
+  EXPECT_EQ(why_not_ready("n1", view, good_report()),
+            "the Node object n1 is gone; the node goes on as it last was");
+}
+
 TEST(Readiness, ABridgeThatFailsGivesItsError) {
   ReconcileReport report;
   report.bridge_error = "bridge cni0: Operation not permitted";

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "daemon/cluster_view.hpp"
+#include "daemon/report.hpp"
+#include "dataplane/attachment.hpp"
+#include "net/address.hpp"
+#include "net/link.hpp"
+#include "net/netlink.hpp"
+
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// What is left on this node of PodCIDRs that it had before, after its Node object was
+/// deleted and made anew.
+struct FormerCidrs {
+  /// Gateways on the bridge, in a PodCIDR that is another node's now: the kernel looks
+  /// for that node's pods on the bridge as long as they are there.
+  std::vector<IpNet> gateways;
+  /// What has to be said of pods that have addresses of none of this node's PodCIDRs: no
+  /// other node finds them there. They go on as they are.
+  std::vector<std::string> pods;
+};
+
+/// `on_bridge` are the bridge's addresses. A gateway that a pod here still has is
+/// not given up. Pure.
+FormerCidrs plan_former_cidrs(const ClusterView& view, const std::vector<IpNet>& on_bridge,
+                              const std::vector<Attachment>& attachments);
+
+/// Takes such gateways off `bridge`, and reports such pods as errors. Runs in the
+/// node's namespace.
+void sync_former_cidrs(NetlinkSocket& netlink, const ClusterView& view, const Link& bridge,
+                       const std::vector<Attachment>& attachments, ReconcileReport& report);
+
+}  // namespace kubecni
