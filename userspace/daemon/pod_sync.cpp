@@ -1,6 +1,5 @@
 #include "daemon/pod_sync.hpp"
 
-#include "dataplane/attachment.hpp"
 #include "dataplane/kernel_path.hpp"
 #include "net/qdisc.hpp"
 #include "pods/endpoint.hpp"
@@ -12,12 +11,12 @@ namespace kubecni {
 namespace {
 
 /// False: DEL has come in between.
-Result<bool> restore_pod(EbpfDataplane& dataplane, const AttachmentStore& attachments,
+Result<bool> restore_pod(EbpfDataplane& dataplane, const AttachmentStore& store,
                          const Attachment& attachment, const PodEndpoint& pod) {
-  auto lock = attachments.lock();
+  auto lock = store.lock();
   if (!lock) return fail(lock);
   auto current =
-      attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
+      store.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
   if (!current) return fail(current);
   if (!*current || !(*current)->ebpf) return false;
   if (auto attached = dataplane.attach_pod(pod.host, attachment.hooks); !attached)
@@ -28,15 +27,12 @@ Result<bool> restore_pod(EbpfDataplane& dataplane, const AttachmentStore& attach
 
 }  // namespace
 
-void sync_pods(NetlinkSocket& netlink, const std::filesystem::path& state_dir,
-               const std::vector<Link>& links, EbpfDataplane* dataplane, ReconcileReport& report) {
-  const AttachmentStore attachments(state_dir);
-  auto listing = attachments.list();
-  if (!listing) return report.errors.push_back(listing.error().what);
-  report.errors.insert(report.errors.end(), listing->damaged.begin(), listing->damaged.end());
+void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
+               const std::vector<Attachment>& attachments, const std::vector<Link>& links,
+               EbpfDataplane* dataplane, ReconcileReport& report) {
   auto shaped = list_shaped_links(netlink);
   if (!shaped) return report.errors.push_back(shaped.error().what);
-  for (const Attachment& attachment : listing->attachments) {
+  for (const Attachment& attachment : attachments) {
     const auto host = std::ranges::find(links, attachment.port.host_ifname, &Link::name);
     const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
     if (host == links.end() || bridge == links.end()) continue;
@@ -48,7 +44,7 @@ void sync_pods(NetlinkSocket& netlink, const std::filesystem::path& state_dir,
     const PodEndpoint pod = endpoint_of(attachment, *host, bridge->mac, *shaped);
     auto differences = dataplane->differences(pod);
     if (differences && differences->empty()) continue;
-    auto restored = restore_pod(*dataplane, attachments, attachment, pod);
+    auto restored = restore_pod(*dataplane, store, attachment, pod);
     if (!restored || *restored)
       report.apply(
           restored ? Result<>() : fail(restored),

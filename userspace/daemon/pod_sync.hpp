@@ -1,20 +1,22 @@
 #pragma once
 
 #include "daemon/report.hpp"
+#include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
 
-#include <filesystem>
 #include <vector>
 
 namespace kubecni {
 
 /// Brings back what pods have lost: their place on the bridge, and for those on
 /// eBPF programs and map entries, these also when they are out of date. Which pods
-/// there are is what the plugin's records say. `dataplane` is null where eBPF is not
-/// loaded. Runs in the node's namespace; errors are in the report.
-void sync_pods(NetlinkSocket& netlink, const std::filesystem::path& state_dir,
-               const std::vector<Link>& links, EbpfDataplane* dataplane, ReconcileReport& report);
+/// there are is what the plugin's records say: `attachments`, a moment ago in `store`.
+/// `dataplane` is null where eBPF is not loaded. Runs in the node's namespace; errors are
+/// in the report.
+void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
+               const std::vector<Attachment>& attachments, const std::vector<Link>& links,
+               EbpfDataplane* dataplane, ReconcileReport& report);
 
 }  // namespace kubecni

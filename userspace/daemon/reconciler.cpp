@@ -1,5 +1,6 @@
 #include "daemon/reconciler.hpp"
 
+#include "daemon/former_cidrs.hpp"
 #include "daemon/kernel_routes.hpp"
 #include "daemon/node_maps.hpp"
 #include "daemon/pod_sync.hpp"
@@ -210,6 +211,20 @@ void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& rep
   }
 }
 
+/// The pods that there are by the plugin's records.
+void Reconciler::sync_attachments(const ClusterView& view, const std::vector<Link>& links,
+                                  ReconcileReport& report) {
+  const AttachmentStore store(options_.state_dir);
+  auto listing = store.list();
+  if (!listing) return report.errors.push_back(listing.error().what);
+  report.errors.insert(report.errors.end(), listing->damaged.begin(), listing->damaged.end());
+  const auto bridge = std::ranges::find(links, options_.bridge, &Link::name);
+  if (bridge != links.end())
+    sync_former_cidrs(netlink_, view, *bridge, listing->attachments, report);
+  sync_pods(netlink_, store, listing->attachments, links, dataplane_ ? &*dataplane_ : nullptr,
+            report);
+}
+
 ReconcileReport Reconciler::run(const ClusterView& view) {
   ReconcileReport report;
   auto routes = list_routes(netlink_);
@@ -240,7 +255,7 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
     withdraw(*links, report);
   }
   tunnel_.sync_offload(view, report);
-  sync_pods(netlink_, options_.state_dir, *links, dataplane_ ? &*dataplane_ : nullptr, report);
+  sync_attachments(view, *links, report);
   report.dataplane = dataplane_ ? "ebpf" : "bridge";
   report.fallback_reason = fallback_reason_;
   if (dataplane_) report.no_conntrack_reason = no_conntrack_reason_;

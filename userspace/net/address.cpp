@@ -41,6 +41,19 @@ Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& n
   return added;
 }
 
+Result<> delete_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net) {
+  NetlinkRequest request(RTM_DELADDR, 0,
+                         ifaddrmsg{.ifa_family = static_cast<std::uint8_t>(net.addr.family()),
+                                   .ifa_prefixlen = static_cast<std::uint8_t>(net.prefix),
+                                   .ifa_index = ifindex});
+  request.put(IFA_LOCAL, net.addr);
+  auto deleted = request.exchange(
+      netlink, "delete address " + net.str() + " of link " + std::to_string(ifindex));
+  if (!deleted && (deleted.error().code == EADDRNOTAVAIL || deleted.error().code == ENODEV))
+    return {};
+  return deleted;
+}
+
 namespace {
 
 /// Whether packets to `addr` are for this namespace (`ip route get`).

@@ -23,6 +23,10 @@ struct LinkAddress {
 /// CAP_NET_ADMIN.
 Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net);
 
+/// Takes `net.addr` with the prefix of `net` from the link, and the kernel's route to that
+/// network with it. Absent is success. Errors: EPERM no CAP_NET_ADMIN.
+Result<> delete_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net);
+
 /// Waits until the namespace takes packets to `addr` as its own, at most 1 s. The
 /// kernel does so for an IPv6 address a moment after it was given, from a queue: what
 /// comes in between is dropped, since the host is no router.
