@@ -3,9 +3,17 @@
 find_library(KUBECNI_HTTPLIB cpp-httplib REQUIRED)
 find_package(OpenSSL REQUIRED)
 
-add_library(kubecni_test_api_server STATIC ${CMAKE_CURRENT_LIST_DIR}/api_server.cpp)
+set(KUBECNI_API_SERVER_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/api_server.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/api_server_nodes.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/api_server_objects.cpp)
+add_library(kubecni_test_api_server STATIC
+  ${KUBECNI_API_SERVER_SOURCES}
+  ${CMAKE_CURRENT_LIST_DIR}/certificate.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/make_node.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/relay.cpp)
 target_include_directories(kubecni_test_api_server PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
-set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/api_server.cpp PROPERTIES
+set_source_files_properties(${KUBECNI_API_SERVER_SOURCES} PROPERTIES
   COMPILE_DEFINITIONS CPPHTTPLIB_OPENSSL_SUPPORT)
 target_link_libraries(kubecni_test_api_server
   PUBLIC kubecni_base Threads::Threads

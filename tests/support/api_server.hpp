@@ -1,28 +1,22 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "support/make_node.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace kubecni::test {
 
-/// A `v1 Node` as the API server has it once node and PodCIDR are known.
-nlohmann::json make_node(const std::string& name, const std::string& internal_ip,
-                         const std::string& pod_cidr);
-/// The same with several addresses and PodCIDRs, in this order.
-nlohmann::json make_node(const std::string& name, const std::vector<std::string>& internal_ips,
-                         const std::vector<std::string>& pod_cidrs);
-
-/// A `v1 NodeList` of `nodes`, as a file or a page of the API has it.
-nlohmann::json make_node_list(const std::vector<nlohmann::json>& nodes);
-
-/// A real HTTP server that answers LIST and WATCH of nodes as the Kubernetes
-/// API server does, and that fails on demand. Any thread may call it.
+/// A real HTTP server that answers as the Kubernetes API server does, as far as
+/// nodes are concerned: LIST, WATCH, GET and PATCH of nodes, POST of events, and
+/// the EndpointSlice of the API servers. It fails on demand. Any thread may call it.
 class ApiServer {
  public:
   struct Options {
@@ -47,9 +41,18 @@ class ApiServer {
 
   /// Adds or replaces a node; watchers get ADDED or MODIFIED.
   void set_node(nlohmann::json node);
+  /// As it is by now, without the ballast; null: there is none.
+  [[nodiscard]] nlohmann::json node(const std::string& name) const;
   /// Watchers get DELETED; an unknown name is ignored.
   void delete_node(const std::string& name);
   void send_bookmark();
+  /// Every node that is told from now on has `ballast` merged in.
+  void set_ballast(const nlohmann::json& ballast);
+
+  /// The Events that were posted, in the order of their names.
+  [[nodiscard]] std::vector<nlohmann::json> events() const;
+  /// Says that the API servers are at `addresses`; without this there is no EndpointSlice.
+  void set_endpoints(const std::vector<std::string>& addresses, int port);
 
   /// Forgets all events so far: live watches get an ERROR event 410 and end, and
   /// the next watch from an older resourceVersion is answered with status 410.
@@ -63,19 +66,31 @@ class ApiServer {
   /// Writes `line` to the live watches, whatever it is.
   void send_raw_line(const std::string& line);
 
-  /// Answers the next `requests` with `status` and `body`.
-  void set_failure(int status, int requests, const std::string& body = "");
-  /// Writes each event in pieces of `bytes` with `delay` in between; 0: in one.
-  void split_events(std::size_t bytes, std::chrono::milliseconds delay);
+  /// Answers the next `requests` to list or watch nodes with `status` and `body`,
+  /// and with a Retry-After unless that is 0.
+  void set_failure(int status, int requests, const std::string& body = "",
+                   std::chrono::seconds retry_after = {});
+  /// Ends the connection of the next `requests` to list nodes in the middle.
+  void break_off_lists(int requests);
+  /// Answers 403 to a verb on a resource from now on: "patch nodes/status".
+  void forbid(const std::string& permission);
+  void allow_all();
+  /// Answers 401 unless the client has this token. `on_other` is called before that, and
+  /// must not call the server.
+  void require_token(const std::string& token, std::function<void()> on_other = {});
+  /// Writes lists and events in pieces of `bytes` with `delay` in between; 0: in one.
+  void split_answers(std::size_t bytes, std::chrono::milliseconds delay);
   /// No page of a list has more than `nodes`, whatever the client asks for.
   void limit_pages(std::size_t nodes);
 
   /// What was asked for so far, failures included.
   struct Counters {
-    int lists = 0;  ///< requests, so one per page
+    std::map<std::string, int> asked;  ///< how often by permission, "patch nodes/status"
+    int lists = 0;                     ///< requests, so one per page
     int watches = 0;
     int live_watches = 0;
     std::string last_authorization;             ///< the header of the last request
+    std::string last_via;                       ///< likewise: through which proxies it came
     std::string last_watched_resource_version;  ///< of the last watch
     std::vector<std::string> requests;          ///< paths with their query
   };

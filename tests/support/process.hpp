@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "support/eventually.hpp"
 
 #include <sys/types.h>
 
@@ -9,7 +10,6 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace kubecni::test {
@@ -19,19 +19,6 @@ template <typename T>
 T must(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().what);
   if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-inline constexpr std::chrono::seconds kDeadline{10};
-
-/// Whether `condition` comes true before the deadline.
-template <typename Condition>
-bool eventually(Condition condition, std::chrono::milliseconds deadline = kDeadline) {
-  const auto end = std::chrono::steady_clock::now() + deadline;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
 }
 
 /// A program to run. It gets our environment, with `env` ("NAME=value") on top.

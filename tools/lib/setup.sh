@@ -9,7 +9,7 @@ build_packages=(
     iproute2 iputils-ping util-linux socat
 )
 test_packages=(
-    libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl
+    libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl nghttp2-proxy
     libclang-rt-19-dev nftables iptables conntrack busybox-static strace
     libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
     containerd runc podman crun conmon containernetworking-plugins

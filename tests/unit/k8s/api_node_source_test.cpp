@@ -92,7 +92,7 @@ TEST_F(ApiNodeSourceTest, AnEventArrivesWithinMilliseconds) {
 
 TEST_F(ApiNodeSourceTest, AnEventInSmallPiecesIsPutTogether) {
   const auto source = watching();
-  server_->split_events(40, 1ms);
+  server_->split_answers(40, 1ms);
 
   server_->set_node(node(3));
 

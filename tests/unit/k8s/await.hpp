@@ -1,6 +1,7 @@
 #pragma once
 
 #include "k8s/node_source.hpp"
+#include "support/eventually.hpp"
 
 #include <poll.h>
 
@@ -8,12 +9,9 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace kubecni::test {
-
-constexpr std::chrono::seconds kDeadline{4};
 
 inline bool is_readable(int fd, std::chrono::milliseconds timeout = {}) {
   pollfd poll_fd{fd, POLLIN, 0};
@@ -46,17 +44,6 @@ inline std::string await_names(NodeSource& source, const std::string& expected) 
   for (auto news = next_news(source); news; news = next_news(source))
     if ((last = names(news)) == expected) break;
   return last;
-}
-
-/// Whether `condition` comes true before the deadline.
-template <typename Condition>
-bool eventually(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + kDeadline;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() >= end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
 }
 
 }  // namespace kubecni::test

@@ -1,0 +1,168 @@
+// The test's API server: LIST and WATCH of nodes.
+
+#include "support/api_server_state.hpp"
+#include "support/make_node.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kubecni::test {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::chrono::milliseconds kGoneCheck{200};
+
+std::string event_line(const char* type, const json& object) {
+  return json{{"type", type}, {"object", object}}.dump() + "\n";
+}
+
+json gone_status() {
+  return {{"kind", "Status"},    {"apiVersion", "v1"}, {"status", "Failure"},
+          {"reason", "Expired"}, {"code", 410},        {"message", "too old resource version"}};
+}
+
+std::uint64_t number_at(const httplib::Request& request, const char* key, std::uint64_t absent) {
+  const std::string text = request.get_param_value(key);
+  return text.empty() ? absent : std::stoull(text);
+}
+
+bool is_true(const std::string& text) { return text == "1" || text == "true"; }
+
+}  // namespace
+
+/// Whether this request is one of those that fail on demand; then it is answered.
+bool ApiServer::State::fail(httplib::Response& response) {
+  if (failures_left <= 0) return false;
+  --failures_left;
+  response.status = failure_status;
+  if (retry_after_s > 0) response.set_header("Retry-After", std::to_string(retry_after_s));
+  response.set_content(failure_body, "application/json");
+  return true;
+}
+
+void ApiServer::State::list(const httplib::Request& request, httplib::Response& response) {
+  const std::size_t limit =
+      std::min<std::size_t>(number_at(request, "limit", SIZE_MAX), page_limit);
+  // The token has characters that only survive a client which escapes them.
+  const std::string from = request.get_param_value("continue");
+  auto node = from.empty() ? nodes.begin() : nodes.upper_bound(from.substr(from.find('&') + 1));
+
+  json items = json::array();
+  std::string last;
+  for (; node != nodes.end() && items.size() < limit; ++node) {
+    items.push_back(node->second);
+    items.back().merge_patch(ballast);
+    items.back().erase("kind");  // as the real one does
+    items.back().erase("apiVersion");
+    last = node->first;
+  }
+  json page = make_node_list({});
+  page["items"] = std::move(items);
+  page["metadata"]["resourceVersion"] = std::to_string(version);
+  if (node != nodes.end()) page["metadata"]["continue"] = "after=+&" + last;
+  answer_slowly(page.dump(), response);
+}
+
+/// In the pieces that were asked for, and not to the end where that was.
+void ApiServer::State::answer_slowly(std::string text, httplib::Response& response) {
+  const bool is_half = halves_left > 0;
+  if (is_half) --halves_left;
+  const std::size_t piece = split_bytes > 0 ? split_bytes : text.size();
+  response.set_content_provider(
+      text.size(), "application/json",
+      [this, text, piece, is_half, delay = split_delay](std::size_t at, std::size_t,
+                                                        httplib::DataSink& sink) {
+        if (is_half && at >= text.size() / 2) return false;
+        std::unique_lock lock(mutex);
+        if (at > 0 && changed.wait_for(lock, delay, [&] { return stopping; })) return false;
+        lock.unlock();
+        const std::size_t end = is_half ? text.size() / 2 : text.size();
+        return sink.write(text.data() + at, std::min(piece, end - at));
+      });
+}
+
+void ApiServer::State::watch(const httplib::Request& request, httplib::Response& response) {
+  counters.last_watched_resource_version = request.get_param_value("resourceVersion");
+  const std::uint64_t from = number_at(request, "resourceVersion", version);
+  if (from < oldest_version) {
+    response.status = 410;
+    response.set_content(gone_status().dump(), "application/json");
+    return;
+  }
+  const auto end = Clock::now() + std::chrono::seconds(number_at(request, "timeoutSeconds", 3600));
+  auto state = std::make_shared<Watch>(
+      Watch{from, is_true(request.get_param_value("allowWatchBookmarks")), cuts, end});
+  ++counters.live_watches;
+  response.set_chunked_content_provider(
+      "application/json",
+      [this, state](std::size_t, httplib::DataSink& sink) { return write_next(*state, sink); },
+      [this](bool) {
+        const std::lock_guard lock(mutex);
+        --counters.live_watches;
+      });
+}
+
+/// Writes what `watch` has not seen, as soon as there is something. False ends
+/// the connection without the last chunk.
+bool ApiServer::State::write_next(Watch& watch, httplib::DataSink& sink) {
+  std::unique_lock lock(mutex);
+  const auto check = std::min(watch.end, Clock::now() + kGoneCheck);
+  changed.wait_until(
+      lock, check, [&] { return stopping || watch.cuts_seen != cuts || watch.version < version; });
+  if (stopping) return false;
+  if (watch.cuts_seen != cuts) {
+    const std::string half = R"({"type":"ADDED","object":{"kind":"No)";
+    if (cut_where == Cut::kInsideEvent) sink.write(half.data(), half.size());
+    return false;
+  }
+  if (watch.version < oldest_version) {
+    write(event_line("ERROR", gone_status()), lock, sink);
+    sink.done();
+    return true;
+  }
+  if (watch.version == version && Clock::now() >= watch.end) {
+    sink.done();
+    return true;
+  }
+  if (const std::string lines = lines_for(watch); !lines.empty()) return write(lines, lock, sink);
+  return sink.is_writable();
+}
+
+std::string ApiServer::State::lines_for(Watch& watch) const {
+  std::string lines;
+  for (const Change& change : history)
+    if (change.version > watch.version && (watch.wants_bookmarks || !change.is_bookmark))
+      lines += change.line;
+  watch.version = version;
+  return lines;
+}
+
+bool ApiServer::State::write(const std::string& lines, std::unique_lock<std::mutex>& lock,
+                             httplib::DataSink& sink) {
+  const std::size_t piece = split_bytes > 0 ? split_bytes : lines.size();
+  for (std::size_t at = 0; at < lines.size(); at += piece) {
+    if (at > 0 && changed.wait_for(lock, split_delay, [&] { return stopping; })) return false;
+    lock.unlock();
+    if (!sink.write(lines.data() + at, std::min(piece, lines.size() - at))) return false;
+    lock.lock();
+  }
+  return true;
+}
+
+void ApiServer::State::record(const char* type, json& object) {
+  object["metadata"]["resourceVersion"] = std::to_string(++version);
+  json shown = object;
+  if (std::string(type) != "BOOKMARK") shown.merge_patch(ballast);
+  history.push_back({version, std::string(type) == "BOOKMARK", event_line(type, shown)});
+  changed.notify_all();
+}
+
+void ApiServer::State::store(json node) {
+  const std::string name = node.at("metadata").at("name");
+  record(nodes.contains(name) ? "MODIFIED" : "ADDED", node);
+  nodes[name] = std::move(node);
+}
+
+}  // namespace kubecni::test

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "support/api_server.hpp"
+
+#include <httplib.h>
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+namespace kubecni::test {
+
+/// What the server has and how it behaves; everything but `http` is under `mutex`.
+struct ApiServer::State {
+  using Clock = std::chrono::steady_clock;
+  using json = nlohmann::json;
+
+  struct Change {
+    std::uint64_t version;
+    bool is_bookmark;
+    std::string line;
+  };
+  /// Where one watch stands.
+  struct Watch {
+    std::uint64_t version;
+    bool wants_bookmarks;
+    unsigned cuts_seen;
+    Clock::time_point end;
+  };
+
+  std::unique_ptr<httplib::Server> http;
+  std::string scheme;
+  std::string address;
+  int port = 0;
+  std::thread listener;
+
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::string, json> nodes;
+  std::vector<Change> history;
+  std::uint64_t version = 100;
+  std::uint64_t oldest_version = 100;  ///< a watch from before this gets 410
+  std::map<std::string, json> events;
+  json endpoint_slice;  ///< null: there is none
+
+  unsigned cuts = 0;
+  Cut cut_where = Cut::kBetweenEvents;
+  bool stopping = false;
+  int failure_status = 0;
+  int failures_left = 0;
+  std::string failure_body;
+  int retry_after_s = 0;
+  int halves_left = 0;
+  std::set<std::string> forbidden;  ///< "patch nodes/status"
+  std::string token;                ///< empty: whoever asks is let in
+  std::function<void()> on_other_token;
+  std::size_t split_bytes = 0;
+  std::chrono::milliseconds split_delay{};
+  std::size_t page_limit = SIZE_MAX;
+  json ballast = json::object();
+  Counters counters;
+
+  /// Serves the paths that we know.
+  void route();
+
+  // Each of these needs the mutex.
+  bool admit(const std::string& permission, const httplib::Request& request,
+             httplib::Response& response);
+  bool fail(httplib::Response& response);
+  void list(const httplib::Request& request, httplib::Response& response);
+  void watch(const httplib::Request& request, httplib::Response& response);
+  void get_node(const std::string& name, httplib::Response& response) const;
+  void patch_node(const httplib::Request& request, httplib::Response& response);
+  void post_event(const httplib::Request& request, httplib::Response& response);
+  void answer_slowly(std::string text, httplib::Response& response);
+  std::string lines_for(Watch& watch) const;
+  /// Gives `object` the next resourceVersion and makes it an event for watches.
+  void record(const char* type, json& object);
+  void store(json node);
+
+  bool write_next(Watch& watch, httplib::DataSink& sink);
+  bool write(const std::string& lines, std::unique_lock<std::mutex>& lock, httplib::DataSink& sink);
+};
+
+/// Answers with a `v1 Status`, as the API server refuses.
+void answer_status(int code, const std::string& reason, const std::string& message,
+                   httplib::Response& response);
+
+}  // namespace kubecni::test

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace kubecni::test {
+
+/// Whether the program `openssl` is there, which makes the certificates.
+bool can_make_certificates();
+
+/// Makes DIR/NAME.crt and DIR/NAME.key: a certificate for `subject` ("IP:127.0.0.1",
+/// "DNS:localhost") that is its own CA. Throws when that fails.
+void make_certificate(const std::filesystem::path& dir, const std::string& name,
+                      const std::string& subject = "IP:127.0.0.1");
+
+}  // namespace kubecni::test
