@@ -60,9 +60,12 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
       });
   app.add_option("--kubeconfig", options.api.kubeconfig,
                  "How to reach the API server (default: the pod's service account)");
-  app.add_option("--api-server", options.api.api_server, "URL of the API server");
+  app.add_option("--api-server", options.api.api_servers,
+                 "URL of the API server; may be given several times, for when one does not answer");
   app.add_option("--ca-file", options.api.ca_file, "CA certificates of the API server, PEM");
   app.add_option("--token-file", options.api.token_file, "Bearer token, read for every request");
+  app.add_flag("--insecure-skip-tls-verify", options.api.insecure_skip_tls_verify,
+               "Believe whoever answers to be the API server: for tests alone");
   app.add_option("--dataplane", options.dataplane,
                  "auto: eBPF where it loads; ebpf: or exit; bridge: the kernel path alone")
       ->check(CLI::IsMember({"auto", "ebpf", "bridge"}))

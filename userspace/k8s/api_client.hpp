@@ -2,11 +2,13 @@
 
 #include "base/result.hpp"
 #include "k8s/api_config.hpp"
+#include "k8s/api_endpoints.hpp"
+#include "k8s/api_request.hpp"
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,37 +21,51 @@ struct ApiDeadlines {
   /// Without a byte for so long the connection counts as dead. Longer than the
   /// minute that is between two bookmarks.
   std::chrono::milliseconds idle{90'000};
+  /// For a whole answer, but that to a watch: a server that sends a byte now and
+  /// then is never idle.
+  std::chrono::milliseconds answer{60'000};
   /// The server is asked to end a watch after this time, which spreads the
-  /// watchers over the servers again.
+  /// watchers over the servers again. It gets `idle` more to do so.
   std::chrono::seconds watch{300};
 };
 
-/// HTTP requests for nodes. One thread calls it; only stop() is for the others.
+/// HTTP requests to the API server. One thread calls it; only stop() and what is
+/// const are for the others.
 ///
-/// Errors of both requests, which name the server and what to do:
+/// Where nobody answers at one endpoint, the others are tried at once. After a
+/// 401 the token file is read again, and if it has another token by now the
+/// request is sent once more.
+///
+/// Errors of all requests, which name the server and what to do:
 /// ECONNREFUSED, EHOSTUNREACH and others of connect(2); ETIMEDOUT a deadline
 /// passed; ECONNRESET the connection ended too early; EPROTO TLS failed;
-/// EACCES 401; EPERM 403; ESTALE 410, the server's history does not reach back;
-/// EREMOTEIO any other answer but 200; ENOENT and others of reading the token
-/// file; ECANCELED stop() was called.
+/// EACCES 401; EPERM 403; ENOENT 404; EEXIST 409; ESTALE 410, the server's
+/// history does not reach back; EREMOTEIO any other answer but 2xx; ENOENT and
+/// others of reading the token file; ECANCELED stop() was called; EFBIG an
+/// answer over 16 MiB, and those of the reader.
 class ApiClient {
  public:
-  static Result<std::unique_ptr<ApiClient>> create(ApiConfig config, ApiDeadlines deadlines);
+  /// `endpoints` may be shared between clients; without them there are those of `config`.
+  static Result<std::unique_ptr<ApiClient>> create(
+      ApiConfig config, ApiDeadlines deadlines, std::shared_ptr<ApiEndpoints> endpoints = nullptr);
   ApiClient(const ApiClient&) = delete;
   ApiClient& operator=(const ApiClient&) = delete;
   ~ApiClient();
 
-  /// One page of the list; `continue_token` is empty for the first.
-  /// Errors: also EFBIG over 256 MiB.
-  Result<std::string> list_nodes(std::string_view continue_token);
+  /// The whole answer, which may take `deadline`, or ApiDeadlines::answer.
+  Result<std::string> ask(const ApiRequest& request,
+                          std::optional<std::chrono::milliseconds> deadline = {});
 
-  struct WatchReader {
-    std::function<void()> opened;                          ///< the server answered 200
-    std::function<Result<>(std::string_view bytes)> read;  ///< an error ends the watch
-  };
+  /// One page of the list of nodes; `continue_token` is empty for the first.
+  Result<> list_nodes(std::string_view continue_token, const ApiReader& reader);
+
   /// Watches what comes after `resource_version` until the server ends it, which
-  /// is success. Errors: also those of `reader.read`.
-  Result<> watch_nodes(std::string_view resource_version, const WatchReader& reader);
+  /// is success.
+  Result<> watch_nodes(std::string_view resource_version, const ApiReader& reader);
+
+  /// How long the server wanted to be left alone with its last answer
+  /// (Retry-After), at most a minute; usually 0.
+  [[nodiscard]] std::chrono::milliseconds retry_after() const { return retry_after_; }
 
   /// Sleeps, but not beyond stop().
   void pause(std::chrono::milliseconds duration);
@@ -58,24 +74,38 @@ class ApiClient {
   void stop();
   [[nodiscard]] bool stopped() const { return stopped_; }
 
-  /// From any thread: when the server last sent a piece of an answer 200; empty: never.
+  /// When the server last sent a piece of an answer 2xx; empty: never.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> last_heard() const;
 
-  [[nodiscard]] const std::string& server() const { return config_.server; }
+  /// The URL, and the address where that is another one: "https://10.96.0.1:443
+  /// at 192.0.2.1:6443".
+  [[nodiscard]] std::string server() const;
 
  private:
-  struct Request;
-
-  ApiClient(ApiConfig config, ApiDeadlines deadlines, void* multi)
-      : config_(std::move(config)), deadlines_(deadlines), multi_(multi) {}
+  ApiClient(ApiConfig config, ApiDeadlines deadlines, std::shared_ptr<ApiEndpoints> endpoints,
+            void* multi)
+      : config_(std::move(config)),
+        deadlines_(deadlines),
+        endpoints_(std::move(endpoints)),
+        multi_(multi) {}
 
   Result<std::string> bearer_token() const;
-  Result<> get(const std::string& path, Request& request);
-  Result<> transfer(Request& request);
+  Result<> send(const ApiRequest& request, const ApiReader& reader,
+                std::chrono::milliseconds deadline);
+  Result<> try_endpoint(const ApiEndpoint& endpoint, const ApiRequest& request,
+                        const ApiReader& reader, std::chrono::milliseconds deadline);
+  Result<> exchange(const ApiEndpoint& endpoint, const ApiRequest& request, const ApiReader& reader,
+                    const std::string& token, std::chrono::milliseconds deadline);
+  Result<> transfer(class ApiTransfer& transfer, std::chrono::milliseconds deadline);
+  void drop_connections();
 
   ApiConfig config_;
   ApiDeadlines deadlines_;
-  void* multi_;  ///< CURLM, keeps connections open from one request to the next
+  std::shared_ptr<ApiEndpoints> endpoints_;
+  std::mutex multi_mutex_;  ///< for stop() against drop_connections()
+  void* multi_;             ///< CURLM, keeps connections open from one request to the next
+  bool answered_ = false;   ///< whether anybody answered to the last exchange
+  std::chrono::milliseconds retry_after_{};
   std::atomic<bool> stopped_{false};
   /// The clock's epoch: never.
   std::atomic<std::chrono::steady_clock::time_point> last_heard_{};

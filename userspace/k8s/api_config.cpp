@@ -47,10 +47,12 @@ Result<YAML::Node> entry_of(const YAML::Node& root, const std::string& kind,
 }
 
 Result<> read_cluster(const YAML::Node& cluster, const fs::path& directory, ApiConfig& config) {
-  if (cluster["insecure-skip-tls-verify"] && cluster["insecure-skip-tls-verify"].as<bool>())
+  if (!config.is_insecure && cluster["insecure-skip-tls-verify"] &&
+      cluster["insecure-skip-tls-verify"].as<bool>())
     return failure(ENOTSUP,
                    "insecure-skip-tls-verify is refused: whoever answers could redirect all pod "
-                   "traffic; give certificate-authority instead");
+                   "traffic; give certificate-authority instead, or really want it with "
+                   "--insecure-skip-tls-verify");
   auto ca_data = base64_at(cluster, "certificate-authority-data");
   if (!ca_data) return fail(ca_data);
   config.server = text_at(cluster, "server");
@@ -79,7 +81,8 @@ Result<> read_user(const YAML::Node& user, const fs::path& directory, ApiConfig&
 }
 
 /// May throw YAML::Exception.
-Result<ApiConfig> read_current_context(const YAML::Node& root, const fs::path& directory) {
+Result<ApiConfig> read_current_context(const YAML::Node& root, const fs::path& directory,
+                                       bool is_insecure) {
   const std::string current = text_at(root, "current-context");
   if (current.empty()) return failure(ENOENT, "current-context is not set");
   auto context = entry_of(root, "context", current);
@@ -90,17 +93,20 @@ Result<ApiConfig> read_current_context(const YAML::Node& root, const fs::path& d
   if (!user) return fail(user);
 
   ApiConfig config;
+  config.is_insecure = is_insecure;
   if (auto read = read_cluster(*cluster, directory, config); !read) return fail(read, "cluster");
   if (auto read = read_user(*user, directory, config); !read) return fail(read, "user");
   return config;
 }
 
-Result<ApiConfig> from_kubeconfig(const fs::path& path) {
+Result<ApiConfig> from_kubeconfig(const ApiOptions& options) {
+  const fs::path& path = options.kubeconfig;
   const std::string context = "kubeconfig " + path.string();
   auto text = read_file(path, kMaxKubeconfigBytes);
   if (!text) return fail(text, context);
   try {
-    auto config = read_current_context(YAML::Load(*text), path.parent_path());
+    auto config = read_current_context(YAML::Load(*text), path.parent_path(),
+                                       options.insecure_skip_tls_verify);
     if (!config) return fail(config, context);
     return config;
   } catch (const YAML::Exception& error) {
@@ -125,14 +131,18 @@ ApiConfig from_service_account(const ApiOptions& options) {
   const fs::path token = options.service_account / "token";
   const fs::path ca = options.service_account / "ca.crt";
   // In a pod both must be there; elsewhere --api-server can do without them.
-  const bool required = options.api_server.empty();
+  const bool required = options.api_servers.empty();
   if (required || ::access(token.c_str(), F_OK) == 0) config.token_file = token;
   if (required || ::access(ca.c_str(), F_OK) == 0) config.ca_file = ca;
   return config;
 }
 
 void apply_overrides(const ApiOptions& options, ApiConfig& config) {
-  if (!options.api_server.empty()) config.server = options.api_server;
+  config.is_insecure = options.insecure_skip_tls_verify;
+  if (!options.api_servers.empty()) {
+    config.server = options.api_servers.front();
+    config.more_servers.assign(options.api_servers.begin() + 1, options.api_servers.end());
+  }
   if (!options.ca_file.empty()) {
     config.ca_file = options.ca_file;
     config.ca_data.clear();
@@ -192,12 +202,20 @@ Result<> check_credentials(const ApiConfig& config) {
 
 }  // namespace
 
+std::vector<std::string> ApiConfig::servers() const {
+  std::vector<std::string> all{server};
+  all.insert(all.end(), more_servers.begin(), more_servers.end());
+  return all;
+}
+
 Result<ApiConfig> resolve_api_config(const ApiOptions& options) {
-  auto config = options.kubeconfig.empty() ? from_service_account(options)
-                                           : from_kubeconfig(options.kubeconfig);
+  auto config =
+      options.kubeconfig.empty() ? from_service_account(options) : from_kubeconfig(options);
   if (!config) return config;
   apply_overrides(options, *config);
   if (auto server = check_server(config->server); !server) return fail(server);
+  for (std::string& server : config->more_servers)
+    if (auto checked = check_server(server); !checked) return fail(checked);
   if (auto files = check_files(*config); !files) return fail(files);
   if (auto credentials = check_credentials(*config); !credentials) return fail(credentials);
   return config;

@@ -4,22 +4,26 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace kubecni {
 
 /// What an operator may say about the API server; empty means not said.
 struct ApiOptions {
   std::filesystem::path kubeconfig;
-  std::string api_server;
+  std::vector<std::string> api_servers;  ///< the first one's name is what we call the server
   std::string ca_file;
   std::string token_file;
+  bool insecure_skip_tls_verify = false;
   std::filesystem::path service_account = "/var/run/secrets/kubernetes.io/serviceaccount";
 };
 
 /// How to reach the API server and who we are there. Of a pair, `…_data` (PEM)
 /// counts and not the file. Files are read again for each new connection or request.
 struct ApiConfig {
-  std::string server;  ///< "https://10.0.0.1:6443", without a slash at the end
+  std::string server;                     ///< "https://10.0.0.1:6443", without a slash at the end
+  std::vector<std::string> more_servers;  ///< of the same cluster, for when it does not answer
+  bool is_insecure = false;               ///< whoever answers is believed to be the server
   std::string ca_file;
   std::string ca_data;
   std::string token_file;  ///< counts more than `token`
@@ -28,6 +32,9 @@ struct ApiConfig {
   std::string client_cert_data;
   std::string client_key_file;
   std::string client_key_data;
+
+  /// All of them, `server` first.
+  [[nodiscard]] std::vector<std::string> servers() const;
 
   bool operator==(const ApiConfig&) const = default;
 };
@@ -38,7 +45,8 @@ struct ApiConfig {
 /// Reads the environment: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT.
 /// Errors: ENOENT a file, an entry or the server is missing; EACCES a file is
 /// not readable; EINVAL malformed; ENOTSUP asks for what we refuse
-/// (insecure-skip-tls-verify) or do not have (exec, auth-provider, passwords).
+/// (insecure-skip-tls-verify, unless it is among the options) or do not have (exec, auth-provider,
+/// passwords).
 Result<ApiConfig> resolve_api_config(const ApiOptions& options);
 
 }  // namespace kubecni

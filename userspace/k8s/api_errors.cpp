@@ -9,16 +9,17 @@ namespace kubecni {
 namespace {
 
 /// What to do about an answer of the server; empty when only waiting helps.
-std::string advice_for(long status) {
+std::string advice_for(long status, const std::string& permission) {
   if (status == 401) return "; check the token or the client certificate";
-  if (status == 403) return "; allow this account to list and watch nodes (RBAC)";
-  if (status == 404) return "; check that this is a Kubernetes API server";
+  if (status == 403) return "; allow this account to " + permission + " (RBAC)";
   return "";
 }
 
 int errno_for_status(long status) {
   if (status == 401) return EACCES;
   if (status == 403) return EPERM;
+  if (status == 404) return ENOENT;
+  if (status == 409) return EEXIST;
   if (status == 410) return ESTALE;
   return EREMOTEIO;
 }
@@ -70,12 +71,13 @@ std::unexpected<Error> transport_error(CURLcode code, long os_errno, const std::
   return failure(error, (wordless ? curl_easy_strerror(code) : words) + advice_for(code));
 }
 
-std::unexpected<Error> status_error(long status, const std::string& body) {
+std::unexpected<Error> status_error(long status, const std::string& body,
+                                    const std::string& permission) {
   std::string what = "the server answered " + std::to_string(status);
   const auto answer = parse_json(body);
   if (answer && member(*answer, "message").is_string())
     what += " " + shown(member(*answer, "message"));
-  return failure(errno_for_status(status), what + advice_for(status));
+  return failure(errno_for_status(status), what + advice_for(status, permission));
 }
 
 }  // namespace kubecni

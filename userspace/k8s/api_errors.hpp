@@ -14,7 +14,9 @@ namespace kubecni {
 [[nodiscard]] std::unexpected<Error> transport_error(CURLcode code, long os_errno,
                                                      const std::string& words);
 
-/// The same for an HTTP `status` that is not 200, with its `body`.
-[[nodiscard]] std::unexpected<Error> status_error(long status, const std::string& body);
+/// The same for an HTTP `status` that is not 2xx, with its `body`. `permission`
+/// is what RBAC has to allow for the request.
+[[nodiscard]] std::unexpected<Error> status_error(long status, const std::string& body,
+                                                  const std::string& permission);
 
 }  // namespace kubecni

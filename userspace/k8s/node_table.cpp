@@ -27,16 +27,17 @@ std::unexpected<Error> error_of(const nlohmann::json& status) {
 
 void NodeTable::begin_list() { listed_.clear(); }
 
-Result<std::string> NodeTable::add_page(const nlohmann::json& page) {
+void NodeTable::add_item(const nlohmann::json& item) {
+  listed_.insert_or_assign(metadata_text(item, "name"), node_or_reason(item));
+}
+
+Result<std::string> NodeTable::end_page(const nlohmann::json& page) {
   const nlohmann::json& items = member(page, "items");
   const std::string version = metadata_text(page, "resourceVersion");
   if (member(page, "kind") != "NodeList" || version.empty() ||
-      !(items.is_array() || items.is_null()))
+      !(items.is_array() || items.is_null()) || !items.empty())
     return failure(EBADMSG, "the answer is not a NodeList with a resourceVersion: kind is " +
                                 shown(member(page, "kind")));
-
-  for (const auto& item : items)
-    listed_.insert_or_assign(metadata_text(item, "name"), node_or_reason(item));
 
   std::string next = metadata_text(page, "continue");
   if (next.empty()) {

@@ -14,17 +14,22 @@ namespace kubecni {
 
 /// The nodes as LIST and WATCH tell them. Pure: no I/O.
 ///
-/// begin_list(), add_page() until the last one, then apply() for each event. A
-/// new list replaces the table as one step, when its last page is in.
+/// begin_list(), then add_item() for what is on a page and end_page(), until the
+/// last page; then apply() for each event. A new list replaces the table as one
+/// step, when its last page is in.
 class NodeTable {
  public:
   /// Forgets the pages of a list that was not finished.
   void begin_list();
 
-  /// Takes one page of a `v1 NodeList`. Result: the `continue` token for the
-  /// next page; empty after the last, when the table has the new content.
+  /// Takes one item of a page.
+  void add_item(const nlohmann::json& item);
+
+  /// Takes the page itself, a `v1 NodeList` without its items. Result: the
+  /// `continue` token for the next page; empty after the last, when the table has
+  /// the new content.
   /// Errors: EBADMSG not a NodeList, or without a resourceVersion.
-  Result<std::string> add_page(const nlohmann::json& page);
+  Result<std::string> end_page(const nlohmann::json& page);
 
   /// Result: whether snapshot() differs from before.
   /// Errors, after which needs_list() holds: ESTALE the server's history does

@@ -100,7 +100,7 @@ TEST_F(ApiConfigTest, PathsInAKubeconfigAreRelativeToIt) {
 
 TEST_F(ApiConfigTest, OptionsReplaceWhatTheKubeconfigSays) {
   write_kubeconfig("CREDENTIALS", "client-certificate-data: Yw==\n    client-key-data: a2V5");
-  options_.api_server = "https://192.0.2.7";
+  options_.api_servers = {"https://192.0.2.7"};
   options_.ca_file = write("ca.crt", "CA");
   options_.token_file = write("token", "other");
 
@@ -132,7 +132,7 @@ TEST_F(ApiConfigTest, WithoutOptionsItIsTheServiceAccountOfThePod) {
 TEST_F(ApiConfigTest, AnotherServerIsAskedWithTheServiceAccountOfThePod) {
   be_in_a_pod("10.96.0.1");
   const std::string token = write("account/token", "secret");
-  options_.api_server = "https://192.0.2.7:6443";
+  options_.api_servers = {"https://192.0.2.7:6443"};
 
   const auto config = resolve_api_config(options_);
 
@@ -142,7 +142,7 @@ TEST_F(ApiConfigTest, AnotherServerIsAskedWithTheServiceAccountOfThePod) {
 }
 
 TEST_F(ApiConfigTest, PlainHttpNeedsNoCredentials) {
-  options_.api_server = "http://127.0.0.1:8001";
+  options_.api_servers = {"http://127.0.0.1:8001"};
 
   const auto config = resolve_api_config(options_);
 
@@ -162,13 +162,13 @@ TEST_F(ApiConfigTest, APodWithoutATokenIsNamedAsTheReason) {
 }
 
 TEST_F(ApiConfigTest, HttpsWithoutCredentialsIsRefused) {
-  options_.api_server = "https://192.0.2.7";
+  options_.api_servers = {"https://192.0.2.7"};
 
   expect_failure(ENOENT, "no credentials for https://192.0.2.7");
 }
 
 TEST_F(ApiConfigTest, WhatIsNoHttpAddressIsRefused) {
-  options_.api_server = "192.0.2.7:6443";
+  options_.api_servers = {"192.0.2.7:6443"};
 
   expect_failure(EINVAL, "\"192.0.2.7:6443\"");
 }
@@ -202,6 +202,32 @@ TEST_F(ApiConfigTest, TurningOffTlsVerificationIsRefused) {
   write_kubeconfig("certificate-authority-data: Q0EK", "insecure-skip-tls-verify: true");
 
   expect_failure(ENOTSUP, "insecure-skip-tls-verify is refused");
+}
+
+TEST_F(ApiConfigTest, TurningOffTlsVerificationHasToBeWantedOnTheCommandLineToo) {
+  write_kubeconfig("certificate-authority-data: Q0EK", "insecure-skip-tls-verify: true");
+  options_.insecure_skip_tls_verify = true;
+
+  const auto config = resolve_api_config(options_);
+
+  ASSERT_TRUE(config) << config.error().what;
+  EXPECT_TRUE(config->is_insecure);
+}
+
+TEST_F(ApiConfigTest, SeveralServersAreKeptInTheirOrder) {
+  options_.api_servers = {"http://192.0.2.1:8001/", "http://192.0.2.2:8001/"};
+
+  const auto config = resolve_api_config(options_);
+
+  ASSERT_TRUE(config) << config.error().what;
+  EXPECT_EQ(config->servers(),
+            (std::vector<std::string>{"http://192.0.2.1:8001", "http://192.0.2.2:8001"}));
+}
+
+TEST_F(ApiConfigTest, EachOfSeveralServersIsChecked) {
+  options_.api_servers = {"http://192.0.2.1:8001", "192.0.2.2"};
+
+  expect_failure(EINVAL, "\"192.0.2.2\"");
 }
 
 TEST_F(ApiConfigTest, AnExecPluginIsRefused) {

@@ -1,5 +1,6 @@
 #include "k8s/node_table.hpp"
 
+#include "k8s/list_decoder.hpp"
 #include "support/api_server.hpp"
 
 #include <gtest/gtest.h>
@@ -28,6 +29,14 @@ json page(const std::vector<json>& nodes, const std::string& version,
   return list;
 }
 
+/// Gives `table` a page, as the source does.
+Result<std::string> add_page(NodeTable& table, const json& page) {
+  ListDecoder decoder;
+  const auto items = decoder.feed(page.dump()).value();
+  for (const json& item : items) table.add_item(item);
+  return table.end_page(decoder.finish().value());
+}
+
 std::string names(const NodeTable& table) {
   std::string all;
   for (const Node& known : table.snapshot().nodes) all += (all.empty() ? "" : " ") + known.name;
@@ -38,7 +47,7 @@ std::string names(const NodeTable& table) {
 NodeTable listed_table() {
   NodeTable table;
   table.begin_list();
-  EXPECT_TRUE(table.add_page(page({node(1), node(2)}, "10")));
+  EXPECT_TRUE(add_page(table, page({node(1), node(2)}, "10")));
   return table;
 }
 
@@ -48,10 +57,10 @@ TEST(NodeTable, APagedListShowsUpWithItsLastPage) {
   NodeTable table;
   table.begin_list();
 
-  EXPECT_EQ(table.add_page(page({node(2)}, "10", "token")), "token");
+  EXPECT_EQ(add_page(table, page({node(2)}, "10", "token")), "token");
   EXPECT_EQ(names(table), "");
   EXPECT_TRUE(table.needs_list());
-  EXPECT_EQ(table.add_page(page({node(1)}, "10")), "");
+  EXPECT_EQ(add_page(table, page({node(1)}, "10")), "");
 
   EXPECT_EQ(names(table), "n1 n2");
   EXPECT_EQ(table.resource_version(), "10");
@@ -60,10 +69,10 @@ TEST(NodeTable, APagedListShowsUpWithItsLastPage) {
 TEST(NodeTable, AListThatWasBrokenOffLeavesNothingBehind) {
   NodeTable table = listed_table();
   table.begin_list();
-  ASSERT_TRUE(table.add_page(page({node(7)}, "20", "token")));
+  ASSERT_TRUE(add_page(table, page({node(7)}, "20", "token")));
 
   table.begin_list();
-  ASSERT_TRUE(table.add_page(page({node(3)}, "21")));
+  ASSERT_TRUE(add_page(table, page({node(3)}, "21")));
 
   EXPECT_EQ(names(table), "n3");
 }
@@ -73,10 +82,12 @@ TEST(NodeTable, WhatIsNoPageIsRefusedAndChangesNothing) {
   json no_version = page({}, "");
   json no_items = page({}, "9");
   no_items["items"] = "none";
+  json no_objects = page({}, "9");
+  no_objects["items"] = {"n7"};
 
   for (const json& garbage : {json(), json(3), json::array(), json::object(),
-                              json{{"kind", "Status"}}, no_version, no_items}) {
-    const auto next = table.add_page(garbage);
+                              json{{"kind", "Status"}}, no_version, no_items, no_objects}) {
+    const auto next = add_page(table, garbage);
 
     ASSERT_FALSE(next) << garbage;
     EXPECT_EQ(next.error().code, EBADMSG);

@@ -1,0 +1,222 @@
+// What networks and servers do to the source's connections.
+
+#include "await.hpp"
+#include "base/file.hpp"
+#include "k8s/api_node_source.hpp"
+#include "support/api_server.hpp"
+#include "support/relay.hpp"
+#include "support/temp_dir.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+namespace kubecni {
+namespace {
+
+using namespace std::chrono_literals;
+using test::ApiServer;
+using test::await_names;
+using test::eventually;
+using test::make_node;
+using test::names;
+using test::next_news;
+using test::Relay;
+
+ApiTimings fast() {
+  return {.deadlines = {.connect = 500ms, .idle = 200ms, .answer = 1000ms},
+          .first_retry = 10ms,
+          .slowest_retry = 50ms};
+}
+
+class ApiTransport : public testing::Test {
+ protected:
+  ApiTransport() {
+    server_->set_node(make_node("n1", "192.0.2.1", "10.1.0.0/24"));
+    server_->set_node(make_node("n2", "192.0.2.2", "10.2.0.0/24"));
+    config_.server = server_->url();
+  }
+
+  std::unique_ptr<NodeSource> start(ApiTimings timings = fast()) {
+    return std::move(*ApiNodeSource::start(config_, timings));
+  }
+
+  std::unique_ptr<ApiServer> server_ = std::move(*ApiServer::start());
+  ApiConfig config_;
+};
+
+TEST_F(ApiTransport, AListThatComesSlowlyIsTaken) {
+  server_->split_answers(100, 1ms);
+
+  EXPECT_EQ(names(next_news(*start())), "n1 n2");
+}
+
+TEST_F(ApiTransport, AListThatDribblesForeverIsGivenUp) {
+  server_->split_answers(1, 20ms);
+  auto timings = fast();
+  timings.deadlines.answer = 300ms;
+
+  const auto news = next_news(*start(timings));
+
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(news->error().code, ETIMEDOUT);
+  EXPECT_NE(news->error().what.find("no complete answer in 300 ms"), std::string::npos)
+      << news->error().what;
+}
+
+TEST_F(ApiTransport, AListThatIsBrokenOffIsToldAndTriedAgain) {
+  server_->break_off_lists(1);
+
+  const auto source = start();
+  const auto news = next_news(*source);
+
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(news->error().code, ECONNRESET) << news->error().what;
+  EXPECT_EQ(names(next_news(*source)), "n1 n2");
+}
+
+TEST_F(ApiTransport, AListWhoseJsonEndsTooEarlyIsToldAndTriedAgain) {
+  server_->set_failure(200, 1, R"({"kind":"NodeList","metadata":{},"items":[{"metadata":{"na)");
+
+  const auto source = start();
+  const auto news = next_news(*source);
+
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(news->error().code, EBADMSG);
+  EXPECT_NE(news->error().what.find("ends inside an item"), std::string::npos)
+      << news->error().what;
+  EXPECT_EQ(names(next_news(*source)), "n1 n2");
+}
+
+TEST_F(ApiTransport, ASilentPeerIsGivenUpAndAnotherConnectionGoesOn) {
+  Relay relay(server_->port());
+  config_.server = relay.url();
+  const auto source = start();
+  ASSERT_EQ(await_names(*source, "n1 n2"), "n1 n2");
+  ASSERT_TRUE(eventually([&] { return server_->counters().live_watches == 1; }));
+
+  relay.freeze();
+  server_->set_node(make_node("n3", "192.0.2.3", "10.3.0.0/24"));
+
+  EXPECT_EQ(await_names(*source, "n1 n2 n3"), "n1 n2 n3");
+  EXPECT_EQ(server_->counters().lists, 1);
+}
+
+TEST_F(ApiTransport, AServerThatAcceptsAndSaysNothingIsTold) {
+  Relay relay(server_->port());
+  relay.freeze_all();
+  config_.server = relay.url();
+
+  const auto news = next_news(*start());
+
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(news->error().code, ETIMEDOUT);
+  EXPECT_NE(news->error().what.find("the server said nothing for 200 ms"), std::string::npos)
+      << news->error().what;
+}
+
+TEST_F(ApiTransport, AWatchThatDribblesForeverEndsAndAnotherOneGoesOn) {
+  auto timings = fast();
+  timings.deadlines.watch = 1s;
+  const auto source = start(timings);
+  ASSERT_EQ(await_names(*source, "n1 n2"), "n1 n2");
+  ASSERT_TRUE(eventually([&] { return server_->counters().live_watches == 1; }));
+
+  server_->split_answers(1, 50ms);
+  server_->set_node(make_node("n3", "192.0.2.3", "10.3.0.0/24"));
+  ASSERT_TRUE(eventually([&] { return server_->counters().watches == 2; }));
+  server_->split_answers(0, 0ms);
+
+  EXPECT_EQ(await_names(*source, "n1 n2 n3"), "n1 n2 n3");
+}
+
+/// When the server said how long to wait, the usual wait is of no account.
+class ApiRetryAfter : public ApiTransport, public testing::WithParamInterface<int> {};
+
+TEST_P(ApiRetryAfter, IsWaitedFor) {
+  server_->set_failure(GetParam(), 1, "", 1s);
+
+  const auto before = std::chrono::steady_clock::now();
+  const auto source = start();
+
+  EXPECT_EQ(await_names(*source, "n1 n2"), "n1 n2");
+  EXPECT_GE(std::chrono::steady_clock::now() - before, 1s);
+}
+
+INSTANTIATE_TEST_SUITE_P(Status, ApiRetryAfter, testing::Values(429, 503),
+                         [](const auto& tested) { return std::to_string(tested.param); });
+
+TEST_F(ApiTransport, RetryAfterIsBounded) {
+  auto client = std::move(*ApiClient::create(config_, fast().deadlines));
+  server_->set_failure(429, 1, "", 7200s);
+
+  EXPECT_FALSE(client->list_nodes("", {.read = [](auto) { return Result<>(); }}));
+  EXPECT_EQ(client->retry_after(), 60s);
+  EXPECT_TRUE(client->list_nodes("", {.read = [](auto) { return Result<>(); }}));
+  EXPECT_EQ(client->retry_after(), 0s);
+}
+
+TEST_F(ApiTransport, A401IsTriedAgainAtOnceWithTheTokenOfRightNow) {
+  const test::TempDir dir;
+  const auto write = [&](const char* token) {
+    EXPECT_TRUE(write_file_atomically(dir / "token", token));
+  };
+  write("old");
+  config_.token_file = dir / "token";
+  server_->require_token("new", [&] { write("new"); });
+
+  const auto source = start({.deadlines = {}, .first_retry = 60s});
+
+  EXPECT_EQ(names(next_news(*source)), "n1 n2");
+  EXPECT_EQ(server_->counters().lists, 2);
+}
+
+TEST_F(ApiTransport, A401WithTheSameTokenIsNotTriedAgainAtOnce) {
+  config_.token = "old";
+  server_->require_token("new");
+
+  const auto source = start({.deadlines = {}, .first_retry = 60s});
+
+  const auto news = next_news(*source);
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(news->error().code, EACCES);
+  EXPECT_EQ(server_->counters().lists, 1);
+}
+
+TEST_F(ApiTransport, AnotherServerIsAskedWhereTheFirstDoesNotAnswer) {
+  config_.more_servers = {config_.server};
+  config_.server = "http://127.0.0.1:1";
+
+  const auto source = start({.deadlines = {}, .first_retry = 60s});
+
+  EXPECT_EQ(names(next_news(*source)), "n1 n2");
+  EXPECT_EQ(source->describe(), "kubernetes " + server_->url());
+}
+
+TEST_F(ApiTransport, WhenNoServerAnswersTheFirstIsTold) {
+  config_.server = "http://127.0.0.1:1";
+  config_.more_servers = {"http://127.0.0.1:2"};
+
+  const auto news = next_news(*start());
+
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(news->error().code, ECONNREFUSED);
+  EXPECT_EQ(news->error().what,
+            "list nodes: GET http://127.0.0.1:1/api/v1/nodes: connect: Connection refused; check "
+            "address and port, and that the server runs; nor does any of its other 1 addresses");
+}
+
+TEST_F(ApiTransport, ARefusalIsNoReasonToAskAnother) {
+  auto other = std::move(*ApiServer::start());
+  config_.more_servers = {other->url()};
+  server_->forbid("list nodes");
+
+  const auto news = next_news(*start());
+
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(news->error().code, EPERM);
+  EXPECT_EQ(other->counters().lists, 0);
+}
+
+}  // namespace
+}  // namespace kubecni

@@ -1,0 +1,48 @@
+#include "k8s/api_endpoints.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kubecni {
+
+ApiEndpoints::ApiEndpoints(std::vector<std::string> servers, std::vector<std::string> addresses)
+    : servers_(std::move(servers)),
+      addresses_(std::move(addresses)),
+      current_{.server = servers_.front(), .address = ""} {}
+
+ApiEndpoint ApiEndpoints::current() const {
+  const std::lock_guard lock(mutex_);
+  return current_;
+}
+
+std::size_t ApiEndpoints::count() const {
+  const std::lock_guard lock(mutex_);
+  return servers_.size() + addresses_.size();
+}
+
+void ApiEndpoints::failed(const ApiEndpoint& tried) {
+  const std::lock_guard lock(mutex_);
+  if (tried != current_) return;
+  const auto endpoints = all();
+  const auto found = std::ranges::find(endpoints, tried);
+  const bool has_next = found != endpoints.end() && std::next(found) != endpoints.end();
+  current_ = has_next ? *std::next(found) : endpoints.front();
+}
+
+bool ApiEndpoints::learn(std::vector<std::string> addresses) {
+  std::ranges::sort(addresses);
+  const std::lock_guard lock(mutex_);
+  if (addresses.empty() || addresses == addresses_) return false;
+  addresses_ = std::move(addresses);
+  return true;
+}
+
+/// Needs the mutex.
+std::vector<ApiEndpoint> ApiEndpoints::all() const {
+  std::vector<ApiEndpoint> endpoints;
+  for (const auto& server : servers_) endpoints.push_back({server, ""});
+  for (const auto& address : addresses_) endpoints.push_back({servers_.front(), address});
+  return endpoints;
+}
+
+}  // namespace kubecni

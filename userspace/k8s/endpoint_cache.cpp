@@ -1,0 +1,72 @@
+#include "k8s/endpoint_cache.hpp"
+
+#include "base/file.hpp"
+#include "base/ip.hpp"
+#include "base/json.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace kubecni {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxCacheBytes = std::size_t{1} << 20;
+
+std::string with_port(const IpAddr& address, unsigned port) {
+  const std::string text = address.str();
+  return (address.family() == AF_INET6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
+}
+
+/// The port that is called "https", as the API servers call theirs; 0: none is.
+unsigned https_port(const json& slice) {
+  for (const json& port : member(slice, "ports"))
+    if (text_of(member(port, "name")) == "https") {
+      const auto number = unsigned_of(member(port, "port"));
+      return number && *number <= 65535 ? *number : 0;
+    }
+  return 0;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> parse_endpoint_slice(std::string_view text) {
+  auto slice = parse_json(text);
+  if (!slice) return fail(slice, "EndpointSlice");
+  const unsigned port = https_port(*slice);
+  if (port == 0) return failure(EBADMSG, "the EndpointSlice has no port that is called https");
+  std::vector<std::string> addresses;
+  for (const json& endpoint : member(*slice, "endpoints")) {
+    if (member(member(endpoint, "conditions"), "ready") == false) continue;
+    for (const json& item : member(endpoint, "addresses"))
+      if (const auto address = IpAddr::parse(text_of(item)))
+        addresses.push_back(with_port(*address, port));
+  }
+  return addresses;
+}
+
+Result<std::vector<std::string>> load_endpoints(const std::filesystem::path& path,
+                                                const std::string& server) {
+  std::vector<std::string> addresses;
+  auto text = read_file(path, kMaxCacheBytes);
+  if (!text && text.error().code == ENOENT) return addresses;
+  if (!text) return fail(text);
+  auto record = parse_json(*text);
+  if (!record || !member(*record, "addresses").is_array())
+    return failure(EBADMSG, path.string() + " is damaged");
+  if (text_of(member(*record, "server")) != server) return addresses;
+  for (const json& address : member(*record, "addresses"))
+    if (address.is_string() && !text_of(address).empty()) addresses.push_back(text_of(address));
+  return addresses;
+}
+
+Result<> save_endpoints(const std::filesystem::path& path, const std::string& server,
+                        const std::vector<std::string>& addresses) {
+  const json record{{"server", server}, {"addresses", addresses}};
+  return write_file_atomically(path, record.dump(1) + "\n");
+}
+
+}  // namespace kubecni
