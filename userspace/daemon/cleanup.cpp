@@ -155,7 +155,8 @@ CleanupReport clean_up_node(const DaemonOptions& options, ReconcileReport betwee
   list_pods(*node, {options.state_dir, options.bpffs}, report);
   if (!report.pods.empty()) return report;
   remove_bridge(*node, options.bridge, report);
-  remove_folder(options.state_dir, {"attachments", "ipam", "node.json", "cluster.json"}, report);
+  remove_folder(options.state_dir,
+                {"attachments", "ipam", "node.json", "cluster.json", "api-endpoints.json"}, report);
   remove_folder(options.run_dir, {"status.json", "dataplane.lock", kDaemonLock}, report);
   return report;
 }

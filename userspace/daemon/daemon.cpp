@@ -2,9 +2,8 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "daemon/readiness.hpp"
 #include "daemon/status_file.hpp"
-#include "k8s/api_node_source.hpp"
-#include "k8s/file_node_source.hpp"
 #include "pods/liveness.hpp"
 
 #include <poll.h>
@@ -51,15 +50,6 @@ Result<FileLock> take_place(const DaemonOptions& options) {
   return lock;
 }
 
-Result<std::unique_ptr<NodeSource>> open_source(const DaemonOptions& options) {
-  constexpr std::string_view kFilePrefix = "file:";
-  if (options.node_source.starts_with(kFilePrefix))
-    return FileNodeSource::open(options.node_source.substr(kFilePrefix.size()));
-  auto config = resolve_api_config(options.api);
-  if (!config) return fail(config);
-  return ApiNodeSource::start(std::move(*config));
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
@@ -72,11 +62,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   if (!monitor) return fail(monitor);
   auto reconciler = Reconciler::open(options);
   if (!reconciler) return fail(reconciler);
-  auto source = open_source(options);
-  if (!source) return fail(source, "--node-source " + options.node_source);
+  auto link = open_cluster_link(options);
+  if (!link) return fail(link, "--node-source " + options.node_source);
   return std::unique_ptr<Daemon>(new Daemon(std::move(options), std::move(*lock),
                                             std::move(*signals), std::move(*monitor),
-                                            std::move(*reconciler), std::move(*source)));
+                                            std::move(*reconciler), std::move(*link)));
 }
 
 Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {
@@ -157,6 +147,9 @@ std::chrono::milliseconds Daemon::reconcile() {
   if (cluster_known_) {
     report = reconciler_.run(view_);
     log_news(report);
+    if (status_writer_)
+      status_writer_->want({.why_not_ready = why_not_ready(options_.node_name, view_, report),
+                            .kernel_path_reason = report.fallback_reason});
   }
   if (auto written = write_status(options_.run_dir, options_.node_name, source_->describe(),
                                   source_error_, view_, report);

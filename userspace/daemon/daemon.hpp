@@ -4,11 +4,11 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "daemon/cleanup.hpp"
+#include "daemon/cluster_link.hpp"
 #include "daemon/cluster_view.hpp"
 #include "daemon/last_known.hpp"
 #include "daemon/options.hpp"
 #include "daemon/reconciler.hpp"
-#include "k8s/node_source.hpp"
 #include "net/monitor.hpp"
 
 #include <chrono>
@@ -35,13 +35,14 @@ class Daemon {
 
  private:
   Daemon(DaemonOptions options, FileLock lock, UniqueFd signals, NetlinkMonitor monitor,
-         Reconciler reconciler, std::unique_ptr<NodeSource> source)
+         Reconciler reconciler, ClusterLink link)
       : options_(std::move(options)),
         lock_(std::move(lock)),
         signals_(std::move(signals)),
         monitor_(std::move(monitor)),
         reconciler_(std::move(reconciler)),
-        source_(std::move(source)) {}
+        status_writer_(std::move(link.status_writer)),
+        source_(std::move(link.source)) {}
 
   void load_last_known_state();
   void take_news();
@@ -55,6 +56,7 @@ class Daemon {
   UniqueFd signals_;
   NetlinkMonitor monitor_;
   Reconciler reconciler_;
+  std::unique_ptr<NodeStatusWriter> status_writer_;  ///< null: the nodes come from a file
   std::unique_ptr<NodeSource> source_;
 
   bool cluster_known_ = false;

@@ -66,6 +66,8 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   app.add_option("--token-file", options.api.token_file, "Bearer token, read for every request");
   app.add_flag("--insecure-skip-tls-verify", options.api.insecure_skip_tls_verify,
                "Believe whoever answers to be the API server: for tests alone");
+  app.add_option("--startup-taint", options.startup_taint,
+                 "Key of a taint that is removed from this node's Node once it can take pods");
   app.add_option("--dataplane", options.dataplane,
                  "auto: eBPF where it loads; ebpf: or exit; bridge: the kernel path alone")
       ->check(CLI::IsMember({"auto", "ebpf", "bridge"}))

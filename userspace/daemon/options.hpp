@@ -18,6 +18,7 @@ struct DaemonOptions {
   std::string node_name;
   std::string node_source;  ///< "file:PATH" or "kubernetes"
   ApiOptions api;
+  std::string startup_taint;       ///< key of a taint to remove; empty: none
   std::string dataplane = "auto";  ///< "auto", "ebpf", "bridge"
   Routing routing = Routing::kAuto;
   TunnelOptions tunnel;

@@ -1,0 +1,155 @@
+#include "k8s/node_status.hpp"
+
+#include "support/make_node.hpp"
+
+#include <gtest/gtest.h>
+
+namespace kubecni {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kBefore = "2026-01-01T00:00:00Z";
+constexpr const char* kNow = "2026-01-02T00:00:00Z";
+const NodeReadiness kReady{};
+const NodeReadiness kKernelPath{.why_not_ready = "", .kernel_path_reason = "no bpf(2)"};
+const NodeReadiness kNotReady{.why_not_ready = "no PodCIDR", .kernel_path_reason = ""};
+
+/// n1, with this condition unless it is null.
+json node(const json& condition = {}) {
+  json object = test::make_node("n1", "192.0.2.1", "10.1.0.0/24");
+  object["metadata"]["uid"] = "uid-1";
+  object["metadata"]["resourceVersion"] = "17";
+  object["status"]["conditions"] = {{{"type", "Ready"}, {"status", "True"}}};
+  if (!condition.is_null()) object["status"]["conditions"].push_back(condition);
+  return object;
+}
+
+NodeStatusPlan plan(const json& object, const NodeReadiness& wanted, bool may_take_back = false,
+                    const std::string& now = kNow) {
+  return plan_node_status(object, wanted, "", may_take_back, now);
+}
+
+json condition_of(const NodeStatusPlan& planned) {
+  return planned.status.at("status").at("conditions").at(0);
+}
+
+/// The condition after somebody wrote that the node is `readiness`.
+json written(const NodeReadiness& readiness, const std::string& now = kBefore) {
+  return condition_of(plan(node(), readiness, true, now));
+}
+
+TEST(NodeStatus, AReadyNodeSaysThatTheNetworkIsThere) {
+  const auto planned = plan(node(), kReady);
+
+  EXPECT_EQ(planned.status, (json{{"status",
+                                   {{"conditions",
+                                     {{{"type", "NetworkUnavailable"},
+                                       {"status", "False"},
+                                       {"reason", "KubeCniReady"},
+                                       {"message", "Pods have a network"},
+                                       {"lastTransitionTime", kNow},
+                                       {"lastHeartbeatTime", kNow}}}}}}}));
+  EXPECT_TRUE(planned.event.is_null());
+  EXPECT_TRUE(planned.taints.is_null());
+}
+
+TEST(NodeStatus, WhatIsSaidAlreadyIsNotSaidAgain) {
+  for (const NodeReadiness& readiness : {kReady, kKernelPath, kNotReady}) {
+    const auto planned = plan(node(written(readiness)), readiness, true);
+
+    EXPECT_TRUE(planned.status.is_null()) << planned.status;
+    EXPECT_TRUE(planned.event.is_null()) << planned.event;
+  }
+}
+
+TEST(NodeStatus, ANodeThatNeverCouldTakePodsSaysSoAtOnce) {
+  const auto condition = condition_of(plan(node(), kNotReady));
+
+  EXPECT_EQ(condition["status"], "True");
+  EXPECT_EQ(condition["reason"], "KubeCniNotReady");
+  EXPECT_EQ(condition["message"], "no PodCIDR");
+}
+
+TEST(NodeStatus, ANodeThatCouldTakePodsSaysSoUntilItMayTakeItBack) {
+  const json ready = node(written(kReady));
+
+  EXPECT_TRUE(plan(ready, kNotReady, false).status.is_null());
+  EXPECT_EQ(condition_of(plan(ready, kNotReady, true))["status"], "True");
+}
+
+TEST(NodeStatus, TheTransitionTimeChangesWithTheStatusAlone) {
+  const auto same = condition_of(plan(node(written(kReady)), kKernelPath));
+  const auto other = condition_of(plan(node(written(kNotReady)), kReady));
+
+  EXPECT_EQ(same["lastTransitionTime"], kBefore);
+  EXPECT_EQ(same["lastHeartbeatTime"], kNow);
+  EXPECT_EQ(other["lastTransitionTime"], kNow);
+}
+
+TEST(NodeStatus, TheKernelPathIsAWarningWithItsReason) {
+  const auto planned = plan(node(), kKernelPath);
+
+  EXPECT_EQ(condition_of(planned)["status"], "False");
+  EXPECT_EQ(planned.event["type"], "Warning");
+  EXPECT_EQ(planned.event["reason"], "KernelPathOnly");
+  EXPECT_EQ(planned.event["message"], "Pods have a network, without eBPF: no bpf(2)");
+  EXPECT_EQ(planned.event["involvedObject"],
+            (json{{"kind", "Node"}, {"apiVersion", "v1"}, {"name", "n1"}, {"uid", "uid-1"}}));
+}
+
+TEST(NodeStatus, EbpfIsNewsOnlyAfterTheKernelPath) {
+  EXPECT_EQ(plan(node(written(kKernelPath)), kReady).event["reason"], "EbpfInUse");
+  EXPECT_TRUE(plan(node(), kReady).event.is_null());
+  EXPECT_TRUE(plan(node(written(kNotReady)), kReady).event.is_null());
+}
+
+TEST(NodeStatus, AnEventHasOneNameForOneChange) {
+  const auto name = [](const NodeStatusPlan& planned) { return planned.event["metadata"]["name"]; };
+  const auto first = plan(node(written(kReady)), kKernelPath);
+
+  EXPECT_EQ(name(first), name(plan(node(written(kReady)), kKernelPath, false, "later")));
+  EXPECT_NE(name(first), name(plan(node(written(kReady, "later")), kKernelPath)));
+  EXPECT_NE(name(first),
+            name(plan(node(written(kReady)), {.why_not_ready = "", .kernel_path_reason = "x"})));
+}
+
+TEST(NodeStatus, AnEventOfALongNodeNameHasANameAllTheSame) {
+  json object = node();
+  object["metadata"]["name"] = std::string(253, 'n');
+
+  EXPECT_EQ(plan(object, kKernelPath).event["metadata"]["name"].get<std::string>().size(), 253u);
+}
+
+TEST(NodeStatus, OnlyTheStartUpTaintIsRemovedAndOnlyFromTheSameVersion) {
+  json object = node(written(kReady));
+  object["spec"]["taints"] = {{{"key", "a"}, {"effect", "NoSchedule"}},
+                              {{"key", "start"}, {"effect", "NoSchedule"}},
+                              {{"key", "start"}, {"effect", "NoExecute"}},
+                              {{"key", "start2"}, {"effect", "NoSchedule"}}};
+
+  const auto planned = plan_node_status(object, kReady, "start", false, kNow);
+
+  EXPECT_EQ(planned.taints, (json{{"metadata", {{"resourceVersion", "17"}}},
+                                  {"spec",
+                                   {{"taints",
+                                     {{{"key", "a"}, {"effect", "NoSchedule"}},
+                                      {{"key", "start2"}, {"effect", "NoSchedule"}}}}}}}));
+  EXPECT_TRUE(plan_node_status(object, kNotReady, "start", false, kNow).taints.is_null());
+  EXPECT_TRUE(plan_node_status(object, kReady, "", false, kNow).taints.is_null());
+  EXPECT_TRUE(plan_node_status(object, kReady, "other", false, kNow).taints.is_null());
+}
+
+TEST(NodeStatus, ForeignAndMalformedNodesDoNoHarm) {
+  for (const char* text : {"null", "7", "[]", "{}", R"({"status":7,"spec":7,"metadata":7})",
+                           R"({"status":{"conditions":[7,{"type":7}]},"spec":{"taints":[7]}})",
+                           R"({"status":{"conditions":[{"type":"NetworkUnavailable",
+                              "status":7,"lastTransitionTime":{}}]}})"}) {
+    const auto planned = plan_node_status(json::parse(text), kKernelPath, "start", true, kNow);
+
+    EXPECT_EQ(condition_of(planned)["lastTransitionTime"], kNow) << text;
+  }
+}
+
+}  // namespace
+}  // namespace kubecni

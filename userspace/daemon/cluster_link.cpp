@@ -1,0 +1,62 @@
+#include "daemon/cluster_link.hpp"
+
+#include "base/log.hpp"
+#include "k8s/api_node_source.hpp"
+#include "k8s/endpoint_cache.hpp"
+#include "k8s/file_node_source.hpp"
+
+#include <string_view>
+
+namespace kubecni {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::shared_ptr<ApiEndpoints> known_endpoints(const ApiConfig& config, const fs::path& cache) {
+  auto addresses = load_endpoints(cache, config.server);
+  if (!addresses)
+    log::warn("addresses of the API servers ignored", {{"err", addresses.error().what}});
+  return std::make_shared<ApiEndpoints>(config.servers(),
+                                        addresses ? *addresses : std::vector<std::string>());
+}
+
+void keep_endpoints(const fs::path& cache, const std::string& server,
+                    const std::vector<std::string>& addresses) {
+  if (auto saved = save_endpoints(cache, server, addresses); !saved)
+    log::error("addresses of the API servers not saved", {{"err", saved.error().what}});
+}
+
+Result<ClusterLink> link_to_api(const DaemonOptions& options) {
+  auto config = resolve_api_config(options.api);
+  if (!config) return fail(config);
+  if (config->is_insecure)
+    log::warn("whoever answers is taken for the API server (--insecure-skip-tls-verify)",
+              {{"server", config->server}});
+  const fs::path cache = options.state_dir / "api-endpoints.json";
+  auto endpoints = known_endpoints(*config, cache);
+  auto writer = NodeStatusWriter::start(
+      *config, endpoints, {.node_name = options.node_name, .startup_taint = options.startup_taint});
+  if (!writer) return fail(writer);
+  ApiExtras extras{
+      .endpoints = endpoints,
+      .learned = [cache, server = config->server](
+                     const auto& addresses) { keep_endpoints(cache, server, addresses); },
+      .own_node_changed = [&writer = **writer] { writer.look_again(); },
+      .own_name = options.node_name};
+  auto source = ApiNodeSource::start(std::move(*config), {}, std::move(extras));
+  if (!source) return fail(source);
+  return ClusterLink{.status_writer = std::move(*writer), .source = std::move(*source)};
+}
+
+}  // namespace
+
+Result<ClusterLink> open_cluster_link(const DaemonOptions& options) {
+  constexpr std::string_view kFilePrefix = "file:";
+  if (!options.node_source.starts_with(kFilePrefix)) return link_to_api(options);
+  auto source = FileNodeSource::open(options.node_source.substr(kFilePrefix.size()));
+  if (!source) return fail(source);
+  return ClusterLink{.status_writer = nullptr, .source = std::move(*source)};
+}
+
+}  // namespace kubecni

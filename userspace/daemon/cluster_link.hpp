@@ -1,0 +1,24 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "daemon/node_status_writer.hpp"
+#include "daemon/options.hpp"
+#include "k8s/node_source.hpp"
+
+#include <memory>
+
+namespace kubecni {
+
+/// What connects the daemon with the cluster.
+struct ClusterLink {
+  /// Says on the Node whether it can take pods; null: the nodes come from a file.
+  std::unique_ptr<NodeStatusWriter> status_writer;
+  std::unique_ptr<NodeSource> source;  ///< calls the writer, and has to end first
+};
+
+/// Opens what `options.node_source` names. The addresses of the API servers are
+/// kept in <state dir>/api-endpoints.json.
+/// Errors: those of resolve_api_config() and of the sources.
+Result<ClusterLink> open_cluster_link(const DaemonOptions& options);
+
+}  // namespace kubecni

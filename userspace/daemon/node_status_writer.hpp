@@ -1,0 +1,93 @@
+#pragma once
+
+#include "k8s/api_client.hpp"
+#include "k8s/backoff.hpp"
+#include "k8s/node_status.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace kubecni {
+
+/// How eager a NodeStatusWriter is.
+struct NodeStatusTimings {
+  ApiDeadlines deadlines;
+  /// A node that could take pods says that it cannot only when that lasts: the taint
+  /// that follows keeps pods away.
+  std::chrono::milliseconds grace{60'000};
+  std::chrono::milliseconds look_interval{300'000};
+  std::chrono::milliseconds least_interval{1'000};
+  std::chrono::milliseconds first_retry{1'000};
+  std::chrono::milliseconds slowest_retry{60'000};
+};
+
+/// Keeps this node's Node object saying whether it can take pods (see
+/// plan_node_status), on a thread of its own in the network namespace of the caller of
+/// start(). Looks at the Node before it writes, when somebody says that it changed, and
+/// now and then. Errors are logged, each once as long as it lasts, and it tries again.
+class NodeStatusWriter {
+ public:
+  struct Options {
+    std::string node_name;
+    std::string startup_taint = {};  ///< its key; empty: no taint is touched
+    NodeStatusTimings timings = {};
+  };
+
+  /// Writes nothing before want(). Errors: ENOMEM; EAGAIN no thread.
+  static Result<std::unique_ptr<NodeStatusWriter>> start(ApiConfig config,
+                                                         std::shared_ptr<ApiEndpoints> endpoints,
+                                                         Options options);
+  NodeStatusWriter(const NodeStatusWriter&) = delete;
+  NodeStatusWriter& operator=(const NodeStatusWriter&) = delete;
+  ~NodeStatusWriter();
+
+  // From any thread; neither waits for the server.
+  void want(NodeReadiness readiness);
+  void look_again();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Work {
+    NodeReadiness readiness;
+    bool may_take_back;
+  };
+
+  NodeStatusWriter(std::unique_ptr<ApiClient> client, Options options)
+      : client_(std::move(client)),
+        options_(std::move(options)),
+        backoff_(options_.timings.first_retry, options_.timings.slowest_retry) {}
+
+  void run();
+  std::optional<Work> await_work();
+  void schedule(const Result<>& done);
+  Result<> write(const Work& work);
+  void write_event(const nlohmann::json& event);
+  Result<> write_status(const nlohmann::json& patch);
+  Result<> write_taints(const nlohmann::json& patch);
+  void report(const Result<>& done);
+
+  std::unique_ptr<ApiClient> client_;
+  Options options_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  bool is_due_ = false;
+  std::optional<NodeReadiness> wanted_;
+  Clock::time_point not_ready_since_;
+
+  // Of the thread alone.
+  Backoff backoff_;
+  Clock::time_point looked_at_;
+  Clock::time_point look_at_;     ///< even if nobody asks
+  Clock::time_point not_before_;  ///< whoever asks
+  std::string last_error_;
+  std::thread thread_;
+};
+
+}  // namespace kubecni
