@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/unique_fd.hpp"
+#include "base/folder_watch.hpp"
 #include "k8s/node_source.hpp"
 
 #include <filesystem>
@@ -11,11 +11,10 @@ namespace kubecni {
 
 /// Nodes from a file with a node list (see parse_node_list), read again on each edit.
 ///
-/// inotify(7) watches the directory, not the file, so that in-place writes,
-/// renames, symlink swaps (`..data` of a ConfigMap) and re-creation are all
-/// noticed. A link to a file in another directory is followed, but a write
-/// there goes unnoticed. While the directory is gone nothing makes fd() readable;
-/// then take() looks for itself, so that it is called now and then all the same.
+/// What is watched is the directory, see FolderWatch. A link to a file in another
+/// directory is followed, but a write there goes unnoticed. While the directory is gone
+/// nothing makes fd() readable; then take() looks for itself, so that it is called now and
+/// then all the same.
 class FileNodeSource final : public NodeSource {
  public:
   /// The file may be absent so far, which is then the first error of take().
@@ -23,20 +22,20 @@ class FileNodeSource final : public NodeSource {
   /// instances or watches.
   static Result<std::unique_ptr<NodeSource>> open(std::filesystem::path path);
 
-  [[nodiscard]] int fd() const override { return inotify_.get(); }
+  [[nodiscard]] int fd() const override { return watch_.fd(); }
   std::optional<Result<NodeSnapshot>> take() override;
   [[nodiscard]] SourceStatus status() const override;
   [[nodiscard]] std::string describe() const override { return "file:" + path_.string(); }
 
  private:
-  FileNodeSource(std::filesystem::path path, UniqueFd inotify)
-      : path_(std::move(path)), inotify_(std::move(inotify)) {}
+  FileNodeSource(std::filesystem::path path, FolderWatch watch)
+      : path_(std::move(path)), watch_(std::move(watch)) {}
 
   Result<NodeSnapshot> load();
   void note_status();
 
   std::filesystem::path path_;
-  UniqueFd inotify_;
+  FolderWatch watch_;
   bool watching_ = true;  ///< false: the folder is gone, so that no event will come
   std::optional<Result<NodeSnapshot>> last_;
   mutable std::mutex status_mutex_;
