@@ -82,6 +82,13 @@ class KeyReader {
       note(wrong_value(key, word, "one of \"auto\", \"tcx\", \"clsact\""));
   }
 
+  void log_level(const char* key, std::string& target) {
+    constexpr std::array kLevels{"error", "warn", "info", "debug"};
+    text(key, target);
+    if (std::ranges::find(kLevels, target) == kLevels.end())
+      note(wrong_value(key, target, R"(one of "error", "warn", "info", "debug")"));
+  }
+
   void dataplane(const char* key, DataplaneMode& target) {
     std::string word = "auto";
     text(key, word);
@@ -213,7 +220,7 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
   reader.absolute_path("bpffs", parsed.bpffs);
   reader.absolute_path("confDir", parsed.conf_dir);
   reader.pod_hooks("podHooks", parsed.pod_hooks);
-  reader.text("logLevel", parsed.log_level);
+  reader.log_level("logLevel", parsed.log_level);
   reader.cidr("network", network);
   reader.cidr("subnet", parsed.subnet);
   reader.attachments("cni.dev/valid-attachments", parsed.valid_attachments);

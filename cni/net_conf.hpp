@@ -64,6 +64,12 @@ struct NetConf {
 /// one we speak when there is none, so that an error can be answered.
 std::string cni_version_for_errors(const std::string& text);
 
+/// The keys of the configuration by which an operator sets the plugin up; the others
+/// are the specification's, or filled in by the runtime.
+inline constexpr std::array<std::string_view, 14> kSettingKeys{
+    "bpffs",    "bridge", "confDir", "dataplane", "dns",    "ipam",     "isGateway",
+    "logLevel", "mtu",    "network", "podHooks",  "runDir", "stateDir", "subnet"};
+
 /// Errors: code 6 no JSON object; 1 the version is not supported; 7 a key has a
 /// wrong value, naming it.
 CniResult<NetConf> parse_net_conf(const std::string& text);

@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "\"ipam.type\""},
         BadCall{"UnknownLogLevel", "ADD",
                 R"({"cniVersion": "1.0.0", "name": "net", "logLevel": "loud"})", 7, "1.0.0",
-                "\"logLevel\": log level \"loud\" is unknown"},
+                "\"logLevel\": \"loud\" is not one of"},
         BadCall{"StatusBefore110", "STATUS", R"({"cniVersion": "1.0.0", "name": "net"})", 1,
                 "1.0.0", "STATUS came with cniVersion 1.1.0; the configuration is of 1.0.0"},
         BadCall{"CheckBefore040", "CHECK", R"({"cniVersion": "0.3.1", "name": "net"})", 1, "0.3.1",
