@@ -92,6 +92,15 @@ Result<> ensure_directory(const std::filesystem::path& path) {
   return {};
 }
 
+Result<FileIdentity> identify(const std::filesystem::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return sys_error(errno, "look at " + path.string());
+  if (S_ISDIR(status.st_mode)) return sys_error(EISDIR, "look at " + path.string());
+  if (!S_ISREG(status.st_mode)) return failure(EINVAL, path.string() + " is no ordinary file");
+  return FileIdentity{status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
+                      status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
+}
+
 Result<> delete_file(const std::filesystem::path& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
     return sys_error(errno, "remove " + path.string());

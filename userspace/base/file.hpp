@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -39,6 +40,20 @@ Result<> write_setting(const std::filesystem::path& path, std::string_view value
 /// Creates `path` and its parents where they are missing.
 /// Errors: those of mkdir(2).
 Result<> ensure_directory(const std::filesystem::path& path);
+
+/// Which file it is, and when it was changed last: what has the same identity as before
+/// has the same content and mode, as long as nobody writes twice within one tick of the
+/// kernel's clock (4 ms).
+struct FileIdentity {
+  std::uint64_t device;
+  std::uint64_t inode;
+  std::uint64_t size;  ///< bytes
+  std::int64_t changed_ns;
+  bool operator==(const FileIdentity&) const = default;
+};
+/// Of what `path` is, or leads to as a link. Errors: those of stat(2); EISDIR, EINVAL it is
+/// no ordinary file.
+Result<FileIdentity> identify(const std::filesystem::path& path);
 
 /// Removes the file at `path`; absent is success. Errors: those of unlink(2).
 Result<> delete_file(const std::filesystem::path& path);

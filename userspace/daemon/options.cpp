@@ -1,7 +1,12 @@
 #include "daemon/options.hpp"
 
+#include "base/file.hpp"
+#include "daemon/conf_list.hpp"
+#include "daemon/config_file.hpp"
+
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -10,6 +15,18 @@ namespace kubecni {
 namespace {
 
 constexpr std::uint32_t kMaxVni = (1U << 24) - 1;
+constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;  // a ConfigMap has at most 1 MiB
+
+std::string check_network(const std::string& text) {
+  const auto cidr = IpNet::parse(text);
+  return cidr && *cidr == cidr->network() ? "" : "\"" + text + "\" is no network like 10.0.0.0/8";
+}
+
+std::string check_list_name(const std::string& name) {
+  const std::filesystem::path path(name);
+  const bool is_list = path == path.filename() && path.extension() == ".conflist";
+  return is_list ? "" : "\"" + name + "\" is no file name that ends in .conflist";
+}
 
 /// How nodes are reached, and what leaves the cluster.
 void add_network_options(CLI::App& app, DaemonOptions& options,
@@ -38,7 +55,47 @@ void add_network_options(CLI::App& app, DaemonOptions& options,
                  "on or off: what pods send to the outside of the cluster has the node's address")
       ->default_str("on");
   app.add_option("--non-masquerade-cidr", non_masquerade_cidrs,
-                 "Outside to which pods keep their address; may be given several times");
+                 "Outside to which pods keep their address; may be given several times")
+      ->check(check_network);
+}
+
+/// What the container runtime needs of us.
+void add_cni_options(CLI::App& app, CniOptions& options) {
+  app.add_option("--cni-conf-dir", options.conf_dir,
+                 "The runtime's folder of network configurations; without it none is written");
+  app.add_option("--cni-conf-name", options.conf_name,
+                 "File there; the runtime takes the first one by name")
+      ->check(check_list_name)
+      ->capture_default_str();
+  app.add_option("--cni-bin-dir", options.bin_dir, "The runtime's folder of plugins")
+      ->capture_default_str();
+  app.add_option("--plugin-binary", options.plugin_binary,
+                 "The program kube-cni to keep installed there; without it none is");
+}
+
+/// Gives the options what the file says, and checks what the plugin will be told.
+/// Throws as CLI::App::parse(), naming the file and every mistake in it.
+void take_config(const std::filesystem::path& path, CLI::App& app, DaemonOptions& options) {
+  Problems problems;
+  if (!path.empty()) {
+    const auto text = read_file(path, kMaxConfigBytes);
+    const auto settings =
+        text ? parse_settings(*text) : Result<nlohmann::json>(std::unexpected(text.error()));
+    if (!settings) throw CLI::ValidationError("--config " + path.string(), settings.error().what);
+    problems = apply_settings(*settings, app);
+    if (const auto cni = settings->find(kCniSection); cni != settings->end())
+      for (auto& problem : read_cni_section(*cni, options.cni))
+        problems.push_back(std::move(problem));
+    if (settings->contains(kCniSection) && options.cni.conf_dir.empty())
+      problems.emplace_back("\"cni\" is given, but no \"cniConfDir\" to write it to");
+  }
+  // As the plugin would refuse it: for each pod.
+  if (problems.empty() && !options.cni.conf_dir.empty())
+    if (auto taken = check_plugin_entry(options); !taken) problems.push_back(taken.error().what);
+  if (problems.empty()) return;
+  std::string text;
+  for (const auto& problem : problems) text += "\n  " + problem;
+  throw CLI::ValidationError(path.empty() ? "--cni-conf-dir" : "--config " + path.string(), text);
 }
 
 }  // namespace
@@ -50,6 +107,11 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
       "cluster's Node objects.",
       "kube-cnid");
   app.set_version_flag("--version", KUBECNI_VERSION);
+  std::filesystem::path config;
+  app.add_option("--config", config,
+                 "Settings as a JSON object: each option by its name in camel case, like "
+                 "\"vxlanPort\", and \"cni\" for the plugin. Options count more")
+      ->configurable(false);
   app.add_option("--node-name", options.node_name, "Name of this node's Node object");
   app.add_option("--node-source", options.node_source,
                  "file:PATH, a NodeList as `kubectl get nodes -o json` prints it, or kubernetes")
@@ -79,6 +141,7 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   app.add_option("--run-dir", options.run_dir, "Locks and status")->capture_default_str();
   app.add_option("--bpffs", options.bpffs, "Folder for the pins")->capture_default_str();
   app.add_option("--bridge", options.bridge, "The pods' bridge")->capture_default_str();
+  add_cni_options(app, options.cni);
   app.add_option("--log-level", options.log_level, "error, warn, info, debug")
       ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
       ->capture_default_str();
@@ -89,18 +152,14 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
       "there are pods, what they and the runtime need stays: exit status 3");
   try {
     app.parse(argc, argv);
+    take_config(config, app, options);
     options.clean_up = clean_up->parsed();
     if (!options.clean_up) {
       if (options.node_name.empty()) throw CLI::RequiredError("--node-name");
       if (options.node_source.empty()) throw CLI::RequiredError("--node-source");
     }
-    for (const std::string& text : non_masquerade_cidrs) {
-      const auto cidr = IpNet::parse(text);
-      if (!cidr || *cidr != cidr->network())
-        throw CLI::ValidationError("--non-masquerade-cidr",
-                                   "\"" + text + "\" is no network like 10.0.0.0/8");
-      options.non_masquerade_cidrs.push_back(*cidr);
-    }
+    for (const std::string& text : non_masquerade_cidrs)
+      options.non_masquerade_cidrs.push_back(IpNet::parse(text).value());
   } catch (const CLI::ParseError& error) {
     return std::unexpected(app.exit(error));
   }

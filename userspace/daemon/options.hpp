@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/ip.hpp"
+#include "daemon/cni_options.hpp"
 #include "daemon/peer_path.hpp"
 #include "daemon/tunnel_device.hpp"
 #include "k8s/api_config.hpp"
@@ -12,7 +13,7 @@
 
 namespace kubecni {
 
-/// What the operator says on the command line of kube-cnid.
+/// What the operator says on the command line of kube-cnid, or in its settings file.
 struct DaemonOptions {
   bool clean_up = false;  ///< the command `cleanup`: nothing but folders and bridge matters
   std::string node_name;
@@ -28,10 +29,12 @@ struct DaemonOptions {
   std::filesystem::path run_dir = "/run/kube-cni";
   std::filesystem::path bpffs = "/sys/fs/bpf/kube-cni";
   std::string bridge = "cni0";
+  CniOptions cni;
   std::string log_level = "info";
 };
 
-/// The options, or the exit status after help or an error was printed.
+/// The options, or the exit status after help or an error was printed. What the command
+/// line says counts more than the file that `--config` names.
 std::expected<DaemonOptions, int> parse_options(int argc, const char* const* argv);
 
 }  // namespace kubecni

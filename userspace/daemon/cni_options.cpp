@@ -1,0 +1,90 @@
+#include "daemon/cni_options.hpp"
+
+#include "base/json.hpp"
+#include "cni_env.hpp"
+#include "net_conf.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace kubecni {
+
+using nlohmann::json;
+
+namespace {
+
+/// The daemon has them itself, and the plugin has to have the same.
+constexpr std::array<std::string_view, 5> kSharedKeys{"bpffs", "bridge", "dataplane", "runDir",
+                                                      "stateDir"};
+
+bool has(const auto& keys, const std::string& key) {
+  return std::ranges::find(keys, key) != keys.end();
+}
+
+std::string wrong(const std::string& key, const json& value, const std::string& wanted) {
+  return "\"" + key + "\": " + shown(value) + " is not " + wanted;
+}
+
+void check_capabilities(const std::string& key, const json& value, Problems& problems) {
+  if (!value.is_object()) return problems.push_back(wrong(key, value, "an object"));
+  for (const auto& [capability, wanted] : value.items())
+    if (!wanted.is_boolean())
+      problems.push_back(wrong(key + "." + capability, wanted, "true or false"));
+}
+
+void check_link(const std::string& key, const json& value, Problems& problems) {
+  if (!value.is_object()) return problems.push_back(wrong(key, value, "an object"));
+  const json& type = member(value, "type");
+  // It becomes the name of a file.
+  if (!is_cni_id(text_of(type)))
+    problems.push_back(wrong(key + ".type", type, "the name of a plugin"));
+  else if (type == "kube-cni")
+    problems.push_back("\"" + key + "\": kube-cni is in the list already");
+  if (const json& given = member(value, "capabilities"); !given.is_null())
+    check_capabilities(key + ".capabilities", given, problems);
+}
+
+void read_chain(const json& chain, CniOptions& options, Problems& problems) {
+  if (!chain.is_array())
+    return problems.push_back(wrong("cni.chain", chain, "a list of plugins' configurations"));
+  for (std::size_t i = 0; i < chain.size(); ++i)
+    check_link("cni.chain[" + std::to_string(i) + "]", chain[i], problems);
+  options.chain = chain.get<std::vector<json>>();
+}
+
+std::string unknown(const std::string& key) {
+  if (has(kSharedKeys, key))
+    return "\"cni." + key + "\" is given as \"" + key +
+           "\" outside of \"cni\", for daemon and plugin";
+  std::vector<std::string> known{"name", "chain", "capabilities"};
+  for (const auto name : kSettingKeys)
+    if (!has(kSharedKeys, std::string(name))) known.emplace_back(name);
+  return "\"cni." + key + "\" is no setting" + hint_for(key, known);
+}
+
+}  // namespace
+
+Problems read_cni_section(const json& section, CniOptions& options) {
+  Problems problems;
+  if (!section.is_object()) return {wrong(std::string(kCniSection), section, "an object")};
+  for (const auto& [key, value] : section.items()) {
+    if (key == "name") {
+      options.network = text_of(value);
+      if (!value.is_string()) problems.push_back(wrong("cni.name", value, "a text in quotes"));
+    } else if (key == "chain") {
+      read_chain(value, options, problems);
+    } else if (key == "capabilities") {
+      check_capabilities("cni.capabilities", value, problems);
+      options.plugin[key] = value;
+    } else if (key == "dns" && !value.is_object()) {
+      problems.push_back(wrong("cni.dns", value, "an object"));  // the plugin only passes it on
+    } else if (has(kSettingKeys, key) && !has(kSharedKeys, key)) {
+      options.plugin[key] = value;
+    } else {
+      problems.push_back(unknown(key));
+    }
+  }
+  return problems;
+}
+
+}  // namespace kubecni

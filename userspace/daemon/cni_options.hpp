@@ -1,0 +1,31 @@
+#pragma once
+
+#include "daemon/config_file.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// How the plugin gets to the container runtime: its program, and the list of plugins
+/// (CNI specification 1.1.0, section 1) in which it comes first.
+struct CniOptions {
+  std::filesystem::path conf_dir;  ///< the runtime's folder of lists; empty: no list is written
+  std::string conf_name = "10-kube-cni.conflist";
+  std::filesystem::path bin_dir = "/opt/cni/bin";
+  std::filesystem::path plugin_binary;  ///< what to install in bin_dir; empty: nothing
+  std::string network = "k8s-pod-network";
+  nlohmann::json plugin = nlohmann::json::object();  ///< kube-cni's own keys in the list
+  std::vector<nlohmann::json> chain;                 ///< the plugins after it, as configured
+};
+
+/// Reads the object "cni" of the settings file: "name", "chain", "capabilities", and the
+/// keys of the plugin that are not the daemon's as well. What values the plugin takes is
+/// the plugin's to say: see check_plugin_entry().
+/// Result: every unknown key, and every value of a wrong type.
+Problems read_cni_section(const nlohmann::json& section, CniOptions& options);
+
+}  // namespace kubecni
