@@ -60,7 +60,7 @@ enum class Kind { kText, kNumber, kFlag };
 
 Kind kind_of(const CLI::Option& option) {
   const std::string type = option.get_type_name();
-  if (type.starts_with("BOOLEAN")) return Kind::kFlag;
+  if (type.starts_with("BOOLEAN") || option.get_items_expected_max() == 0) return Kind::kFlag;
   return type.starts_with("UINT") || type.starts_with("INT") ? Kind::kNumber : Kind::kText;
 }
 

@@ -62,11 +62,13 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   if (!monitor) return fail(monitor);
   auto reconciler = Reconciler::open(options);
   if (!reconciler) return fail(reconciler);
+  auto cni = CniInstall::open(options);
+  if (!cni) return fail(cni);
   auto link = open_cluster_link(options);
   if (!link) return fail(link, "--node-source " + options.node_source);
-  return std::unique_ptr<Daemon>(new Daemon(std::move(options), std::move(*lock),
-                                            std::move(*signals), std::move(*monitor),
-                                            std::move(*reconciler), std::move(*link)));
+  return std::unique_ptr<Daemon>(
+      new Daemon(std::move(options), std::move(*lock), std::move(*signals), std::move(*monitor),
+                 std::move(*reconciler), std::move(*cni), std::move(*link)));
 }
 
 Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {
@@ -133,7 +135,10 @@ void Daemon::log_news(const ReconcileReport& report) {
   if (!report.no_conntrack_reason.empty() && is_new(report.no_conntrack_reason))
     log::warn("conntrack cannot be asked, flows that began on the kernel path stay there",
               {{"reason", report.no_conntrack_reason}});
-  if (!view_.self && is_new("no self"))
+  for (const auto& warning : report.cni.warnings) {
+    if (is_new(warning)) log::warn("plugins of the runtime", {{"what", warning}});
+  }
+  if (cluster_known_ && !view_.self && is_new("no self"))
     log::warn("this node is not among the usable nodes; its PodCIDR is not known",
               {{"node", options_.node_name}});
   if (!view_.self_outdated.empty() && is_new(view_.self_outdated))
@@ -144,13 +149,12 @@ void Daemon::log_news(const ReconcileReport& report) {
 std::chrono::milliseconds Daemon::reconcile() {
   // Nothing may be deleted before it is known what the cluster is.
   ReconcileReport report;
-  if (cluster_known_) {
-    report = reconciler_.run(view_);
-    log_news(report);
-    if (status_writer_)
-      status_writer_->want({.why_not_ready = why_not_ready(options_.node_name, view_, report),
-                            .kernel_path_reason = report.fallback_reason});
-  }
+  if (cluster_known_) report = reconciler_.run(view_);
+  const std::string reason = why_not_ready(options_.node_name, view_, report);
+  cni_.sync(reason, report);
+  log_news(report);
+  if (cluster_known_ && status_writer_)
+    status_writer_->want({.why_not_ready = reason, .kernel_path_reason = report.fallback_reason});
   if (auto written = write_status(options_.run_dir, options_.node_name, source_->describe(),
                                   source_error_, view_, report);
       !written)
@@ -179,18 +183,19 @@ Result<> Daemon::run() {
   Clock::time_point next_run = Clock::now() + reconcile();
   sweep();
   Clock::time_point next_sweep = Clock::now() + kSweepInterval;
-  std::array<pollfd, 3> events{pollfd{.fd = signals_.get(), .events = POLLIN},
-                               pollfd{.fd = source_->fd(), .events = POLLIN},
-                               pollfd{.fd = monitor_.fd(), .events = POLLIN}};
-  const auto& [signal, news, kernel] = events;
+  std::array<pollfd, 4> events{
+      pollfd{.fd = signals_.get(), .events = POLLIN}, pollfd{.fd = source_->fd(), .events = POLLIN},
+      pollfd{.fd = monitor_.fd(), .events = POLLIN}, pollfd{.fd = cni_.fd(), .events = POLLIN}};
+  const auto& [signal, news, kernel, folders] = events;
   for (;;) {
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_run - Clock::now());
     const int ready = ::poll(events.data(), events.size(),
                              static_cast<int>(std::max<std::int64_t>(wait.count(), 0)));
     if (ready < 0 && errno != EINTR) return sys_error(errno, "poll");
     if (signal.revents != 0) break;
-    if (kernel.revents != 0) {
+    if (kernel.revents != 0 || folders.revents != 0) {
       monitor_.drain();
+      cni_.drain();
       next_run = std::min(next_run, Clock::now() + kSettleTime);
     }
     if (news.revents != 0) {

@@ -6,6 +6,7 @@
 #include "daemon/cleanup.hpp"
 #include "daemon/cluster_link.hpp"
 #include "daemon/cluster_view.hpp"
+#include "daemon/cni_install.hpp"
 #include "daemon/last_known.hpp"
 #include "daemon/options.hpp"
 #include "daemon/reconciler.hpp"
@@ -35,12 +36,13 @@ class Daemon {
 
  private:
   Daemon(DaemonOptions options, FileLock lock, UniqueFd signals, NetlinkMonitor monitor,
-         Reconciler reconciler, ClusterLink link)
+         Reconciler reconciler, CniInstall cni, ClusterLink link)
       : options_(std::move(options)),
         lock_(std::move(lock)),
         signals_(std::move(signals)),
         monitor_(std::move(monitor)),
         reconciler_(std::move(reconciler)),
+        cni_(std::move(cni)),
         status_writer_(std::move(link.status_writer)),
         source_(std::move(link.source)) {}
 
@@ -56,6 +58,7 @@ class Daemon {
   UniqueFd signals_;
   NetlinkMonitor monitor_;
   Reconciler reconciler_;
+  CniInstall cni_;
   std::unique_ptr<NodeStatusWriter> status_writer_;  ///< null: the nodes come from a file
   std::unique_ptr<NodeSource> source_;
 

@@ -10,6 +10,16 @@
 
 namespace kubecni {
 
+/// How it stands with the list of plugins that the container runtime reads.
+struct CniState {
+  std::string list;                   ///< its path; empty: the daemon was not asked for one
+  bool has_list = false;              ///< it is there
+  std::string pending;                ///< why it is not, or not as it should be
+  std::string cni_version;            ///< the highest that a runtime may choose
+  std::vector<std::string> plugins;   ///< in the list, in its order
+  std::vector<std::string> warnings;  ///< what the operator may not expect
+};
+
 /// What one run of the Reconciler found and did.
 struct ReconcileReport {
   DesiredState desired;
@@ -19,6 +29,7 @@ struct ReconcileReport {
   std::string offload;              ///< of checksums on the tunnel device: what it is, and why
   /// Why the bridge, or what the plugin is told, is not as wanted; empty when both are.
   std::string bridge_error = "not looked at yet";
+  CniState cni;
   std::vector<std::string> changes;
   std::vector<std::string> errors;
   /// When to run again at the latest, where that is before the usual time.

@@ -27,6 +27,12 @@ json own_cidrs(const ClusterView& view) {
   return cidrs;
 }
 
+json cni_json(const CniState& cni) {
+  return {{"list", cni.list},       {"hasList", cni.has_list},
+          {"pending", cni.pending}, {"cniVersion", cni.cni_version},
+          {"plugins", cni.plugins}, {"warnings", cni.warnings}};
+}
+
 }  // namespace
 
 Result<> write_status(const std::filesystem::path& run_dir, const std::string& node_name,
@@ -61,6 +67,7 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
                     {"tunnelChecksumOffload", report.offload},
                     {"nodes", nodes},
                     {"skipped", skipped},
+                    {"cni", cni_json(report.cni)},
                     {"errors", report.errors}};
   return write_file_atomically(run_dir / "status.json",
                                status.dump(2, ' ', false, json::error_handler_t::replace) + "\n");

@@ -45,7 +45,7 @@ TEST_F(ConfigFile, HasEveryKindOfOption) {
   const auto options = parse(R"({
     "nodeName": "n1", "nodeSource": "kubernetes", "routing": "vxlan", "vxlanPort": 4789,
     "masquerade": false, "nonMasqueradeCidr": ["172.16.0.0/12", "fd00::/8"],
-    "stateDir": "/srv/state", "cniConfDir": "/etc/cni/net.d", "cniConfName": "05-x.conflist",
+    "insecureSkipTlsVerify": true, "stateDir": "/srv/state", "cniConfDir": "/etc/cni/net.d", "cniConfName": "05-x.conflist",
     "cniBinDir": "/opt/bin", "pluginBinary": "/opt/kube-cni/kube-cni",
     "cni": {"name": "pods", "mtu": 1400, "podHooks": "tcx", "capabilities": {"mac": true},
             "chain": [{"type": "portmap", "snat": true, "capabilities": {"portMappings": true}}]}
@@ -56,6 +56,7 @@ TEST_F(ConfigFile, HasEveryKindOfOption) {
   EXPECT_EQ(options->routing, Routing::kVxlan);
   EXPECT_EQ(options->tunnel.port, 4789);
   EXPECT_FALSE(options->masquerade);
+  EXPECT_TRUE(options->api.insecure_skip_tls_verify);
   EXPECT_THAT(options->non_masquerade_cidrs, ElementsAre(net("172.16.0.0/12"), net("fd00::/8")));
   EXPECT_EQ(options->state_dir, "/srv/state");
   EXPECT_EQ(options->cni.conf_dir, "/etc/cni/net.d");

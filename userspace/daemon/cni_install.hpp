@@ -1,0 +1,67 @@
+#pragma once
+
+#include "base/folder_watch.hpp"
+#include "base/result.hpp"
+#include "daemon/conf_list.hpp"
+#include "daemon/options.hpp"
+#include "daemon/plugin_versions.hpp"
+#include "daemon/report.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kubecni {
+
+/// Keeps the plugin's program and the list of plugins in the runtime's folders: makes them,
+/// and makes them again when somebody removes or damages them. What others have in these
+/// folders is left alone, and our own list is never taken away: without one the runtime
+/// cannot even stop a pod.
+class CniInstall {
+ public:
+  /// Errors: those of FolderWatch::open().
+  static Result<CniInstall> open(const DaemonOptions& options);
+
+  /// Readable when something changed in one of the folders.
+  [[nodiscard]] int fd() const { return watch_.fd(); }
+  void drain() { watch_.drain(); }
+
+  /// Looks at everything, and puts right what is wrong: first the program, then the list,
+  /// which is made or changed only while `why_not_ready` is empty, that is while the node
+  /// can take pods, or could before. May take 2 s for each plugin of the list that is new
+  /// and does not answer.
+  void sync(const std::string& why_not_ready, ReconcileReport& report);
+
+ private:
+  CniInstall(DaemonOptions options, FolderWatch watch)
+      : options_(std::move(options)), watch_(std::move(watch)) {}
+
+  void prepare(const std::filesystem::path& folder, ReconcileReport& report);
+  void sync_program(ReconcileReport& report);
+  void sync_list(const std::string& why_not_ready, ReconcileReport& report);
+  std::optional<ChainPlan> plan(ReconcileReport& report);
+
+  DaemonOptions options_;
+  FolderWatch watch_;
+  PluginVersions versions_;
+  bool could_take_pods_ = false;
+  /// Of the program that is to be installed and of the installed one, when they were equal.
+  std::optional<std::pair<FileIdentity, FileIdentity>> equal_;
+};
+
+/// Makes `text` the list at `path`, and sees to it that a running containerd reads it.
+/// Result: whether it was another before. Errors: those of write_file_atomically().
+Result<bool> ensure_conf_list(const std::filesystem::path& path, std::string_view text);
+
+/// Makes the file at `path` a copy of `source` that all may execute. A program that runs
+/// keeps its file. Result: whether it was no such copy before.
+/// Errors: those of reading `source` and of write_file_atomically().
+Result<bool> ensure_program(const std::filesystem::path& path, const std::filesystem::path& source);
+
+/// Those of `names`, the files of a runtime's folder, of which it takes one instead of
+/// `own`: the first by name, of those that end as configurations do. Pure.
+std::vector<std::string> find_preferred(const std::vector<std::string>& names,
+                                        const std::string& own);
+
+}  // namespace kubecni
