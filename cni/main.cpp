@@ -2,17 +2,20 @@
 // variables in the environment and the network configuration on standard input.
 
 #include "base/file.hpp"
+#include "cni_error.hpp"
 #include "inherited.hpp"
 #include "plugin.hpp"
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 
 namespace {
 
 constexpr std::size_t kMaxInputBytes = 16 << 20;
+constexpr auto kUnheardCode = static_cast<unsigned>(kubecni::CniCode::kIo);
 
 /// Whether the runtime can have got all of it.
 bool print(const std::string& output) {
@@ -23,6 +26,7 @@ bool print(const std::string& output) {
 }  // namespace
 
 int main() {
+  const auto start = std::chrono::steady_clock::now();
   kubecni::shed_inherited_state();
   if (!std::getenv("CNI_COMMAND")) {
     std::cerr
@@ -34,7 +38,11 @@ int main() {
   const auto input = kubecni::read_all(STDIN_FILENO, kMaxInputBytes);
   const auto answer =
       input ? kubecni::run_plugin(&std::getenv, *input) : kubecni::refuse_input(input.error());
-  if (print(answer.output)) return answer.exit_status;
+  const bool heard = print(answer.output);
+  const unsigned error_code = heard ? answer.error_code : kUnheardCode;
+  kubecni::count_answer(&std::getenv, input.value_or(""), error_code,
+                        std::chrono::steady_clock::now() - start);
+  if (heard) return answer.exit_status;
   std::cerr << "kube-cni: the answer could not be written to standard output\n";
   if (input) kubecni::undo_unheard(&std::getenv, *input, answer);
   return EXIT_FAILURE;

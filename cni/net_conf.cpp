@@ -194,6 +194,12 @@ std::string cni_version_for_errors(const std::string& text) {
   return std::string(kSupportedVersions.back());
 }
 
+std::filesystem::path run_dir_for_counts(const std::string& text) {
+  const auto parsed = parse_json(text);
+  const std::filesystem::path run_dir = parsed ? text_of(member(*parsed, "runDir")) : "";
+  return run_dir.is_absolute() ? run_dir : NetConf().run_dir;
+}
+
 CniResult<NetConf> parse_net_conf(const std::string& text) {
   const auto read = parse_json(text);
   const json conf = read ? *read : json();

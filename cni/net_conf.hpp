@@ -64,6 +64,10 @@ struct NetConf {
 /// one we speak when there is none, so that an error can be answered.
 std::string cni_version_for_errors(const std::string& text);
 
+/// The runDir of a configuration that may be damaged otherwise; the default when
+/// there is none.
+std::filesystem::path run_dir_for_counts(const std::string& text);
+
 /// The keys of the configuration by which an operator sets the plugin up; the others
 /// are the specification's, or filled in by the runtime.
 inline constexpr std::array<std::string_view, 14> kSettingKeys{

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "cni_result.hpp"
 #include "net_conf.hpp"
+#include "pods/call_stats.hpp"
 #include "verbs.hpp"
 
 namespace kubecni {
@@ -47,7 +48,8 @@ CniResult<json> run_verb(const GetEnv& get, const std::string& input) {
 }
 
 PluginAnswer to_answer(const CniError& error, const std::string& input) {
-  return {to_text(error.to_json(cni_version_for_errors(input))), 1};
+  return {to_text(error.to_json(cni_version_for_errors(input))), 1,
+          static_cast<unsigned>(error.code)};
 }
 
 }  // namespace
@@ -68,6 +70,14 @@ void undo_unheard(const GetEnv& get, const std::string& input, const PluginAnswe
   run_plugin(
       [&](const char* name) { return name == std::string("CNI_COMMAND") ? "DEL" : get(name); },
       input);
+}
+
+void count_answer(const GetEnv& get, const std::string& input, unsigned error_code,
+                  std::chrono::nanoseconds duration) {
+  const char* verb = get("CNI_COMMAND");
+  const auto counted =
+      count_call(run_dir_for_counts(input), verb ? verb : "", error_code, duration);
+  if (!counted) log::debug("call not counted", {{"err", counted.error().what}});
 }
 
 }  // namespace kubecni
