@@ -17,6 +17,9 @@ find_path(KUBECNI_LIBNL_INCLUDE netlink/netlink.h PATH_SUFFIXES libnl3 REQUIRED)
 find_library(KUBECNI_LIBNFTABLES nftables REQUIRED)
 find_path(KUBECNI_LIBNFTABLES_INCLUDE nftables/libnftables.h REQUIRED)
 
+# Likewise: the server of health and metrics.
+find_library(KUBECNI_LIBMICROHTTPD libmicrohttpd.so REQUIRED)
+
 add_library(kubecni_libbpf INTERFACE)
 target_link_libraries(kubecni_libbpf INTERFACE
   ${KUBECNI_LIBBPF} ${KUBECNI_LIBELF} ${KUBECNI_LIBZ})
@@ -28,3 +31,6 @@ target_link_libraries(kubecni_libnl INTERFACE ${KUBECNI_LIBNL} Threads::Threads)
 add_library(kubecni_libnftables INTERFACE)
 target_include_directories(kubecni_libnftables SYSTEM INTERFACE ${KUBECNI_LIBNFTABLES_INCLUDE})
 target_link_libraries(kubecni_libnftables INTERFACE ${KUBECNI_LIBNFTABLES})
+
+add_library(kubecni_libmicrohttpd INTERFACE)
+target_link_libraries(kubecni_libmicrohttpd INTERFACE ${KUBECNI_LIBMICROHTTPD} Threads::Threads)

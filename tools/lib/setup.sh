@@ -5,7 +5,7 @@
 build_packages=(
     g++ cmake ninja-build clang-19 bpftool
     libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnftables-dev nlohmann-json3-dev
-    libspdlog-dev libcli11-dev libcurl4-openssl-dev libyaml-cpp-dev
+    libspdlog-dev libcli11-dev libcurl4-openssl-dev libyaml-cpp-dev libmicrohttpd-dev
     iproute2 iputils-ping util-linux socat
 )
 test_packages=(

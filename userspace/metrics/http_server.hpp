@@ -1,0 +1,80 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "metrics/listen_address.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+struct MHD_Connection;
+struct MHD_Daemon;
+
+namespace kubecni {
+
+struct HttpAnswer {
+  unsigned status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+/// Answers GET (and HEAD) from one thread of its own, and sleeps otherwise. For a few
+/// clients that ask now and then; others cannot do harm: at most kMaxConnections are
+/// held, the rest waits in the kernel, and who has not got its answer by the deadline,
+/// counted from when it connected, is cut off, however slowly it sends or reads.
+class HttpServer {
+ public:
+  static constexpr unsigned kMaxConnections = 32;
+  static constexpr std::chrono::seconds kDeadline{10};
+
+  /// What is at `path`; status 404 where nothing is. Called by the server's thread.
+  using Handler = std::function<HttpAnswer(std::string_view path)>;
+
+  /// The thread inherits signal mask and namespace of the caller.
+  /// Errors: EADDRINUSE, EADDRNOTAVAIL and the others of bind(2).
+  static Result<std::unique_ptr<HttpServer>> start(const ListenAddress& address, Handler handler,
+                                                   std::chrono::milliseconds deadline = kDeadline);
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+  /// Cuts off who is connected. Waits for a call of the handler that is under way.
+  ~HttpServer();
+
+  /// With the port that the kernel chose, where it was to.
+  [[nodiscard]] const ListenAddress& address() const { return address_; }
+
+ private:
+  struct Callbacks;
+  using Clock = std::chrono::steady_clock;
+  struct Client {
+    MHD_Connection* connection;
+    int fd;  // the library's
+    Clock::time_point deadline;
+  };
+  struct StopDaemon {
+    void operator()(MHD_Daemon* daemon) const;
+  };
+
+  HttpServer(const ListenAddress& address, Handler handler, std::chrono::milliseconds deadline)
+      : address_(address), handler_(std::move(handler)), deadline_(deadline) {}
+  Result<> listen();
+  void run();
+  void cut_off_the_late();
+  /// When there is something to do without any news; -1: never.
+  [[nodiscard]] int timeout_ms() const;
+
+  ListenAddress address_;
+  Handler handler_;
+  std::chrono::milliseconds deadline_;
+  std::vector<Client> clients_;  // in the order in which they came
+  bool has_room_again_ = false;
+  UniqueFd stop_;
+  std::unique_ptr<MHD_Daemon, StopDaemon> daemon_;
+  std::thread thread_;
+};
+
+}  // namespace kubecni
