@@ -3,6 +3,7 @@
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/map_fill.hpp"
 #include "dataplane/program_object.hpp"
 #include "namespaces.hpp"
 
@@ -12,8 +13,12 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <map>
+#include <vector>
 
 namespace kubecni::test {
 namespace {
@@ -61,6 +66,48 @@ TEST_F(Lifecycle, NothingIsLoadedAtFirst) {
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code, ENOENT) << loaded.error().what;
   EXPECT_EQ(read_exit_counts(bpffs_).error().code, ENOENT);
+}
+
+TEST_F(Lifecycle, SaysHowFullEachKindOfMapIs) {
+  EXPECT_EQ(read_map_fills(bpffs_).error().code, ENOENT);
+  auto dataplane = open();
+  using FlowMap = BpfMap<kubecni_flow4, kubecni_flow_state>;
+  auto flows = must(FlowMap::open(PinPaths(bpffs_).maps / "flows4"));
+  constexpr std::uint32_t kEntries = 2500;  // more than one call of the kernel brings
+  for (std::uint32_t i = 0; i < kEntries; ++i) {
+    must(dataplane.endpoints().set(addr("198.18.0.0").plus(i), {}));
+    must(dataplane.set_node_cidr({addr("2001:db8::").plus(i), 128}, {}));
+    kubecni_flow4 flow{};
+    std::memcpy(flow.addr_lo, &i, sizeof(i));
+    must(flows.set(flow, {}));
+  }
+
+  std::map<std::string, MapFill> fills;
+  for (auto& fill : must(read_map_fills(bpffs_))) fills[fill.name] = fill;
+
+  EXPECT_EQ(fills["endpoints4"].entries, kEntries);
+  EXPECT_EQ(fills["endpoints4"].max_entries, KUBECNI_MAX_ENDPOINTS);
+  EXPECT_EQ(fills["node_cidrs6"].entries, kEntries);
+  EXPECT_EQ(fills["flows4"].entries, kEntries);
+  EXPECT_EQ(fills["flows6"].entries, 0u);
+  EXPECT_FALSE(fills.contains("exit_counts"));
+}
+
+TEST_F(Lifecycle, EstimatesTheFillOfALargeFlowTable) {
+  const auto loaded = open();
+  constexpr __u32 kEntries = 100'000;
+  std::vector<kubecni_flow4> keys(kEntries);
+  for (__u32 i = 0; i < kEntries; ++i) std::memcpy(keys[i].addr_lo, &i, sizeof(i));
+  const std::vector<kubecni_flow_state> values(kEntries);
+  const UniqueFd flows(bpf_obj_get((PinPaths(bpffs_).maps / "flows4").c_str()));
+  __u32 count = kEntries;
+  ASSERT_EQ(bpf_map_update_batch(flows.get(), keys.data(), values.data(), &count, nullptr), 0);
+
+  const auto fills = must(read_map_fills(bpffs_));
+
+  const auto found = std::ranges::find(fills, "flows4", &MapFill::name);
+  ASSERT_NE(found, fills.end());
+  EXPECT_NEAR(static_cast<double>(found->entries), kEntries, kEntries / 10.0);
 }
 
 TEST_F(Lifecycle, OpenedAgainItIsTheSame) {
