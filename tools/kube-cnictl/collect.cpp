@@ -90,11 +90,9 @@ Result<json> collect_endpoints(const NodePaths& paths) {
     auto host = find_link(*netlink, port.host_ifname);
     if (!host) return fail(host);
     if (!*host) problems.push_back("host interface is gone");
-    bool is_shaped = attachment.shaped;
+    const bool limited = is_shaped(attachment, *host ? (*host)->ifindex : 0, *shaped);
     if (*host && attachment.ebpf && dataplane) {
-      const PodEndpoint endpoint = endpoint_of(attachment, **host, {}, *shaped);
-      is_shaped = endpoint.shaped;
-      auto found = dataplane->differences(endpoint);
+      auto found = dataplane->differences(endpoint_of(attachment, **host, {}, *shaped));
       if (!found) return fail(found);
       problems.insert(problems.end(), found->begin(), found->end());
     }
@@ -107,8 +105,8 @@ Result<json> collect_endpoints(const NodePaths& paths) {
          {"addresses", texts_of(port.plain_addresses())},
          {"hostInterface", port.host_ifname},
          {"mac", port.pod_mac.str()},
-         {"path", attachment.ebpf && !is_shaped ? "ebpf" : "kernel"},
-         {"reason", is_shaped ? "its bandwidth is limited" : attachment.fallback_reason},
+         {"path", attachment.ebpf && !limited ? "ebpf" : "kernel"},
+         {"reason", limited ? "its bandwidth is limited" : attachment.fallback_reason},
          {"problems", problems}});
   }
   return json{{"endpoints", endpoints}, {"damaged", listing->damaged}};

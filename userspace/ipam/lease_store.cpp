@@ -289,4 +289,14 @@ Result<std::vector<PoolUse>> LeaseStore::used(const std::vector<PoolSet>& sets) 
   return uses;
 }
 
+Result<std::vector<std::pair<Pool, PoolUse>>> LeaseStore::pools_in_use() const {
+  std::vector<std::pair<Pool, PoolUse>> uses;
+  for (const AddressIndex& index : AddressIndex::open_all(pools_path())) {
+    auto used = used_of(index.pool());
+    if (!used) return fail(used);
+    uses.emplace_back(index.pool(), PoolUse{*used, index.pool().size()});
+  }
+  return uses;
+}
+
 }  // namespace kubecni

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kubecni {
@@ -70,6 +71,10 @@ class LeaseStore {
   /// How full each set is. Does not wait for the lock, and for pools of up to 2^20
   /// addresses costs the same with any number of leases.
   [[nodiscard]] Result<std::vector<PoolUse>> used(const std::vector<PoolSet>& sets) const;
+
+  /// How full each pool is of which there was ever a lease, and total what it has.
+  /// What `host_local` holds counts as used. Costs the same as used().
+  [[nodiscard]] Result<std::vector<std::pair<Pool, PoolUse>>> pools_in_use() const;
 
   /// What calls of this object have put right, a phrase each, for the log.
   [[nodiscard]] const std::vector<std::string>& repairs() const { return repairs_; }

@@ -8,9 +8,14 @@
 
 namespace kubecni {
 
+/// Whether a queueing discipline works on the pod's traffic, so that it takes the
+/// kernel path: `host_ifindex` is the host end of its veth, `shaped_links` what
+/// list_shaped_links() says.
+bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
+               const std::set<unsigned>& shaped_links);
+
 /// What the eBPF path has to know of the pod, as its record and the kernel have
-/// it: `host` is the host end of its veth, `shaped_links` what list_shaped_links()
-/// says.
+/// it: `host` is the host end of its veth.
 PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, const MacAddr& gateway_mac,
                         const std::set<unsigned>& shaped_links);
 

@@ -393,6 +393,21 @@ TEST_F(SeveralSets, SayHowFullEachIs) {
   EXPECT_EQ(uses[1].total, std::uint64_t{1} << 62);
 }
 
+TEST_F(SeveralSets, SayHowFullEachPoolIsToWhoDoesNotKnowThem) {
+  EXPECT_THAT(store_.pools_in_use().value(), IsEmpty());
+  ASSERT_TRUE(allocate(owner(1)));
+
+  const auto uses = store_.pools_in_use().value();
+
+  ASSERT_EQ(uses.size(), 2u);
+  EXPECT_EQ(uses[0].first, sets_[0].front());
+  EXPECT_EQ(uses[0].second.used, 1u);
+  EXPECT_EQ(uses[0].second.total, 1u);
+  EXPECT_EQ(uses[1].first, sets_[1].front());
+  EXPECT_EQ(uses[1].second.used, 1u);
+  EXPECT_EQ(uses[1].second.total, std::uint64_t{1} << 62);
+}
+
 TEST_F(LeaseStoreTest, GoesOnToTheNextPoolOfASetWhenOneIsFull) {
   pools_ = {{Pool::of(IpNet::parse("10.200.0.0/30").value()).value(),
              Pool::of(IpNet::parse("10.201.0.0/29").value()).value()}};
