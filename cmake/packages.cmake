@@ -17,7 +17,8 @@ find_path(KUBECNI_LIBNL_INCLUDE netlink/netlink.h PATH_SUFFIXES libnl3 REQUIRED)
 find_library(KUBECNI_LIBNFTABLES nftables REQUIRED)
 find_path(KUBECNI_LIBNFTABLES_INCLUDE nftables/libnftables.h REQUIRED)
 
-# Likewise: the server of health and metrics.
+# Likewise: the format of the metrics, and the server that they are asked of.
+find_package(prometheus-cpp REQUIRED)
 find_library(KUBECNI_LIBMICROHTTPD libmicrohttpd.so REQUIRED)
 
 add_library(kubecni_libbpf INTERFACE)

@@ -47,6 +47,7 @@ Result<json> parse_daemon_report(std::string_view text) {
       {"mtu", is_number},
       {"source", is_text},
       {"sourceError", is_text},
+      {"metrics", is_text},
       {"dataplane", is_text},
       {"fallbackReason", is_text},
       {"wires", list_of(is_text)},

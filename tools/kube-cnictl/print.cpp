@@ -67,6 +67,7 @@ void print_daemon(const json& daemon) {
                     ? "without a tunnel"
                     : daemon["tunnelChecksumOffload"].get<std::string>())
             << "\n"
+            << "metrics:    " << daemon["metrics"].get<std::string>() << "\n"
             << "nodes:      " << daemon["nodes"].size() << " reached, " << daemon["skipped"].size()
             << " skipped\n";
   for (const json& error : daemon["errors"])

@@ -5,14 +5,14 @@
 build_packages=(
     g++ cmake ninja-build clang-19 bpftool
     libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnftables-dev nlohmann-json3-dev
-    libspdlog-dev libcli11-dev libcurl4-openssl-dev libyaml-cpp-dev libmicrohttpd-dev
+    libspdlog-dev libcli11-dev libcurl4-openssl-dev libyaml-cpp-dev prometheus-cpp-dev libmicrohttpd-dev
     iproute2 iputils-ping util-linux socat
 )
 test_packages=(
     libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl nghttp2-proxy
     libclang-rt-19-dev nftables iptables conntrack busybox-static strace
     libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
-    containerd runc podman crun conmon containernetworking-plugins
+    containerd runc podman crun conmon containernetworking-plugins prometheus
 )
 
 say() { printf '== %s\n' "$*"; }
@@ -59,6 +59,10 @@ install_packages() {
     quietly "updating the package lists" apt-get update
     quietly "installing ${#missing[@]} packages" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y --no-install-recommends "${missing[@]}"
+    # Of it only promtool is wanted, not a server on port 9090.
+    if [[ " ${missing[*]} " == *" prometheus "* && -d /run/systemd/system ]]; then
+        systemctl disable --quiet --now prometheus.service
+    fi
 }
 
 # build PRESET [CMAKE-OPTION...]

@@ -6,6 +6,7 @@
 #include "dataplane/unload.hpp"
 #include "net/address.hpp"
 #include "net/link.hpp"
+#include "pods/call_stats.hpp"
 #include "pods/liveness.hpp"
 
 #include <algorithm>
@@ -157,7 +158,9 @@ CleanupReport clean_up_node(const DaemonOptions& options, ReconcileReport betwee
   remove_bridge(*node, options.bridge, report);
   remove_folder(options.state_dir,
                 {"attachments", "ipam", "node.json", "cluster.json", "api-endpoints.json"}, report);
-  remove_folder(options.run_dir, {"status.json", "dataplane.lock", kDaemonLock}, report);
+  const auto call_stats = call_stats_path(options.run_dir).filename();
+  remove_folder(options.run_dir, {"status.json", "dataplane.lock", kDaemonLock, call_stats},
+                report);
   return report;
 }
 

@@ -13,6 +13,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <set>
+#include <string_view>
 
 namespace kubecni {
 
@@ -50,6 +52,14 @@ Result<FileLock> take_place(const DaemonOptions& options) {
   return lock;
 }
 
+/// Empty: nowhere. Errors: EINVAL.
+Result<std::optional<ListenAddress>> metrics_address_of(const DaemonOptions& options) {
+  if (options.metrics_address.empty() || options.metrics_address == "off") return std::nullopt;
+  auto address = ListenAddress::parse(options.metrics_address);
+  if (!address) return fail(address, "--metrics-address");
+  return *address;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
@@ -66,9 +76,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   if (!cni) return fail(cni);
   auto link = open_cluster_link(options);
   if (!link) return fail(link, "--node-source " + options.node_source);
+  auto metrics_address = metrics_address_of(options);
+  if (!metrics_address) return fail(metrics_address);
   return std::unique_ptr<Daemon>(
       new Daemon(std::move(options), std::move(*lock), std::move(*signals), std::move(*monitor),
-                 std::move(*reconciler), std::move(*cni), std::move(*link)));
+                 std::move(*reconciler), std::move(*cni), std::move(*link), *metrics_address));
 }
 
 Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {
@@ -146,7 +158,22 @@ void Daemon::log_news(const ReconcileReport& report) {
   reported_ = std::move(current);
 }
 
+Round Daemon::round_of(const ReconcileReport& report, const std::string& not_ready) const {
+  std::set<std::string_view> skipped;
+  for (const auto* nodes : {&view_.skipped, &report.desired.unreachable})
+    for (const SkippedNode& node : *nodes) skipped.insert(node.name);
+  return {.reconciled = cluster_known_,
+          .dataplane = report.dataplane,
+          .known_nodes = view_.peers.size() + (view_.self ? 1 : 0),
+          .skipped_nodes = skipped.size(),
+          .changes = report.changes.size(),
+          .errors = report.errors.size(),
+          .not_ready = not_ready};
+}
+
 std::chrono::milliseconds Daemon::reconcile() {
+  observer_.ensure_serving();
+  observer_.begin_round();
   // Nothing may be deleted before it is known what the cluster is.
   ReconcileReport report;
   if (cluster_known_) report = reconciler_.run(view_);
@@ -156,9 +183,10 @@ std::chrono::milliseconds Daemon::reconcile() {
   if (cluster_known_ && status_writer_)
     status_writer_->want({.why_not_ready = reason, .kernel_path_reason = report.fallback_reason});
   if (auto written = write_status(options_.run_dir, options_.node_name, source_->describe(),
-                                  source_error_, view_, report);
+                                  source_error_, observer_.describe(), view_, report);
       !written)
     log::error("status not written", {{"err", written.error().what}});
+  observer_.end_round(round_of(report, reason));
   return report.again_in.value_or(kResyncInterval);
 }
 

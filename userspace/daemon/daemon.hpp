@@ -8,6 +8,7 @@
 #include "daemon/cluster_view.hpp"
 #include "daemon/cni_install.hpp"
 #include "daemon/last_known.hpp"
+#include "daemon/observer.hpp"
 #include "daemon/options.hpp"
 #include "daemon/reconciler.hpp"
 #include "net/monitor.hpp"
@@ -36,7 +37,8 @@ class Daemon {
 
  private:
   Daemon(DaemonOptions options, FileLock lock, UniqueFd signals, NetlinkMonitor monitor,
-         Reconciler reconciler, CniInstall cni, ClusterLink link)
+         Reconciler reconciler, CniInstall cni, ClusterLink link,
+         std::optional<ListenAddress> metrics_address)
       : options_(std::move(options)),
         lock_(std::move(lock)),
         signals_(std::move(signals)),
@@ -44,12 +46,15 @@ class Daemon {
         reconciler_(std::move(reconciler)),
         cni_(std::move(cni)),
         status_writer_(std::move(link.status_writer)),
-        source_(std::move(link.source)) {}
+        source_(std::move(link.source)),
+        observer_({options_.state_dir, options_.run_dir, options_.bpffs}, metrics_address,
+                  [&nodes = *source_] { return nodes.status(); }) {}
 
   void load_last_known_state();
   void take_news();
   /// When to look again at the latest.
   std::chrono::milliseconds reconcile();
+  [[nodiscard]] Round round_of(const ReconcileReport& report, const std::string& not_ready) const;
   void sweep();
   void log_news(const ReconcileReport& report);
 
@@ -61,6 +66,7 @@ class Daemon {
   CniInstall cni_;
   std::unique_ptr<NodeStatusWriter> status_writer_;  ///< null: the nodes come from a file
   std::unique_ptr<NodeSource> source_;
+  Observer observer_;
 
   bool cluster_known_ = false;
   LastKnown known_;

@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "daemon/conf_list.hpp"
 #include "daemon/config_file.hpp"
+#include "metrics/listen_address.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -26,6 +27,12 @@ std::string check_list_name(const std::string& name) {
   const std::filesystem::path path(name);
   const bool is_list = path == path.filename() && path.extension() == ".conflist";
   return is_list ? "" : "\"" + name + "\" is no file name that ends in .conflist";
+}
+
+std::string check_metrics_address(const std::string& text) {
+  if (text.empty() || text == "off") return "";
+  const auto parsed = ListenAddress::parse(text);
+  return parsed ? "" : parsed.error().what;
 }
 
 /// How nodes are reached, and what leaves the cluster.
@@ -142,6 +149,11 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   app.add_option("--bpffs", options.bpffs, "Folder for the pins")->capture_default_str();
   app.add_option("--bridge", options.bridge, "The pods' bridge")->capture_default_str();
   add_cni_options(app, options.cni);
+  app.add_option(
+         "--metrics-address", options.metrics_address,
+         "ADDRESS:PORT for /metrics, /healthz and /readyz, without encryption or login; off")
+      ->check(check_metrics_address)
+      ->capture_default_str();
   app.add_option("--log-level", options.log_level, "error, warn, info, debug")
       ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
       ->capture_default_str();

@@ -30,6 +30,8 @@ struct DaemonOptions {
   std::filesystem::path bpffs = "/sys/fs/bpf/kube-cni";
   std::string bridge = "cni0";
   CniOptions cni;
+  /// Where metrics and health are served: ListenAddress, or "off" or empty: nowhere.
+  std::string metrics_address = "127.0.0.1:9484";
   std::string log_level = "info";
 };
 

@@ -37,7 +37,8 @@ json cni_json(const CniState& cni) {
 
 Result<> write_status(const std::filesystem::path& run_dir, const std::string& node_name,
                       const std::string& source, const std::string& source_error,
-                      const ClusterView& view, const ReconcileReport& report) {
+                      const std::string& metrics, const ClusterView& view,
+                      const ReconcileReport& report) {
   json nodes = json::array();
   for (const PeerPath& path : report.desired.paths)
     nodes.push_back({{"name", path.node},
@@ -60,6 +61,7 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
                     {"mtu", report.desired.mtu},
                     {"source", source},
                     {"sourceError", source_error},
+                    {"metrics", metrics},
                     {"dataplane", report.dataplane},
                     {"fallbackReason", report.fallback_reason},
                     {"wires", wires},

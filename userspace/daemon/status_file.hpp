@@ -10,9 +10,10 @@
 namespace kubecni {
 
 /// Writes <run dir>/status.json: what the daemon knows, for kube-cnictl and for
-/// people. `source_error` is empty while the source works.
+/// people. `source_error` is empty while the source works; `metrics` says where they are.
 Result<> write_status(const std::filesystem::path& run_dir, const std::string& node_name,
                       const std::string& source, const std::string& source_error,
-                      const ClusterView& view, const ReconcileReport& report);
+                      const std::string& metrics, const ClusterView& view,
+                      const ReconcileReport& report);
 
 }  // namespace kubecni

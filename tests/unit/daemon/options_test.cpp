@@ -65,6 +65,14 @@ TEST(DaemonOptions, OutOfRangeAreRefusedByName) {
   expect_refused({"--non-masquerade-cidr", "10.0.0.1/8"}, "10.0.0.1/8");
 }
 
+TEST(DaemonOptions, ServeMetricsToThisMachineUnlessTold) {
+  EXPECT_EQ(parse({})->metrics_address, "127.0.0.1:9484");
+  for (const char* text : {"[::]:9484", "0.0.0.0:0", "off", ""})
+    EXPECT_EQ(parse({"--metrics-address", text})->metrics_address, text);
+  expect_refused({"--metrics-address", "localhost:9484"}, "--metrics-address");
+  expect_refused({"--metrics-address", "127.0.0.1"}, "--metrics-address");
+}
+
 TEST(DaemonOptions, CleanupNeedsNoNode) {
   const char* const argv[] = {"kube-cnid", "cleanup", "--bridge", "cni7"};
 

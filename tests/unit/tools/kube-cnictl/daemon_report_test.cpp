@@ -19,7 +19,7 @@ class DaemonReport : public testing::Test {
   std::string written() {
     ClusterView view;
     view.skipped = {{"n3", "node n3: spec.podCIDR is not assigned yet"}};
-    EXPECT_TRUE(write_status(dir_.path(), "n1", "file:/nodes.json", "", view, {}));
+    EXPECT_TRUE(write_status(dir_.path(), "n1", "file:/nodes.json", "", "off", view, {}));
     return read_file(dir_ / "status.json").value();
   }
 
@@ -37,8 +37,8 @@ TEST_F(DaemonReport, OfTheDaemonIsRead) {
 TEST_F(DaemonReport, WithoutAKeyOrWithAWrongOneIsDamagedAndNamesIt) {
   const json good = json::parse(written());
   for (const char* key : {"pid", "nodeName", "known", "podCIDRs", "mtu", "source", "sourceError",
-                          "dataplane", "fallbackReason", "wires", "nodes", "skipped", "errors",
-                          "tunnelChecksumOffload", "noConntrackReason"}) {
+                          "metrics", "dataplane", "fallbackReason", "wires", "nodes", "skipped",
+                          "errors", "tunnelChecksumOffload", "noConntrackReason"}) {
     json without = good;
     without.erase(key);
     json wrong = good;

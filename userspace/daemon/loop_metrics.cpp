@@ -1,0 +1,67 @@
+#include "daemon/loop_metrics.hpp"
+
+#include "kubecni/abi.h"
+
+namespace kubecni {
+
+namespace {
+
+// A round on a node at rest takes some milliseconds.
+const prometheus::Histogram::BucketBoundaries kDurations{0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                         0.25,   0.5,   1,    2.5,   5,    10};
+
+prometheus::Counter& counter_in(prometheus::Registry& registry, const char* name,
+                                const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Gauge& gauge_in(prometheus::Registry& registry, const char* name, const char* help,
+                            const prometheus::Labels& labels = {}) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add(labels);
+}
+
+constexpr const char* kModeHelp = "1 for the dataplane that this node has, 0 for the other";
+
+}  // namespace
+
+LoopMetrics::LoopMetrics()
+    : duration_(prometheus::BuildHistogram()
+                    .Name("kube_cni_reconcile_duration_seconds")
+                    .Help("Time that a round of the reconcile loop took")
+                    .Register(registry_)
+                    .Add({}, kDurations)),
+      changes_(counter_in(registry_, "kube_cni_reconcile_changes_total",
+                          "Changes that the reconcile loop made to the node")),
+      errors_(counter_in(registry_, "kube_cni_reconcile_errors_total",
+                         "Steps of the reconcile loop that failed")),
+      last_errors_(gauge_in(registry_, "kube_cni_reconcile_last_errors",
+                            "Steps that failed in the last round of the reconcile loop")),
+      last_success_(gauge_in(registry_, "kube_cni_reconcile_last_success_timestamp_seconds",
+                             "When a round of the reconcile loop last had no error, as Unix time; "
+                             "0 if none had")),
+      known_nodes_(gauge_in(registry_, "kube_cni_nodes_known",
+                            "Nodes of the cluster that have a PodCIDR, this one included")),
+      skipped_nodes_(gauge_in(registry_, "kube_cni_nodes_skipped",
+                              "Nodes of which something cannot be used or reached; kube-cnictl "
+                              "nodes says what")),
+      ebpf_(gauge_in(registry_, "kube_cni_dataplane_mode", kModeHelp, {{"mode", "ebpf"}})),
+      bridge_(gauge_in(registry_, "kube_cni_dataplane_mode", kModeHelp, {{"mode", "bridge"}})) {
+  gauge_in(registry_, "kube_cni_build_info", "Version of kube-cnid and schema of its eBPF maps",
+           {{"schema", std::to_string(KUBECNI_SCHEMA)}, {"version", KUBECNI_VERSION}})
+      .Set(1);
+}
+
+void LoopMetrics::add(const Round& round, std::chrono::duration<double> duration) {
+  known_nodes_.Set(static_cast<double>(round.known_nodes));
+  skipped_nodes_.Set(static_cast<double>(round.skipped_nodes));
+  if (!round.reconciled) return;
+  duration_.Observe(duration.count());
+  changes_.Increment(static_cast<double>(round.changes));
+  errors_.Increment(static_cast<double>(round.errors));
+  last_errors_.Set(static_cast<double>(round.errors));
+  if (round.errors == 0) last_success_.SetToCurrentTime();
+  ebpf_.Set(round.dataplane == "ebpf" ? 1 : 0);
+  bridge_.Set(round.dataplane == "bridge" ? 1 : 0);
+}
+
+}  // namespace kubecni

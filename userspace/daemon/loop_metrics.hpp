@@ -1,0 +1,50 @@
+#pragma once
+
+#include "metrics/family.hpp"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace kubecni {
+
+/// What one round of the daemon's loop found and did, in short.
+struct Round {
+  bool reconciled = false;        ///< false: the cluster is not known, and nothing was done
+  std::string dataplane;          ///< "ebpf" or "bridge"
+  std::size_t known_nodes = 0;    ///< with a PodCIDR, also this one
+  std::size_t skipped_nodes = 0;  ///< of which something cannot be used
+  std::size_t changes = 0;
+  std::size_t errors = 0;
+  std::string not_ready;  ///< why the node cannot take pods; empty: it can
+};
+
+/// The metrics of the loop itself. Its thread adds, any thread collects.
+class LoopMetrics {
+ public:
+  LoopMetrics();
+
+  /// `duration` is that of the whole round.
+  void add(const Round& round, std::chrono::duration<double> duration);
+  [[nodiscard]] Families collect() const { return registry_.Collect(); }
+
+ private:
+  prometheus::Registry registry_;
+  // All of these belong to the registry.
+  prometheus::Histogram& duration_;
+  prometheus::Counter& changes_;
+  prometheus::Counter& errors_;
+  prometheus::Gauge& last_errors_;
+  prometheus::Gauge& last_success_;
+  prometheus::Gauge& known_nodes_;
+  prometheus::Gauge& skipped_nodes_;
+  prometheus::Gauge& ebpf_;
+  prometheus::Gauge& bridge_;
+};
+
+}  // namespace kubecni

@@ -1,0 +1,118 @@
+#include "daemon/observer.hpp"
+
+#include "base/log.hpp"
+#include "metrics/process_metrics.hpp"
+
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace kubecni {
+
+namespace {
+
+// A round begins every 10 s, and takes seconds at most, but for the loading of
+// programs on a slow machine.
+constexpr std::chrono::seconds kPatience{60};
+constexpr unsigned kOk = 200;
+constexpr unsigned kNotFound = 404;
+constexpr unsigned kUnavailable = 503;
+
+HttpAnswer verdict(const std::vector<std::string>& reasons) {
+  if (reasons.empty()) return {.status = kOk, .body = "ok\n"};
+  HttpAnswer refusal{.status = kUnavailable};
+  for (const std::string& reason : reasons) refusal.body += reason + "\n";
+  return refusal;
+}
+
+Families source_metrics(const SourceStatus& status) {
+  auto connected =
+      gauge("kube_cni_watch_connected",
+            "1 while changes of nodes come by themselves: the watch is open, the file readable");
+  add(connected, {}, status.connected ? 1.0 : 0.0);
+  auto age = gauge("kube_cni_watch_age_seconds",
+                   "Time since the source of nodes last said anything, if it ever did");
+  if (status.last_heard)
+    add(age, {},
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - *status.last_heard)
+            .count());
+  return {std::move(connected), std::move(age)};
+}
+
+}  // namespace
+
+Observer::Observer(NodeCollector::Paths paths, std::optional<ListenAddress> address,
+                   AskSource source)
+    : wanted_(address),
+      source_(std::move(source)),
+      collector_(std::move(paths)),
+      health_(kPatience),
+      not_ready_("kube-cnid has not looked at the node yet") {}
+
+void Observer::ensure_serving() {
+  if (!wanted_ || server_) return;
+  auto started =
+      HttpServer::start(*wanted_, [this](std::string_view path) { return answer(path); });
+  if (started) {
+    server_ = std::move(*started);
+    error_.clear();
+    log::info("metrics and health are served", {{"address", server_->address().str()}});
+  } else if (error_ != started.error().what) {
+    error_ = started.error().what;
+    log::error("metrics and health are not served; everything else goes on",
+               {{"err", error_}, {"change", "--metrics-address"}});
+  }
+}
+
+std::string Observer::describe() const {
+  if (!wanted_) return "off";
+  return server_ ? "http://" + server_->address().str() : "not served: " + error_;
+}
+
+void Observer::begin_round() {
+  round_began_ = LoopHealth::Clock::now();
+  health_.begin_round(round_began_);
+}
+
+void Observer::end_round(const Round& round) {
+  const auto now = LoopHealth::Clock::now();
+  health_.end_round(now);
+  loop_.add(round, now - round_began_);
+  const std::lock_guard lock(mutex_);
+  not_ready_ = round.not_ready;
+}
+
+std::vector<std::string> Observer::why_not_ready() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> reasons{health_.why_stuck(), not_ready_};
+  std::erase(reasons, "");
+  return reasons;
+}
+
+HttpAnswer Observer::metrics() {
+  Families all = loop_.collect();
+  all.push_back(
+      gauge("kube_cni_ready", "1 if this node can take pods, 0 if it cannot; /readyz says why"));
+  add(all.back(), {}, why_not_ready().empty() ? 1.0 : 0.0);
+  for (Families part : {collector_.collect(), source_metrics(source_()), process_metrics()})
+    std::ranges::move(part, std::back_inserter(all));
+  std::erase_if(all, [](const auto& family) { return family.metric.empty(); });
+  std::ranges::sort(all, {}, &prometheus::MetricFamily::name);
+  return {.status = kOk,
+          .content_type = "text/plain; version=0.0.4; charset=utf-8",
+          .body = prometheus::TextSerializer().Serialize(all)};
+}
+
+HttpAnswer Observer::answer(std::string_view path) {
+  if (path == "/metrics") return metrics();
+  if (path == "/readyz") return verdict(why_not_ready());
+  if (path == "/healthz") {
+    std::vector<std::string> reasons{health_.why_stuck()};
+    std::erase(reasons, "");
+    return verdict(reasons);
+  }
+  return {.status = kNotFound, .body = "there are /metrics, /healthz and /readyz\n"};
+}
+
+}  // namespace kubecni
