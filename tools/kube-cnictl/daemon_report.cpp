@@ -36,6 +36,14 @@ bool is_skipped(const json& value) {
   return is_text(member(value, "name")) && is_text(member(value, "reason"));
 }
 
+bool is_cni(const json& value) {
+  constexpr std::array kTexts{"list", "pending", "cniVersion"};
+  return std::ranges::all_of(kTexts,
+                             [&](const char* key) { return is_text(member(value, key)); }) &&
+         is_flag(member(value, "hasList")) && list_of(is_text)(member(value, "plugins")) &&
+         list_of(is_text)(member(value, "warnings"));
+}
+
 }  // namespace
 
 Result<json> parse_daemon_report(std::string_view text) {
@@ -56,6 +64,7 @@ Result<json> parse_daemon_report(std::string_view text) {
       {"errors", list_of(is_text)},
       {"tunnelChecksumOffload", is_text},
       {"noConntrackReason", is_text},
+      {"cni", is_cni},
   };
   auto report = parse_json(text);
   if (!report) return failure(EBADMSG, "damaged: " + report.error().what);

@@ -48,6 +48,20 @@ std::string joined(const json& texts) {
   return all;
 }
 
+/// What the runtime has of us, if the daemon sees to that.
+void print_cni(const json& cni) {
+  if (cni["list"] == "") return;
+  std::cout << "list:       " << cni["list"].get<std::string>()
+            << (cni["hasList"] ? "" : " is NOT there") << "\n";
+  if (!cni["plugins"].empty())
+    std::cout << "            CNI " << cni["cniVersion"].get<std::string>() << ": "
+              << joined(cni["plugins"]) << "\n";
+  if (cni["pending"] != "")
+    std::cout << "            " << cni["pending"].get<std::string>() << "\n";
+  for (const json& warning : cni["warnings"])
+    std::cout << "            WARNING " << warning.get<std::string>() << "\n";
+}
+
 void print_daemon(const json& daemon) {
   if (daemon.is_null()) {
     std::cout << "daemon:     has not reported; is kube-cnid running with the same --run-dir?\n";
@@ -72,6 +86,7 @@ void print_daemon(const json& daemon) {
             << " skipped\n";
   for (const json& error : daemon["errors"])
     std::cout << "            ERROR " << error.get<std::string>() << "\n";
+  print_cni(daemon["cni"]);
 }
 
 void print_skipped(const json& skipped) {

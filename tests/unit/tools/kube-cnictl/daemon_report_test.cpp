@@ -38,7 +38,7 @@ TEST_F(DaemonReport, WithoutAKeyOrWithAWrongOneIsDamagedAndNamesIt) {
   const json good = json::parse(written());
   for (const char* key : {"pid", "nodeName", "known", "podCIDRs", "mtu", "source", "sourceError",
                           "metrics", "dataplane", "fallbackReason", "wires", "nodes", "skipped",
-                          "errors", "tunnelChecksumOffload", "noConntrackReason"}) {
+                          "errors", "tunnelChecksumOffload", "noConntrackReason", "cni"}) {
     json without = good;
     without.erase(key);
     json wrong = good;
