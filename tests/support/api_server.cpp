@@ -202,7 +202,7 @@ void ApiServer::require_token(const std::string& token, std::function<void()> on
 
 void ApiServer::set_ballast(const json& ballast) {
   const std::lock_guard lock(state_->mutex);
-  state_->ballast = ballast;
+  state_->ballast = ballast.dump();
 }
 
 void ApiServer::split_answers(std::size_t bytes, std::chrono::milliseconds delay) {

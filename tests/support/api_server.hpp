@@ -46,7 +46,7 @@ class ApiServer {
   /// Watchers get DELETED; an unknown name is ignored.
   void delete_node(const std::string& name);
   void send_bookmark();
-  /// Every node that is told from now on has `ballast` merged in.
+  /// Every node that is told from now on has the member `ballast`, too.
   void set_ballast(const nlohmann::json& ballast);
 
   /// The Events that were posted, in the order of their names.

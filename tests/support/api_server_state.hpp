@@ -59,7 +59,7 @@ struct ApiServer::State {
   std::size_t split_bytes = 0;
   std::chrono::milliseconds split_delay{};
   std::size_t page_limit = SIZE_MAX;
-  json ballast = json::object();
+  std::string ballast;  ///< JSON; empty: none
   Counters counters;
 
   /// Serves the paths that we know.

@@ -18,7 +18,7 @@ nlohmann::json make_node(const std::string& name, const std::vector<std::string>
 nlohmann::json make_node_list(const std::vector<nlohmann::json>& nodes);
 
 /// What a Node of a real cluster has besides, about 30 kB of it: labels, images,
-/// managed fields. To be merged into one of make_node().
+/// managed fields.
 nlohmann::json make_node_ballast();
 
 }  // namespace kubecni::test

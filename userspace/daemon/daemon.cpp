@@ -6,6 +6,7 @@
 #include "daemon/status_file.hpp"
 #include "pods/liveness.hpp"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 
@@ -187,7 +188,11 @@ std::chrono::milliseconds Daemon::reconcile() {
       !written)
     log::error("status not written", {{"err", written.error().what}});
   observer_.end_round(round_of(report, reason));
-  return report.again_in.value_or(kResyncInterval);
+  const auto again_in = report.again_in.value_or(kResyncInterval);
+  report = {};
+  // With 5000 nodes a run takes 20 MB for a moment, which malloc would keep.
+  ::malloc_trim(0);
+  return again_in;
 }
 
 /// Removes what pods left that ended without a DEL.

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <stdexcept>
+#include <utility>
 
 namespace kubecni {
 
@@ -50,19 +51,38 @@ Node node_from_json(const json& record) {
   return node;
 }
 
+json to_json(const SkippedNode& skipped) {
+  return {{"name", skipped.name},
+          {"reason", skipped.reason},
+          {"internalIPs", to_json(skipped.internal_ips)}};
+}
+
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// Adds what `print` makes of each of `items`, a line each. As one JSON value the nodes
+/// of a large cluster take ten times the memory of their text.
+template <typename Items, typename Print>
+void append_all(std::string& text, const Items& items, Print print) {
+  const char* separator = "\n";
+  for (const auto& item : items) text += std::exchange(separator, ",\n") + print(item);
+}
+
 }  // namespace
 
 Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown& known) {
-  json record{{"nodes", json::array()}, {"skipped", json::array()}, {"owners", json::object()}};
-  for (const Node& node : known.snapshot.nodes) record["nodes"].push_back(to_json(node));
-  for (const SkippedNode& skipped : known.snapshot.skipped)
-    record["skipped"].push_back({{"name", skipped.name},
-                                 {"reason", skipped.reason},
-                                 {"internalIPs", to_json(skipped.internal_ips)}});
-  for (const auto& [cidr, node] : known.owners) record["owners"][cidr.str()] = node;
-  if (known.self) record["self"] = to_json(*known.self);
-  return write_file_atomically(state_dir / "cluster.json",
-                               record.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
+  std::string text = "{\"nodes\": [";
+  append_all(text, known.snapshot.nodes, [](const Node& node) { return dump(to_json(node)); });
+  text += "],\n\"skipped\": [";
+  append_all(text, known.snapshot.skipped,
+             [](const SkippedNode& skipped) { return dump(to_json(skipped)); });
+  text += "],\n\"owners\": {";
+  append_all(text, known.owners,
+             [](const auto& owner) { return dump(owner.first.str()) + ": " + dump(owner.second); });
+  text += "}";
+  if (known.self) text += ",\n\"self\": " + dump(to_json(*known.self));
+  return write_file_atomically(state_dir / "cluster.json", text + "}\n");
 }
 
 Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& state_dir) {
