@@ -7,6 +7,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <limits.h>
+#include <unistd.h>
+
+#include <array>
+#include <cctype>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -105,6 +110,14 @@ void take_config(const std::filesystem::path& path, CLI::App& app, DaemonOptions
   throw CLI::ValidationError(path.empty() ? "--cni-conf-dir" : "--config " + path.string(), text);
 }
 
+/// In lower case, as kubelet names a node of which it is told no name.
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "";
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name.data();
+}
+
 }  // namespace
 
 std::expected<DaemonOptions, int> parse_options(int argc, const char* const* argv) {
@@ -119,7 +132,8 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
                  "Settings as a JSON object: each option by its name in camel case, like "
                  "\"vxlanPort\", and \"cni\" for the plugin. Options count more")
       ->configurable(false);
-  app.add_option("--node-name", options.node_name, "Name of this node's Node object");
+  app.add_option("--node-name", options.node_name,
+                 "Name of this node's Node object (default: the host's, as kubelet has it)");
   app.add_option("--node-source", options.node_source,
                  "file:PATH, a NodeList as `kubectl get nodes -o json` prints it, or kubernetes")
       ->check([](const std::string& source) -> std::string {
@@ -167,6 +181,7 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
     take_config(config, app, options);
     options.clean_up = clean_up->parsed();
     if (!options.clean_up) {
+      if (options.node_name.empty()) options.node_name = host_name();
       if (options.node_name.empty()) throw CLI::RequiredError("--node-name");
       if (options.node_source.empty()) throw CLI::RequiredError("--node-source");
     }

@@ -5,6 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <strings.h>
+#include <unistd.h>
+
+#include <array>
 #include <string>
 #include <vector>
 
@@ -83,13 +87,25 @@ TEST(DaemonOptions, CleanupNeedsNoNode) {
   EXPECT_EQ(options->bridge, "cni7");
 }
 
-TEST(DaemonOptions, WithoutANodeAreRefused) {
+TEST(DaemonOptions, WithoutANodesNameTakeTheHosts) {
   const char* const argv[] = {"kube-cnid", "--node-source", "kubernetes"};
+  std::array<char, 256> name{};
+  ASSERT_EQ(::gethostname(name.data(), name.size() - 1), 0);
+
+  const auto options = parse_options(3, argv);
+
+  ASSERT_TRUE(options);
+  EXPECT_EQ(::strcasecmp(options->node_name.c_str(), name.data()), 0) << options->node_name;
+  EXPECT_THAT(options->node_name, testing::Not(testing::ContainsRegex("[A-Z]")));
+}
+
+TEST(DaemonOptions, WithoutASourceOfNodesAreRefused) {
+  const char* const argv[] = {"kube-cnid", "--node-name", "n1"};
   testing::internal::CaptureStderr();
 
   EXPECT_FALSE(parse_options(3, argv));
 
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("--node-name"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("--node-source"));
 }
 
 }  // namespace
