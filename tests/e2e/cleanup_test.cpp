@@ -8,8 +8,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <iterator>
 
 namespace kubecni::test {
 namespace {
@@ -24,6 +26,12 @@ namespace fs = std::filesystem;
 constexpr int kClean = 0;
 constexpr int kPodsStay = 3;
 
+/// Where the daemon of a node keeps plugin and list.
+std::vector<std::string> places_of(const Node& node) {
+  return {"--cni-conf-dir",      node.folder() / "net.d", "--cni-bin-dir",
+          node.folder() / "bin", "--plugin-binary",       KUBECNI_PLUGIN};
+}
+
 Outcome clean_up_of(const Node& node) {
   std::vector<std::string> argv{KUBECNI_DAEMON, "cleanup"};
   for (const auto& [option, folder] : {std::pair{"--state-dir", node.state_dir()},
@@ -32,6 +40,7 @@ Outcome clean_up_of(const Node& node) {
     argv.emplace_back(option);
     argv.emplace_back(folder);
   }
+  std::ranges::copy(places_of(node), std::back_inserter(argv));
   return run({.argv = argv, .netns_fd = node.netns.fd()});
 }
 
@@ -155,15 +164,24 @@ class CleanupOfANode : public testing::Test {
                                                  Texts{"10.200.3.0/24", "fd00:10:3::/64"})});
     must(write_file_atomically(nodes_file(), nodes.dump()));
     fs::create_directories(kOthersPins);
+    // Of the node, and not of kube-cni.
+    fs::create_directories(node.folder() / "bin");
+    must(write_file_atomically(node.folder() / "bin/loopback", "of another"));
+    fs::create_directories(node.folder() / "net.d");
+    must(write_file_atomically(node.folder() / "net.d/99-other.conflist", "{}"));
   }
   ~CleanupOfANode() override { fs::remove(kOthersPins); }
 
   [[nodiscard]] fs::path nodes_file() const { return node.folder() / "nodes.json"; }
 
   void run_daemon_until_it_is_done() {
-    Process daemon = node.start_daemon({"--node-source", "file:" + nodes_file().string()});
+    std::vector<std::string> options{"--node-source", "file:" + nodes_file().string()};
+    std::ranges::copy(places_of(node), std::back_inserter(options));
+    Process daemon = node.start_daemon(options);
     ASSERT_TRUE(eventually([&] {
-      return has_map_entry(node, "10.200.2.0/24") && has_map_entry(node, "fd00:10:3::/64");
+      return fs::exists(node.folder() / "net.d/10-kube-cni.conflist") &&
+             fs::exists(node.folder() / "bin/kube-cni") && has_map_entry(node, "10.200.2.0/24") &&
+             has_map_entry(node, "fd00:10:3::/64");
     })) << daemon.err();
     daemon.signal(SIGTERM);
     daemon.wait();
@@ -191,6 +209,9 @@ TEST_F(CleanupOfANode, LeavesItAsItWasBeforeKubeCni) {
 
   ASSERT_EQ(clean_up_of(node).status, kPodsStay);
   EXPECT_TRUE(ok(ping(pod.netns, other.address)));
+  // Or the runtime could not delete the pods.
+  EXPECT_TRUE(fs::exists(node.folder() / "net.d/10-kube-cni.conflist"));
+  EXPECT_TRUE(fs::exists(node.folder() / "bin/kube-cni"));
   EXPECT_TRUE(ok(node.cni("DEL", pod)));
   EXPECT_TRUE(ok(node.cni("DEL", other)));
   const auto outcome = clean_up_of(node);

@@ -1,6 +1,7 @@
 #include "daemon/cleanup.hpp"
 
 #include "base/file.hpp"
+#include "daemon/cni_install.hpp"
 #include "daemon/sysctls.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/unload.hpp"
@@ -127,6 +128,18 @@ void remove_folder(const fs::path& folder, const std::vector<std::string>& names
     report.changes.push_back("folder " + folder.string() + " removed");
 }
 
+void remove_file(const fs::path& path, const std::string& what, CleanupReport& report) {
+  if (!fs::exists(path)) return;
+  report.apply(delete_file(path), what + " " + path.string() + " removed");
+}
+
+/// What CniInstall keeps. The program only where that is what put it there: a package
+/// removes its own.
+void remove_installed(const CniOptions& cni, CleanupReport& report) {
+  if (!cni.conf_dir.empty()) remove_file(cni.conf_dir / cni.conf_name, "list", report);
+  if (!cni.plugin_binary.empty()) remove_file(cni.bin_dir / kProgramName, "plugin", report);
+}
+
 void list_sysctls(CleanupReport& report) {
   std::string set;
   const auto look = [&](const Sysctl& sysctl) {
@@ -155,6 +168,7 @@ CleanupReport clean_up_node(const DaemonOptions& options, ReconcileReport betwee
   list_sysctls(report);
   list_pods(*node, {options.state_dir, options.bpffs}, report);
   if (!report.pods.empty()) return report;
+  remove_installed(options.cni, report);
   remove_bridge(*node, options.bridge, report);
   remove_folder(options.state_dir,
                 {"attachments", "ipam", "node.json", "cluster.json", "api-endpoints.json"}, report);

@@ -15,7 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kProgramName = "kube-cni";
 // As the CIS benchmark for Kubernetes wants it (1.1.9).
 constexpr unsigned kListMode = 0600;
 constexpr unsigned kProgramMode = 0755;

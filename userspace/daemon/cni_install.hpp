@@ -14,6 +14,9 @@
 
 namespace kubecni {
 
+/// The plugin's program in the runtime's folder.
+inline constexpr const char* kProgramName = "kube-cni";
+
 /// Keeps the plugin's program and the list of plugins in the runtime's folders: makes them,
 /// and makes them again when somebody removes or damages them. What others have in these
 /// folders is left alone, and our own list is never taken away: without one the runtime
