@@ -8,11 +8,13 @@ build_packages=(
     libspdlog-dev libcli11-dev libcurl4-openssl-dev libyaml-cpp-dev prometheus-cpp-dev libmicrohttpd-dev
     iproute2 iputils-ping util-linux socat
 )
+image_packages=(buildah binutils)
 test_packages=(
     libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl nghttp2-proxy
     libclang-rt-19-dev nftables iptables conntrack busybox-static strace
     libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
-    containerd runc podman crun conmon containernetworking-plugins prometheus
+    containerd runc podman crun conmon containernetworking-plugins "${image_packages[@]}"
+    dpkg-dev prometheus systemd
 )
 
 say() { printf '== %s\n' "$*"; }
