@@ -1,0 +1,271 @@
+// The manifests of deploy/ fit each other, and the daemon that they start.
+
+#include "base/file.hpp"
+#include "daemon/options.hpp"
+#include "support/temp_dir.hpp"
+#include "support/yaml.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace kubecni::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+const fs::path kDeploy = KUBECNI_SOURCE_DIR "/deploy";
+
+std::string text_of_file(const fs::path& path) {
+  const auto text = read_file(path);
+  if (!text) throw std::runtime_error(text.error().what);
+  return *text;
+}
+
+/// What a folder for `kubectl apply -k` is made of, with the files of its base.
+std::vector<json> resources_of(const fs::path& folder) {
+  std::vector<json> all;
+  const json kustomization = read_yaml(folder / "kustomization.yaml").at(0);
+  for (const json& entry : kustomization.at("resources")) {
+    const fs::path path = folder / entry.get<std::string>();
+    for (json& document : fs::is_directory(path) ? resources_of(path) : read_yaml(path))
+      all.push_back(std::move(document));
+  }
+  return all;
+}
+
+json daemonset() { return find_object(resources_of(kDeploy / "base"), "DaemonSet", "kube-cni"); }
+json cleanup_daemonset() {
+  return find_object(read_yaml(kDeploy / "cleanup.yaml"), "DaemonSet", "kube-cni-cleanup");
+}
+json pod_of(const json& daemonset) { return daemonset.at("spec").at("template").at("spec"); }
+json container() { return pod_of(daemonset()).at("containers").at(0); }
+json cleanup_container() { return pod_of(cleanup_daemonset()).at("initContainers").at(0); }
+
+std::string settings_in(const json& config_map) {
+  return config_map.at("data").at("config.json").get<std::string>();
+}
+
+/// The options that `words` give, with `settings` where the ConfigMap is mounted.
+std::expected<DaemonOptions, int> options_of(const json& words, const std::string& settings) {
+  const TempDir folder;
+  const std::string file = folder.path() / "config.json";
+  if (auto written = write_file_atomically(file, settings); !written)
+    throw std::runtime_error(written.error().what);
+  std::vector<std::string> argv{"kube-cnid"};
+  for (const json& word : words) {
+    argv.push_back(word.get<std::string>());
+    if (argv.back() == "--config=/etc/kube-cni/config.json") argv.back() = "--config=" + file;
+    if (argv.back() == "--node-name=$(NODE_NAME)") argv.back() = "--node-name=n1";
+  }
+  std::vector<const char*> pointers;
+  for (const auto& word : argv) pointers.push_back(word.c_str());
+  return parse_options(static_cast<int>(pointers.size()), pointers.data());
+}
+
+DaemonOptions options_of_the_daemonset() {
+  const auto base = resources_of(kDeploy / "base");
+  return options_of(container().at("args"), settings_in(find_object(base, "ConfigMap", "kube-cni")))
+      .value();
+}
+
+std::set<std::string> mount_paths(const json& container) {
+  std::set<std::string> paths;
+  for (const json& mount : container.at("volumeMounts"))
+    paths.insert(mount.at("mountPath").get<std::string>());
+  return paths;
+}
+
+/// Whether `path` of the container is the host's.
+bool is_mounted(const json& container, const fs::path& path) {
+  const auto paths = mount_paths(container);
+  for (fs::path at = path; at.has_relative_path(); at = at.parent_path())
+    if (paths.contains(at)) return true;
+  return false;
+}
+
+TEST(Manifests, InOneFileAreThoseOfTheBase) {
+  std::string expected = "# Made by tools/manifests of deploy/base: change it there.\n";
+  const json kustomization = read_yaml(kDeploy / "base/kustomization.yaml").at(0);
+  for (const json& entry : kustomization.at("resources"))
+    expected += "---\n" + text_of_file(kDeploy / "base" / entry.get<std::string>());
+
+  EXPECT_EQ(text_of_file(kDeploy / "kube-cni.yaml"), expected) << "run tools/manifests";
+}
+
+TEST(Manifests, OfTheBaseHaveAllThatTheDaemonSetNames) {
+  const auto base = resources_of(kDeploy / "base");
+  const json pod = pod_of(daemonset());
+
+  find_object(base, "ServiceAccount", pod.at("serviceAccountName"));
+  const json binding = find_object(base, "ClusterRoleBinding", "kube-cni");
+  find_object(base, "ClusterRole", binding.at("roleRef").at("name"));
+  find_object(base, "Role", find_object(base, "RoleBinding", "kube-cni").at("roleRef").at("name"));
+  EXPECT_EQ(binding.at("subjects").at(0).at("name"), pod.at("serviceAccountName"));
+  EXPECT_EQ(binding.at("subjects").at(0).at("namespace"),
+            daemonset().at("metadata").at("namespace"));
+  std::set<std::string> volumes;
+  for (const json& volume : pod.at("volumes")) {
+    volumes.insert(volume.at("name").get<std::string>());
+    if (volume.contains("configMap"))
+      find_object(base, "ConfigMap", volume.at("configMap").at("name"));
+  }
+  std::set<std::string> mounted;
+  for (const json& mount : container().at("volumeMounts"))
+    mounted.insert(mount.at("name").get<std::string>());
+  EXPECT_EQ(mounted, volumes);
+  EXPECT_EQ(daemonset().at("spec").at("selector").at("matchLabels"),
+            daemonset().at("spec").at("template").at("metadata").at("labels"));
+}
+
+TEST(Manifests, GiveTheDaemonOptionsThatItTakes) {
+  const auto options = options_of_the_daemonset();
+
+  EXPECT_EQ(options.node_name, "n1");
+  EXPECT_EQ(options.node_source, "kubernetes");
+}
+
+TEST(Manifests, MountEveryFolderOfTheDaemon) {
+  const auto options = options_of_the_daemonset();
+
+  for (const fs::path& folder : {options.state_dir, options.run_dir, options.bpffs,
+                                 options.cni.conf_dir, options.cni.bin_dir})
+    EXPECT_TRUE(is_mounted(container(), folder)) << folder;
+  EXPECT_THAT(mount_paths(container()), Contains("/run/netns"));
+  EXPECT_THAT(mount_paths(container()), Contains("/var/run/netns"));
+  EXPECT_THAT(mount_paths(container()), Contains("/host/proc/sys/net"));
+}
+
+// A pod whose namespace is made after the container would seem dead, and lose its address.
+TEST(Manifests, LetMountsOfTheHostAppearInTheContainer) {
+  for (const json& mount : container().at("volumeMounts")) {
+    const std::string path = mount.at("mountPath");
+    if (path == "/run/netns" || path == "/var/run/netns" || path == "/sys/fs/bpf")
+      EXPECT_EQ(mount.value("mountPropagation", ""), "HostToContainer") << path;
+  }
+}
+
+TEST(Manifests, NameOneImageOfThisVersion) {
+  EXPECT_EQ(container().at("image"), "kube-cni:" KUBECNI_VERSION);
+  EXPECT_EQ(cleanup_container().at("image"), container().at("image"));
+}
+
+TEST(Manifests, OfCleanupGiveTheSameRightsAndOptions) {
+  const auto base = resources_of(kDeploy / "base");
+
+  const auto options = options_of(cleanup_container().at("args"),
+                                  settings_in(find_object(base, "ConfigMap", "kube-cni")));
+
+  ASSERT_TRUE(options);
+  EXPECT_TRUE(options->clean_up);
+  const auto running = options_of_the_daemonset();
+  EXPECT_EQ(options->cni.conf_dir, running.cni.conf_dir);
+  EXPECT_EQ(options->cni.plugin_binary, running.cni.plugin_binary);
+  EXPECT_EQ(cleanup_container().at("securityContext"), container().at("securityContext"));
+  // A folder that is itself mounted cannot be removed.
+  for (const fs::path& folder : {options->state_dir, options->run_dir})
+    EXPECT_TRUE(is_mounted(cleanup_container(), folder.parent_path())) << folder;
+  for (const fs::path& folder : {options->bpffs, options->cni.conf_dir, options->cni.bin_dir})
+    EXPECT_TRUE(is_mounted(cleanup_container(), folder)) << folder;
+}
+
+TEST(Manifests, OfOverlaysPatchWhatIsThereWithSettingsThatTheDaemonTakes) {
+  std::vector<std::string> overlays;
+  for (const auto& entry : fs::directory_iterator(kDeploy / "overlays")) {
+    overlays.push_back(entry.path().filename());
+    const auto resources = resources_of(entry.path());
+    const json kustomization = read_yaml(entry.path() / "kustomization.yaml").at(0);
+    for (const json& patch : kustomization.at("patches")) {
+      const json patched = read_yaml(entry.path() / patch.at("path").get<std::string>()).at(0);
+      const std::string kind = patched.at("kind");
+      const json target = find_object(resources, kind, patched.at("metadata").at("name"));
+      EXPECT_EQ(target.at("metadata").at("namespace"), patched.at("metadata").at("namespace"));
+      if (kind == "ConfigMap")
+        EXPECT_TRUE(options_of(container().at("args"), settings_in(patched))) << entry.path();
+    }
+  }
+  EXPECT_THAT(overlays, UnorderedElementsAre("vxlan", "direct", "dual-stack"));
+}
+
+TEST(Manifests, OfTheStartupTaintGiveTheDaemonAnOptionThatItTakes) {
+  const fs::path component = kDeploy / "components/startup-taint";
+  const json patch = read_yaml(component / "daemonset.yaml").at(0).at(0);
+  ASSERT_EQ(patch.at("path"), "/spec/template/spec/containers/0/args/-");
+  json args = container().at("args");
+  args.push_back(patch.at("value"));
+
+  const auto options = options_of(args, "{}");
+
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->startup_taint, "kube-cni/starting");
+}
+
+// The page has to say why of each rule and of each capability.
+TEST(Manifests, AskForNoRightThatThePageDoesNotExplain) {
+  const std::string page = text_of_file(KUBECNI_SOURCE_DIR "/docs/install.md");
+  auto resources = resources_of(kDeploy / "base");
+  for (json& more : resources_of(kDeploy / "components/startup-taint"))
+    resources.push_back(std::move(more));
+  json rules = json::array();
+  for (const json& resource : resources)
+    for (const json& rule : resource.value("rules", json::array())) rules.push_back(rule);
+
+  EXPECT_EQ(rules.size(), 5u);
+  for (const json& rule : rules) {
+    std::string verbs;
+    for (const json& verb : rule.at("verbs"))
+      verbs += (verbs.empty() ? "" : ", ") + verb.get<std::string>();
+    for (const json& resource : rule.at("resources"))
+      EXPECT_THAT(page, HasSubstr("| `" + resource.get<std::string>() + "`: " + verbs + " |"));
+  }
+  const json security = container().at("securityContext");
+  EXPECT_FALSE(security.value("privileged", false));
+  EXPECT_EQ(security.at("capabilities").at("drop"), json::array({"ALL"}));
+  for (const json& capability : security.at("capabilities").at("add"))
+    EXPECT_THAT(page, HasSubstr("| `" + capability.get<std::string>() + "` |"));
+}
+
+/// The words of a line "NAME=words" of the unit.
+std::vector<std::string> unit_setting(const std::string& name) {
+  std::istringstream unit(text_of_file(kDeploy / "kube-cnid.service"));
+  for (std::string line; std::getline(unit, line);) {
+    if (!line.starts_with(name + "=")) continue;
+    std::istringstream words(line.substr(name.size() + 1));
+    return {std::istream_iterator<std::string>(words), {}};
+  }
+  throw std::runtime_error("no " + name);
+}
+
+TEST(Unit, GivesTheDaemonTheRightsOfTheDaemonSet) {
+  std::vector<std::string> wanted;
+  for (const json& capability : container().at("securityContext").at("capabilities").at("add"))
+    wanted.push_back("CAP_" + capability.get<std::string>());
+
+  EXPECT_EQ(unit_setting("CapabilityBoundingSet"), wanted);
+}
+
+TEST(Unit, StartsTheDaemonWithThePackagesSettings) {
+  auto words = unit_setting("ExecStart");
+  ASSERT_EQ(words.at(0), "kube-cnid");
+  json args = json::array();
+  for (std::size_t i = 1; i < words.size(); i += 2)
+    args.push_back(words[i] + "=" + words.at(i + 1));
+
+  const auto options = options_of(args, text_of_file(kDeploy / "config.json"));
+
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->node_source, "kubernetes");
+  EXPECT_EQ(options->cni.conf_dir, "/etc/cni/net.d");
+}
+
+}  // namespace
+}  // namespace kubecni::test
