@@ -29,8 +29,12 @@ ContainerdCri::ContainerdCri(Places places) : places_(std::move(places)), client
   must_run({.argv = {KUBECNI_BUSYBOX_IMAGE, image, kPauseImage, "/bin/httpd", "-f", "-p", "80",
                      "-h", "/www"}},
            kRuntimeDeadline);
+  import_image(image);
+}
+
+void ContainerdCri::import_image(const fs::path& archive) const {
   must_run(
-      {.argv = {"ctr", "--address", socket(), "--namespace", "k8s.io", "image", "import", image}},
+      {.argv = {"ctr", "--address", socket(), "--namespace", "k8s.io", "image", "import", archive}},
       kRuntimeDeadline);
 }
 

@@ -28,6 +28,9 @@ class ContainerdCri {
   explicit ContainerdCri(Places places);
   ~ContainerdCri();
 
+  /// Loads the images of an archive, as `ctr image import` does on a node.
+  void import_image(const std::filesystem::path& archive) const;
+
   /// Kills it, whatever it does. The containers stay.
   void kill();
   /// Starts it again with all that it kept.

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kubecni::test {
@@ -13,6 +14,34 @@ struct SandboxRequest {
   std::string name;
   std::string uid;
   std::string cgroup_parent;
+  bool host_network = false;
+  bool host_pid = false;
+  std::string log_directory = {};
+};
+
+/// A container of such a pod. What it prints is in `log_path` of the pod's log directory.
+struct ContainerRequest {
+  struct Mount {
+    std::string host_path;
+    std::string path;
+    bool readonly = false;
+    bool host_to_container = false;  ///< what is mounted on the host later appears, too
+  };
+
+  std::string name;
+  std::string image;
+  std::vector<std::string> args;
+  std::vector<std::pair<std::string, std::string>> env;
+  std::vector<Mount> mounts;
+  std::vector<std::string> add_capabilities;
+  std::vector<std::string> drop_capabilities;
+  bool readonly_rootfs = false;
+  std::string log_path;
+};
+
+struct ContainerStatus {
+  bool is_running = false;
+  int exit_code = 0;  ///< when it has ended
 };
 
 struct SandboxStatus {
@@ -39,6 +68,14 @@ class CriClient {
   [[nodiscard]] Result<SandboxStatus> pod_sandbox_status(const std::string& id) const;
   [[nodiscard]] Result<> stop_pod_sandbox(const std::string& id) const;
   [[nodiscard]] Result<> remove_pod_sandbox(const std::string& id) const;
+  /// Creates and starts a container in the sandbox that `pod` asked for; seccomp, and what
+  /// is hidden and read-only below /proc and /sys, are the runtime's default. Returns its id.
+  [[nodiscard]] Result<std::string> start_container(const std::string& sandbox_id,
+                                                    const SandboxRequest& pod,
+                                                    const ContainerRequest& container) const;
+  [[nodiscard]] Result<ContainerStatus> container_status(const std::string& id) const;
+  /// By SIGTERM, and SIGKILL after `grace_s` seconds.
+  [[nodiscard]] Result<> stop_container(const std::string& id, int grace_s) const;
   /// The ids of all sandboxes, whatever their state.
   [[nodiscard]] Result<std::vector<std::string>> list_pod_sandboxes() const;
   /// The runtime's condition NetworkReady, on which a Kubernetes node's Ready depends.
