@@ -149,8 +149,21 @@ TEST(Manifests, MountEveryFolderOfTheDaemon) {
 TEST(Manifests, LetMountsOfTheHostAppearInTheContainer) {
   for (const json& mount : container().at("volumeMounts")) {
     const std::string path = mount.at("mountPath");
-    if (path == "/run/netns" || path == "/var/run/netns" || path == "/sys/fs/bpf")
-      EXPECT_EQ(mount.value("mountPropagation", ""), "HostToContainer") << path;
+    const bool is_mounted_later =
+        path == "/run/netns" || path == "/var/run/netns" || path == "/sys/fs/bpf";
+    EXPECT_EQ(mount.value("mountPropagation", ""), is_mounted_later ? "HostToContainer" : "")
+        << path;
+  }
+}
+
+TEST(Manifests, ProbeWhatTheDaemonServes) {
+  const std::string address = options_of_the_daemonset().metrics_address;
+
+  for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
+    const json get = container().at(probe).at("httpGet");
+    EXPECT_EQ(get.at("host").get<std::string>() + ":" + std::to_string(get.at("port").get<int>()),
+              address);
+    EXPECT_EQ(get.at("path"), std::string(probe) == "readinessProbe" ? "/readyz" : "/healthz");
   }
 }
 
@@ -189,8 +202,8 @@ TEST(Manifests, OfOverlaysPatchWhatIsThereWithSettingsThatTheDaemonTakes) {
       const std::string kind = patched.at("kind");
       const json target = find_object(resources, kind, patched.at("metadata").at("name"));
       EXPECT_EQ(target.at("metadata").at("namespace"), patched.at("metadata").at("namespace"));
-      if (kind == "ConfigMap")
-        EXPECT_TRUE(options_of(container().at("args"), settings_in(patched))) << entry.path();
+      if (kind != "ConfigMap") continue;
+      EXPECT_TRUE(options_of(container().at("args"), settings_in(patched))) << entry.path();
     }
   }
   EXPECT_THAT(overlays, UnorderedElementsAre("vxlan", "direct", "dual-stack"));
