@@ -3,7 +3,7 @@
 
 #include "base/file.hpp"
 #include "expect.hpp"
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 #include "support/cni_list.hpp"
 #include "support/traffic.hpp"
 

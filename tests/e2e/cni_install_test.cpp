@@ -5,7 +5,7 @@
 #include "base/file.hpp"
 #include "containerd_cri.hpp"
 #include "expect.hpp"
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 #include "support/node.hpp"
 #include "support/sandbox.hpp"
 

@@ -4,6 +4,7 @@
 #include "cluster.hpp"
 #include "real_client.hpp"
 #include "support/sandbox.hpp"
+#include "test_api_server/certificate.hpp"
 
 #include <signal.h>
 
@@ -18,6 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kServerAddress = "192.0.2.254";
+constexpr const char* kFolder = "/run/kube-cni-test";
 constexpr const char* kRuntimeFolder = "/run/kube-cni-test/runtime/";
 constexpr const char* kCertificate = "/run/kube-cni-test/server.crt";
 constexpr const char* kToken = "/run/kube-cni-test/token";
@@ -32,14 +34,6 @@ void run_at_once(std::size_t count, unsigned width, const std::function<void(std
     threads.emplace_back([&] {
       for (std::size_t mine; (mine = next++) < count;) body(mine);
     });
-}
-
-void make_certificate() {
-  must_run(
-      {.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                "/CN=kube-cni-test", "-addext", std::string("subjectAltName=IP:") + kServerAddress,
-                "-keyout", kKey, "-out", kCertificate}});
 }
 
 /// What kubelet and the distribution have put on a node before any plugin comes.
@@ -90,7 +84,7 @@ CriCluster::Member::Member(const std::string& name, const std::string& pod_cidr)
                .bin_dir = prepare_plugins(name)}) {}
 
 CriCluster::CriCluster() {
-  make_certificate();
+  must(make_certificate(kFolder, "server", std::string("IP:") + kServerAddress));
   must(write_file_atomically(kToken, "of-the-service-account"));
   underlay.router.enter([&] {
     server = must(

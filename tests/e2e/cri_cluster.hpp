@@ -1,7 +1,7 @@
 #pragma once
 
 #include "containerd_cri.hpp"
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 #include "support/node.hpp"
 #include "support/underlay.hpp"
 

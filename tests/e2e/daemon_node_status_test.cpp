@@ -3,7 +3,7 @@
 
 #include "base/file.hpp"
 #include "cluster.hpp"
-#include "support/certificate.hpp"
+#include "test_api_server/certificate.hpp"
 #include "support/temp_dir.hpp"
 
 namespace kubecni::test {
@@ -150,7 +150,7 @@ class ClusterAddress : public DaemonNodeStatus {
  protected:
   void SetUp() override {
     if (!can_make_certificates()) GTEST_SKIP() << "no openssl program";
-    make_certificate(dir.path(), "server", "IP:192.0.2.250");
+    must(make_certificate(dir.path(), "server", "IP:192.0.2.250"));
     wire.connect_outside("192.0.2.250/24");
     server = must(ApiServer::start(
         {.address = "0.0.0.0", .cert_file = dir / "server.crt", .key_file = dir / "server.key"}));

@@ -8,7 +8,7 @@
 #include "expect.hpp"
 #include "ipam/lease_store.hpp"
 #include "real_client.hpp"
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 #include "support/manifest_pod.hpp"
 #include "support/node_state.hpp"
 #include "support/sandbox.hpp"

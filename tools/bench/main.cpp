@@ -1,7 +1,9 @@
-// kube-cni-bench: how fast kube-cni is beside others. Works in a sandbox of its
-// own, so that it changes nothing on the machine. See docs/performance.md.
+// kube-cni-bench: how fast kube-cni is beside others, and what a node pays for it. Works
+// in a sandbox of its own, so that it changes nothing on the machine. See
+// docs/performance.md.
 
 #include "bench/cni_command.hpp"
+#include "bench/footprint_command.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -10,6 +12,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", KUBECNI_VERSION);
   app.require_subcommand(1);
   kubecni::bench::add_cni_command(app);
+  kubecni::bench::add_footprint_command(app);
   CLI11_PARSE(app, argc, argv);
   return 0;
 }

@@ -6,11 +6,12 @@ build_packages=(
     g++ cmake ninja-build clang-19 bpftool
     libbpf-dev libelf-dev zlib1g-dev libnl-3-dev libnftables-dev nlohmann-json3-dev
     libspdlog-dev libcli11-dev libcurl4-openssl-dev libyaml-cpp-dev prometheus-cpp-dev libmicrohttpd-dev
+    libcpp-httplib-dev libssl-dev openssl
     iproute2 iputils-ping util-linux socat
 )
 image_packages=(buildah binutils)
 test_packages=(
-    libgtest-dev libgmock-dev libcpp-httplib-dev libssl-dev openssl nghttp2-proxy
+    libgtest-dev libgmock-dev nghttp2-proxy
     libclang-rt-19-dev nftables iptables conntrack busybox-static strace
     libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
     containerd runc podman crun conmon containernetworking-plugins "${image_packages[@]}"

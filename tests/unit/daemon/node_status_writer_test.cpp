@@ -1,6 +1,6 @@
 #include "daemon/node_status_writer.hpp"
 
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 #include "support/eventually.hpp"
 
 #include <gtest/gtest.h>

@@ -2,8 +2,8 @@
 
 #include "await.hpp"
 #include "k8s/api_node_source.hpp"
-#include "support/api_server.hpp"
-#include "support/certificate.hpp"
+#include "test_api_server/api_server.hpp"
+#include "test_api_server/certificate.hpp"
 #include "support/http2_proxy.hpp"
 #include "support/relay.hpp"
 #include "support/temp_dir.hpp"
@@ -25,7 +25,7 @@ class ApiHttp2 : public testing::Test {
   void SetUp() override {
     if (!test::can_make_certificates()) GTEST_SKIP() << "no openssl program";
     if (!test::Http2Proxy::is_installed()) GTEST_SKIP() << "no nghttpx (package nghttp2-proxy)";
-    test::make_certificate(dir_.path(), "server");
+    ASSERT_TRUE(test::make_certificate(dir_.path(), "server"));
     proxy_.emplace(server_->port(), dir_ / "server.crt", dir_ / "server.key");
     server_->set_node(make_node("n1", "192.0.2.1", "10.1.0.0/24"));
     server_->set_node(make_node("n2", "192.0.2.2", "10.2.0.0/24"));

@@ -1,8 +1,8 @@
 #include "await.hpp"
 #include "base/file.hpp"
 #include "k8s/api_node_source.hpp"
-#include "support/api_server.hpp"
-#include "support/certificate.hpp"
+#include "test_api_server/api_server.hpp"
+#include "test_api_server/certificate.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ class ApiTls : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!test::can_make_certificates()) GTEST_SKIP() << "no openssl program";
-    test::make_certificate(dir_.path(), "server");
+    ASSERT_TRUE(test::make_certificate(dir_.path(), "server"));
     auto server = ApiServer::start({.cert_file = dir_ / "server.crt",
                                     .key_file = dir_ / "server.key",
                                     .client_ca_file = dir_ / "server.crt"});
@@ -60,7 +60,7 @@ TEST_F(ApiTls, CertificatesInMemoryAreUsed) {
 }
 
 TEST_F(ApiTls, AServerOfAnotherCaIsRefused) {
-  test::make_certificate(dir_.path(), "other");
+  ASSERT_TRUE(test::make_certificate(dir_.path(), "other"));
   config_.ca_file = dir_ / "other.crt";
 
   EXPECT_NE(first_news().find("check that the CA file is the one of this cluster"),
@@ -78,7 +78,7 @@ TEST_F(ApiTls, AServerOfAnotherNameIsRefused) {
 }
 
 TEST_F(ApiTls, WhoeverAnswersIsBelievedOnlyOnDemand) {
-  test::make_certificate(dir_.path(), "other");
+  ASSERT_TRUE(test::make_certificate(dir_.path(), "other"));
   config_.ca_file = dir_ / "other.crt";
   config_.is_insecure = true;
 
@@ -110,7 +110,7 @@ class ApiLearnedEndpoint : public ApiTls {
 };
 
 TEST_F(ApiLearnedEndpoint, IsUsedWhenItHasACertificateForTheConfiguredName) {
-  test::make_certificate(dir_.path(), "cluster", "IP:127.0.0.9");
+  ASSERT_TRUE(test::make_certificate(dir_.path(), "cluster", "IP:127.0.0.9"));
   server_ = std::move(
       *ApiServer::start({.cert_file = dir_ / "cluster.crt", .key_file = dir_ / "cluster.key"}));
   server_->set_node(make_node("n1", "192.0.2.1", "10.1.0.0/24"));

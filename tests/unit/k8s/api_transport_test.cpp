@@ -3,7 +3,7 @@
 #include "await.hpp"
 #include "base/file.hpp"
 #include "k8s/api_node_source.hpp"
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 #include "support/relay.hpp"
 #include "support/temp_dir.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "await.hpp"
 #include "base/file.hpp"
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gtest/gtest.h>

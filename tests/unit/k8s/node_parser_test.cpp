@@ -1,6 +1,6 @@
 #include "k8s/node_parser.hpp"
 
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <gtest/gtest.h>
 

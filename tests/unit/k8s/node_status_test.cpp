@@ -1,6 +1,6 @@
 #include "k8s/node_status.hpp"
 
-#include "support/make_node.hpp"
+#include "test_api_server/make_node.hpp"
 
 #include <gtest/gtest.h>
 

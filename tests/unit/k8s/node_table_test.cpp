@@ -1,7 +1,7 @@
 #include "k8s/node_table.hpp"
 
 #include "k8s/list_decoder.hpp"
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <gtest/gtest.h>
 

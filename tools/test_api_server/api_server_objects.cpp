@@ -1,6 +1,6 @@
 // The test's API server: single objects, and who may do what.
 
-#include "support/api_server_state.hpp"
+#include "test_api_server/api_server_state.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "support/make_node.hpp"
+#include "test_api_server/make_node.hpp"
 
 namespace kubecni::test {
 

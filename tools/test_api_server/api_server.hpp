@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "support/make_node.hpp"
+#include "test_api_server/make_node.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "support/api_server.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <httplib.h>
 

@@ -1,4 +1,4 @@
-#include "support/api_server_state.hpp"
+#include "test_api_server/api_server_state.hpp"
 
 #include <cerrno>
 #include <utility>

@@ -1,7 +1,7 @@
 // The test's API server: LIST and WATCH of nodes.
 
-#include "support/api_server_state.hpp"
-#include "support/make_node.hpp"
+#include "test_api_server/api_server_state.hpp"
+#include "test_api_server/make_node.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/result.hpp"
+
 #include <filesystem>
 #include <string>
 
@@ -9,8 +11,8 @@ namespace kubecni::test {
 bool can_make_certificates();
 
 /// Makes DIR/NAME.crt and DIR/NAME.key: a certificate for `subject` ("IP:127.0.0.1",
-/// "DNS:localhost") that is its own CA. Throws when that fails.
-void make_certificate(const std::filesystem::path& dir, const std::string& name,
-                      const std::string& subject = "IP:127.0.0.1");
+/// "DNS:localhost") that is its own CA. Errors: EIO openssl does not make it.
+Result<> make_certificate(const std::filesystem::path& dir, const std::string& name,
+                          const std::string& subject = "IP:127.0.0.1");
 
 }  // namespace kubecni::test

@@ -1,0 +1,97 @@
+#include "bench/footprint_bench.hpp"
+
+#include "bench/footprint_node.hpp"
+#include "bench/shell.hpp"
+
+#include <functional>
+#include <iostream>
+#include <thread>
+
+namespace kubecni::bench {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The daemon looks at everything each 10 s, and for pods that ended each 30 s.
+constexpr std::chrono::seconds kSettle{15};
+// How often a kubelet reports the status of its node when nothing changes.
+constexpr std::chrono::minutes kStatusInterval{5};
+
+/// The size of a program as it is shipped.
+Result<SizeRow> measure_stripped(const fs::path& program) {
+  const fs::path stripped = "/run/stripped";
+  auto done = run_shell("strip (package binutils)",
+                        "strip -o " + stripped.string() + " '" + program.string() + "'");
+  if (!done) return fail(done);
+  return SizeRow{program.filename(), fs::file_size(stripped)};
+}
+
+Result<std::vector<SizeRow>> measure_sizes(const FootprintOptions& options) {
+  std::vector<SizeRow> rows;
+  for (const char* name : {"kube-cni", "kube-cnid", "kube-cnictl"}) {
+    auto row = measure_stripped(options.programs / name);
+    if (!row) return fail(row);
+    rows.push_back(std::move(*row));
+  }
+  if (!options.image.empty()) rows.push_back({"image", fs::file_size(options.image)});
+  return rows;
+}
+
+/// A state of the cluster in which the daemon is looked at.
+struct Scenario {
+  std::string name;
+  std::function<Result<>()> prepare;
+  std::function<void(Clock::time_point end)> pass_time;  ///< called until the window ends
+};
+
+Result<DaemonRow> measure_daemon(const Scenario& scenario, const FootprintNode& node,
+                                 std::chrono::seconds window) {
+  std::this_thread::sleep_for(kSettle);
+  auto before = usage_of(node.daemon_pid());
+  if (!before) return fail(before, scenario.name);
+  const auto begin = Clock::now();
+  while (Clock::now() < begin + window) scenario.pass_time(begin + window);
+  auto after = usage_of(node.daemon_pid());
+  if (!after) return fail(after, scenario.name);
+  const std::chrono::duration<double> took = Clock::now() - begin;
+  const std::chrono::duration<double> cpu = after->cpu - before->cpu;
+  return DaemonRow{scenario.name, *after, 100 * cpu / took};
+}
+
+std::vector<Scenario> scenarios_for(FootprintNode& node, const FootprintOptions& options) {
+  const auto idle = [](Clock::time_point end) { std::this_thread::sleep_until(end); };
+  const auto report = [&, turn = 0U](Clock::time_point) mutable {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kStatusInterval) / options.nodes);
+    node.report_status(turn++ % options.nodes);
+  };
+  const std::string large = std::to_string(options.nodes) + " nodes";
+  const std::string full = large + ", " + std::to_string(options.pods) + " pods";
+  return {{"1 node", [&] { return node.start_daemon(1); }, idle},
+          {large, [&] { return node.start_daemon(options.nodes); }, idle},
+          {full, [&] { return node.add_pods(options.pods); }, idle},
+          {full + ", each node reports its status every 5 min", [] { return Result<>(); }, report}};
+}
+
+}  // namespace
+
+Result<Footprint> measure_footprint(const FootprintOptions& options) {
+  auto sizes = measure_sizes(options);
+  if (!sizes) return fail(sizes);
+  auto node = FootprintNode::create(
+      {.daemon = options.programs / "kube-cnid", .plugin = options.programs / "kube-cni"});
+  if (!node) return fail(node);
+  Footprint footprint{std::move(*sizes), {}};
+  for (const Scenario& scenario : scenarios_for(**node, options)) {
+    std::cerr << scenario.name << "\n";
+    if (auto ready = scenario.prepare(); !ready) return fail(ready, scenario.name);
+    auto row = measure_daemon(scenario, **node, options.window);
+    if (!row) return fail(row);
+    footprint.daemon.push_back(std::move(*row));
+  }
+  return footprint;
+}
+
+}  // namespace kubecni::bench

@@ -1,0 +1,218 @@
+#include "bench/footprint_node.hpp"
+
+#include "base/file.hpp"
+#include "bench/plugin_call.hpp"
+#include "bench/shell.hpp"
+#include "net/address.hpp"
+#include "net/bridge.hpp"
+#include "net/netns.hpp"
+#include "net/route.hpp"
+#include "sandbox/named_netns.hpp"
+#include "test_api_server/make_node.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+
+namespace kubecni::bench {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kServerAddress = "172.20.255.254";
+constexpr const char* kServerNet = "172.20.255.254/16";
+const fs::path kFolder = "/run/footprint";
+const fs::path kStateDir = kFolder / "state", kRunDir = kFolder / "run";
+constexpr const char* kBpffs = "/sys/fs/bpf/footprint";
+constexpr unsigned kMtu = 1500;
+constexpr unsigned kPodsAtOnce = 10;
+constexpr std::chrono::minutes kReadyTimeout{2};
+constexpr std::chrono::milliseconds kPoll{100};
+
+std::string node_name(unsigned number) { return "node-" + std::to_string(number); }
+
+/// All nodes are on one link, so that each has a direct route.
+std::string node_address(unsigned number) {
+  return "172.20." + std::to_string((number + 1) / 250) + "." +
+         std::to_string((number + 1) % 250 + 1);
+}
+
+std::string pod_cidr(unsigned number) {
+  return "10." + std::to_string(128 + number / 256) + "." + std::to_string(number % 256) + ".0/24";
+}
+
+json node_object(unsigned number) {
+  return test::make_node(node_name(number), node_address(number), pod_cidr(number));
+}
+
+Result<> make_certificate() {
+  return run_shell("make a certificate (package openssl)",
+                   "cd " + kFolder.string() +
+                       " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+                       " -nodes -days 2 -subj /CN=footprint -addext subjectAltName=IP:" +
+                       kServerAddress + " -keyout server.key -out server.crt 2>/dev/null");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FootprintNode>> FootprintNode::create(const Programs& programs) {
+  for (const auto& folder : {kStateDir, kRunDir})
+    if (auto made = ensure_directory(folder); !made) return fail(made);
+  auto netns = create_netns("/run/netns/node");
+  if (!netns) return fail(netns);
+  std::unique_ptr<FootprintNode> node(new FootprintNode(programs, std::move(*netns)));
+  if (auto connected = node->connect(); !connected) return fail(connected);
+  if (auto started = node->start_server(); !started) return fail(started);
+  return node;
+}
+
+FootprintNode::~FootprintNode() { end_daemon(); }
+
+Result<> FootprintNode::connect() {
+  auto outside = NetlinkSocket::open();
+  auto inside = NetlinkSocket::open_in(netns_.get());
+  if (!outside || !inside) return outside ? fail(inside) : fail(outside);
+  auto wire = ensure_bridge(*outside, "wire", {{0x02, 0, 0, 0, 0, 1}}, kMtu);
+  if (!wire) return fail(wire);
+  if (auto done = ensure_address(*outside, wire->ifindex, IpNet::parse(kServerNet).value()); !done)
+    return fail(done);
+  if (auto done = create_veth(*outside, {.host_name = "wire-1",
+                                         .host_mac = {{0x02, 0, 0, 0, 0, 2}},
+                                         .bridge_ifindex = wire->ifindex,
+                                         .pod_name = "eth0",
+                                         .pod_mac = {{0x02, 0, 0, 0, 0, 3}},
+                                         .pod_netns_fd = netns_.get(),
+                                         .mtu = kMtu});
+      !done)
+    return fail(done);
+  auto port = find_link(*outside, "wire-1");
+  auto nic = find_link(*inside, "eth0");
+  if (!port || !nic) return port ? fail(nic) : fail(port);
+  const IpNet own = IpNet::parse(node_address(0) + "/16").value();
+  if (auto done = ensure_address(*inside, (*nic)->ifindex, own); !done) return fail(done);
+  if (auto done = set_link_up(*outside, (*port)->ifindex); !done) return fail(done);
+  return set_link_up(*inside, (*nic)->ifindex);
+}
+
+Result<> FootprintNode::start_server() {
+  if (auto made = make_certificate(); !made) return fail(made);
+  if (auto written = write_file_atomically(kFolder / "token", "of-the-service-account"); !written)
+    return fail(written);
+  auto server = test::ApiServer::start({.address = kServerAddress,
+                                        .cert_file = kFolder / "server.crt",
+                                        .key_file = kFolder / "server.key"});
+  if (!server) return fail(server);
+  server_ = std::move(*server);
+  server_->set_ballast(test::make_node_ballast());
+  return {};
+}
+
+Result<> FootprintNode::spawn_daemon() {
+  std::vector<std::string> words{programs_.daemon,
+                                 "--node-name",
+                                 node_name(0),
+                                 "--node-source",
+                                 "kubernetes",
+                                 "--api-server",
+                                 server_->url(),
+                                 "--ca-file",
+                                 kFolder / "server.crt",
+                                 "--token-file",
+                                 kFolder / "token",
+                                 "--state-dir",
+                                 kStateDir,
+                                 "--run-dir",
+                                 kRunDir,
+                                 "--bpffs",
+                                 kBpffs};
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (kFolder / "log").c_str(),
+                                     O_CREAT | O_WRONLY | O_TRUNC, 0600);
+  const auto inside = NetnsGuard::enter(netns_.get());
+  const int error = inside
+                        ? ::posix_spawn(&daemon_, argv[0], &actions, nullptr, argv.data(), environ)
+                        : inside.error().code;
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return sys_error(error, "start " + programs_.daemon.string());
+  return {};
+}
+
+void FootprintNode::end_daemon() {
+  if (daemon_ < 0) return;
+  ::kill(daemon_, SIGTERM);
+  ::waitpid(daemon_, nullptr, 0);
+  daemon_ = -1;
+}
+
+/// Whether all other nodes are routed to, and the plugin is told what this one has.
+Result<bool> FootprintNode::is_complete(unsigned nodes) const {
+  auto netlink = NetlinkSocket::open_in(netns_.get());
+  if (!netlink) return fail(netlink);
+  auto routes = list_routes(*netlink);
+  if (!routes) return fail(routes);
+  const auto ours = std::ranges::count(*routes, kRouteProtocol, &Route::protocol);
+  return ours == nodes - 1 && fs::exists(kStateDir / "node.json");
+}
+
+Result<> FootprintNode::start_daemon(unsigned nodes) {
+  end_daemon();
+  std::vector<json> objects;
+  for (unsigned number = 0; number < nodes; ++number) objects.push_back(node_object(number));
+  server_->replace_nodes(objects);
+  if (auto spawned = spawn_daemon(); !spawned) return fail(spawned);
+  for (const auto end = Clock::now() + kReadyTimeout; Clock::now() < end;) {
+    auto complete = is_complete(nodes);
+    if (!complete) return fail(complete);
+    if (*complete) return {};
+    std::this_thread::sleep_for(kPoll);
+  }
+  return failure(ETIMEDOUT, "the daemon does not know " + std::to_string(nodes) +
+                                " nodes within two minutes: " +
+                                read_file(kFolder / "log").value_or("it said nothing"));
+}
+
+Result<> FootprintNode::add_pods(unsigned count) {
+  const json conf{{"cniVersion", "1.0.0"},          {"name", "pods"},    {"type", "kube-cni"},
+                  {"stateDir", kStateDir.string()}, {"runDir", kRunDir}, {"bpffs", kBpffs}};
+  for (const unsigned wanted = pods_ + count; pods_ < wanted;) {
+    std::vector<PluginCall> calls;
+    for (; pods_ < wanted && calls.size() < kPodsAtOnce; ++pods_) {
+      const std::string id = "pod-" + std::to_string(pods_);
+      if (auto made = create_netns("/run/netns/" + id); !made) return fail(made);
+      calls.push_back(
+          {.program = programs_.plugin,
+           .env = {"CNI_COMMAND=ADD", "CNI_CONTAINERID=" + id, "CNI_NETNS=/run/netns/" + id,
+                   "CNI_IFNAME=eth0", "CNI_PATH=" + programs_.plugin.parent_path().string()},
+           .input = conf.dump()});
+    }
+    auto ends = run_at_once(netns_.get(), calls);
+    if (!ends) return fail(ends);
+    for (const CallEnd& end : *ends)
+      if (end.status != 0) return failure(EIO, "ADD: " + end.out + end.err);
+  }
+  return {};
+}
+
+void FootprintNode::report_status(unsigned node) {
+  json object = node_object(node);
+  object["status"]["conditions"] = {
+      {{"type", "Ready"},
+       {"status", "True"},
+       {"lastHeartbeatTime", Clock::now().time_since_epoch().count()}}};
+  server_->set_node(std::move(object));
+}
+
+}  // namespace kubecni::bench

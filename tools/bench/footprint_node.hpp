@@ -1,0 +1,61 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "base/unique_fd.hpp"
+#include "test_api_server/api_server.hpp"
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace kubecni::bench {
+
+/// A node of a cluster of thousands, of which the others are Node objects alone: a
+/// network namespace with a daemon, and an API server (HTTPS) in this process. For
+/// the sandbox; its folders are below /run.
+class FootprintNode {
+ public:
+  struct Programs {
+    std::filesystem::path daemon;
+    std::filesystem::path plugin;
+  };
+
+  /// Errors: those of network namespaces; EIO there is no certificate for the server.
+  static Result<std::unique_ptr<FootprintNode>> create(const Programs& programs);
+  FootprintNode(const FootprintNode&) = delete;
+  FootprintNode& operator=(const FootprintNode&) = delete;
+  ~FootprintNode();
+
+  /// Ends the daemon, makes the cluster one of `nodes` nodes with realistic Node objects
+  /// of about 30 kB, starts the daemon, and waits until all of them are routed to.
+  /// Errors: ETIMEDOUT not within two minutes, with what the daemon said.
+  Result<> start_daemon(unsigned nodes);
+
+  /// Adds `count` pods by the plugin. Errors: EIO the plugin's.
+  Result<> add_pods(unsigned count);
+
+  /// What a kubelet does every five minutes: the node reports its status.
+  void report_status(unsigned node);
+
+  [[nodiscard]] pid_t daemon_pid() const { return daemon_; }
+
+ private:
+  FootprintNode(Programs programs, UniqueFd netns)
+      : programs_(std::move(programs)), netns_(std::move(netns)) {}
+
+  Result<> connect();
+  Result<> start_server();
+  Result<> spawn_daemon();
+  void end_daemon();
+  [[nodiscard]] Result<bool> is_complete(unsigned nodes) const;
+
+  Programs programs_;
+  UniqueFd netns_;
+  std::unique_ptr<test::ApiServer> server_;
+  pid_t daemon_ = -1;
+  unsigned pods_ = 0;
+};
+
+}  // namespace kubecni::bench
