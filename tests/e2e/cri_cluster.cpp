@@ -78,10 +78,11 @@ CriCluster::Member::Member(const std::string& name, const std::string& pod_cidr)
     : node(name, pod_cidr, "ebpf"),
       cidr(pod_cidr),
       conf_dir(kRuntimeFolder + name + "/net.d"),
+      bin_dir(prepare_plugins(name)),
       runtime({.netns = node.netns,
                .folder = kRuntimeFolder + name + "/containerd",
                .conf_dir = conf_dir,
-               .bin_dir = prepare_plugins(name)}) {}
+               .bin_dir = bin_dir}) {}
 
 CriCluster::CriCluster() {
   must(make_certificate(kFolder, "server", std::string("IP:") + kServerAddress));
@@ -99,19 +100,16 @@ CriCluster::CriCluster() {
 }
 
 void CriCluster::start_daemon(Member& member) const {
-  member.daemon.emplace(
-      member.node.start_daemon({"--node-source", "kubernetes", "--api-server", server->url(),
-                                "--ca-file", kCertificate, "--token-file", kToken}));
+  member.daemon.emplace(member.node.start_daemon(
+      {"--node-source", "kubernetes", "--api-server", server->url(), "--ca-file", kCertificate,
+       "--token-file", kToken, "--plugin-binary", KUBECNI_PLUGIN, "--cni-bin-dir", member.bin_dir,
+       "--cni-conf-dir", member.conf_dir}));
 }
 
 void CriCluster::start_daemons() {
   start_daemon(a);
   start_daemon(b);
   for (Member* member : {&a, &b}) {
-    fs::copy_file(KUBECNI_PLUGIN, kRuntimeFolder + member->node.name() + "/bin/kube-cni",
-                  fs::copy_options::overwrite_existing);
-    write_cni_list(member->conf_dir / "10-kube-cni.conflist",
-                   member->node.conf({{"subnet", nullptr}}));
     const bool ready = eventually(
         [&] {
           return must(member->runtime.client().is_network_ready()) &&

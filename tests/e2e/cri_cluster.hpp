@@ -1,9 +1,9 @@
 #pragma once
 
 #include "containerd_cri.hpp"
-#include "test_api_server/api_server.hpp"
 #include "support/node.hpp"
 #include "support/underlay.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <memory>
 #include <optional>
@@ -39,6 +39,7 @@ class CriCluster {
     Node node;
     std::string cidr;
     std::filesystem::path conf_dir;
+    std::filesystem::path bin_dir;
     ContainerdCri runtime;
     std::optional<Process> daemon;
   };
@@ -46,6 +47,8 @@ class CriCluster {
   /// The runtimes run; there is no daemon yet, and no network configuration.
   CriCluster();
 
+  /// The daemon installs the plugin, and its list once the node can take pods.
+  void start_daemon(Member& member) const;
   /// Starts the daemon of each node, and waits until the runtimes say that their
   /// networks are ready.
   void start_daemons();
@@ -61,9 +64,6 @@ class CriCluster {
   std::unique_ptr<ApiServer> server;
   Member a{"node-a", "10.200.1.0/24"};
   Member b{"node-b", "10.200.2.0/24"};
-
- private:
-  void start_daemon(Member& member) const;
 };
 
 }  // namespace kubecni::test

@@ -127,14 +127,23 @@ class Kubernetes : public testing::Test {
   CriCluster cluster;
 };
 
-TEST_F(Kubernetes, NodeIsReadyOnceItsDaemonIs) {
-  for (const ContainerdCri* runtime : cluster.runtimes())
-    EXPECT_FALSE(must(runtime->client().is_network_ready()));
+// Kubernetes assigns the PodCIDR after the node has joined. The runtime is not told: it
+// sees the list that the daemon writes then.
+TEST_F(Kubernetes, NodeIsReadyOnceItsPodCidrIsKnown) {
+  CriCluster::Member& node = cluster.a;
+  const auto is_ready = [&] { return must(node.runtime.client().is_network_ready()); };
+  const nlohmann::json complete = cluster.server->node("node-a");
+  nlohmann::json without_pod_cidr = complete;
+  without_pod_cidr.erase("spec");
+  cluster.server->set_node(without_pod_cidr);
+  cluster.start_daemon(node);
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(node.bin_dir / "kube-cni"); }))
+      << node.daemon->err();
+  EXPECT_FALSE(is_ready());
 
-  cluster.start_daemons();
+  cluster.server->set_node(complete);
 
-  for (const ContainerdCri* runtime : cluster.runtimes())
-    EXPECT_TRUE(must(runtime->client().is_network_ready()));
+  EXPECT_TRUE(eventually(is_ready)) << node.daemon->err();
 }
 
 // The daemons are killed while the second batch of pods starts, and are started again two
