@@ -55,9 +55,32 @@ TEST(Benchmark, OfTheCniVerbsHasARowForEachPluginAndScenario) {
   for (const unsigned pods : {0U, 2U})
     for (const unsigned at_once : {1U, 2U})
       for (const char* verb : {"ADD", "DEL"})
-        for (const char* plugin : {"bridge", "ptp", "kube-cni ebpf", "kube-cni tcx", "kube-cni bridge"})
+        for (const char* plugin :
+             {"bridge", "ptp", "kube-cni ebpf", "kube-cni tcx", "kube-cni bridge"})
           wanted.emplace_back(pods, at_once, verb, plugin);
   EXPECT_THAT(found, UnorderedElementsAreArray(wanted));
+}
+
+TEST(Benchmark, OfTheFootprintHasEachProgramAndEachScenario) {
+  const Outcome outcome = run({.argv = {KUBECNI_BENCH, "footprint", "--nodes", "3", "--pods", "2",
+                                        "--settle", "0", "--seconds", "1", "-o", "json"}},
+                              kRunDeadline);
+
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto report = nlohmann::json::parse(outcome.out);
+  for (const char* program : {"kube-cni", "kube-cnid", "kube-cnictl"})
+    EXPECT_GT(report["sizes"].value(program, 0), 100'000) << report["sizes"];
+  std::vector<std::string> scenarios;
+  for (const auto& row : report["daemon"]) {
+    scenarios.push_back(row["scenario"]);
+    EXPECT_GT(row["rssBytes"], row["ownBytes"]) << row;
+    EXPECT_GE(row["peakRssBytes"], row["rssBytes"]) << row;
+    EXPECT_GE(row["threads"], 1) << row;
+    EXPECT_GE(row["openFiles"], 3) << row;
+  }
+  EXPECT_THAT(scenarios,
+              testing::ElementsAre("1 node", "3 nodes", "3 nodes, 2 pods",
+                                   "3 nodes, 2 pods, each node reports its status every 5 min"));
 }
 
 TEST(Benchmark, ThatIsInterruptedLeavesNothingBehind) {

@@ -1,8 +1,10 @@
 #include "bench/footprint_bench.hpp"
 
+#include "base/subprocess.hpp"
 #include "bench/footprint_node.hpp"
-#include "bench/shell.hpp"
 
+#include <algorithm>
+#include <cerrno>
 #include <functional>
 #include <iostream>
 #include <thread>
@@ -15,17 +17,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The daemon looks at everything each 10 s, and for pods that ended each 30 s.
-constexpr std::chrono::seconds kSettle{15};
 // How often a kubelet reports the status of its node when nothing changes.
 constexpr std::chrono::minutes kStatusInterval{5};
 
 /// The size of a program as it is shipped.
 Result<SizeRow> measure_stripped(const fs::path& program) {
   const fs::path stripped = "/run/stripped";
-  auto done = run_shell("strip (package binutils)",
-                        "strip -o " + stripped.string() + " '" + program.string() + "'");
-  if (!done) return fail(done);
+  auto strip =
+      run_subprocess({.program = "/bin/sh",
+                      .env = {"PATH=/usr/bin:/bin"},
+                      .input = "strip -o " + stripped.string() + " '" + program.string() + "'",
+                      .deadline = std::chrono::seconds(30)});
+  if (!strip) return fail(strip, "strip");
+  if (strip->status != 0)
+    return failure(EIO, "strip (package binutils) does not take " + program.string());
   return SizeRow{program.filename(), fs::file_size(stripped)};
 }
 
@@ -48,12 +53,13 @@ struct Scenario {
 };
 
 Result<DaemonRow> measure_daemon(const Scenario& scenario, const FootprintNode& node,
-                                 std::chrono::seconds window) {
-  std::this_thread::sleep_for(kSettle);
+                                 const FootprintOptions& options) {
+  std::this_thread::sleep_for(options.settle);
   auto before = usage_of(node.daemon_pid());
   if (!before) return fail(before, scenario.name);
   const auto begin = Clock::now();
-  while (Clock::now() < begin + window) scenario.pass_time(begin + window);
+  const auto end = begin + options.window;
+  while (Clock::now() < end) scenario.pass_time(end);
   auto after = usage_of(node.daemon_pid());
   if (!after) return fail(after, scenario.name);
   const std::chrono::duration<double> took = Clock::now() - begin;
@@ -63,9 +69,10 @@ Result<DaemonRow> measure_daemon(const Scenario& scenario, const FootprintNode& 
 
 std::vector<Scenario> scenarios_for(FootprintNode& node, const FootprintOptions& options) {
   const auto idle = [](Clock::time_point end) { std::this_thread::sleep_until(end); };
-  const auto report = [&, turn = 0U](Clock::time_point) mutable {
-    std::this_thread::sleep_for(std::chrono::nanoseconds(kStatusInterval) / options.nodes);
+  const auto report = [&, turn = 0U](Clock::time_point end) mutable {
     node.report_status(turn++ % options.nodes);
+    const auto next = Clock::now() + std::chrono::nanoseconds(kStatusInterval) / options.nodes;
+    std::this_thread::sleep_until(std::min(next, end));
   };
   const std::string large = std::to_string(options.nodes) + " nodes";
   const std::string full = large + ", " + std::to_string(options.pods) + " pods";
@@ -87,7 +94,7 @@ Result<Footprint> measure_footprint(const FootprintOptions& options) {
   for (const Scenario& scenario : scenarios_for(**node, options)) {
     std::cerr << scenario.name << "\n";
     if (auto ready = scenario.prepare(); !ready) return fail(ready, scenario.name);
-    auto row = measure_daemon(scenario, **node, options.window);
+    auto row = measure_daemon(scenario, **node, options);
     if (!row) return fail(row);
     footprint.daemon.push_back(std::move(*row));
   }

@@ -16,6 +16,8 @@ struct FootprintOptions {
   std::filesystem::path image;     ///< a container image as a file; empty: none
   unsigned nodes = 5000;           ///< of the large cluster
   unsigned pods = 110;             ///< kubelet's default limit
+  /// Before the window. The daemon looks at everything each 10 s.
+  std::chrono::seconds settle{15};
   std::chrono::seconds window{60};
 };
 

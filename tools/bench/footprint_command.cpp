@@ -20,7 +20,7 @@ namespace {
 
 struct Command {
   FootprintOptions options;
-  unsigned seconds = 60;
+  unsigned settle = 15, seconds = 60;
   std::string format = "markdown";
 };
 
@@ -29,6 +29,7 @@ std::string complete(Command& command) {
   if (::geteuid() != 0) return "needs root, for network namespaces";
   auto& options = command.options;
   options.programs = fs::absolute(options.programs);
+  options.settle = std::chrono::seconds(command.settle);
   options.window = std::chrono::seconds(command.seconds);
   for (const char* name : {"kube-cni", "kube-cnid", "kube-cnictl"})
     if (::access((options.programs / name).c_str(), X_OK) != 0)
@@ -80,6 +81,9 @@ void add_footprint_command(CLI::App& app) {
       ->capture_default_str();
   footprint->add_option("--pods", options.pods, "Pods on the node")
       ->check(CLI::Range(1U, 250U))
+      ->capture_default_str();
+  footprint->add_option("--settle", command->settle, "Seconds before, of each scenario")
+      ->check(CLI::Range(0U, 3600U))
       ->capture_default_str();
   footprint->add_option("--seconds", command->seconds, "For which each scenario is watched")
       ->check(CLI::Range(1U, 3600U))

@@ -2,12 +2,12 @@
 
 #include "base/file.hpp"
 #include "bench/plugin_call.hpp"
-#include "bench/shell.hpp"
 #include "net/address.hpp"
 #include "net/bridge.hpp"
 #include "net/netns.hpp"
 #include "net/route.hpp"
 #include "sandbox/named_netns.hpp"
+#include "test_api_server/certificate.hpp"
 #include "test_api_server/make_node.hpp"
 
 #include <fcntl.h>
@@ -54,14 +54,6 @@ json node_object(unsigned number) {
   return test::make_node(node_name(number), node_address(number), pod_cidr(number));
 }
 
-Result<> make_certificate() {
-  return run_shell("make a certificate (package openssl)",
-                   "cd " + kFolder.string() +
-                       " && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
-                       " -nodes -days 2 -subj /CN=footprint -addext subjectAltName=IP:" +
-                       kServerAddress + " -keyout server.key -out server.crt 2>/dev/null");
-}
-
 }  // namespace
 
 Result<std::unique_ptr<FootprintNode>> FootprintNode::create(const Programs& programs) {
@@ -104,7 +96,9 @@ Result<> FootprintNode::connect() {
 }
 
 Result<> FootprintNode::start_server() {
-  if (auto made = make_certificate(); !made) return fail(made);
+  if (auto made = test::make_certificate(kFolder, "server", std::string("IP:") + kServerAddress);
+      !made)
+    return fail(made);
   if (auto written = write_file_atomically(kFolder / "token", "of-the-service-account"); !written)
     return fail(written);
   auto server = test::ApiServer::start({.address = kServerAddress,
