@@ -86,7 +86,8 @@ class Image : public testing::Test {
       throw std::runtime_error("cannot make the mounts shared");
     fs::create_directories(kBinDir);
     fs::create_directories(kConfDir);
-    fs::create_directories("/var/lib/cni");  // libcni's
+    // What the runtime makes for itself when it needs it.
+    for (const char* folder : {"/var/lib/cni", "/run/containerd"}) fs::create_directories(folder);
     fs::copy_file(fs::path(kReferencePlugins) / "loopback", fs::path(kBinDir) / "loopback",
                   fs::copy_options::overwrite_existing);
     return kBinDir;

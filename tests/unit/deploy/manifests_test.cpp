@@ -120,8 +120,8 @@ TEST(Manifests, OfTheBaseHaveAllThatTheDaemonSetNames) {
       find_object(base, "ConfigMap", volume.at("configMap").at("name"));
   }
   std::set<std::string> mounted;
-  for (const json& mount : container().at("volumeMounts"))
-    mounted.insert(mount.at("name").get<std::string>());
+  const json mounts = container().at("volumeMounts");
+  for (const json& mount : mounts) mounted.insert(mount.at("name").get<std::string>());
   EXPECT_EQ(mounted, volumes);
   EXPECT_EQ(daemonset().at("spec").at("selector").at("matchLabels"),
             daemonset().at("spec").at("template").at("metadata").at("labels"));
@@ -147,7 +147,8 @@ TEST(Manifests, MountEveryFolderOfTheDaemon) {
 
 // A pod whose namespace is made after the container would seem dead, and lose its address.
 TEST(Manifests, LetMountsOfTheHostAppearInTheContainer) {
-  for (const json& mount : container().at("volumeMounts")) {
+  const json mounts = container().at("volumeMounts");
+  for (const json& mount : mounts) {
     const std::string path = mount.at("mountPath");
     const bool is_mounted_later =
         path == "/run/netns" || path == "/var/run/netns" || path == "/sys/fs/bpf";
@@ -260,8 +261,8 @@ std::vector<std::string> unit_setting(const std::string& name) {
 
 TEST(Unit, GivesTheDaemonTheRightsOfTheDaemonSet) {
   std::vector<std::string> wanted;
-  for (const json& capability : container().at("securityContext").at("capabilities").at("add"))
-    wanted.push_back("CAP_" + capability.get<std::string>());
+  const json added = container().at("securityContext").at("capabilities").at("add");
+  for (const json& capability : added) wanted.push_back("CAP_" + capability.get<std::string>());
 
   EXPECT_EQ(unit_setting("CapabilityBoundingSet"), wanted);
 }
