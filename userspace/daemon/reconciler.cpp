@@ -11,8 +11,6 @@
 #include "net/address.hpp"
 #include "net/sysctl.hpp"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
@@ -64,8 +62,6 @@ void Reconciler::upgrade_programs() {
   auto upgraded = dataplane_->upgrade_programs(options_.run_dir);
   upgrade_error_ = upgraded ? "" : "the pinned programs stay: " + upgraded.error().what;
   no_conntrack_reason_ = dataplane_->no_conntrack_reason();
-  // Loading reads the types of the whole kernel, some 8 MB, and is done for long.
-  ::malloc_trim(0);
 }
 
 /// Takes what is pinned now: pins may be removed while we run, and made anew by
