@@ -1,0 +1,25 @@
+// What the API server says of where the API servers are.
+
+#include "fuzz.hpp"
+#include "k8s/endpoint_cache.hpp"
+
+#include <cerrno>
+
+using namespace kubecni;
+using fuzz::require;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto path = fuzz::scratch_folder() / "api-endpoints.json";
+
+  const auto addresses = parse_endpoint_slice(fuzz::text_from(data, size));
+
+  if (!addresses) {
+    require(addresses.error().code == EINVAL || addresses.error().code == EBADMSG,
+            "it is no JSON or no EndpointSlice");
+    return 0;
+  }
+  require(save_endpoints(path, "https://a", *addresses).has_value(), "what was read is written");
+  const auto again = load_endpoints(path, "https://a");
+  require(again && *again == *addresses, "and read back the same");
+  return 0;
+}
