@@ -159,12 +159,16 @@ class ClusterAddress : public DaemonNodeStatus {
     must(write_file_atomically(dir / "token", "secret"));
   }
 
-  void start_daemon_here() {
+  void start_daemon_here() { start_daemon_trusting("server.crt"); }
+  void start_daemon_trusting(const std::string& ca, const std::vector<std::string>& options = {}) {
+    std::vector<std::string> all{
+        "--node-source", "kubernetes",
+        "--api-server",  "https://192.0.2.250:" + std::to_string(server->port()),
+        "--ca-file",     dir / ca,
+        "--token-file",  dir / "token"};
+    all.insert(all.end(), options.begin(), options.end());
     daemon.reset();
-    daemon.emplace(
-        node.start_daemon({"--node-source", "kubernetes", "--api-server",
-                           "https://192.0.2.250:" + std::to_string(server->port()), "--ca-file",
-                           dir / "server.crt", "--token-file", dir / "token"}));
+    daemon.emplace(node.start_daemon(all));
   }
   void take_address_away() {
     must_run({.argv = {"ip", "addr", "del", "192.0.2.250/24", "dev", "wire"}});
@@ -191,6 +195,19 @@ TEST_F(ClusterAddress, ThatDoesNotWorkIsReplacedByThatOfAServer) {
   const auto status = read_file(node.run_dir() / "status.json");
   ASSERT_TRUE(status);
   EXPECT_THAT(*status, testing::HasSubstr(" at 192.0.2.254:" + std::to_string(server->port())));
+}
+
+TEST_F(ClusterAddress, OfAnotherClustersServerIsBelievedOnlyOnDemandAndWithAWarning) {
+  must(make_certificate(dir.path(), "other"));
+  start_daemon_trusting("other.crt");
+  ASSERT_TRUE(eventually([&] {
+    return daemon->err().find("check that the CA file is the one") != std::string::npos;
+  })) << daemon->err();
+
+  start_daemon_trusting("other.crt", {"--insecure-skip-tls-verify"});
+
+  EXPECT_TRUE(comes_to_say("KubeCniReady")) << daemon->err();
+  EXPECT_THAT(daemon->err(), testing::HasSubstr("level=warn program=kube-cnid msg=\"whoever "));
 }
 
 TEST_F(ClusterAddress, ThatNeverWorkedIsTheErrorThatIsTold) {
