@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/signals.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -76,6 +77,7 @@ void NodeStatusWriter::look_again() {
 }
 
 void NodeStatusWriter::run() {
+  block_all_signals();
   while (const auto work = await_work()) {
     const auto done = write(*work);
     if (client_->stopped()) return;

@@ -92,13 +92,14 @@ Result<> ApiClient::send(const ApiRequest& request, const ApiReader& reader,
   const std::size_t count = endpoints_->count();
   for (std::size_t tried = 0; tried < count; ++tried) {
     const ApiEndpoint endpoint = endpoints_->current();
+    unreachable_ = false;
     auto done = try_endpoint(endpoint, request, reader, deadline);
-    if (done || answered_ || stopped_) return done;
+    if (done || !unreachable_ || stopped_) return done;
     endpoints_->failed(endpoint);
     if (!first_error) first_error = std::move(done.error());
   }
   if (count > 1)
-    first_error->what += "; nor does any of its other " + std::to_string(count - 1) + " addresses";
+    first_error->what += "; other addresses tried in vain: " + std::to_string(count - 1);
   return std::unexpected(std::move(*first_error));
 }
 
@@ -125,7 +126,7 @@ Result<> ApiClient::exchange(const ApiEndpoint& endpoint, const ApiRequest& requ
   ApiTransfer one(config_, endpoint, request, reader, token, deadlines_.connect);
   curl_multi_add_handle(multi_, one.easy());
   auto done = transfer(one, deadline);
-  answered_ = one.is_answered();
+  unreachable_ = !one.is_answered();
   retry_after_ = std::min<milliseconds>(one.retry_after(), kLongestRetryAfter);
   curl_multi_remove_handle(multi_, one.easy());
   if (!done && done.error().code == ETIMEDOUT) drop_connections();

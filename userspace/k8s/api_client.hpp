@@ -102,9 +102,9 @@ class ApiClient {
   ApiConfig config_;
   ApiDeadlines deadlines_;
   std::shared_ptr<ApiEndpoints> endpoints_;
-  std::mutex multi_mutex_;  ///< for stop() against drop_connections()
-  void* multi_;             ///< CURLM, keeps connections open from one request to the next
-  bool answered_ = false;   ///< whether anybody answered to the last exchange
+  std::mutex multi_mutex_;    ///< for stop() against drop_connections()
+  void* multi_;               ///< CURLM, keeps connections open from one request to the next
+  bool unreachable_ = false;  ///< nobody answered to the last exchange
   std::chrono::milliseconds retry_after_{};
   std::atomic<bool> stopped_{false};
   /// The clock's epoch: never.

@@ -1,10 +1,8 @@
 #include "k8s/api_node_source.hpp"
 
 #include "base/json.hpp"
+#include "base/signals.hpp"
 #include "k8s/endpoint_cache.hpp"
-
-#include <pthread.h>
-#include <signal.h>
 
 #include <cerrno>
 #include <system_error>
@@ -50,10 +48,7 @@ SourceStatus ApiNodeSource::status() const {
 }
 
 void ApiNodeSource::run() {
-  sigset_t all;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);  // signals are for the owner's thread
-
+  block_all_signals();
   while (!client_->stopped()) {
     auto listed = table_.needs_list() ? list() : Result<>();
     if (listed) learn_endpoints();
