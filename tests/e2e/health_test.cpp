@@ -64,6 +64,21 @@ TEST_F(Health, OfANodeThatIsNotInTheClusterIsGoodButItIsNotReady) {
   EXPECT_TRUE(eventually([&] { return ask("/readyz").status == 200; }));
 }
 
+TEST_F(Health, OfANodeWhoseListCannotBeWrittenIsNotReady) {
+  const auto folder = cluster.a.folder() / "net.d";
+  std::filesystem::create_directories(folder / "10-kube-cni.conflist");
+  std::filesystem::create_directories(cluster.a.folder() / "bin");
+  restart_with({"--cni-conf-dir", folder, "--cni-bin-dir", cluster.a.folder() / "bin",
+                "--plugin-binary", KUBECNI_PLUGIN});
+
+  EXPECT_TRUE(eventually([&] {
+    return ask("/readyz").body.find("10-kube-cni.conflist is a directory") != std::string::npos;
+  })) << ask("/readyz").body;
+
+  std::filesystem::remove(folder / "10-kube-cni.conflist");
+  EXPECT_TRUE(eventually([&] { return ask("/readyz").status == 200; })) << ask("/readyz").body;
+}
+
 TEST_F(Health, IsServedWhereItIsToldOrNowhere) {
   restart_with({"--metrics-address", "0.0.0.0:9999"});
   EXPECT_TRUE(eventually([&] { return ask("/healthz", 9999).status == 200; }));

@@ -187,7 +187,8 @@ std::chrono::milliseconds Daemon::reconcile() {
                                   source_error_, observer_.describe(), view_, report);
       !written)
     log::error("status not written", {{"err", written.error().what}});
-  observer_.end_round(round_of(report, reason));
+  // Without its list the runtime starts no pod, whatever the node can take.
+  observer_.end_round(round_of(report, reason.empty() ? report.cni.pending : reason));
   const auto again_in = report.again_in.value_or(kResyncInterval);
   report = {};
   // Loading the programs takes 8 MB for a moment, and a run with 5000 nodes 20, which

@@ -205,6 +205,10 @@ TEST(Manifests, OfOverlaysPatchWhatIsThereWithSettingsThatTheDaemonTakes) {
       EXPECT_EQ(target.at("metadata").at("namespace"), patched.at("metadata").at("namespace"));
       if (kind != "ConfigMap") continue;
       EXPECT_TRUE(options_of(container().at("args"), settings_in(patched))) << entry.path();
+      // It takes the place of the base's whole file.
+      EXPECT_EQ(json::parse(settings_in(patched)).at("cni"),
+                json::parse(settings_in(target)).at("cni"))
+          << entry.path();
     }
   }
   EXPECT_THAT(overlays, UnorderedElementsAre("vxlan", "direct", "dual-stack"));
