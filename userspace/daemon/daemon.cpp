@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "daemon/last_known.hpp"
 #include "daemon/readiness.hpp"
 #include "daemon/status_file.hpp"
 #include "pods/liveness.hpp"
@@ -23,8 +24,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Maps send no notifications: what is removed there comes back after this.
+// Maps send no notifications: what is removed there comes back after this, and with many
+// nodes after a minute at most, or an idle daemon would do nothing else than look.
 constexpr std::chrono::seconds kResyncInterval{10};
+constexpr std::chrono::seconds kLongestResync{60};
+constexpr std::size_t kFewNodes = 500;
+
+std::chrono::milliseconds resync_interval(std::size_t nodes) {
+  const auto stretched = std::chrono::milliseconds(kResyncInterval) * nodes / kFewNodes;
+  return std::clamp<std::chrono::milliseconds>(stretched, kResyncInterval, kLongestResync);
+}
+
 // Changes of the kernel come in bursts, and our own are among them.
 constexpr std::chrono::milliseconds kSettleTime{50};
 constexpr std::chrono::seconds kLockTimeout{5};
@@ -98,10 +108,10 @@ void Daemon::load_last_known_state() {
   auto loaded = load_last_known(options_.state_dir);
   if (!loaded) return log::warn("last known cluster ignored", {{"err", loaded.error().what}});
   if (!*loaded) return;
-  known_ = std::move(**loaded);
+  const LastKnown& known = **loaded;
   cluster_known_ = true;
-  view_ = view_cluster(known_.snapshot, options_.node_name, known_.owners, known_.self);
-  log::info("last known cluster loaded", {{"nodes", std::to_string(known_.snapshot.nodes.size())}});
+  view_ = view_cluster(known.snapshot, options_.node_name, known.owners, known.self);
+  log::info("last known cluster loaded", {{"nodes", std::to_string(known.snapshot.nodes.size())}});
 }
 
 void Daemon::take_news() {
@@ -119,9 +129,10 @@ void Daemon::take_news() {
     if (!source_error_.empty()) log::info("nodes read again", {{"source", source_->describe()}});
     source_error_.clear();
     cluster_known_ = true;
-    view_ = view_cluster(**news, options_.node_name, known_.owners, known_.self);
-    known_ = {std::move(**news), view_.owners, view_.self};
-    if (auto saved = save_last_known(options_.state_dir, known_); !saved)
+    view_ = view_cluster(**news, options_.node_name, view_.owners, view_.self);
+    if (auto saved =
+            save_last_known(options_.state_dir, {std::move(**news), view_.owners, view_.self});
+        !saved)
       log::error("last known cluster not saved", {{"err", saved.error().what}});
   }
 }
@@ -189,7 +200,7 @@ std::chrono::milliseconds Daemon::reconcile() {
     log::error("status not written", {{"err", written.error().what}});
   // Without its list the runtime starts no pod, whatever the node can take.
   observer_.end_round(round_of(report, reason.empty() ? report.cni.pending : reason));
-  const auto again_in = report.again_in.value_or(kResyncInterval);
+  const auto again_in = report.again_in.value_or(resync_interval(view_.peers.size()));
   report = {};
   // Loading the programs takes 8 MB for a moment, and a run with 5000 nodes 20, which
   // malloc would keep.

@@ -7,7 +7,6 @@
 #include "daemon/cluster_link.hpp"
 #include "daemon/cluster_view.hpp"
 #include "daemon/cni_install.hpp"
-#include "daemon/last_known.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/options.hpp"
 #include "daemon/reconciler.hpp"
@@ -69,7 +68,6 @@ class Daemon {
   Observer observer_;
 
   bool cluster_known_ = false;
-  LastKnown known_;
   ClusterView view_;
   std::string source_error_;
   std::vector<std::string> reported_;  // errors and skipped nodes of the last run

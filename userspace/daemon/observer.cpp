@@ -12,9 +12,9 @@ namespace kubecni {
 
 namespace {
 
-// A round begins every 10 s, and takes seconds at most, but for the loading of
-// programs on a slow machine.
-constexpr std::chrono::seconds kPatience{60};
+// A round begins after a minute at the latest, and takes seconds at most, but for the
+// loading of programs on a slow machine.
+constexpr std::chrono::seconds kPatience{150};
 constexpr unsigned kOk = 200;
 constexpr unsigned kNotFound = 404;
 constexpr unsigned kUnavailable = 503;
