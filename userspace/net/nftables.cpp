@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -33,37 +34,46 @@ std::string_view shorten(std::string_view errors) {
   return errors.substr(0, errors.find('\n'));
 }
 
+struct Free {
+  void operator()(nft_ctx* context) const { nft_ctx_free(context); }
+};
+
+/// Runs `commands`, and returns what they print.
+///
+/// Each time with a new context: that keeps what the kernel answered, every element of
+/// every set, and with the nodes of a large cluster that is more than all that
+/// the daemon knows.
+Result<std::string> execute(const std::string& commands) {
+  const std::unique_ptr<nft_ctx, Free> context(nft_ctx_new(NFT_CTX_DEFAULT));
+  if (!context || nft_ctx_buffer_output(context.get()) != 0 ||
+      nft_ctx_buffer_error(context.get()) != 0)
+    return sys_error(ENOMEM, "nftables");
+  nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
+  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) == 0)
+    return nft_ctx_get_output_buffer(context.get());
+  const std::string explanation(shorten(nft_ctx_get_error_buffer(context.get())));
+  return failure(errno_in(explanation), "nftables: " + explanation);
+}
+
 }  // namespace
 
-void Nftables::Free::operator()(nft_ctx* context) const { nft_ctx_free(context); }
-
 Result<Nftables> Nftables::open() {
-  // First a socket of ours: where there can be none, libnftables ends the process.
+  // A socket of ours: where there can be none, libnftables ends the process.
   auto netlink = NetlinkSocket::open(NetlinkPeer::kNetfilter);
   if (!netlink) return fail(netlink, "nftables");
-  Nftables nftables(std::move(*netlink), nft_ctx_new(NFT_CTX_DEFAULT));
-  nft_ctx* context = nftables.context_.get();
-  if (!context) return sys_error(ENOMEM, "nftables");
-  if (nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0)
-    return sys_error(ENOMEM, "nftables");
-  nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
-  return nftables;
+  return Nftables(std::move(*netlink));
 }
 
 Result<> Nftables::run(const std::string& commands) {
-  const int status = nft_run_cmd_from_buffer(context_.get(), commands.c_str());
-  // Reading either buffer empties it for the next command.
-  const std::string_view explanation = shorten(nft_ctx_get_error_buffer(context_.get()));
-  if (status == 0) return {};
-  return failure(errno_in(explanation), "nftables: " + std::string(explanation));
+  auto done = execute(commands);
+  return done ? Result<>() : fail(done);
 }
 
 Result<std::string> Nftables::list_table(const std::string& name) {
-  auto listed = run("list table inet " + name);
-  std::string text = nft_ctx_get_output_buffer(context_.get());
-  if (listed) return text;
-  if (listed.error().code == ENOENT) return "";
-  return fail(listed, "list table inet " + name);
+  auto listed = execute("list table inet " + name);
+  if (!listed && listed.error().code == ENOENT) return "";
+  if (!listed) return fail(listed, "list table inet " + name);
+  return listed;
 }
 
 Result<std::uint32_t> Nftables::generation() {

@@ -4,17 +4,14 @@
 #include "net/netlink.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <string>
-
-struct nft_ctx;
 
 namespace kubecni {
 
-/// The nftables of the network namespace in which it was opened, by libnftables.
+/// The nftables of a network namespace, by libnftables. All calls have to be made in the
+/// namespace in which it was opened.
 class Nftables {
  public:
-  /// Works in the namespace of the calling thread.
   /// Errors: EPROTONOSUPPORT the kernel has no netfilter; EPERM no CAP_NET_ADMIN.
   static Result<Nftables> open();
 
@@ -33,14 +30,9 @@ class Nftables {
   Result<std::uint32_t> generation();
 
  private:
-  struct Free {
-    void operator()(nft_ctx* context) const;
-  };
-  Nftables(NetlinkSocket netlink, nft_ctx* context)
-      : netlink_(std::move(netlink)), context_(context) {}
+  explicit Nftables(NetlinkSocket netlink) : netlink_(std::move(netlink)) {}
 
   NetlinkSocket netlink_;
-  std::unique_ptr<nft_ctx, Free> context_;
 };
 
 }  // namespace kubecni
