@@ -119,9 +119,10 @@ Result<> NodeStatusWriter::write(const Work& work) {
   const auto plan = plan_node_status(*node, work.readiness, options_.startup_taint,
                                      work.may_take_back, utc_now());
   if (!plan.event.is_null()) write_event(plan.event);
-  // Who may not do the one may be allowed the other.
-  auto status = plan.status.is_null() ? Result<>() : write_status(plan.status);
+  // Who may not do the one may be allowed the other. Taints first: they go with the Node's
+  // version that was read, and writing the status makes another.
   auto taints = plan.taints.is_null() ? Result<>() : write_taints(plan.taints);
+  auto status = plan.status.is_null() ? Result<>() : write_status(plan.status);
   return status ? taints : status;
 }
 

@@ -111,8 +111,11 @@ Result<> ApiClient::try_endpoint(const ApiEndpoint& endpoint, const ApiRequest& 
   if (!token) return fail(token, context);
   auto done = exchange(endpoint, request, reader, *token, deadline);
   if (!done && done.error().code == EACCES) {
+    // The client certificate is that of the connection, until it is made anew.
+    drop_connections();
     auto newer = bearer_token();
-    if (newer && *newer != *token) done = exchange(endpoint, request, reader, *newer, deadline);
+    if (newer && (*newer != *token || !config_.client_cert_file.empty()))
+      done = exchange(endpoint, request, reader, *newer, deadline);
   }
   if (!done) return fail(done, context);
   return {};

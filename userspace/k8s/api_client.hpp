@@ -24,8 +24,8 @@ struct ApiDeadlines {
   /// For a whole answer, but that to a watch: a server that sends a byte now and
   /// then is never idle.
   std::chrono::milliseconds answer{60'000};
-  /// The server is asked to end a watch after this time, which spreads the
-  /// watchers over the servers again. It gets `idle` more to do so.
+  /// The server is asked to end a watch after this time, so that a token that was
+  /// replaced is used. It gets `idle` more to do so.
   std::chrono::seconds watch{300};
 };
 

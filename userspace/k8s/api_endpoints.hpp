@@ -30,7 +30,8 @@ class ApiEndpoints {
   void failed(const ApiEndpoint& tried);
 
   /// Replaces what was learned before, but not by nothing. Result: whether that
-  /// changed anything. The current one stays until it fails.
+  /// changed anything. The current one stays until it fails, or is
+  /// none of them: then the first configured URL is the current one again.
   bool learn(std::vector<std::string> addresses);
 
  private:

@@ -139,9 +139,10 @@ long ApiTransfer::status() const {
 }
 
 std::chrono::seconds ApiTransfer::retry_after() const {
+  constexpr curl_off_t kDay = 86'400;  // milliseconds of more might not fit
   curl_off_t seconds = 0;
   curl_easy_getinfo(easy(), CURLINFO_RETRY_AFTER, &seconds);
-  return std::chrono::seconds(seconds);
+  return std::chrono::seconds(std::clamp<curl_off_t>(seconds, 0, kDay));
 }
 
 Result<> ApiTransfer::outcome(CURLcode code) {

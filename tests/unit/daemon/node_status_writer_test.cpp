@@ -1,7 +1,8 @@
 #include "daemon/node_status_writer.hpp"
 
-#include "test_api_server/api_server.hpp"
+#include "base/log.hpp"
 #include "support/eventually.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <gtest/gtest.h>
 
@@ -156,6 +157,7 @@ TEST_F(NodeStatusWriterTest, WhatIsForbiddenLeavesTheRestWorking) {
   server_->set_node(node);
   server_->forbid("patch nodes/status");
   server_->forbid("create events");
+  ASSERT_TRUE(log::start("kube-cnid", "info"));  // on standard error
   testing::internal::CaptureStderr();
   const auto writer = start();
 

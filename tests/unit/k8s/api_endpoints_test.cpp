@@ -40,9 +40,15 @@ TEST(ApiEndpoints, TheOneThatWorksIsKeptWhateverIsLearned) {
   ApiEndpoints endpoints({"https://a"}, {"192.0.2.1:6443"});
   endpoints.failed(kFirst);
 
-  EXPECT_TRUE(endpoints.learn({"192.0.2.7:6443"}));
+  EXPECT_TRUE(endpoints.learn({"192.0.2.1:6443", "192.0.2.7:6443"}));
   EXPECT_EQ(endpoints.current(), kLearned);
-  endpoints.failed(kLearned);
+}
+
+TEST(ApiEndpoints, AServerThatHasLeftIsNotAskedAnyMore) {
+  ApiEndpoints endpoints({"https://a"}, {"192.0.2.1:6443"});
+  endpoints.failed(kFirst);
+
+  EXPECT_TRUE(endpoints.learn({"192.0.2.7:6443"}));
   EXPECT_EQ(endpoints.current(), kFirst);
 }
 

@@ -3,9 +3,9 @@
 #include "await.hpp"
 #include "base/file.hpp"
 #include "k8s/api_node_source.hpp"
-#include "test_api_server/api_server.hpp"
 #include "support/relay.hpp"
 #include "support/temp_dir.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <gtest/gtest.h>
 
@@ -180,6 +180,19 @@ TEST_F(ApiTransport, A401WithTheSameTokenIsNotTriedAgainAtOnce) {
   ASSERT_TRUE(news && !*news);
   EXPECT_EQ(news->error().code, EACCES);
   EXPECT_EQ(server_->counters().lists, 1);
+}
+
+// The certificate of a connection stays what it was when the file is replaced.
+TEST_F(ApiTransport, A401IsTriedAgainAtOnceByANewConnectionWhereThereIsACertificate) {
+  config_.token = "old";
+  config_.client_cert_file = "client.crt";
+  server_->require_token("new");
+
+  const auto source = start({.deadlines = {}, .first_retry = 60s});
+
+  const auto news = next_news(*source);
+  ASSERT_TRUE(news && !*news);
+  EXPECT_EQ(server_->counters().lists, 2);
 }
 
 TEST_F(ApiTransport, AnotherServerIsAskedWhereTheFirstDoesNotAnswer) {
