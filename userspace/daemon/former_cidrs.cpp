@@ -24,7 +24,8 @@ std::string describe(const Attachment& attachment) {
 
 }  // namespace
 
-FormerCidrs plan_former_cidrs(const ClusterView& view, const std::vector<IpNet>& on_bridge,
+FormerCidrs plan_former_cidrs(const ClusterView& view, const std::string& bridge,
+                              const std::vector<IpNet>& on_bridge,
                               const std::vector<Attachment>& attachments) {
   FormerCidrs former;
   if (!view.self) return former;
@@ -36,8 +37,8 @@ FormerCidrs plan_former_cidrs(const ClusterView& view, const std::vector<IpNet>&
       former.gateways.push_back(gateway);
   }
   for (const Attachment& attachment : attachments) {
-    // Where the bridge is no gateway, the pods' addresses are not the cluster's affair.
-    if (!attachment.port.owns_gateways) continue;
+    // Where the bridge is another, or no gateway, the addresses are not the cluster's affair.
+    if (!attachment.port.owns_gateways || attachment.port.bridge != bridge) continue;
     for (const IpAddr& address : attachment.port.plain_addresses()) {
       if (is_of(view.self->pod_cidrs, address)) continue;
       const std::string owner = other_owner(view, {address, address.bits()});
@@ -58,7 +59,7 @@ void sync_former_cidrs(NetlinkSocket& netlink, const ClusterView& view, const Li
   std::vector<IpNet> on_bridge;
   for (const LinkAddress& address : *addresses)
     if (address.ifindex == bridge.ifindex) on_bridge.push_back(address.net);
-  const auto former = plan_former_cidrs(view, on_bridge, attachments);
+  const auto former = plan_former_cidrs(view, bridge.name, on_bridge, attachments);
   for (const IpNet& gateway : former.gateways)
     report.apply(
         delete_address(netlink, bridge.ifindex, gateway),

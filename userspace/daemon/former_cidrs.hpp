@@ -23,9 +23,10 @@ struct FormerCidrs {
   std::vector<std::string> pods;
 };
 
-/// `on_bridge` are the bridge's addresses. A gateway that a pod here still has is
-/// not given up. Pure.
-FormerCidrs plan_former_cidrs(const ClusterView& view, const std::vector<IpNet>& on_bridge,
+/// `on_bridge` are the addresses of `bridge`. Pods of other bridges are of other networks. A
+/// gateway that a pod here still has is not given up. Pure.
+FormerCidrs plan_former_cidrs(const ClusterView& view, const std::string& bridge,
+                              const std::vector<IpNet>& on_bridge,
                               const std::vector<Attachment>& attachments);
 
 /// Takes such gateways off `bridge`, and reports such pods as errors. Runs in the

@@ -101,6 +101,11 @@ void take_config(const std::filesystem::path& path, CLI::App& app, DaemonOptions
     if (settings->contains(kCniSection) && options.cni.conf_dir.empty())
       problems.emplace_back("\"cni\" is given, but no \"cniConfDir\" to write it to");
   }
+  for (const auto& [option, folder] : {std::pair("--cni-conf-dir", options.cni.conf_dir),
+                                       {"--cni-bin-dir", options.cni.bin_dir},
+                                       {"--plugin-binary", options.cni.plugin_binary}})
+    if (!folder.empty() && folder.is_relative())
+      problems.push_back(std::string(option) + ": " + folder.string() + " is no absolute path");
   // As the plugin would refuse it: for each pod.
   if (problems.empty() && !options.cni.conf_dir.empty())
     if (auto taken = check_plugin_entry(options); !taken) problems.push_back(taken.error().what);

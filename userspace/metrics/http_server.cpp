@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <system_error>
 #include <utility>
 
 namespace kubecni {
@@ -108,7 +109,11 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const ListenAddress& addre
                                                       std::chrono::milliseconds deadline) {
   std::unique_ptr<HttpServer> server(new HttpServer(address, std::move(handler), deadline));
   if (auto listening = server->listen(); !listening) return fail(listening);
-  server->thread_ = std::thread([&http = *server] { http.run(); });
+  try {
+    server->thread_ = std::thread([&http = *server] { http.run(); });
+  } catch (const std::system_error& error) {
+    return sys_error(error.code().value(), "serve on " + address.str() + ": start a thread");
+  }
   return server;
 }
 

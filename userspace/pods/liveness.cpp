@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 
 namespace kubecni {
@@ -17,6 +18,14 @@ Result<NetnsIdentity> identify_netns(int netns_fd, const std::string& path) {
 }
 
 namespace {
+
+/// Whether a namespace at `path` would be seen if it was there: a container may be without
+/// its folder. The folders of /proc go with their process.
+bool can_see(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return path.native().starts_with("/proc/") ||
+         std::filesystem::exists(path.parent_path(), ignored);
+}
 
 Result<bool> has_veth(NetlinkSocket& node, const std::string& network, const LeaseOwner& owner) {
   auto host = find_link(node, host_ifname_for(network, owner.container_id, owner.ifname));
@@ -45,7 +54,8 @@ Result<bool> is_gone(NetlinkSocket& node, const std::string& network, const Leas
   if (!veth || *veth) return veth ? Result<bool>(false) : veth;
   struct stat netns{};
   // EACCES: /proc/<pid>/ns/net of a process that lives, without CAP_SYS_PTRACE.
-  if (::stat(lease.netns.path.c_str(), &netns) != 0) return errno == ENOENT || errno == ENOTDIR;
+  if (::stat(lease.netns.path.c_str(), &netns) != 0)
+    return (errno == ENOENT || errno == ENOTDIR) && can_see(lease.netns.path);
   return netns.st_dev != lease.netns.device || netns.st_ino != lease.netns.inode;
 }
 

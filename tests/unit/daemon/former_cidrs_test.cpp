@@ -14,6 +14,7 @@ using testing::IsEmpty;
 Attachment pod(const std::string& net_text, const std::string& gateway) {
   Attachment attachment;
   attachment.pod = "default/web";
+  attachment.port.bridge = "cni0";
   attachment.port.addresses = {{net(net_text), addr(gateway)}};
   return attachment;
 }
@@ -26,8 +27,8 @@ ClusterView moved_view() {
 }
 
 TEST(FormerCidrs, AreNoneWhereAllIsOfThisNodesPodCidr) {
-  const auto former =
-      plan_former_cidrs(moved_view(), {net("10.200.9.1/24")}, {pod("10.200.9.2/24", "10.200.9.1")});
+  const auto former = plan_former_cidrs(moved_view(), "cni0", {net("10.200.9.1/24")},
+                                        {pod("10.200.9.2/24", "10.200.9.1")});
 
   EXPECT_THAT(former.gateways, IsEmpty());
   EXPECT_THAT(former.pods, IsEmpty());
@@ -35,14 +36,14 @@ TEST(FormerCidrs, AreNoneWhereAllIsOfThisNodesPodCidr) {
 
 TEST(FormerCidrs, GiveUpTheGatewayOfAnotherNodesPods) {
   const auto former =
-      plan_former_cidrs(moved_view(), {net("10.200.1.1/24"), net("10.200.9.1/24")}, {});
+      plan_former_cidrs(moved_view(), "cni0", {net("10.200.1.1/24"), net("10.200.9.1/24")}, {});
 
   EXPECT_THAT(former.gateways, ElementsAre(net("10.200.1.1/24")));
 }
 
 TEST(FormerCidrs, KeepTheGatewayOfAPodThatIsThereStillAndNameThePod) {
-  const auto former =
-      plan_former_cidrs(moved_view(), {net("10.200.1.1/24")}, {pod("10.200.1.2/24", "10.200.1.1")});
+  const auto former = plan_former_cidrs(moved_view(), "cni0", {net("10.200.1.1/24")},
+                                        {pod("10.200.1.2/24", "10.200.1.1")});
 
   EXPECT_THAT(former.gateways, IsEmpty());
   EXPECT_THAT(former.pods,
@@ -52,7 +53,7 @@ TEST(FormerCidrs, KeepTheGatewayOfAPodThatIsThereStillAndNameThePod) {
 }
 
 TEST(FormerCidrs, LeaveAddressesOfNobodyOnTheBridge) {
-  const auto former = plan_former_cidrs(moved_view(), {net("198.51.100.1/24")}, {});
+  const auto former = plan_former_cidrs(moved_view(), "cni0", {net("198.51.100.1/24")}, {});
 
   EXPECT_THAT(former.gateways, IsEmpty());
 }
@@ -61,7 +62,14 @@ TEST(FormerCidrs, LeavePodsAloneWhoseGatewayIsElsewhere) {
   auto attachment = pod("198.51.100.7/24", "198.51.100.1");
   attachment.port.owns_gateways = false;
 
-  EXPECT_THAT(plan_former_cidrs(moved_view(), {}, {attachment}).pods, IsEmpty());
+  EXPECT_THAT(plan_former_cidrs(moved_view(), "cni0", {}, {attachment}).pods, IsEmpty());
+}
+
+TEST(FormerCidrs, LeavePodsOfAnotherNetworkAlone) {
+  auto attachment = pod("198.51.100.7/24", "198.51.100.1");
+  attachment.port.bridge = "cni1";
+
+  EXPECT_THAT(plan_former_cidrs(moved_view(), "cni0", {}, {attachment}).pods, IsEmpty());
 }
 
 TEST(FormerCidrs, AreNotKnownBeforeThisNodeIs) {
@@ -69,7 +77,7 @@ TEST(FormerCidrs, AreNotKnownBeforeThisNodeIs) {
   view.self.reset();
 
   const auto former =
-      plan_former_cidrs(view, {net("10.200.1.1/24")}, {pod("10.200.1.2/24", "10.200.1.1")});
+      plan_former_cidrs(view, "cni0", {net("10.200.1.1/24")}, {pod("10.200.1.2/24", "10.200.1.1")});
 
   EXPECT_THAT(former.gateways, IsEmpty());
   EXPECT_THAT(former.pods, IsEmpty());
