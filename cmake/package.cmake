@@ -5,8 +5,8 @@ set(KUBECNI_PACKAGE_MAINTAINER "kube-cni maintainers <maintainers@kube-cni.inval
   CACHE STRING "Whom to write to about the Debian package")
 
 install(FILES deploy/kube-cnid.service DESTINATION lib/systemd/system COMPONENT node)
-install(FILES README.md CHANGELOG.md docs/install.md docs/debugging.md docs/counters.md
-  docs/architecture.md DESTINATION share/doc/kube-cni COMPONENT node)
+install(FILES README.md CHANGELOG.md DESTINATION share/doc/kube-cni COMPONENT node)
+install(DIRECTORY docs DESTINATION share/doc/kube-cni COMPONENT node)
 
 # What `cmake --install` leaves alone: an operator's settings above all.
 install(FILES deploy/config.json DESTINATION /etc/kube-cni COMPONENT debian EXCLUDE_FROM_ALL)

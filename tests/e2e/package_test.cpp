@@ -57,11 +57,11 @@ class Package : public testing::Test {
 TEST_F(Package, HasWhatANodeNeeds) {
   dpkg({"--install", package});
 
-  EXPECT_THAT(files(),
-              testing::IsSupersetOf(
-                  {"/opt/cni/bin/kube-cni", "/usr/sbin/kube-cnid", "/usr/bin/kube-cnictl",
-                   "/etc/kube-cni/config.json", "/usr/lib/systemd/system/kube-cnid.service",
-                   "/usr/share/doc/kube-cni/install.md", "/usr/share/doc/kube-cni/copyright"}));
+  EXPECT_THAT(files(), testing::IsSupersetOf({"/opt/cni/bin/kube-cni", "/usr/sbin/kube-cnid",
+                                              "/usr/bin/kube-cnictl", "/etc/kube-cni/config.json",
+                                              "/usr/lib/systemd/system/kube-cnid.service",
+                                              "/usr/share/doc/kube-cni/docs/install.md",
+                                              "/usr/share/doc/kube-cni/copyright"}));
   EXPECT_THAT(must_run({.argv = {root / "opt/cni/bin/kube-cni"},
                         .env = {"CNI_COMMAND=VERSION"},
                         .input = R"({"cniVersion": "1.0.0"})"}),
@@ -92,7 +92,7 @@ TEST_F(Package, HasAUnitThatSystemdTakes) {
 TEST_F(Package, KeepsTheSettingsWhenItIsRemovedAndNothingWhenItIsPurged) {
   dpkg({"--install", package});
   fs::create_directories(root / "var/lib/kube-cni/ipam");
-  must_run({.argv = {"touch", root / "var/lib/kube-cni/ipam/lease", root / "etc/kube-cni/token"}});
+  must_run({.argv = {"touch", root / "var/lib/kube-cni/node.json", root / "etc/kube-cni/token"}});
 
   dpkg({"--remove", "kube-cni"});
   EXPECT_TRUE(fs::exists(root / "etc/kube-cni/config.json"));
@@ -100,6 +100,17 @@ TEST_F(Package, KeepsTheSettingsWhenItIsRemovedAndNothingWhenItIsPurged) {
   dpkg({"--purge", "kube-cni"});
 
   EXPECT_THAT(files(), IsEmpty());
+}
+
+TEST_F(Package, LeavesLeasesOfPodsAloneWhenItIsPurged) {
+  const fs::path lease = root / "var/lib/kube-cni/ipam/pods/by-owner/one:eth0";
+  dpkg({"--install", package});
+  fs::create_directories(lease.parent_path());
+  must_run({.argv = {"touch", lease}});
+
+  dpkg({"--purge", "kube-cni"});
+
+  EXPECT_TRUE(fs::exists(lease));
 }
 
 }  // namespace

@@ -168,6 +168,19 @@ TEST(Manifests, ProbeWhatTheDaemonServes) {
   }
 }
 
+// The profile that a runtime gives to everybody denies writes below /sys/fs/bpf.
+TEST(Manifests, SwitchAppArmorOffForTheContainersThatPinPrograms) {
+  const std::string key = "container.apparmor.security.beta.kubernetes.io/";
+  const auto annotations = [](const json& set) {
+    return set.at("spec").at("template").at("metadata").at("annotations");
+  };
+  EXPECT_EQ(annotations(daemonset()).at(key + container().at("name").get<std::string>()),
+            "unconfined");
+  EXPECT_EQ(
+      annotations(cleanup_daemonset()).at(key + cleanup_container().at("name").get<std::string>()),
+      "unconfined");
+}
+
 TEST(Manifests, NameOneImageOfThisVersion) {
   EXPECT_EQ(container().at("image"), "kube-cni:" KUBECNI_VERSION);
   EXPECT_EQ(cleanup_container().at("image"), container().at("image"));
