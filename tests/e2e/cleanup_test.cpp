@@ -257,6 +257,25 @@ TEST_F(CleanupOfANode, LeavesABridgeThatAnotherPluginMade) {
   EXPECT_THAT(node.must_run({"ip", "-br", "link"}), HasSubstr("cni0"));
 }
 
+TEST_F(CleanupOfANode, LeavesAllThatPodsNeedWhereItCannotTellWhichThereAre) {
+  run_daemon_until_it_is_done();
+  const Pod pod = node.add_pod("pod");
+  const fs::path records =
+      node.state_dir() / "attachments" / node.conf()["name"].get<std::string>();
+  fs::rename(records, node.folder() / "records");
+  must(write_file_atomically(records, "no folder"));
+
+  const auto outcome = clean_up_of(node);
+
+  EXPECT_EQ(outcome.status, 1) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr(records.string()));
+  EXPECT_TRUE(fs::exists(node.state_dir() / "node.json"));
+  EXPECT_TRUE(fs::exists(node.folder() / "net.d/10-kube-cni.conflist"));
+  fs::remove(records);
+  fs::rename(node.folder() / "records", records);
+  EXPECT_TRUE(ok(node.cni("DEL", pod)));
+}
+
 TEST_F(CleanupOfANode, LeavesFilesOfOthersInItsFoldersAndNamesThem) {
   run_daemon_until_it_is_done();
   must(write_file_atomically(node.state_dir() / "notes", "of the operator"));

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <utility>
 
 namespace kubecni {
@@ -40,7 +41,8 @@ std::string describe(const PodPaths& paths, const std::string& network, const Le
 }
 
 /// The pods of one network that live, or may; what dead ones left is removed first.
-void list_pods_of(NetlinkSocket& node, const PodPaths& paths, const std::string& network,
+/// False: there may be others.
+bool list_pods_of(NetlinkSocket& node, const PodPaths& paths, const std::string& network,
                   CleanupReport& report) {
   auto reclaimed = reclaim_gone(paths, network);
   if (!reclaimed)
@@ -48,7 +50,8 @@ void list_pods_of(NetlinkSocket& node, const PodPaths& paths, const std::string&
   else if (*reclaimed != 0)
     report.changes.push_back("removed what " + std::to_string(*reclaimed) + " dead pods left");
   auto owners = list_attachments(paths, network);
-  if (!owners) return report.errors.push_back(owners.error().what);
+  if (!owners) report.errors.push_back(owners.error().what);
+  if (!owners) return false;
   for (const LeaseOwner& owner : *owners) {
     const auto lease = LeaseStore(paths.state_dir, network).find_record(owner);
     const auto left = is_left_to_ipam_plugin(node, network, lease.value_or(std::nullopt));
@@ -58,12 +61,19 @@ void list_pods_of(NetlinkSocket& node, const PodPaths& paths, const std::string&
     else
       report.pods.push_back(describe(paths, network, owner));
   }
+  return true;
 }
 
-void list_pods(NetlinkSocket& node, const PodPaths& paths, CleanupReport& report) {
+/// Whether it is certain that the node has no pods; else they are in the report, or why that
+/// cannot be told.
+bool has_no_pods(NetlinkSocket& node, const PodPaths& paths, CleanupReport& report) {
   auto networks = list_networks(paths);
-  if (!networks) return report.errors.push_back(networks.error().what);
-  for (const auto& network : *networks) list_pods_of(node, paths, network, report);
+  if (!networks) report.errors.push_back(networks.error().what);
+  if (!networks) return false;
+  bool all_told = true;
+  for (const auto& network : *networks)
+    all_told = list_pods_of(node, paths, network, report) && all_told;
+  return all_told && report.pods.empty();
 }
 
 void unload(NetlinkSocket& node, const fs::path& bpffs, CleanupReport& report) {
@@ -133,11 +143,22 @@ void remove_file(const fs::path& path, const std::string& what, CleanupReport& r
   report.apply(delete_file(path), what + " " + path.string() + " removed");
 }
 
-/// What CniInstall keeps. The program only where that is what put it there: a package
-/// removes its own.
-void remove_installed(const CniOptions& cni, CleanupReport& report) {
-  if (!cni.conf_dir.empty()) remove_file(cni.conf_dir / cni.conf_name, "list", report);
-  if (!cni.plugin_binary.empty()) remove_file(cni.bin_dir / kProgramName, "plugin", report);
+/// Without the list no more pods come; but one may have been on its way, and then the
+/// runtime needs the list to delete it.
+bool close_for_pods(NetlinkSocket& node, const DaemonOptions& options, CleanupReport& report) {
+  if (options.cni.conf_dir.empty()) return true;
+  const fs::path list = options.cni.conf_dir / options.cni.conf_name;
+  const auto text = read_file(list);
+  remove_file(list, "list", report);
+  CleanupReport late{};
+  if (has_no_pods(node, {options.state_dir, options.bpffs}, late)) return true;
+  report.pods = std::move(late.pods);
+  std::ranges::move(late.errors, std::back_inserter(report.errors));
+  if (text) {
+    auto put_back = ensure_conf_list(list, *text);
+    report.apply(put_back ? Result<>() : fail(put_back), "list put back for a pod that came");
+  }
+  return false;
 }
 
 void list_sysctls(CleanupReport& report) {
@@ -166,9 +187,11 @@ CleanupReport clean_up_node(const DaemonOptions& options, ReconcileReport betwee
   }
   unload(*node, options.bpffs, report);
   list_sysctls(report);
-  list_pods(*node, {options.state_dir, options.bpffs}, report);
-  if (!report.pods.empty()) return report;
-  remove_installed(options.cni, report);
+  if (!has_no_pods(*node, {options.state_dir, options.bpffs}, report)) return report;
+  if (!close_for_pods(*node, options, report)) return report;
+  // Only where the daemon put it there: a package removes its own.
+  if (!options.cni.plugin_binary.empty())
+    remove_file(options.cni.bin_dir / kProgramName, "plugin", report);
   remove_bridge(*node, options.bridge, report);
   remove_folder(options.state_dir,
                 {"attachments", "ipam", "node.json", "cluster.json", "api-endpoints.json"}, report);
