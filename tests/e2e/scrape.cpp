@@ -2,9 +2,10 @@
 
 #include "support/http.hpp"
 
-#include <regex>
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 namespace kubecni::test {
 
@@ -15,6 +16,14 @@ std::pair<std::string, std::string> name_and_text(const std::string& line) {
   const std::string rest = line.substr(std::string("# HELP ").size());
   const auto space = rest.find(' ');
   return {rest.substr(0, space), rest.substr(space + 1)};
+}
+
+bool is_of_a_name(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
+
+std::string without_part_of_histogram(const std::string& name) {
+  for (const std::string_view part : {"_bucket", "_sum", "_count"})
+    if (name.ends_with(part)) return name.substr(0, name.size() - part.size());
+  return name;
 }
 
 }  // namespace
@@ -45,11 +54,14 @@ Scrape scrape(const Node& node, std::uint16_t port) {
 }
 
 std::string find_unknown_metric(const std::string& text, const Scrape& scrape) {
-  static const std::regex kName("\\b(kube_cni|process)_[a-z0-9_]+");
-  static const std::regex kPartOfHistogram("_(bucket|sum|count)$");
-  for (std::sregex_iterator name(text.begin(), text.end(), kName), end; name != end; ++name) {
-    const std::string whole = name->str();
-    const std::string family = std::regex_replace(whole, kPartOfHistogram, "");
+  const auto end = text.end();
+  for (auto at = std::find_if(text.begin(), end, is_of_a_name); at != end;
+       at = std::find_if(at, end, is_of_a_name)) {
+    const auto word_end = std::find_if_not(at, end, is_of_a_name);
+    const std::string whole(at, word_end);
+    at = word_end;
+    if (!whole.starts_with("kube_cni_") && !whole.starts_with("process_")) continue;
+    const std::string family = without_part_of_histogram(whole);
     const auto type = scrape.type.find(family);
     const bool known =
         type != scrape.type.end() && (family != whole) == (type->second == "histogram");
