@@ -154,8 +154,9 @@ class Adding {
         attachments_(conf.state_dir) {}
 
   CniResult<json> run() {
-    for (const auto step : {&Adding::prepare, &Adding::reserve, &Adding::connect,
-                            &Adding::ask_delegate, &Adding::configure, &Adding::attach}) {
+    for (const auto step :
+         {&Adding::prepare, &Adding::reserve, &Adding::connect, &Adding::ask_delegate,
+          &Adding::configure, &Adding::add_routes, &Adding::attach}) {
       if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
     }
     if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
@@ -209,7 +210,11 @@ class Adding {
     if (!lease) return cni_error(lease.error(), "ADD", code_of_refusal(lease.error()));
     undo_.add([this, owner] { report_undo("release address", leases_.release(owner)); });
     attachment_ = plan_attachment(env_, conf_, node_.mtu, requests_, *lease, around_.shaped);
-    if (!delegate_) use(addressing_of(*lease, node_));
+    if (!delegate_) {
+      auto addressing = addressing_of(*lease, node_, conf_);
+      if (!addressing) return std::unexpected(addressing.error());
+      use(std::move(*addressing));
+    }
     if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
     undo_.add([this] {
       report_undo("remove record", attachments_.remove(conf_.name, env_.container_id, env_.ifname));
@@ -253,6 +258,18 @@ class Adding {
     // Or the pod's first packets, which ask for its neighbours, could be lost.
     auto ready = await_pod_port(*netlink_, host_, attachment_.port);
     if (!ready) return cni_error(ready.error(), "ADD");
+    return {};
+  }
+
+  /// After this the record and the result name only what was made.
+  CniResult<> add_routes() {
+    const bool takes_default = conf_.is_default_gateway.value_or(false);
+    auto routes = add_pod_routes(netns_.get(), attachment_.port, takes_default);
+    if (!routes) return cni_error(routes.error(), "ADD");
+    for (const auto& phrase : routes->left_out)
+      log::info("route",
+                {{"container", env_.container_id}, {"ifname", env_.ifname}, {"what", phrase}});
+    attachment_.port.routes = std::move(routes->made);
     return {};
   }
 

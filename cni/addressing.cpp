@@ -20,7 +20,10 @@ std::optional<IpAddr> gateway_of(const std::vector<PodAddress>& addresses, int f
   return found == addresses.end() ? std::nullopt : found->gateway;
 }
 
-void add_default_routes(Addressing& addressing) {
+bool is_default(const PodRoute& route) { return route.dst.prefix == 0; }
+
+CniResult<> add_default_routes(const NetConf& conf, Addressing& addressing) {
+  if (conf.is_default_gateway == false) return {};
   for (const int family : {AF_INET, AF_INET6}) {
     const auto gateway = gateway_of(addressing.addresses, family);
     const IpNet everywhere{IpAddr::any(family), 0};
@@ -28,6 +31,11 @@ void add_default_routes(Addressing& addressing) {
         std::ranges::find(addressing.routes, everywhere, &PodRoute::dst) == addressing.routes.end())
       addressing.routes.push_back({everywhere, *gateway});
   }
+  if (conf.is_default_gateway == true && std::ranges::none_of(addressing.routes, is_default))
+    return cni_error(CniCode::kInvalidConfig,
+                     "ADD: \"isDefaultGateway\": true, but no address of the pod has a gateway",
+                     "let ipam name one, or leave the key out");
+  return {};
 }
 
 /// The gateway that `ip` names, or that the bridge is to be.
@@ -39,13 +47,15 @@ std::optional<IpAddr> gateway_for(const json& ip, const IpNet& net, bool is_gate
 
 }  // namespace
 
-Addressing addressing_of(const Lease& lease, const NodeSettings& node) {
+CniResult<Addressing> addressing_of(const Lease& lease, const NodeSettings& node,
+                                    const NetConf& conf) {
   Addressing addressing;
   for (const IpAddr& address : lease.addresses) {
     const Pool& pool = *find_pool(node.pool_sets, address);
     addressing.addresses.push_back({{address, pool.subnet().prefix}, pool.gateway()});
   }
-  add_default_routes(addressing);
+  if (auto added = add_default_routes(conf, addressing); !added)
+    return std::unexpected(added.error());
   return addressing;
 }
 
@@ -69,7 +79,8 @@ CniResult<Addressing> addressing_of(const json& ipam_result, const NetConf& conf
     if (!gateway) return wrong("the route to " + dst.str() + " has no gateway");
     addressing.routes.push_back({dst.network(), *gateway});
   }
-  add_default_routes(addressing);
+  if (auto added = add_default_routes(conf, addressing); !added)
+    return std::unexpected(added.error());
   return addressing;
 }
 

@@ -71,6 +71,12 @@ class KeyReader {
     target = value->get<bool>();
   }
 
+  void boolean(const char* key, std::optional<bool>& target) {
+    bool value = target.value_or(false);
+    boolean(key, value);
+    if (present(key)) target = value;
+  }
+
   void pod_hooks(const char* key, std::optional<AttachKind>& target) {
     std::string word = "auto";
     text(key, word);
@@ -236,6 +242,7 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
   // What dhcp names is a router of the network behind the bridge.
   parsed.is_gateway = parsed.ipam.type != "dhcp";
   reader.boolean("isGateway", parsed.is_gateway);
+  reader.boolean("isDefaultGateway", parsed.is_default_gateway);
   if (reader.error()) return std::unexpected(*reader.error());
   if (conf.contains("dns") && conf["dns"].is_object()) parsed.dns = conf["dns"];
   parsed.runtime_config = conf.value("runtimeConfig", json());

@@ -50,7 +50,10 @@ struct NetConf {
   std::optional<IpNet> subnet;
   IpamConf ipam;
   nlohmann::json dns = nlohmann::json::object();
-  bool is_gateway = true;         ///< the bridge has the gateway's address
+  bool is_gateway = true;  ///< the bridge has the gateway's address
+  /// Whether the pod's default routes lead here: before those of its other interfaces,
+  /// or never. Empty: where it has none yet.
+  std::optional<bool> is_default_gateway;
   nlohmann::json prev_result;     ///< as it came; null when there is none
   nlohmann::json runtime_config;  ///< "runtimeConfig"; null when there is none
   nlohmann::json cni_args;        ///< "args" -> "cni"; null when there is none
@@ -70,9 +73,10 @@ std::filesystem::path run_dir_for_counts(const std::string& text);
 
 /// The keys of the configuration by which an operator sets the plugin up; the others
 /// are the specification's, or filled in by the runtime.
-inline constexpr std::array<std::string_view, 14> kSettingKeys{
-    "bpffs",    "bridge", "confDir", "dataplane", "dns",    "ipam",     "isGateway",
-    "logLevel", "mtu",    "network", "podHooks",  "runDir", "stateDir", "subnet"};
+inline constexpr std::array<std::string_view, 15> kSettingKeys{
+    "bpffs",   "bridge",           "confDir",   "dataplane", "dns",
+    "ipam",    "isDefaultGateway", "isGateway", "logLevel",  "mtu",
+    "network", "podHooks",         "runDir",    "stateDir",  "subnet"};
 
 /// Errors: code 6 no JSON object; 1 the version is not supported; 7 a key has a
 /// wrong value, naming it.

@@ -20,14 +20,16 @@ using namespace std::string_literals;
 
 namespace {
 
-std::string text_of(const Route& route) {
-  if (route.dst.prefix == 0) return "default route via " + route.gateway->str();
-  return "route to " + route.dst.str() + " via " + route.gateway->str();
+std::string text_of(const PodRoute& route) {
+  if (route.dst.prefix == 0) return "default route via " + route.gateway.str();
+  return "route to " + route.dst.str() + " via " + route.gateway.str();
 }
 
-Route in_pod(const PodRoute& route, unsigned ifindex) {
-  return {
-      .dst = route.dst, .gateway = route.gateway, .ifindex = ifindex, .protocol = RTPROT_STATIC};
+/// Why the pod does without it, as "kept eth0's, made no default route via 10.1.0.1".
+std::string text_of(const LeftOutRoute& left_out, const std::vector<Link>& links) {
+  const auto link = std::ranges::find(links, left_out.by_ifindex, &Link::ifindex);
+  const std::string owner = link == links.end() ? "the pod's own" : link->name + "'s";
+  return "kept " + owner + ", made no " + text_of(left_out.route);
 }
 
 bool is_ipv6(const PodAddress& address) { return !address.net.addr.is_v4(); }
@@ -78,7 +80,7 @@ void compare_pod_end(const std::optional<Link>& link, const std::vector<LinkAddr
           return route.dst == wanted.dst && route.gateway == wanted.gateway &&
                  route.ifindex == link->ifindex;
         }))
-      found.push_back("the pod has lost its " + text_of(in_pod(wanted, link->ifindex)));
+      found.push_back("the pod has lost its " + text_of(wanted));
   }
 }
 
@@ -201,13 +203,31 @@ Result<> configure_pod_port(int pod_netns_fd, const PodPort& port) {
   if (!(*link)->up) {
     if (auto up = set_link_up(*pod, ifindex); !up) return fail(up, "pod");
   }
-  for (const PodRoute& route : port.routes) {
-    if (auto set = ensure_route(*pod, in_pod(route, ifindex)); !set) return fail(set, "pod");
-  }
   for (const PodAddress& address : port.addresses | std::views::filter(is_ipv6)) {
     if (auto there = await_address(*pod, address.net.addr); !there) return fail(there, "pod");
   }
   return {};
+}
+
+Result<PodRoutesMade> add_pod_routes(int pod_netns_fd, const PodPort& port, bool takes_default) {
+  auto pod = NetlinkSocket::open_in(pod_netns_fd);
+  if (!pod) return fail(pod, "pod");
+  auto links = list_links(*pod);
+  if (!links) return fail(links, "pod");
+  const auto own = std::ranges::find(*links, port.pod_ifname, &Link::name);
+  if (own == links->end()) return failure(ENODEV, port.pod_ifname + " vanished from the pod");
+  auto existing = list_routes(*pod);
+  if (!existing) return fail(existing, "pod");
+  auto plan = plan_pod_routes(port.routes, *existing, own->ifindex, takes_default);
+  if (!plan) return fail(plan, "pod");
+  for (const auto& [route, goes_before] : plan->steps) {
+    auto added = goes_before ? prepend_route4(*pod, route) : add_route(*pod, route);
+    if (!added) return fail(added, "pod");
+  }
+  PodRoutesMade result{.made = std::move(plan->made)};
+  for (const LeftOutRoute& route : plan->left_out)
+    result.left_out.push_back(text_of(route, *links));
+  return result;
 }
 
 Result<> await_pod_port(NetlinkSocket& node, const Link& host, const PodPort& port) {

@@ -3,6 +3,7 @@
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
+#include "dataplane/pod_routes.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
 
@@ -19,14 +20,6 @@ struct PodAddress {
   std::optional<IpAddr> gateway;  ///< in the same subnet
 
   auto operator<=>(const PodAddress&) const = default;
-};
-
-/// A route of a pod.
-struct PodRoute {
-  IpNet dst;
-  IpAddr gateway;
-
-  auto operator<=>(const PodRoute&) const = default;
 };
 
 /// One pod's place on the kernel path: a port of the node's bridge, addresses,
@@ -64,9 +57,19 @@ Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
 Result<Link> create_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& port,
                              unsigned bridge_ifindex);
 
-/// Takes the pod's end up and gives it its addresses and routes, as far as there
-/// are any yet.
+/// Takes the pod's end up and gives it its addresses, as far as there are any yet.
 Result<> configure_pod_port(int pod_netns_fd, const PodPort& port);
+
+/// The routes of a pod's interface, once they were made.
+struct PodRoutesMade {
+  std::vector<PodRoute> made;
+  std::vector<std::string> left_out;  ///< a phrase each, with the interface that has it
+};
+
+/// Gives the pod the routes of `port` as plan_pod_routes() has it: what leads by another
+/// interface of the pod is left alone.
+/// Errors: EEXIST somebody has made one of them in the meantime.
+Result<PodRoutesMade> add_pod_routes(int pod_netns_fd, const PodPort& port, bool takes_default);
 
 /// Waits until the node takes what the pod sends: until the bridge forwards for its port,
 /// and takes packets to its own IPv6 addresses. It takes the kernel some milliseconds

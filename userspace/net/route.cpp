@@ -123,12 +123,24 @@ std::optional<Route> parse_route(const nlmsghdr* message) {
   return route;
 }
 
+Result<> new_route(NetlinkSocket& netlink, const Route& route, int flags) {
+  NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | flags, header_of(route));
+  put_route(request, route);
+  return request.exchange(netlink, "add route to " + describe(route));
+}
+
 }  // namespace
 
 Result<> ensure_route(NetlinkSocket& netlink, const Route& route) {
-  NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, header_of(route));
-  put_route(request, route);
-  return request.exchange(netlink, "add route to " + describe(route));
+  return new_route(netlink, route, NLM_F_REPLACE);
+}
+
+Result<> add_route(NetlinkSocket& netlink, const Route& route) {
+  return new_route(netlink, route, NLM_F_EXCL);
+}
+
+Result<> prepend_route4(NetlinkSocket& netlink, const Route& route) {
+  return new_route(netlink, route, 0);
 }
 
 Result<> delete_route(NetlinkSocket& netlink, const Route& route) {

@@ -56,6 +56,16 @@ struct Route {
 /// a tunnel has to take link-local ones. Source: rtnetlink(7).
 Result<> ensure_route(NetlinkSocket& netlink, const Route& route);
 
+/// Adds `route`, to a destination that no route of the same metric and table leads to. Errors:
+/// EEXIST one has; else those of ensure_route().
+Result<> add_route(NetlinkSocket& netlink, const Route& route);
+
+/// Adds an IPv4 route before those of the same destination, metric and table, if any:
+/// packets go by the one that was put there last, and by the next when that is deleted
+/// or its link goes. Of IPv6 the kernel would spread packets over them.
+/// Errors: EEXIST that very route is there; else those of ensure_route().
+Result<> prepend_route4(NetlinkSocket& netlink, const Route& route);
+
 /// Deletes that route; absent is success. Of IPv6 the kernel does not look at the
 /// encapsulation, nor at the gateway unless `route` has one.
 Result<> delete_route(NetlinkSocket& netlink, const Route& route);

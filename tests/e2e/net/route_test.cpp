@@ -170,6 +170,30 @@ TEST_F(Routes, AreReplacedWithoutAMomentWithoutARoute) {
   }
 }
 
+TEST_F(Routes, AreAddedOnlyWhereThereIsNone) {
+  for (const IpNet& dst : {kPods4, kPods6}) {
+    const auto kinds = kinds_to(dst);
+    ASSERT_TRUE(ok(add_route(netlink, kinds[1])));
+
+    const auto again = add_route(netlink, kinds[2]);
+
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, EEXIST);
+    EXPECT_EQ(routes_to(dst), std::vector{kinds[1]});
+  }
+}
+
+TEST_F(Routes, OneThatGoesBeforeAnotherLeavesItThere) {
+  const auto kinds = kinds_to(kPods4);
+  ASSERT_TRUE(ok(add_route(netlink, kinds[1])));
+
+  ASSERT_TRUE(ok(prepend_route4(netlink, kinds[0])));
+
+  EXPECT_EQ(routes_to(kPods4), (std::vector{kinds[0], kinds[1]}));
+  const auto again = prepend_route4(netlink, kinds[0]);
+  EXPECT_TRUE(!again && again.error().code == EEXIST);
+}
+
 TEST_F(Routes, AnIpv6GatewayOfAnotherLinkIsRefusedAlsoOnlink) {
   Route route = kinds_to(kPods6)[4];
   route.gateway = addr("2001:db8::2");

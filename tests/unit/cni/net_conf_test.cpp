@@ -183,12 +183,19 @@ INSTANTIATE_TEST_SUITE_P(
         WrongKey{"GarbageAsNetwork", {{"network", "10.200.0.0/33"}}, "\"network\""},
         WrongKey{"IpamIsNoObject", {{"ipam", "host-local"}}, "\"ipam\": \"host-local\""},
         WrongKey{"IpamTypeIsAPath", {{"ipam", {{"type", "../sh"}}}}, "\"ipam.type\": \"../sh\""},
+        WrongKey{"IsDefaultGatewayIsNumber", {{"isDefaultGateway", 1}}, "\"isDefaultGateway\""},
         WrongKey{"IsGatewayIsText", {{"isGateway", "yes"}}, "\"isGateway\""}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(NetConf, TakesTheSmallestAndTheLargestMtu) {
   EXPECT_EQ(parsed({{"mtu", 576}}).mtu, 576u);
   EXPECT_EQ(parsed({{"mtu", 65535}}).mtu, 65535u);
+}
+
+TEST(NetConf, KnowsWhetherTheDefaultRouteIsWantedRefusedOrNotSpokenOf) {
+  EXPECT_EQ(parsed({{"isDefaultGateway", true}}).is_default_gateway, true);
+  EXPECT_EQ(parsed({{"isDefaultGateway", false}}).is_default_gateway, false);
+  EXPECT_EQ(parsed(json::object()).is_default_gateway, std::nullopt);
 }
 
 class NetConfVersion : public testing::TestWithParam<json> {};
