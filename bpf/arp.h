@@ -20,8 +20,20 @@ struct arp_ipv4 {
 	__u8 target_ip[4];
 } __attribute__((packed));
 
+#define ARP_ETHERNET 1
+#define ARP_REQUEST 1
+#define ARP_REPLY 2
+
+/* Whether it is what it looks like: the kernel also takes hardware type 6. */
+static __always_inline bool is_plain_arp(const struct arp_ipv4 *arp)
+{
+	return arp->hardware == bpf_htons(ARP_ETHERNET) && arp->protocol == bpf_htons(ETH_P_IP) &&
+	       arp->hardware_len == ETH_ALEN && arp->protocol_len == 4 &&
+	       (arp->operation == bpf_htons(ARP_REQUEST) || arp->operation == bpf_htons(ARP_REPLY));
+}
+
 /* ARP always goes by the bridge, but only with the pod's own sender fields. A
- * sender address of 0 is a probe (RFC 5227). */
+ * request with the sender address 0 is a probe (RFC 5227). */
 static __always_inline int on_arp(struct __sk_buff *skb, const struct ethhdr *eth,
 				  struct cursor *cur)
 {
@@ -34,9 +46,9 @@ static __always_inline int on_arp(struct __sk_buff *skb, const struct ethhdr *et
 
 	__u32 sender;
 	__builtin_memcpy(&sender, arp->sender_ip, 4);
-	bool is_own = !sender || is_own_addr(skb, &sender, AF_INET);
-	if (!is_own || !same_mac(arp->sender_mac, iface->pod_mac) ||
-	    !same_mac(eth->h_source, iface->pod_mac))
+	const bool is_probe = !sender && arp->operation == bpf_htons(ARP_REQUEST);
+	if (!is_plain_arp(arp) || !(is_probe || is_own_addr(skb, &sender, AF_INET)) ||
+	    !same_mac(arp->sender_mac, iface->pod_mac) || !same_mac(eth->h_source, iface->pod_mac))
 		return drop(skb, KUBECNI_DROP_SPOOFED_ARP);
 	return leave_to_kernel(skb, KUBECNI_PASS_ARP);
 }

@@ -3,33 +3,62 @@
  * sends. It runs before the bridge's receive handler, so that a packet which
  * it does not redirect meets the bridge as if there were no eBPF. */
 #include "arp.h"
+#include "control.h"
 #include "exits.h"
 #include "flows.h"
 #include "lookup.h"
-#include "nd.h"
 #include "packet.h"
 #include "sender.h"
 #include "tunnel.h"
 
+/* Whether a packet may have no source address: one of DHCP, RFC 2131, or of
+ * group management, RFC 3376 and 3590, which for IPv6 is behind an extension
+ * header. No route leads back to it. */
+static __always_inline bool may_lack_source(const struct packet *pkt, const struct cursor *cur)
+{
+	const __u8 protocol = protocol_of(pkt);
+	if (pkt->family == AF_INET6)
+		return protocol == IPPROTO_HOPOPTS; /* the rest is judge_control6()'s */
+	if (protocol != IPPROTO_UDP)
+		return protocol == IPPROTO_IGMP;
+	struct cursor peek = *cur;
+	const struct udphdr *udp = pull(&peek, sizeof(*udp));
+	return has_transport(pkt) && udp && udp->source == bpf_htons(DHCP_CLIENT_PORT) &&
+	       udp->dest == bpf_htons(DHCP_SERVER_PORT);
+}
+
 /* A sender that the endpoints do not confirm: lying, or not known (any more). */
-static __always_inline int on_unconfirmed_sender(struct __sk_buff *skb, const struct packet *pkt)
+static __always_inline int on_unconfirmed_sender(struct __sk_buff *skb, const struct packet *pkt,
+						 const struct cursor *cur)
 {
 	const void *src = src_of(pkt);
-	/* RFC 2131, section 4.1, and RFC 3590; no route leads back to it. */
-	if (is_unspecified(src, pkt->family))
-		return leave_to_kernel(skb, KUBECNI_PASS_NO_SOURCE);
 	struct kubecni_pod_iface *iface = known_sender(skb, pkt->family);
 	if (!iface)
 		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
 
-	const void *own = pkt->family == AF_INET6 ? iface->addr6 : iface->addr4;
-	bool is_own = same_addr(src, own, pkt->family);
-	if (pkt->family == AF_INET6 && is_link_local_of(src, iface->pod_mac)) {
-		if (same_mac(pkt->eth->h_source, iface->pod_mac))
-			return leave_to_kernel(skb, KUBECNI_PASS_LINK_LOCAL);
-		is_own = true;
+	int reason = KUBECNI_DROP_SPOOFED_IP;
+	if (is_unspecified(src, pkt->family)) {
+		if (may_lack_source(pkt, cur))
+			reason = KUBECNI_PASS_NO_SOURCE;
+	} else if (pkt->family == AF_INET6 && is_link_local_of(src, iface->pod_mac)) {
+		reason = KUBECNI_PASS_LINK_LOCAL;
+	} else if (is_own_addr(skb, src, pkt->family)) {
+		reason = KUBECNI_DROP_SPOOFED_MAC;
 	}
-	return drop(skb, is_own ? KUBECNI_DROP_SPOOFED_MAC : KUBECNI_DROP_SPOOFED_IP);
+	if (reason == KUBECNI_DROP_SPOOFED_IP)
+		return drop(skb, reason);
+	if (!same_mac(pkt->eth->h_source, iface->pod_mac))
+		return drop(skb, KUBECNI_DROP_SPOOFED_MAC);
+	return leave_to_kernel(skb, reason);
+}
+
+/* What is neither IP nor ARP can still be a lie about whose frame it is. */
+static __always_inline int on_other(struct __sk_buff *skb, const struct ethhdr *eth)
+{
+	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
+	if (iface && !same_mac(eth->h_source, iface->pod_mac))
+		return drop(skb, KUBECNI_DROP_SPOOFED_MAC);
+	return leave_to_kernel(skb, KUBECNI_PASS_NOT_IP);
 }
 
 /* Same node. Traffic between pods of one bridge is switched, not routed: TTL
@@ -89,12 +118,23 @@ static __always_inline int on_ip(struct __sk_buff *skb, struct ethhdr *eth, stru
 	if (!pull_ip(cur, &pkt))
 		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
 	if (!is_sound(&pkt))
-		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IP);
-	if (is_nd(&pkt, cur))
-		return on_nd(skb);
+		return on_other(skb, eth);
+	int reason;
+	if (is_control(&pkt, cur)) {
+		reason = family == AF_INET6 ? judge_control6(skb) : judge_control4(skb);
+		if (reason == KUBECNI_PASS_NEIGHBOUR_DISCOVERY)
+			return leave_to_kernel(skb, reason);
+		if (reason >= 0)
+			return drop(skb, reason);
+		/* It may have moved the packet. */
+		*cur = cursor_at_headers(skb);
+		pkt.eth = eth = pull_eth(cur);
+		if (!eth || !pull_ip(cur, &pkt))
+			return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+	}
 	struct kubecni_endpoint *self = endpoint_of(src_of(&pkt), family);
 	if (!self || self->host_ifindex != skb->ifindex || !same_mac(eth->h_source, self->pod_mac))
-		return on_unconfirmed_sender(skb, &pkt);
+		return on_unconfirmed_sender(skb, &pkt, cur);
 	/* Both directions of a flow have to be able to go by eBPF. */
 	if (!(self->flags & KUBECNI_ENDPOINT_READY))
 		return leave_to_kernel(skb, KUBECNI_PASS_NOT_READY);
@@ -102,7 +142,7 @@ static __always_inline int on_ip(struct __sk_buff *skb, struct ethhdr *eth, stru
 		return leave_to_kernel(skb, KUBECNI_PASS_SHAPED);
 	if (is_multicast_mac(eth->h_dest))
 		return leave_to_kernel(skb, KUBECNI_PASS_MULTICAST);
-	int reason = unusual_header(&pkt);
+	reason = unusual_header(&pkt);
 	if (reason >= 0)
 		return leave_to_kernel(skb, reason);
 
@@ -141,25 +181,25 @@ static __always_inline int on_ip(struct __sk_buff *skb, struct ethhdr *eth, stru
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
-	/* A redirect would keep the tag, and carry it to other hosts. */
-	if (is_vlan_tagged(skb))
-		return leave_to_kernel(skb, KUBECNI_PASS_VLAN);
-	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		int reason = hidden_nd(skb);
-		if (reason >= 0)
-			return drop(skb, reason);
-	}
+	/* No pod has use for a tag, of which VID 0 means none to the kernel: what is
+	 * in the frame would be believed unchecked. */
+	if (skb->vlan_present)
+		return drop(skb, KUBECNI_DROP_TAGGED);
 	struct cursor cur = cursor_at_headers(skb);
 	struct ethhdr *eth = pull_eth(&cur);
 	if (!eth)
 		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+	if (is_bridge_mac(eth->h_dest))
+		return drop(skb, KUBECNI_DROP_BRIDGE_CONTROL);
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
 		return on_ip(skb, eth, &cur, AF_INET);
 	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
 		return on_ip(skb, eth, &cur, AF_INET6);
 	if (eth->h_proto == bpf_htons(ETH_P_ARP))
 		return on_arp(skb, eth, &cur);
-	return leave_to_kernel(skb, KUBECNI_PASS_NOT_IP);
+	if (is_vlan_type(eth->h_proto))
+		return drop(skb, KUBECNI_DROP_TAGGED);
+	return on_other(skb, eth);
 }
 
 char from_pod_license[] SEC("license") = "Dual BSD/GPL";

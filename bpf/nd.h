@@ -13,7 +13,6 @@
 #define ND_TARGET_MAC 2
 /* More than any sender has use for: the MAC, a nonce, and SEND's four. */
 #define ND_MAX_OPTIONS 8
-#define MAX_EXTENSION_HEADERS 8
 
 struct nd_message {
 	__u8 type;
@@ -28,22 +27,9 @@ struct nd_option {
 	__u8 mac[6];
 };
 
-struct extension_header {
-	__u8 next_header;
-	__u8 len;
-	__u8 rest[6];
-};
-
 static __always_inline bool is_router_type(__u8 type)
 {
 	return type == ND_ROUTER_ADVERTISEMENT || type == ND_REDIRECT;
-}
-
-/* The whole packet: what lies in fragments of the skb could not be checked. */
-static __always_inline struct cursor cursor_at_all(struct __sk_buff *skb)
-{
-	bpf_skb_pull_data(skb, skb->len);
-	return cursor_at_linear(skb);
 }
 
 /* Whether each link-layer address among the options is the pod's own. Options
@@ -72,74 +58,31 @@ static __always_inline bool is_own_addr6(const struct __sk_buff *skb, const void
 	return is_link_local_of(addr, iface->pod_mac) || is_own_addr(skb, addr, AF_INET6);
 }
 
-/* A message that comes right after the IPv6 header. */
-static __always_inline int on_nd(struct __sk_buff *skb)
+/* The exit of a message that comes right after the IPv6 header. */
+static __always_inline int judge_nd(struct __sk_buff *skb, const struct kubecni_pod_iface *iface)
 {
-	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET6);
-	if (!iface)
-		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
-
-	struct cursor cur = cursor_at_all(skb);
+	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
 	struct ethhdr *eth = pull_eth(&cur);
 	struct ipv6hdr *ip = eth ? pull(&cur, sizeof(*ip)) : NULL;
 	struct nd_message *nd = ip ? pull(&cur, sizeof(*nd)) : NULL;
 	if (!nd)
-		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+		return KUBECNI_DROP_SHORT_PACKET;
 	if (is_router_type(nd->type))
-		return drop(skb, KUBECNI_DROP_ROUTER_ND);
+		return KUBECNI_DROP_ROUTER_ND;
 	if (!same_mac(eth->h_source, iface->pod_mac))
-		return drop(skb, KUBECNI_DROP_SPOOFED_ND);
+		return KUBECNI_DROP_SPOOFED_ND;
 	/* The unspecified source is that of duplicate address detection, RFC 4862. */
 	if (!is_unspecified(&ip->saddr, AF_INET6) && !is_own_addr6(skb, &ip->saddr, iface))
-		return drop(skb, KUBECNI_DROP_SPOOFED_ND);
+		return KUBECNI_DROP_SPOOFED_ND;
 	if (nd->type != ND_ROUTER_SOLICITATION) {
 		struct in6_addr *target = pull(&cur, sizeof(*target));
 		if (!target)
-			return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+			return KUBECNI_DROP_SHORT_PACKET;
 		if (nd->type == ND_NEIGHBOUR_ADVERTISEMENT && !is_own_addr6(skb, target, iface))
-			return drop(skb, KUBECNI_DROP_SPOOFED_ND);
+			return KUBECNI_DROP_SPOOFED_ND;
 	}
-	if (!are_options_own(&cur, iface->pod_mac))
-		return drop(skb, KUBECNI_DROP_SPOOFED_ND);
-	return leave_to_kernel(skb, KUBECNI_PASS_NEIGHBOUR_DISCOVERY);
-}
-
-/* The exit of a packet that has neighbour discovery behind extension headers,
- * where no honest sender puts it and every receiver finds it (RFC 7113), or -1.
- * In a fragment, receivers ignore it (RFC 6980). Of more headers than are
- * followed nobody can say what they end in. */
-static __always_inline int hidden_nd(struct __sk_buff *skb)
-{
-	struct cursor cur = cursor_at_start(skb, ETH_HLEN + sizeof(struct ipv6hdr));
-	struct ipv6hdr *ip = pull_eth(&cur) ? pull(&cur, sizeof(*ip)) : NULL;
-	if (!ip || !is_extension_header(ip->nexthdr) || !known_sender(skb, AF_INET6))
-		return -1;
-
-	cur = cursor_at_all(skb);
-	ip = pull_eth(&cur) ? pull(&cur, sizeof(*ip)) : NULL;
-	if (!ip)
-		return -1;
-	__u8 next = ip->nexthdr;
-	for (int i = 0; i < MAX_EXTENSION_HEADERS; ++i) {
-		if (next == IPPROTO_ICMPV6) {
-			__u8 *type = pull(&cur, 1);
-			if (!type || !is_nd_type(*type))
-				return -1;
-			return is_router_type(*type) ? KUBECNI_DROP_ROUTER_ND
+	return are_options_own(&cur, iface->pod_mac) ? KUBECNI_PASS_NEIGHBOUR_DISCOVERY
 						     : KUBECNI_DROP_SPOOFED_ND;
-		}
-		if (!is_extension_header(next) || next == IPPROTO_ESP || next == IPPROTO_FRAGMENT)
-			return -1;
-		struct extension_header *header = pull(&cur, sizeof(*header));
-		if (!header)
-			return -1;
-		/* Of an authentication header, RFC 4302, in units of four bytes. */
-		__u32 rest = next == IPPROTO_AH ? (header->len + 2u) * 4 : (header->len + 1u) * 8;
-		if (rest > sizeof(*header) && !pull(&cur, rest - sizeof(*header)))
-			return -1;
-		next = header->next_header;
-	}
-	return KUBECNI_DROP_SPOOFED_ND;
 }
 
 #endif /* KUBECNI_BPF_ND_H */

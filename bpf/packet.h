@@ -80,6 +80,10 @@ static __always_inline struct cursor cursor_at_headers(struct __sk_buff *skb)
 	return cursor_at_start(skb, ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr));
 }
 
+/* How much of a packet is read where every byte may matter. Whoever needs more
+ * to say who it is hides something. */
+#define JUDGED_BYTES 2048
+
 /* Steps over `size` bytes and returns where they start, or NULL. */
 static __always_inline void *pull(struct cursor *cur, __u32 size)
 {
@@ -155,12 +159,22 @@ static __always_inline bool is_unspecified(const void *addr, int family)
 	return family == AF_INET ? !word[0] : !(word[0] | word[1] | word[2] | word[3]);
 }
 
+/* Of the tags for a provider's VLANs, those from before 802.1ad. */
+#ifndef ETH_P_QINQ2
+#define ETH_P_QINQ2 0x9200
+#endif
+
+static __always_inline bool is_vlan_type(__be16 ethertype)
+{
+	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD) ||
+	       ethertype == bpf_htons(ETH_P_QINQ1) || ethertype == bpf_htons(ETH_P_QINQ2);
+}
+
 /* Whether the frame has a VLAN tag: beside the packet, where the kernel puts it
  * on arrival, or still in it. */
 static __always_inline bool is_vlan_tagged(const struct __sk_buff *skb)
 {
-	return skb->vlan_present || skb->protocol == bpf_htons(ETH_P_8021Q) ||
-	       skb->protocol == bpf_htons(ETH_P_8021AD);
+	return skb->vlan_present || is_vlan_type(skb->protocol);
 }
 
 static __always_inline bool is_fragment(const struct iphdr *ip)
@@ -217,6 +231,13 @@ static __always_inline bool same_mac(const __u8 *a, const __u8 *b)
 static __always_inline bool is_multicast_mac(const __u8 *mac)
 {
 	return mac[0] & 1;
+}
+
+/* Whether it is one of 01:80:c2:00:00:xx, which IEEE 802.1 reserves for what
+ * bridges say to each other. */
+static __always_inline bool is_bridge_mac(const __u8 *mac)
+{
+	return mac[0] == 0x01 && mac[1] == 0x80 && mac[2] == 0xc2 && !mac[3] && !mac[4];
 }
 
 /* Writes one field of the context as a store of its own: clang 19 would merge

@@ -11,6 +11,8 @@
  * C cannot have. */
 #define ICMP_ECHO_REPLY 0
 #define ICMP_DEST_UNREACHABLE 3
+#define ICMP_SOURCE_QUENCH 4
+#define ICMP_REDIRECT 5
 #define ICMP_ECHO_REQUEST 8
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETER_PROBLEM 12
@@ -25,6 +27,11 @@
 #define ND_NEIGHBOUR_SOLICITATION 135
 #define ND_NEIGHBOUR_ADVERTISEMENT 136
 #define ND_REDIRECT 137
+
+/* The ports of DHCP, RFC 2131 and RFC 8415. */
+#define DHCP_SERVER_PORT 67
+#define DHCP_CLIENT_PORT 68
+#define DHCPV6_CLIENT_PORT 546
 
 struct icmp_echo {
 	__u8 type;

@@ -203,7 +203,14 @@ struct kubecni_count {
 	  "dropped: pod speaks neighbour discovery for an address that is not its own")            \
 	X(DROP_ROUTER_ND, "dropped: pod speaks neighbour discovery as a router")                   \
 	X(DROP_TUNNEL_SOURCE, "dropped: came through the tunnel from an address that is no node's") \
-	X(DROP_TUNNEL_ID, "dropped: came through the tunnel with another network identifier")
+	X(DROP_TUNNEL_ID, "dropped: came through the tunnel with another network identifier")      \
+	X(DROP_TAGGED, "dropped: pod sends with a VLAN tag")                                       \
+	X(DROP_FOREIGN_ERROR,                                                                      \
+	  "dropped: pod sends an ICMP error about a packet that was not sent to it")               \
+	X(DROP_MULTICAST_ROUTER, "dropped: pod asks for or announces multicast as a router")       \
+	X(DROP_HIDDEN_HEADER, "dropped: pod sends IPv6 headers that hide what comes behind them")  \
+	X(DROP_DHCP_SERVER, "dropped: pod answers a DHCP client")                                  \
+	X(DROP_BRIDGE_CONTROL, "dropped: pod speaks to bridges, as with STP or LLDP")
 
 enum kubecni_exit_reason {
 #define X(name, text) KUBECNI_##name,

@@ -5,6 +5,7 @@
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 
+#include <array>
 #include <functional>
 #include <map>
 #include <string_view>
@@ -35,6 +36,7 @@ class EveryExit : public BpfTest {
     return run(kToWire, frame_at(kToWire, packet), metadata);
   }
   Cases cases();
+  static constexpr std::array<std::uint16_t, 1> kTag{ETH_P_8021Q};
 
   /// What the name of an exit promises.
   static int verdict_of(kubecni_exit_reason reason) {
@@ -98,18 +100,14 @@ EveryExit::Cases EveryExit::cases() {
          return run(kFromWire, cut);
        }},
       {KUBECNI_PASS_VLAN,
-       [&] {
-         Frame tagged = frame_at(kFromPod, {});
-         tagged[12] = ETH_P_8021Q >> 8;
-         tagged[13] = ETH_P_8021Q & 0xff;
-         return run(kFromPod, tagged);
-       }},
+       [&] { return run(kFromWire, with_tags(frame_at(kFromWire, {}), kTag, 7)); }},
       {KUBECNI_PASS_SHAPED,
        [&] {
          set_flags(kPodB, KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED);
          return pod_sends({.dst_mac = kPodBMac, .dst = kPodB});
        }},
-      {KUBECNI_PASS_NO_SOURCE, [&] { return pod_sends({.src = "0.0.0.0"}); }},
+      {KUBECNI_PASS_NO_SOURCE,
+       [&] { return pod_sends({.src = "0.0.0.0", .src_port = 68, .dst_port = 67}); }},
       {KUBECNI_DROP_SPOOFED_IP, [&] { return pod_sends({.src = kPodB}); }},
       {KUBECNI_DROP_SPOOFED_MAC, [&] { return pod_sends({.src_mac = kForeignMac}); }},
       {KUBECNI_DROP_SPOOFED_ARP, [&] { return pod_asks(kPodB); }},
@@ -130,6 +128,23 @@ EveryExit::Cases EveryExit::cases() {
          set_peer(kIpv4.none, 0);
          return run(kFromTunnel, frame_at(kFromTunnel, {}));
        }},
+      {KUBECNI_DROP_TAGGED,
+       [&] { return run(kFromPod, with_tags(frame_at(kFromPod, {}), kTag, 0)); }},
+      {KUBECNI_DROP_FOREIGN_ERROR,
+       [&] {
+         return pod_sends({.protocol = IPPROTO_ICMP,
+                           .icmp_type = 3,
+                           .icmp_body = error_about({.src = kRemotePod, .dst = kPodB})});
+       }},
+      {KUBECNI_DROP_MULTICAST_ROUTER,
+       [&] { return pod_sends({.protocol = IPPROTO_IGMP, .payload = Frame(8, 0x11)}); }},
+      {KUBECNI_DROP_HIDDEN_HEADER,
+       [&] {
+         return pod_sends(
+             {.family = AF_INET6, .extension_headers = {IPPROTO_FRAGMENT, IPPROTO_FRAGMENT}});
+       }},
+      {KUBECNI_DROP_DHCP_SERVER, [&] { return pod_sends({.src_port = 67, .dst_port = 68}); }},
+      {KUBECNI_DROP_BRIDGE_CONTROL, [&] { return pod_sends({.dst_mac = "01:80:c2:00:00:00"}); }},
   };
 }
 

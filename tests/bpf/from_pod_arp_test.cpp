@@ -56,6 +56,26 @@ TEST_F(FromPodArp, ForeignEthernetSourceIsDropped) {
   EXPECT_THAT(send({.src_mac = kPodBMac}), Dropped(KUBECNI_DROP_SPOOFED_ARP));
 }
 
+TEST_F(FromPodArp, ReplyWithoutASenderAddressIsDropped) {
+  EXPECT_THAT(send({.operation = 2, .sender_ip = "0.0.0.0"}), Dropped(KUBECNI_DROP_SPOOFED_ARP));
+}
+
+TEST_F(FromPodArp, AnythingButIpv4OverEthernetIsDropped) {
+  const Frame right = arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = kPodA});
+  const auto with = [&](std::size_t at, std::uint8_t value) {
+    Frame other = right;
+    other.at(ETH_HLEN + at) = value;
+    return other;
+  };
+  ASSERT_THAT(run(kFromPod, right), LeftToKernel(KUBECNI_PASS_ARP));
+
+  EXPECT_THAT(run(kFromPod, with(1, 6)), Dropped(KUBECNI_DROP_SPOOFED_ARP)) << "IEEE 802";
+  EXPECT_THAT(run(kFromPod, with(2, 0x86)), Dropped(KUBECNI_DROP_SPOOFED_ARP)) << "protocol";
+  EXPECT_THAT(run(kFromPod, with(4, 8)), Dropped(KUBECNI_DROP_SPOOFED_ARP)) << "MAC length";
+  EXPECT_THAT(run(kFromPod, with(5, 16)), Dropped(KUBECNI_DROP_SPOOFED_ARP)) << "address length";
+  EXPECT_THAT(run(kFromPod, with(7, 3)), Dropped(KUBECNI_DROP_SPOOFED_ARP)) << "reverse ARP";
+}
+
 TEST_F(FromPodArp, EmptiedMapsDropNothing) {
   empty_the_maps();
 

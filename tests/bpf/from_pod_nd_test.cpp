@@ -120,7 +120,23 @@ TEST_F(FromPodNd, BehindExtensionHeadersItIsFoundAndDropped) {
   }
   EXPECT_THAT(send({.type = kRouterAdvertisement,
                     .extension_headers = std::vector<std::uint8_t>(9, IPPROTO_DSTOPTS)}),
-              Dropped(KUBECNI_DROP_SPOOFED_ND));
+              Dropped(KUBECNI_DROP_HIDDEN_HEADER));
+}
+
+TEST_F(FromPodNd, InAFragmentItIsFoundAndDropped) {
+  constexpr std::uint16_t kAtomic = 0;
+  constexpr std::uint16_t kFirst = 1;
+  const std::vector<std::vector<std::uint8_t>> chains{
+      {IPPROTO_FRAGMENT}, {IPPROTO_HOPOPTS, IPPROTO_FRAGMENT}, {IPPROTO_FRAGMENT, IPPROTO_DSTOPTS}};
+  for (const auto& chain : chains)
+    for (const auto field : {kAtomic, kFirst}) {
+      EXPECT_THAT(
+          send({.type = kAdvertisement, .extension_headers = chain, .fragment_field = field}),
+          Dropped(KUBECNI_DROP_SPOOFED_ND));
+      EXPECT_THAT(
+          send({.type = kRouterAdvertisement, .extension_headers = chain, .fragment_field = field}),
+          Dropped(KUBECNI_DROP_ROUTER_ND));
+    }
 }
 
 TEST_F(FromPodNd, EmptiedMapsDropNothing) {
@@ -172,26 +188,45 @@ TEST_F(FromPodIpv6, ForeignLinkLocalAddressIsDropped) {
               Dropped(KUBECNI_DROP_SPOOFED_MAC));
 }
 
-TEST_F(FromPodIpv6, ReportsOfMulticastGroupsAreLeftToTheKernel) {
-  for (const char* src : {"::", kPodALinkLocal})
-    EXPECT_EQ(send({.dst_mac = "33:33:00:00:00:16",
-                    .src = src,
-                    .dst = "ff02::16",
-                    .protocol = IPPROTO_ICMP,
-                    .icmp_type = 143,
-                    .icmp_body = Frame(4),
-                    .extension_headers = {IPPROTO_HOPOPTS}})
-                  .verdict,
-              -1)
-        << src;
-}
-
 TEST_F(FromPodIpv6, ExtensionHeadersAreLeftToTheKernel) {
   for (const auto header :
        std::initializer_list<std::uint8_t>{IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT,
                                            IPPROTO_ESP, IPPROTO_AH, IPPROTO_DSTOPTS, IPPROTO_MH})
     EXPECT_THAT(send({.extension_headers = {header}}), LeftToKernel(KUBECNI_PASS_EXTENSION_HEADER))
         << int{header};
+}
+
+TEST_F(FromPodIpv6, LaterFragmentIsLeftToTheKernelSinceItsFirstDecides) {
+  EXPECT_THAT(send({.extension_headers = {IPPROTO_FRAGMENT}, .fragment_field = 8}),
+              LeftToKernel(KUBECNI_PASS_EXTENSION_HEADER));
+}
+
+TEST_F(FromPodIpv6, HeadersThatGoOnInTheNextFragmentAreDropped) {
+  constexpr std::size_t kPayloadLengthAt = ETH_HLEN + 4;
+  Frame frame = frame_at(kFromPod, {.family = AF_INET6,
+                                    .protocol = IPPROTO_ICMP,
+                                    .extension_headers = {IPPROTO_FRAGMENT, IPPROTO_DSTOPTS}});
+  ASSERT_THAT(run(kFromPod, frame), LeftToKernel(KUBECNI_PASS_EXTENSION_HEADER));
+
+  frame[kPayloadLengthAt + 1] = 16;  // the two headers; the rest is no part of the packet
+  EXPECT_THAT(run(kFromPod, frame), Dropped(KUBECNI_DROP_HIDDEN_HEADER));
+  frame[kPayloadLengthAt + 1] = 8;
+  EXPECT_THAT(run(kFromPod, frame), Dropped(KUBECNI_DROP_HIDDEN_HEADER));
+  frame.resize(ETH_HLEN + 40 + 8);
+  EXPECT_THAT(run(kFromPod, frame), Dropped(KUBECNI_DROP_HIDDEN_HEADER));
+}
+
+TEST_F(FromPodIpv6, FragmentOfAFragmentIsDropped) {
+  EXPECT_THAT(send({.extension_headers = {IPPROTO_FRAGMENT, IPPROTO_FRAGMENT}}),
+              Dropped(KUBECNI_DROP_HIDDEN_HEADER));
+}
+
+TEST_F(FromPodIpv6, FragmentOfAJumbogramIsDropped) {
+  Frame frame = frame_at(
+      kFromPod, {.family = AF_INET6, .extension_headers = {IPPROTO_HOPOPTS, IPPROTO_FRAGMENT}});
+  frame[ETH_HLEN + 4] = frame[ETH_HLEN + 5] = 0;  // no payload length
+
+  EXPECT_THAT(run(kFromPod, frame), Dropped(KUBECNI_DROP_HIDDEN_HEADER));
 }
 
 }  // namespace

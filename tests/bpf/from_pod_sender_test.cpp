@@ -97,8 +97,21 @@ TEST_P(FromPodSender, EachAddressOfAPodWithTwoIsItsOwn) {
   must(dataplane().endpoints().erase(second));
 }
 
-TEST_P(FromPodSender, WithoutAddressYetIsLeftToTheKernel) {
-  EXPECT_THAT(send({.src = family().none}), LeftToKernel(KUBECNI_PASS_NO_SOURCE));
+TEST_P(FromPodSender, SecondAddressNeedsThePodsMacToo) {
+  const IpAddr first = IpAddr::parse(family().pod_a).value();
+  const IpAddr second = first.plus(1);
+  must(dataplane().endpoints().set(second, must(dataplane().endpoints().find(first)).value()));
+
+  EXPECT_THAT(send({.src_mac = kForeignMac, .src = second.str()}),
+              Dropped(KUBECNI_DROP_SPOOFED_MAC));
+}
+
+TEST_P(FromPodSender, NoSourceAddressIsALieOutsideOfDhcpAndGroupReports) {
+  for (const auto protocol : kProtocols)
+    EXPECT_THAT(send({.src = family().none, .protocol = protocol}),
+                Dropped(KUBECNI_DROP_SPOOFED_IP));
+  EXPECT_THAT(send({.src = family().none, .protocol = IPPROTO_SCTP}),
+              Dropped(KUBECNI_DROP_SPOOFED_IP));
 }
 
 TEST_P(FromPodSender, EmptiedMapsOfOneFamilyDropNothingOfIt) {
@@ -126,6 +139,8 @@ TEST_P(FromPodSender, HeaderOfAnotherVersionIsLeftToTheKernel) {
     broken[kVersionAt] = version_and_length;
 
     EXPECT_THAT(run(kFromPod, broken), LeftToKernel(KUBECNI_PASS_NOT_IP));
+    EXPECT_THAT(run(kFromPod, with_macs(broken, kGatewayMac, kPodBMac)),
+                Dropped(KUBECNI_DROP_SPOOFED_MAC));
   }
 }
 

@@ -148,6 +148,7 @@ Frame ip_payload(const IpPacket& packet) {
     if (packet.protocol == IPPROTO_UDP) return udp_datagram(packet);
     if (packet.protocol == IPPROTO_ICMP) return icmp_message(packet);
   }
+  if (!packet.payload.empty()) return packet.payload;
   Frame payload;
   put_payload(payload, packet.payload_bytes);
   return payload;
@@ -166,10 +167,12 @@ Frame ipv6_packet(const IpPacket& packet) {
   for (std::size_t i = 0; i < headers.size(); ++i) {
     put(frame, {i + 1 < headers.size() ? headers[i + 1] : protocol_of(packet)});
     put(frame, {0});  // the length beyond eight bytes
-    if (headers[i] == IPPROTO_FRAGMENT)
-      put(frame, {0, 1, 0, 0, 0, 1});  // the first of several
-    else
+    if (headers[i] == IPPROTO_FRAGMENT) {
+      put16(frame, packet.fragment_field);
+      put(frame, {0, 0, 0, 1});
+    } else {
       put(frame, {1, 4, 0, 0, 0, 0});  // PadN
+    }
   }
   put_all(frame, payload);
   return frame;
@@ -200,6 +203,13 @@ Frame ip_packet(const IpPacket& packet) {
   return is_v6(packet) ? ipv6_packet(packet) : ipv4_packet(packet);
 }
 
+Frame error_about(const IpPacket& quoted, std::size_t bytes) {
+  const Frame frame = ip_packet(quoted);
+  Frame body(4);  // unused, or the MTU
+  put_all(body, std::span(frame).subspan(ETH_HLEN, std::min(bytes, frame.size() - ETH_HLEN)));
+  return body;
+}
+
 Frame nd_message(const NdMessage& message) {
   Frame body;
   put(body, {0, 0, 0, 0});
@@ -221,7 +231,8 @@ Frame nd_message(const NdMessage& message) {
                     .icmp_type = message.type,
                     .icmp_body = body,
                     .ttl = 255,
-                    .extension_headers = message.extension_headers});
+                    .extension_headers = message.extension_headers,
+                    .fragment_field = message.fragment_field});
 }
 
 Frame arp_packet(const ArpPacket& packet) {
@@ -242,6 +253,16 @@ Frame ethernet_frame(const std::string& dst_mac, const std::string& src_mac,
   put_ethernet(frame, dst_mac, src_mac, ethertype);
   put_payload(frame, payload_bytes);
   return frame;
+}
+
+Frame with_tags(const Frame& frame, std::span<const std::uint16_t> types, std::uint16_t vid) {
+  Frame tagged(frame.begin(), frame.begin() + 2 * ETH_ALEN);
+  for (const std::uint16_t type : types) {
+    put16(tagged, type);
+    put16(tagged, vid);
+  }
+  put_all(tagged, std::span(frame).subspan(std::size_t{2} * ETH_ALEN));
+  return tagged;
 }
 
 std::uint16_t internet_checksum(std::span<const std::uint8_t> bytes) {

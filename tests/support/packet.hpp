@@ -35,13 +35,21 @@ struct IpPacket {
   std::uint16_t id = 1;          ///< IPv4
   std::size_t option_bytes = 0;  ///< IPv4: no-operation; a multiple of 4, up to 40
   std::vector<std::uint8_t> extension_headers = {};  ///< IPv6: of eight bytes each, by type
+  /// IPv6, of the Fragment header: offset in bytes, a multiple of 8, plus 1 if
+  /// more follow. 0 is an atomic fragment.
+  std::uint16_t fragment_field = 1;
   // IPv4 only, as are the rest of the flags:
   std::size_t fragment_offset = 0;  ///< bytes, a multiple of 8; such a packet has a payload only
   bool more_fragments = false;
   bool dont_fragment = false;
   std::size_t payload_bytes = 16;  ///< after the transport header
+  Frame payload = {};  ///< of a protocol other than TCP, UDP and ICMP, instead of payload_bytes
 };
 Frame ip_packet(const IpPacket& packet);
+
+/// IpPacket::icmp_body of an error that quotes the first `bytes` of `quoted`,
+/// from its IP header on.
+Frame error_about(const IpPacket& quoted, std::size_t bytes = 512);
 
 /// An option of neighbour discovery that holds a MAC: 1 source, 2 target.
 struct NdOption {
@@ -60,6 +68,7 @@ struct NdMessage {
   std::string target = {};  ///< of 135, 136 and 137
   std::vector<NdOption> options = {};
   std::vector<std::uint8_t> extension_headers = {};
+  std::uint16_t fragment_field = 1;  ///< as of IpPacket
 };
 Frame nd_message(const NdMessage& message);
 
@@ -78,6 +87,9 @@ Frame arp_packet(const ArpPacket& packet);
 /// A frame of another protocol.
 Frame ethernet_frame(const std::string& dst_mac, const std::string& src_mac,
                      std::uint16_t ethertype, std::size_t payload_bytes);
+
+/// The frame with VLAN tags of these types, the outermost first.
+Frame with_tags(const Frame& frame, std::span<const std::uint16_t> types, std::uint16_t vid);
 
 /// The Internet checksum of RFC 1071, over an even number of bytes or not. Over
 /// bytes that hold a right checksum it is 0.

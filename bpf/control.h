@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a pod may say above IP to those who believe it: ICMP errors, group
+ * management, DHCP, neighbour discovery, behind whatever options, fragments and
+ * extension headers. The rest is data, of which each packet is as good as any. */
+#ifndef KUBECNI_BPF_CONTROL_H
+#define KUBECNI_BPF_CONTROL_H
+
+#include "nd.h"
+#include "sender.h"
+#include "transport.h"
+
+#define IGMP_QUERY 0x11
+#define IGMP_ROUTER_ADVERTISEMENT 0x30 /* RFC 4286 */
+#define IGMP_ROUTER_TERMINATION 0x32
+#define MLD_QUERY 130
+#define MLD_REPORT 131
+#define MLD_DONE 132
+#define MLD2_REPORT 143
+#define MLD_ROUTER_ADVERTISEMENT 151 /* RFC 4286 */
+#define MLD_ROUTER_TERMINATION 153
+#define ICMPV6_FIRST_INFORMATIONAL 128
+
+/* Of an ICMP message, before what it quotes; no shorter than UDP's header. */
+#define ICMP_HEADER_LEN 8
+#define IPV6_FRAGMENT_OFFSET 0xfff8
+#define MAX_EXTENSION_HEADERS 8
+
+struct extension_header {
+	__u8 next_header;
+	__u8 len;
+	__be16 fragment; /* of a Fragment header: offset and "more fragments" */
+	__u8 rest[4];
+};
+
+/* What follows the IPv6 header and its extension headers. */
+struct upper {
+	__u8 protocol;
+	bool is_fragmented;	/* an atomic fragment included */
+	bool is_without_source; /* as only reports of groups may be, RFC 3590 */
+	__s32 exit;		/* CHAIN_*, or that of a chain which decides by itself */
+};
+#define CHAIN_COMPLETE (-1)
+#define CHAIN_OF_DATA (-2) /* a later fragment, or encrypted: nothing to judge */
+
+/* Whether the quote of an ICMP error, which comes next, is of a packet to the
+ * pod: about others it has nothing to say (RFC 5927). */
+static __always_inline bool quotes_own_packet(const struct __sk_buff *skb, struct cursor *cur,
+					      const struct kubecni_pod_iface *iface, int family)
+{
+	struct packet quoted = {.family = family};
+	if (!pull_ip(cur, &quoted) || !is_sound(&quoted))
+		return false;
+	if (family == AF_INET6)
+		return is_own_addr6(skb, dst_of(&quoted), iface);
+	return is_own_addr(skb, dst_of(&quoted), AF_INET);
+}
+
+static __always_inline bool is_icmpv4_error(__u8 type)
+{
+	return is_error_type(type, AF_INET) || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT;
+}
+
+static __always_inline int judge_icmpv4(const struct __sk_buff *skb, struct cursor *cur,
+					const struct kubecni_pod_iface *iface, bool is_fragmented)
+{
+	__u8 *icmp = pull(cur, ICMP_HEADER_LEN);
+	if (!icmp)
+		return KUBECNI_DROP_SHORT_PACKET;
+	if (!is_icmpv4_error(*icmp))
+		return -1;
+	/* No error is long enough to need fragments. */
+	return !is_fragmented && quotes_own_packet(skb, cur, iface, AF_INET)
+		       ? -1
+		       : KUBECNI_DROP_FOREIGN_ERROR;
+}
+
+/* Queries let the bridge and its pods forget their groups, announcements bring
+ * the pod all groups: a router's business. */
+static __always_inline int judge_igmp(struct cursor *cur)
+{
+	const __u8 *type = pull(cur, 1);
+	if (!type)
+		return KUBECNI_DROP_SHORT_PACKET;
+	return *type == IGMP_QUERY || *type == IGMP_ROUTER_ADVERTISEMENT ||
+			       *type == IGMP_ROUTER_TERMINATION
+		       ? KUBECNI_DROP_MULTICAST_ROUTER
+		       : -1;
+}
+
+/* Who speaks to a DHCP client is a server, or a relay. */
+static __always_inline int judge_udp(struct cursor *cur, __u16 client_port)
+{
+	const struct udphdr *udp = pull(cur, sizeof(*udp));
+	if (!udp)
+		return KUBECNI_DROP_SHORT_PACKET;
+	return udp->dest == bpf_htons(client_port) ? KUBECNI_DROP_DHCP_SERVER : -1;
+}
+
+/* The exit of an IPv4 packet by what is above IP, or -1 if that decides nothing. */
+static __noinline int judge_control4(struct __sk_buff *skb)
+{
+	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
+	if (!iface)
+		return -1;
+	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
+	struct iphdr *ip = pull_eth(&cur) ? pull(&cur, sizeof(*ip)) : NULL;
+	if (!ip)
+		return KUBECNI_DROP_SHORT_PACKET;
+	/* Its first fragment decides. */
+	if (is_later_fragment(ip))
+		return -1;
+	if (ip->ihl > 5 && !pull(&cur, (ip->ihl - 5u) * 4))
+		return KUBECNI_DROP_SHORT_PACKET;
+	switch (ip->protocol) {
+	case IPPROTO_ICMP:
+		return judge_icmpv4(skb, &cur, iface, is_fragment(ip));
+	case IPPROTO_IGMP:
+		return judge_igmp(&cur);
+	case IPPROTO_PIM:
+		return KUBECNI_DROP_MULTICAST_ROUTER;
+	case IPPROTO_UDP:
+		return judge_udp(&cur, DHCP_CLIENT_PORT);
+	}
+	return -1;
+}
+
+/* Steps over the extension headers, the Fragment header included: netfilter on
+ * this node takes that away before the receiver sees it, and could refuse what
+ * came in it (RFC 6980). */
+static __always_inline struct upper pull_extension_headers(struct cursor *cur,
+							   const struct ipv6hdr *ip)
+{
+	struct upper upper = {.protocol = ip->nexthdr,
+			      .is_without_source = is_unspecified(&ip->saddr, AF_INET6),
+			      .exit = CHAIN_COMPLETE};
+	/* What lies behind the packet's own end is not in it, but in the next
+	 * fragment. A jumbogram's end is further away than headers are followed. */
+	const bool is_jumbo = !ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS;
+	__u32 left = is_jumbo ? JUDGED_BYTES : bpf_ntohs(ip->payload_len);
+
+	for (int i = 0; i < MAX_EXTENSION_HEADERS; ++i) {
+		if (!is_extension_header(upper.protocol))
+			break;
+		if (upper.protocol == IPPROTO_ESP) {
+			upper.exit = CHAIN_OF_DATA;
+			return upper;
+		}
+		struct extension_header *header = pull(cur, sizeof(*header));
+		if (!header)
+			goto hidden;
+		__u32 len = (header->len + 1u) * 8;
+		if (upper.protocol == IPPROTO_AH) /* RFC 4302: in units of four bytes */
+			len = (header->len + 2u) * 4;
+		if (upper.protocol == IPPROTO_FRAGMENT) {
+			if (upper.is_fragmented || is_jumbo)
+				goto hidden;
+			if (header->fragment & bpf_htons(IPV6_FRAGMENT_OFFSET)) {
+				upper.exit = CHAIN_OF_DATA;
+				return upper;
+			}
+			upper.is_fragmented = true;
+			len = sizeof(*header);
+		}
+		if (len > left || (len > sizeof(*header) && !pull(cur, len - sizeof(*header))))
+			goto hidden;
+		left -= len;
+		upper.protocol = header->next_header;
+	}
+	/* RFC 7112: the headers are all in the first fragment. */
+	if (is_extension_header(upper.protocol) || (upper.is_fragmented && left < ICMP_HEADER_LEN))
+		goto hidden;
+	return upper;
+
+hidden:
+	upper.exit = KUBECNI_DROP_HIDDEN_HEADER;
+	return upper;
+}
+
+static __always_inline bool is_group_report(__u8 type)
+{
+	return type == MLD_REPORT || type == MLD_DONE || type == MLD2_REPORT;
+}
+
+static __always_inline bool is_multicast_routers(__u8 type)
+{
+	return type == MLD_QUERY || type == MLD_ROUTER_ADVERTISEMENT ||
+	       type == MLD_ROUTER_TERMINATION;
+}
+
+static __always_inline int judge_icmpv6(const struct __sk_buff *skb, struct cursor *cur,
+					const struct kubecni_pod_iface *iface,
+					const struct upper *upper)
+{
+	__u8 *icmp = pull(cur, ICMP_HEADER_LEN);
+	if (!icmp)
+		return KUBECNI_DROP_SHORT_PACKET;
+	const __u8 type = *icmp;
+	if (is_group_report(type))
+		return upper->is_fragmented ? KUBECNI_DROP_HIDDEN_HEADER : -1;
+	if (upper->is_without_source)
+		return KUBECNI_DROP_SPOOFED_IP;
+	/* No honest sender puts it there, and every receiver finds it (RFC 7113). */
+	if (is_nd_type(type))
+		return is_router_type(type) ? KUBECNI_DROP_ROUTER_ND : KUBECNI_DROP_SPOOFED_ND;
+	if (is_multicast_routers(type))
+		return KUBECNI_DROP_MULTICAST_ROUTER;
+	if (type >= ICMPV6_FIRST_INFORMATIONAL)
+		return -1;
+	return !upper->is_fragmented && quotes_own_packet(skb, cur, iface, AF_INET6)
+		       ? -1
+		       : KUBECNI_DROP_FOREIGN_ERROR;
+}
+
+/* The same for an IPv6 packet. */
+static __noinline int judge_control6(struct __sk_buff *skb)
+{
+	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET6);
+	if (!iface)
+		return -1;
+	struct packet pkt = {.family = AF_INET6};
+	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
+	if (!pull_eth(&cur) || !pull_ip(&cur, &pkt))
+		return KUBECNI_DROP_SHORT_PACKET;
+	if (is_nd(&pkt, &cur))
+		return judge_nd(skb, iface);
+
+	const struct upper upper = pull_extension_headers(&cur, pkt.v6);
+	if (upper.exit == KUBECNI_DROP_HIDDEN_HEADER)
+		return upper.exit;
+	if (upper.exit == CHAIN_COMPLETE && upper.protocol == IPPROTO_ICMPV6)
+		return judge_icmpv6(skb, &cur, iface, &upper);
+	if (upper.is_without_source)
+		return KUBECNI_DROP_SPOOFED_IP;
+	if (upper.exit == CHAIN_OF_DATA)
+		return -1;
+	return upper.protocol == IPPROTO_UDP ? judge_udp(&cur, DHCPV6_CLIENT_PORT) : -1;
+}
+
+/* Whether judge_control4() and 6() have something to decide. Of TCP and UDP,
+ * which are what there is most of, as little is asked as can be. */
+static __always_inline bool is_control(const struct packet *pkt, const struct cursor *cur)
+{
+	const __u8 protocol = protocol_of(pkt);
+	if (protocol == IPPROTO_TCP)
+		return false;
+	if (protocol != IPPROTO_UDP)
+		return true;
+	if (pkt->family == AF_INET && pkt->v4->ihl != 5)
+		return true;
+	struct cursor peek = *cur;
+	const struct udphdr *udp = pull(&peek, sizeof(*udp));
+	return udp && udp->dest == bpf_htons(pkt->family == AF_INET6 ? DHCPV6_CLIENT_PORT
+								     : DHCP_CLIENT_PORT);
+}
+
+#endif /* KUBECNI_BPF_CONTROL_H */
