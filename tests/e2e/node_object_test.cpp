@@ -111,6 +111,64 @@ TEST_F(OwnNodeObject, ListedAgainKeepsItsPodCidrFromAnotherThatClaimsIt) {
   EXPECT_TRUE(has_pod_cidr("10.200.1.0/24"));
 }
 
+/// Node objects that claim what is not theirs.
+class OtherNodeObject : public OwnNodeObject {
+ protected:
+  /// Whether pods of a and b reach each other still, after `phrase` was said on node a.
+  testing::AssertionResult goes_on_after(const std::string& phrase) {
+    if (!says(phrase)) return testing::AssertionFailure() << cluster.daemon_a->err();
+    if (!has_map_entry(cluster.a, "10.200.2.0/24") || !knows_cidr(cluster.a, "10.200.2.0/24"))
+      return testing::AssertionFailure() << "10.200.2.0/24 is gone";
+    return ok(ping(cluster.pod_a->netns, cluster.pod_b->address));
+  }
+};
+
+TEST_F(OtherNodeObject, WithAnAddressInAPodCidrDoesNotTakeItsRouteAway) {
+  cluster.write_nodes({node_a(), node_b(), make_node("node-c", "10.200.2.77", "10.200.3.0/24"),
+                       make_node("node-d", "10.200.2.78", "10.200.4.0/24")});
+
+  EXPECT_TRUE(goes_on_after("InternalIP 10.200.2.78 lies in PodCIDR 10.200.2.0/24 of node node-b"));
+
+  // The daemon that starts anew knows who was first.
+  cluster.daemon_a->signal(SIGTERM);
+  cluster.daemon_a->wait();
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+  EXPECT_TRUE(goes_on_after("InternalIP 10.200.2.78 lies in PodCIDR 10.200.2.0/24 of node node-b"));
+}
+
+TEST_F(OtherNodeObject, ThatListsItsOwnBridgeKeepsItsRoute) {
+  const std::vector<std::string> addresses{"10.200.2.1", "192.0.2.2"};
+  cluster.write_nodes(
+      {node_a(), make_node("node-b", addresses, std::vector<std::string>{"10.200.2.0/24"})});
+
+  EXPECT_TRUE(goes_on_after("InternalIP 10.200.2.1 lies in the node's own PodCIDR"));
+}
+
+TEST_F(OtherNodeObject, WithAPodCidrThatCannotBeRightGetsNoRoute) {
+  cluster.write_nodes({node_a(), node_b(), make_node("node-c", "192.0.2.3", "8.0.0.0/7")});
+
+  EXPECT_TRUE(goes_on_after("PodCIDR 8.0.0.0/7 is larger than a /8"));
+  EXPECT_FALSE(knows_cidr(cluster.a, "8.0.0.0/7"));
+}
+
+TEST_F(OtherNodeObject, WithAPodCidrOfTheInternetIsWarnedAboutByName) {
+  cluster.write_nodes({node_a(), node_b(), make_node("node-c", "192.0.2.3", "9.9.9.0/24")});
+
+  EXPECT_TRUE(goes_on_after("PodCIDR 9.9.9.0/24 is of addresses that belong to somebody"));
+  EXPECT_TRUE(eventually([&] {
+    return status()["warnings"][0]["name"] == "node-c" && knows_cidr(cluster.a, "9.9.9.0/24");
+  }));
+}
+
+TEST_F(OtherNodeObject, WithTheAddressOfAnotherDoesNotTakeItAway) {
+  const std::vector<std::string> addresses{"192.0.2.2", "192.0.2.3"};
+  cluster.write_nodes(
+      {make_node("a-first-by-name", addresses, std::vector<std::string>{"10.200.3.0/24"}), node_a(),
+       node_b()});
+
+  EXPECT_TRUE(goes_on_after("InternalIP 192.0.2.2 is already that of node node-b"));
+}
+
 /// A node that starts for the first time.
 class FirstStart : public testing::Test {
  protected:
@@ -160,6 +218,35 @@ TEST_F(FirstStart, WithoutAnInternalIpTakesNoPodsUntilItHasOne) {
 
   ASSERT_TRUE(has_learned()) << daemon->err();
   EXPECT_EQ(node.add_pod("pod").address.str(), "10.200.1.2");
+}
+
+TEST_F(FirstStart, WithAnExternalIpOnlySaysWhatToDo) {
+  json outside = make_node("node-a", "192.0.2.1", "10.200.1.0/24");
+  outside["status"]["addresses"][0]["type"] = "ExternalIP";
+  write({outside});
+
+  EXPECT_TRUE(says("only the ExternalIP \\\"192.0.2.1\\\"; set kubelet's --node-ip"))
+      << daemon->err();
+}
+
+TEST_F(FirstStart, WithAnInternalIpOnNoDeviceSaysWhatToDo) {
+  write({make_node("node-a", "192.0.2.9", "10.200.1.0/24")});
+
+  EXPECT_TRUE(says("InternalIP 192.0.2.9 is on no device of this node; set kubelet's --node-ip"))
+      << daemon->err();
+}
+
+TEST_F(FirstStart, OutsideThePodNetworksTakesNoPodsAndSaysWhy) {
+  daemon->signal(SIGTERM);
+  daemon->wait();
+  write({make_node("node-a", "192.0.2.1", "10.201.1.0/24")});
+  daemon.emplace(node.start_daemon(
+      {"--node-source", "file:" + file().string(), "--cluster-cidr", "10.200.0.0/16"}));
+
+  EXPECT_TRUE(says("PodCIDR 10.201.1.0/24 lies outside the pod networks 10.200.0.0/16"))
+      << daemon->err();
+  Pod early("early");
+  EXPECT_TRUE(failed(node.cni("ADD", early), 11, "has not learned a PodCIDR yet"));
 }
 
 TEST_F(FirstStart, GivesAddressesInTheOrderOfThePodCidrs) {

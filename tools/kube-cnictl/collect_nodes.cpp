@@ -110,9 +110,11 @@ Result<json> collect_nodes(const NodePaths& paths) {
   auto routes = list_routes(*netlink);
   if (!routes) return fail(routes);
   for (const Route& route : *routes) rows.add_route(route);
+  const auto list_of = [&](const char* key) {
+    return daemon->is_object() ? daemon->value(key, json::array()) : json::array();
+  };
   return json{
-      {"nodes", rows.take()},
-      {"skipped", daemon->is_object() ? daemon->value("skipped", json::array()) : json::array()}};
+      {"nodes", rows.take()}, {"skipped", list_of("skipped")}, {"warnings", list_of("warnings")}};
 }
 
 }  // namespace kubecni

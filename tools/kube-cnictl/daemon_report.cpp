@@ -36,6 +36,10 @@ bool is_skipped(const json& value) {
   return is_text(member(value, "name")) && is_text(member(value, "reason"));
 }
 
+bool is_warning(const json& value) {
+  return is_text(member(value, "name")) && is_text(member(value, "text"));
+}
+
 bool is_cni(const json& value) {
   constexpr std::array kTexts{"list", "pending", "cniVersion"};
   return std::ranges::all_of(kTexts,
@@ -61,6 +65,7 @@ Result<json> parse_daemon_report(std::string_view text) {
       {"wires", list_of(is_text)},
       {"nodes", list_of(is_node)},
       {"skipped", list_of(is_skipped)},
+      {"warnings", list_of(is_warning)},
       {"errors", list_of(is_text)},
       {"tunnelChecksumOffload", is_text},
       {"noConntrackReason", is_text},

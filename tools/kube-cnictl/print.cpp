@@ -95,6 +95,12 @@ void print_skipped(const json& skipped) {
               << "\n";
 }
 
+void print_warnings(const json& warnings) {
+  for (const json& warning : warnings)
+    std::cout << "warning " << cell(warning["name"]) << ": " << warning["text"].get<std::string>()
+              << "\n";
+}
+
 void print_damaged(const json& damaged) {
   for (const json& text : damaged)
     std::cout << "damaged: " << text.get<std::string>()
@@ -121,7 +127,10 @@ void print_status(const json& status) {
     std::cout << "            " << joined(pod["addresses"]) << " " << pod["pod"].get<std::string>()
               << ": " << (pod["reason"] == "" ? "as configured" : pod["reason"].get<std::string>())
               << "\n";
-  if (!daemon.is_null()) print_skipped(daemon["skipped"]);
+  if (!daemon.is_null()) {
+    print_skipped(daemon["skipped"]);
+    print_warnings(daemon["warnings"]);
+  }
   print_damaged(status["damaged"]);
 }
 
@@ -148,6 +157,7 @@ void print_nodes(const json& nodes) {
   print_table({"NODE", "PODCIDR", "KIND", "NEXT HOP", "DEVICE", "MTU", "MAP", "ROUTE", "WHY"},
               rows);
   print_skipped(nodes["skipped"]);
+  print_warnings(nodes["warnings"]);
 }
 
 void print_counters(const json& counters, bool all) {

@@ -123,4 +123,13 @@ std::vector<IpNet> first_of_each_family(const std::vector<IpNet>& networks) {
   return first;
 }
 
+std::vector<IpAddr> first_of_each_family(const std::vector<IpAddr>& addresses) {
+  std::vector<IpAddr> first;
+  for (const IpAddr& address : addresses) {
+    if (std::ranges::find(first, address.family(), &IpAddr::family) == first.end())
+      first.push_back(address);
+  }
+  return first;
+}
+
 }  // namespace kubecni

@@ -61,7 +61,8 @@ struct IpNet {
   auto operator<=>(const IpNet&) const = default;
 };
 
-/// The first network of each family, in their order.
+/// The first network, or address, of each family, in their order.
 std::vector<IpNet> first_of_each_family(const std::vector<IpNet>& networks);
+std::vector<IpAddr> first_of_each_family(const std::vector<IpAddr>& addresses);
 
 }  // namespace kubecni

@@ -110,7 +110,7 @@ void Daemon::load_last_known_state() {
   if (!*loaded) return;
   const LastKnown& known = **loaded;
   cluster_known_ = true;
-  view_ = view_cluster(known.snapshot, options_.node_name, known.owners, known.self);
+  view_ = view_cluster(known.snapshot, options_.node_name, known.decided, options_.rules);
   log::info("last known cluster loaded", {{"nodes", std::to_string(known.snapshot.nodes.size())}});
 }
 
@@ -129,10 +129,9 @@ void Daemon::take_news() {
     if (!source_error_.empty()) log::info("nodes read again", {{"source", source_->describe()}});
     source_error_.clear();
     cluster_known_ = true;
-    view_ = view_cluster(**news, options_.node_name, view_.owners, view_.self);
-    if (auto saved =
-            save_last_known(options_.state_dir, {std::move(**news), view_.owners, view_.self});
-        !saved)
+    view_ = view_cluster(**news, options_.node_name, std::move(view_).incumbents(), options_.rules);
+    const Incumbents decided{view_.owners, view_.address_owners, view_.self};
+    if (auto saved = save_last_known(options_.state_dir, {std::move(**news), decided}); !saved)
       log::error("last known cluster not saved", {{"err", saved.error().what}});
   }
 }
@@ -140,15 +139,21 @@ void Daemon::take_news() {
 /// Each error and each skipped node once, as long as it lasts.
 void Daemon::log_news(const ReconcileReport& report) {
   for (const auto& change : report.changes) log::info("changed", {{"what", change}});
-  std::vector<std::string> current;
+  std::set<std::string> current;
   const auto is_new = [&](std::string text) {
-    current.push_back(std::move(text));
-    return std::ranges::find(reported_, current.back()) == reported_.end();
+    const auto [entry, inserted] = current.insert(std::move(text));
+    return inserted && !reported_.contains(*entry);
   };
   for (const auto& skipped : {view_.skipped, report.desired.unreachable}) {
     for (const SkippedNode& node : skipped) {
       if (is_new(node.name + ": " + node.reason))
         log::warn("node skipped", {{"node", node.name}, {"err", node.reason}});
+    }
+  }
+  for (const auto& warnings : {view_.warnings, report.desired.warnings}) {
+    for (const NodeWarning& warning : warnings) {
+      if (is_new(warning.name + ": " + warning.text))
+        log::warn("node may be wrong", {{"node", warning.name}, {"what", warning.text}});
     }
   }
   for (const auto& error : report.errors) {

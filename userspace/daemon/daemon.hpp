@@ -14,8 +14,8 @@
 
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
-#include <vector>
 
 namespace kubecni {
 
@@ -70,7 +70,7 @@ class Daemon {
   bool cluster_known_ = false;
   ClusterView view_;
   std::string source_error_;
-  std::vector<std::string> reported_;  // errors and skipped nodes of the last run
+  std::set<std::string> reported_;  // errors, warnings and skipped nodes of the last run
 };
 
 }  // namespace kubecni

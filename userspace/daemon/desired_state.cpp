@@ -74,22 +74,22 @@ void add_route(const Route& route, DesiredState& state) {
 
 /// The node behind a tunnel, for pods: its answers come back by the tunnel, and the
 /// underlay may not let a pod's address through. This node's own packets to it, and
-/// those of the tunnel itself, go straight.
-void add_node_routes(const Node& peer, const PeerPath& path, const Underlay& underlay,
-                     const std::string& bridge, DesiredState& state) {
+/// those of the tunnel itself, go straight. That is one address of each family, so
+/// that a node cannot pull traffic into the tunnel by listing more.
+void add_node_route(const Node& peer, const PeerPath& path, const Underlay& underlay,
+                    const std::string& bridge, DesiredState& state) {
   const int family = path.cidr.addr.family();
-  for (const IpAddr& address : peer.internal_ips) {
-    if (address.family() != family) continue;
-    Route route = route_for({address, address.bits()}, path, underlay);
-    route.table = kNodeTable;
-    route.source.reset();
-    add_route(route, state);
-    state.rules.emplace(family, Rule{.family = family,
-                                     .iif = bridge,
-                                     .table = kNodeTable,
-                                     .priority = kNodeRulePriority,
-                                     .protocol = kRouteProtocol});
-  }
+  const auto address = std::ranges::find(peer.internal_ips, family, &IpAddr::family);
+  if (address == peer.internal_ips.end()) return;
+  Route route = route_for({*address, address->bits()}, path, underlay);
+  route.table = kNodeTable;
+  route.source.reset();
+  add_route(route, state);
+  state.rules.emplace(family, Rule{.family = family,
+                                   .iif = bridge,
+                                   .table = kNodeTable,
+                                   .priority = kNodeRulePriority,
+                                   .protocol = kRouteProtocol});
 }
 
 void add_path(const Node& peer, const PeerPath& path, const Underlay& underlay,
@@ -99,7 +99,7 @@ void add_path(const Node& peer, const PeerPath& path, const Underlay& underlay,
   if (path.kind == PathKind::kVxlan) {
     const IpAddr gateway = tunnel_gateway(path);
     state.neighbours.emplace(gateway, Neighbour{path.device.ifindex, gateway, path.tunnel_mac});
-    add_node_routes(peer, path, underlay, bridge, state);
+    add_node_route(peer, path, underlay, bridge, state);
   } else {
     state.wires.emplace(path.device.name, path.device);
   }
@@ -134,20 +134,54 @@ void add_tunnel_peers(const ClusterView& view, const Underlay& underlay, Desired
     state.tunnel_peers.emplace(IpAddr::any(family), kubecni_tunnel_peer{});
 }
 
+void warn_about_self(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
+  if (!view.self) return;
+  for (const IpAddr& own : view.self->internal_ips) {
+    if (std::ranges::find(underlay.local_addresses, own) != underlay.local_addresses.end())
+      continue;
+    state.warnings.push_back(
+        {view.self->name, "InternalIP " + own.str() +
+                              " is on no device of this node; set kubelet's --node-ip to an "
+                              "address of it by which other nodes reach it"});
+  }
+}
+
+void warn_about_peer(const Node& peer, const Underlay& underlay, const ClusterRules& rules,
+                     DesiredState& state) {
+  if (!rules.node_cidrs.empty()) return;
+  for (const IpAddr& address : peer.internal_ips) {
+    if (!is_public_ipv4({address, address.bits()}) || is_on_link(address, underlay)) continue;
+    state.warnings.push_back(
+        {peer.name, "InternalIP " + address.str() +
+                        " is an address in the internet, and on no link of this node; if that "
+                        "is meant, name the nodes' networks with --node-cidr"});
+  }
+}
+
+/// Why the peer's pods are not reached; empty: they are.
+std::string add_cidr(const Node& peer, const IpNet& cidr, const Underlay& underlay,
+                     const std::string& bridge, DesiredState& state) {
+  if (auto harm = why_harmful(cidr, underlay); !harm.empty()) return harm;
+  const auto path = choose_path(peer, cidr, underlay);
+  if (!path) return path.error();
+  add_path(peer, *path, underlay, bridge, state);
+  return "";
+}
+
 }  // namespace
 
 DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
-                                const std::string& bridge) {
+                                const std::string& bridge, const ClusterRules& rules) {
   DesiredState state;
   add_self(view, underlay, state);
   add_tunnel_peers(view, underlay, state);
+  warn_about_self(view, underlay, state);
   for (const Node& peer : view.peers) {
+    warn_about_peer(peer, underlay, rules, state);
     for (const IpNet& cidr : peer.pod_cidrs) {
-      const auto path = choose_path(peer, cidr, underlay);
-      if (path)
-        add_path(peer, *path, underlay, bridge, state);
-      else
-        state.unreachable.push_back({peer.name, "PodCIDR " + cidr.str() + ": " + path.error()});
+      const std::string why = add_cidr(peer, cidr, underlay, bridge, state);
+      if (!why.empty())
+        state.unreachable.push_back({peer.name, "PodCIDR " + cidr.str() + ": " + why});
     }
   }
   return state;

@@ -35,12 +35,16 @@ struct DesiredState {
   unsigned mtu = 0;                                    ///< bytes, for pods
   std::vector<PeerPath> paths;                         ///< for people
   std::vector<SkippedNode> unreachable;
+  std::vector<NodeWarning> warnings;
 };
 
 /// Pure. Each PodCIDR of a peer is reached as choose_path() says, by eBPF and by
-/// the kernel alike; what cannot be reached is reported.
+/// the kernel alike; what cannot be reached is reported, and so is one that would take
+/// away what this node needs itself. Doubtful addresses are warned about: this node's
+/// own that are on no device, and, without `rules` for the nodes' networks, IPv4
+/// addresses of the internet off this node's links.
 DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
-                                const std::string& bridge);
+                                const std::string& bridge, const ClusterRules& rules = {});
 
 /// What must be written and erased so that `actual` equals `wanted`. Pure.
 template <typename Key, typename Value>

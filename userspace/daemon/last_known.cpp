@@ -72,16 +72,20 @@ void append_all(std::string& text, const Items& items, Print print) {
 }  // namespace
 
 Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown& known) {
+  const auto print_owner = [](const auto& owner) {
+    return dump(owner.first.str()) + ": " + dump(owner.second);
+  };
   std::string text = "{\"nodes\": [";
   append_all(text, known.snapshot.nodes, [](const Node& node) { return dump(to_json(node)); });
   text += "],\n\"skipped\": [";
   append_all(text, known.snapshot.skipped,
              [](const SkippedNode& skipped) { return dump(to_json(skipped)); });
   text += "],\n\"owners\": {";
-  append_all(text, known.owners,
-             [](const auto& owner) { return dump(owner.first.str()) + ": " + dump(owner.second); });
+  append_all(text, known.decided.cidrs, print_owner);
+  text += "},\n\"addressOwners\": {";
+  append_all(text, known.decided.addresses, print_owner);
   text += "}";
-  if (known.self) text += ",\n\"self\": " + dump(to_json(*known.self));
+  if (known.decided.self) text += ",\n\"self\": " + dump(to_json(*known.decided.self));
   return write_file_atomically(state_dir / "cluster.json", text + "}\n");
 }
 
@@ -99,8 +103,12 @@ Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& st
       known.snapshot.skipped.push_back({skipped.at("name"), skipped.at("reason"),
                                         addresses_in(skipped.value("internalIPs", json::array()))});
     for (const auto& [cidr, node] : record.at("owners").items())
-      known.owners.emplace(parsed<IpNet>(cidr), node);
-    if (record.contains("self")) known.self = node_from_json(record["self"]);
+      known.decided.cidrs.emplace(parsed<IpNet>(cidr), node);
+    // An older build kept none.
+    const json address_owners = record.value("addressOwners", json::object());
+    for (const auto& [address, node] : address_owners.items())
+      known.decided.addresses.emplace(parsed<IpAddr>(address), node);
+    if (record.contains("self")) known.decided.self = node_from_json(record["self"]);
     return known;
   } catch (const std::exception& error) {
     return failure(EBADMSG, path.string() + " is damaged: " + error.what());

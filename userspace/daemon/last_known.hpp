@@ -13,8 +13,7 @@ namespace kubecni {
 /// without an API server.
 struct LastKnown {
   NodeSnapshot snapshot;
-  CidrOwners owners;
-  std::optional<Node> self;  ///< also while its object is not in the snapshot
+  Incumbents decided;  ///< with this node, also while its object is not in the snapshot
 };
 
 /// Writes <state dir>/cluster.json.

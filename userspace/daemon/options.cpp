@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cctype>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -41,8 +42,7 @@ std::string check_metrics_address(const std::string& text) {
 }
 
 /// How nodes are reached, and what leaves the cluster.
-void add_network_options(CLI::App& app, DaemonOptions& options,
-                         std::vector<std::string>& non_masquerade_cidrs) {
+void add_network_options(CLI::App& app, DaemonOptions& options) {
   static const std::map<std::string, Routing> kRoutings{
       {"auto", Routing::kAuto}, {"direct", Routing::kDirect}, {"vxlan", Routing::kVxlan}};
   app.add_option("--routing", options.routing,
@@ -66,9 +66,48 @@ void add_network_options(CLI::App& app, DaemonOptions& options,
   app.add_option("--masquerade", options.masquerade,
                  "on or off: what pods send to the outside of the cluster has the node's address")
       ->default_str("on");
-  app.add_option("--non-masquerade-cidr", non_masquerade_cidrs,
+}
+
+/// The cluster's networks as the command line has them.
+struct NetworkTexts {
+  std::vector<std::string> clusters, services, nodes, non_masquerade;
+};
+
+std::vector<IpNet> networks_in(const std::vector<std::string>& texts) {
+  std::vector<IpNet> networks;
+  for (const std::string& text : texts) networks.push_back(IpNet::parse(text).value());
+  return networks;
+}
+
+void add_cluster_options(CLI::App& app, NetworkTexts& texts) {
+  app.add_option("--cluster-cidr", texts.clusters,
+                 "Network of the cluster's pods, kubeadm's podSubnet; a PodCIDR outside is "
+                 "refused. May be given several times")
+      ->check(check_network);
+  app.add_option("--service-cidr", texts.services,
+                 "Network of the cluster's Services, kubeadm's serviceSubnet; a PodCIDR that "
+                 "overlaps it is refused. May be given several times")
+      ->check(check_network);
+  app.add_option("--node-cidr", texts.nodes,
+                 "Network of the nodes' addresses; an InternalIP outside is refused. May be given "
+                 "several times")
+      ->check(check_network);
+  app.add_option("--non-masquerade-cidr", texts.non_masquerade,
                  "Outside to which pods keep their address; may be given several times")
       ->check(check_network);
+}
+
+/// Throws CLI::ValidationError.
+void take_networks(const NetworkTexts& texts, DaemonOptions& options) {
+  options.rules = {.cluster_cidrs = networks_in(texts.clusters),
+                   .service_cidrs = networks_in(texts.services),
+                   .node_cidrs = networks_in(texts.nodes),
+                   .service_host = {}};
+  options.non_masquerade_cidrs = networks_in(texts.non_masquerade);
+  if (const char* host = ::getenv("KUBERNETES_SERVICE_HOST"))
+    options.rules.service_host = IpAddr::parse(host);
+  if (const auto wrong = contradiction_in(options.rules); !wrong.empty())
+    throw CLI::ValidationError("--cluster-cidr", wrong);
 }
 
 /// What the container runtime needs of us.
@@ -160,8 +199,9 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
                  "auto: eBPF where it loads; ebpf: or exit; bridge: the kernel path alone")
       ->check(CLI::IsMember({"auto", "ebpf", "bridge"}))
       ->capture_default_str();
-  std::vector<std::string> non_masquerade_cidrs;
-  add_network_options(app, options, non_masquerade_cidrs);
+  NetworkTexts networks;
+  add_network_options(app, options);
+  add_cluster_options(app, networks);
   app.add_option("--state-dir", options.state_dir, "What has to survive a reboot")
       ->capture_default_str();
   app.add_option("--run-dir", options.run_dir, "Locks and status")->capture_default_str();
@@ -190,8 +230,7 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
       if (options.node_name.empty()) throw CLI::RequiredError("--node-name");
       if (options.node_source.empty()) throw CLI::RequiredError("--node-source");
     }
-    for (const std::string& text : non_masquerade_cidrs)
-      options.non_masquerade_cidrs.push_back(IpNet::parse(text).value());
+    take_networks(networks, options);
   } catch (const CLI::ParseError& error) {
     return std::unexpected(app.exit(error));
   }

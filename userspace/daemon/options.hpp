@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/ip.hpp"
+#include "daemon/cluster_rules.hpp"
 #include "daemon/cni_options.hpp"
 #include "daemon/peer_path.hpp"
 #include "daemon/tunnel_device.hpp"
@@ -23,6 +24,7 @@ struct DaemonOptions {
   std::string dataplane = "auto";  ///< "auto", "ebpf", "bridge"
   Routing routing = Routing::kAuto;
   TunnelOptions tunnel;
+  ClusterRules rules;
   bool masquerade = true;
   std::vector<IpNet> non_masquerade_cidrs;
   std::filesystem::path state_dir = "/var/lib/kube-cni";

@@ -164,6 +164,26 @@ std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
   return uplinks;
 }
 
+std::string why_harmful(const IpNet& cidr, const Underlay& underlay) {
+  for (const Uplink& uplink : underlay.uplinks) {
+    if (cidr.contains(uplink.net.addr))
+      return "contains " + uplink.net.addr.str() + ", this node's address on " + uplink.device.name;
+  }
+  for (const Route& route : underlay.routes) {
+    const bool counts = route.gateway && route.table == RT_TABLE_MAIN &&
+                        route.protocol != kRouteProtocol &&
+                        find_uplink(route.ifindex, underlay.uplinks);
+    if (counts && cidr.contains(*route.gateway))
+      return "contains " + route.gateway->str() + ", the router of this node towards " +
+             route.dst.str();
+  }
+  return "";
+}
+
+bool is_on_link(const IpAddr& address, const Underlay& underlay) {
+  return find_link_to(address, underlay.uplinks) != nullptr;
+}
+
 std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,
                                                  const Underlay& underlay) {
   if (underlay.routing == Routing::kVxlan)

@@ -53,8 +53,9 @@ struct Tunnel {
 struct Underlay {
   Routing routing = Routing::kAuto;
   std::vector<Uplink> uplinks;
-  std::vector<Route> routes;          ///< the kernel's, for what is behind a router
-  std::vector<IpAddr> own_addresses;  ///< InternalIPs of this node
+  std::vector<Route> routes;                 ///< the kernel's, for what is behind a router
+  std::vector<IpAddr> own_addresses;         ///< InternalIPs of this node
+  std::vector<IpAddr> local_addresses = {};  ///< of all devices of this node
   std::optional<Tunnel> tunnel;
   std::string no_tunnel_because = {};  ///< where there is none
 };
@@ -91,6 +92,13 @@ MacAddr tunnel_mac_of(const Node& node);
 std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
                                  const std::vector<LinkAddress>& addresses,
                                  const std::string& bridge);
+
+/// Why a route to the pods `cidr` would take away what this node needs itself: one of its
+/// addresses, or a router that it sends to. Empty: it would not. Pure.
+std::string why_harmful(const IpNet& cidr, const Underlay& underlay);
+
+/// Whether `address` is on the network of a link of this node. Pure.
+bool is_on_link(const IpAddr& address, const Underlay& underlay);
 
 /// How the pods `cidr` of `peer` are reached, or why they are not. Direct is what
 /// has an address of the pods' family on a link of ours (with kDirect also a route

@@ -177,6 +177,8 @@ std::optional<Underlay> Reconciler::look_at_underlay(const ClusterView& view,
                     .routes = std::move(routes),
                     .own_addresses = view.self ? view.self->internal_ips : std::vector<IpAddr>{},
                     .tunnel = {}};
+  for (const LinkAddress& address : *addresses)
+    underlay.local_addresses.push_back(address.net.addr);
   auto tunnel = tunnel_.ensure(netlink_, view, underlay.uplinks, report);
   if (tunnel)
     underlay.tunnel = *tunnel;
@@ -237,7 +239,7 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
   sync_firewall(view, report);
   const auto underlay = look_at_underlay(view, *routes, report);
   if (!underlay) return report;
-  report.desired = plan_desired_state(view, *underlay, options_.bridge);
+  report.desired = plan_desired_state(view, *underlay, options_.bridge, options_.rules);
   ensure_bridge_of(view, report);
   sync_kernel_routes(netlink_, *routes, underlay->tunnel ? underlay->tunnel->device.ifindex : 0,
                      report);

@@ -19,6 +19,13 @@ json skipped_json(const std::vector<SkippedNode>& skipped) {
   return list;
 }
 
+json warnings_json(const std::vector<NodeWarning>& warnings) {
+  json list = json::array();
+  for (const NodeWarning& warning : warnings)
+    list.push_back({{"name", warning.name}, {"text", warning.text}});
+  return list;
+}
+
 json own_cidrs(const ClusterView& view) {
   json cidrs = json::array();
   if (view.self) {
@@ -53,6 +60,9 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
   json skipped = skipped_json(view.skipped);
   for (auto& entry : skipped_json(report.desired.unreachable)) skipped.push_back(entry);
 
+  json warnings = warnings_json(view.warnings);
+  for (auto& entry : warnings_json(report.desired.warnings)) warnings.push_back(entry);
+
   const json status{{"pid", ::getpid()},
                     {"version", KUBECNI_VERSION},
                     {"nodeName", node_name},
@@ -69,6 +79,7 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
                     {"tunnelChecksumOffload", report.offload},
                     {"nodes", nodes},
                     {"skipped", skipped},
+                    {"warnings", warnings},
                     {"cni", cni_json(report.cni)},
                     {"errors", report.errors}};
   return write_file_atomically(run_dir / "status.json",

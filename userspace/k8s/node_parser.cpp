@@ -27,6 +27,17 @@ Result<std::string> parse_name(const json& object) {
   return name;
 }
 
+/// What a Node without any InternalIP lacks, and what to do.
+std::string why_no_internal_ip(const json& addresses) {
+  for (const json& address : addresses) {
+    if (text_of(member(address, "type")) == "ExternalIP")
+      return "status.addresses has no InternalIP, only the ExternalIP " +
+             shown(member(address, "address")) +
+             "; set kubelet's --node-ip to the address by which other nodes reach it";
+  }
+  return "status.addresses has no InternalIP yet";
+}
+
 Result<std::vector<IpAddr>> parse_internal_ips(const json& object) {
   const json& addresses = member(member(object, "status"), "addresses");
   if (!addresses.is_null() && !addresses.is_array())
@@ -42,7 +53,7 @@ Result<std::vector<IpAddr>> parse_internal_ips(const json& object) {
                        "an IP address");
     ips.push_back(*ip);
   }
-  if (ips.empty()) return failure(EINVAL, "status.addresses has no InternalIP yet");
+  if (ips.empty()) return failure(EINVAL, why_no_internal_ip(addresses));
   return ips;
 }
 

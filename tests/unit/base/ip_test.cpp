@@ -208,10 +208,12 @@ TEST(IpNet, OverlapsInBothDirectionsWhateverTheHostBits) {
 TEST(FirstOfEachFamily, KeepsTheirOrder) {
   const auto net = [](const char* text) { return IpNet::parse(text).value(); };
 
-  EXPECT_EQ(first_of_each_family({net("2001:db8::/64"), net("10.2.0.0/24"), net("10.1.0.0/24"),
-                                  net("2001:db8:1::/64")}),
+  EXPECT_EQ(first_of_each_family(std::vector{net("2001:db8::/64"), net("10.2.0.0/24"),
+                                             net("10.1.0.0/24"), net("2001:db8:1::/64")}),
             (std::vector{net("2001:db8::/64"), net("10.2.0.0/24")}));
-  EXPECT_TRUE(first_of_each_family({}).empty());
+  EXPECT_EQ(first_of_each_family(std::vector{net("10.2.0.1/32").addr, net("10.1.0.1/32").addr}),
+            std::vector{net("10.2.0.1/32").addr});
+  EXPECT_TRUE(first_of_each_family(std::vector<IpNet>{}).empty());
 }
 
 }  // namespace

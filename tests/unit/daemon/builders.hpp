@@ -36,6 +36,7 @@ inline Underlay underlay(Routing routing = Routing::kAuto) {
   made.uplinks = {uplink(2, "eth0", "192.0.2.1/24", 1400),
                   uplink(3, "eth1", "198.51.100.1/24", 9000)};
   made.own_addresses = {addr("192.0.2.1")};
+  made.local_addresses = {addr("127.0.0.1"), addr("192.0.2.1"), addr("198.51.100.1")};
   made.tunnel.emplace();
   made.tunnel->device = {9, "kcni.vxlan"};
   made.tunnel->mac = MacAddr::derived_from(addr("192.0.2.1"));

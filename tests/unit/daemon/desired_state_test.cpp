@@ -209,5 +209,55 @@ TEST(PlanChanges, PlansNothingWhenBothSidesAreEqual) {
   EXPECT_THAT(changes.erase, IsEmpty());
 }
 
+TEST(DesiredState, TunnelsToOneAddressOfANodeOnly) {
+  Node greedy = kFar;
+  greedy.internal_ips.push_back(addr("203.0.113.53"));
+
+  const auto state = plan({greedy});
+
+  EXPECT_TRUE(state.routes.contains({kNodeTable, net("203.0.113.9/32")}));
+  EXPECT_FALSE(state.routes.contains({kNodeTable, net("203.0.113.53/32")}));
+}
+
+TEST(DesiredState, LeavesPodsUnreachedWhoseRouteWouldTakeItsOwnWaysAway) {
+  Underlay from = underlay();
+  from.routes = {{.dst = net("0.0.0.0/0"), .gateway = addr("192.0.2.254"), .ifindex = 2}};
+  for (const auto& [cidr, what] :
+       {std::pair{"192.0.2.0/29", "192.0.2.1, this node's address on eth0"},
+        {"192.0.2.248/29", "192.0.2.254, the router of this node"}}) {
+    const auto state = plan({node("n2", "198.51.100.7", cidr), kNear}, from);
+
+    EXPECT_FALSE(state.routes.contains({kMainTable, net(cidr)}));
+    EXPECT_FALSE(state.cidrs.contains(net(cidr)));
+    ASSERT_EQ(state.unreachable.size(), 1u);
+    EXPECT_THAT(state.unreachable[0].reason, HasSubstr(what));
+    EXPECT_TRUE(state.cidrs.contains(kNearCidr)) << "the others are reached";
+  }
+}
+
+TEST(DesiredState, WarnsAboutItsOwnInternalIpOnNoDevice) {
+  Underlay from = underlay();
+  from.local_addresses = {addr("127.0.0.1")};
+
+  const auto state = plan({}, from);
+
+  ASSERT_EQ(state.warnings.size(), 1u);
+  EXPECT_EQ(state.warnings[0].name, "n1");
+  EXPECT_THAT(state.warnings[0].text, HasSubstr("192.0.2.1 is on no device of this node; set"));
+  EXPECT_THAT(plan({}).warnings, IsEmpty());
+}
+
+TEST(DesiredState, WarnsAboutAPublicAddressOffItsLinksUnlessTheNodesNetworksAreConfigured) {
+  const auto view = view_of({node("n2", "8.8.8.8", "10.200.2.0/24")});
+
+  const auto state = plan_desired_state(view, underlay(), kBridge);
+
+  ASSERT_EQ(state.warnings.size(), 1u);
+  EXPECT_EQ(state.warnings[0].name, "n2");
+  EXPECT_THAT(state.warnings[0].text, HasSubstr("--node-cidr"));
+  const ClusterRules rules{.node_cidrs = {net("8.8.8.0/24")}};
+  EXPECT_THAT(plan_desired_state(view, underlay(), kBridge, rules).warnings, IsEmpty());
+}
+
 }  // namespace
 }  // namespace kubecni::test

@@ -15,14 +15,30 @@ TEST(LastKnown, IsReadAsItWasWritten) {
   const TempDir dir;
   const LastKnown known{
       {{node("n1", "192.0.2.1", "10.200.1.0/24")}, {{"n9", "no PodCIDR", {addr("192.0.2.9")}}}},
-      {{net("10.200.1.0/24"), "n1"}}};
+      {.cidrs = {{net("10.200.1.0/24"), "n1"}},
+       .addresses = {{addr("192.0.2.1"), "n1"}, {addr("2001:db8::1"), "n1"}},
+       .self = node("n1", "192.0.2.1", "10.200.1.0/24")}};
 
   ASSERT_TRUE(save_last_known(dir.path(), known));
   const auto read = load_last_known(dir.path());
 
   ASSERT_TRUE(read && *read);
   EXPECT_EQ((*read)->snapshot, known.snapshot);
-  EXPECT_EQ((*read)->owners, known.owners);
+  EXPECT_EQ((*read)->decided.cidrs, known.decided.cidrs);
+  EXPECT_EQ((*read)->decided.addresses, known.decided.addresses);
+  EXPECT_EQ((*read)->decided.self, known.decided.self);
+}
+
+TEST(LastKnown, IsReadAlsoFromABuildThatKeptNoAddresses) {
+  const TempDir dir;
+  ASSERT_TRUE(
+      write_file_atomically(dir.path() / "cluster.json",
+                            R"({"nodes": [], "skipped": [], "owners": {"10.200.1.0/24": "n1"}})"));
+
+  const auto read = load_last_known(dir.path());
+
+  ASSERT_TRUE(read && *read);
+  EXPECT_EQ((*read)->decided.cidrs.size(), 1u);
 }
 
 TEST(LastKnown, IsEmptyBeforeAnythingWasSaved) {
@@ -36,8 +52,10 @@ TEST(LastKnown, IsEmptyBeforeAnythingWasSaved) {
 
 TEST(LastKnown, IsAnErrorWhenTheFileIsDamaged) {
   const TempDir dir;
-  for (const char* damaged : {"", "{", "[]", R"({"nodes": [{"name": 7}]})",
-                              R"({"nodes": [], "skipped": [], "owners": {"x": "n1"}})"}) {
+  for (const char* damaged :
+       {"", "{", "[]", R"({"nodes": [{"name": 7}]})",
+        R"({"nodes": [], "skipped": [], "owners": {"x": "n1"}})",
+        R"({"nodes": [], "skipped": [], "owners": {}, "addressOwners": {"x": "n1"}})"}) {
     ASSERT_TRUE(write_file_atomically(dir.path() / "cluster.json", damaged));
 
     const auto read = load_last_known(dir.path());

@@ -59,7 +59,25 @@ TEST(DaemonOptions, OfTheNetworkAreTaken) {
               testing::ElementsAre(net("172.16.0.0/12"), net("fd00::/8")));
 }
 
+TEST(DaemonOptions, OfTheClustersNetworksAreTaken) {
+  ::setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1", 1);
+  const auto options = parse({"--cluster-cidr", "10.200.0.0/16", "--cluster-cidr", "fd00:10::/48",
+                              "--service-cidr", "10.96.0.0/12", "--node-cidr", "192.0.2.0/24"});
+  ::unsetenv("KUBERNETES_SERVICE_HOST");
+
+  ASSERT_TRUE(options);
+  EXPECT_THAT(options->rules.cluster_cidrs,
+              testing::ElementsAre(net("10.200.0.0/16"), net("fd00:10::/48")));
+  EXPECT_THAT(options->rules.service_cidrs, testing::ElementsAre(net("10.96.0.0/12")));
+  EXPECT_THAT(options->rules.node_cidrs, testing::ElementsAre(net("192.0.2.0/24")));
+  EXPECT_EQ(options->rules.service_host, IpAddr::parse("10.96.0.1"));
+}
+
 TEST(DaemonOptions, OutOfRangeAreRefusedByName) {
+  expect_refused({"--cluster-cidr", "10.200.0.0"}, "10.200.0.0");
+  expect_refused({"--node-cidr", "192.0.2.1/24"}, "192.0.2.1/24");
+  expect_refused({"--cluster-cidr", "10.0.0.0/8", "--service-cidr", "10.96.0.0/12"},
+                 "10.0.0.0/8 overlaps --service-cidr 10.96.0.0/12");
   expect_refused({"--routing", "bgp"}, "--routing");
   expect_refused({"--vxlan-port", "0"}, "--vxlan-port");
   expect_refused({"--vxlan-port", "65536"}, "--vxlan-port");

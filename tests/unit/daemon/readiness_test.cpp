@@ -55,8 +55,8 @@ TEST(Readiness, APodCidrThatAnotherNodeHasIsNamed) {
 }
 
 TEST(Readiness, ANodeWhoseObjectIsGoneSaysSo) {
-  const auto view = view_cluster({{node("n2", "192.0.2.2", "10.200.2.0/24")}, {}}, "n1", {},
-                                 node("n1", "192.0.2.1", "10.200.1.0/24"));
+  const auto view = view_cluster({{node("n2", "192.0.2.2", "10.200.2.0/24")}, {}}, "n1",
+                                 {.self = node("n1", "192.0.2.1", "10.200.1.0/24")});
 
   EXPECT_EQ(why_not_ready("n1", view, good_report()),
             "the Node object n1 is gone; the node goes on as it last was");

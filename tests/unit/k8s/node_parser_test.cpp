@@ -93,6 +93,16 @@ TEST(NodeParser, ANodeWithoutInternalIpSaysSo) {
   EXPECT_EQ(refusal(object), "node n1: status.addresses has no InternalIP yet");
 }
 
+TEST(NodeParser, ANodeWithAnExternalIpOnlySaysWhatToDo) {
+  json object = valid();
+  object["status"]["addresses"] = {{{"type", "Hostname"}, {"address", "n1"}},
+                                   {{"type", "ExternalIP"}, {"address", "203.0.113.5"}}};
+
+  EXPECT_EQ(refusal(object),
+            "node n1: status.addresses has no InternalIP, only the ExternalIP \"203.0.113.5\"; set "
+            "kubelet's --node-ip to the address by which other nodes reach it");
+}
+
 TEST(NodeParser, AnotherKindIsRefused) {
   json object = valid();
   object["kind"] = "Pod";

@@ -19,6 +19,7 @@ class DaemonReport : public testing::Test {
   std::string written() {
     ClusterView view;
     view.skipped = {{"n3", "node n3: spec.podCIDR is not assigned yet"}};
+    view.warnings = {{"n4", "InternalIP 8.8.4.4 is an address in the internet"}};
     EXPECT_TRUE(write_status(dir_.path(), "n1", "file:/nodes.json", "", "off", view, {}));
     return read_file(dir_ / "status.json").value();
   }
@@ -32,13 +33,15 @@ TEST_F(DaemonReport, OfTheDaemonIsRead) {
   ASSERT_TRUE(report) << report.error().what;
   EXPECT_EQ((*report)["nodeName"], "n1");
   EXPECT_EQ((*report)["skipped"][0]["name"], "n3");
+  EXPECT_EQ((*report)["warnings"][0]["name"], "n4");
 }
 
 TEST_F(DaemonReport, WithoutAKeyOrWithAWrongOneIsDamagedAndNamesIt) {
   const json good = json::parse(written());
-  for (const char* key : {"pid", "nodeName", "known", "podCIDRs", "mtu", "source", "sourceError",
-                          "metrics", "dataplane", "fallbackReason", "wires", "nodes", "skipped",
-                          "errors", "tunnelChecksumOffload", "noConntrackReason", "cni"}) {
+  for (const char* key :
+       {"pid", "nodeName", "known", "podCIDRs", "mtu", "source", "sourceError", "metrics",
+        "dataplane", "fallbackReason", "wires", "nodes", "skipped", "warnings", "errors",
+        "tunnelChecksumOffload", "noConntrackReason", "cni"}) {
     json without = good;
     without.erase(key);
     json wrong = good;
