@@ -49,7 +49,7 @@ Result<std::vector<SizeRow>> measure_sizes(const FootprintOptions& options) {
 struct Scenario {
   std::string name;
   std::function<Result<>()> prepare;
-  std::function<void(Clock::time_point end)> pass_time;  ///< called until the window ends
+  std::function<Result<>(Clock::time_point end)> pass_time;  ///< called until the window ends
 };
 
 Result<DaemonRow> measure_daemon(const Scenario& scenario, const FootprintNode& node,
@@ -59,7 +59,8 @@ Result<DaemonRow> measure_daemon(const Scenario& scenario, const FootprintNode& 
   if (!before) return fail(before, scenario.name);
   const auto begin = Clock::now();
   const auto end = begin + options.window;
-  while (Clock::now() < end) scenario.pass_time(end);
+  while (Clock::now() < end)
+    if (auto passed = scenario.pass_time(end); !passed) return fail(passed, scenario.name);
   auto after = usage_of(node.daemon_pid());
   if (!after) return fail(after, scenario.name);
   const std::chrono::duration<double> took = Clock::now() - begin;
@@ -68,18 +69,26 @@ Result<DaemonRow> measure_daemon(const Scenario& scenario, const FootprintNode& 
 }
 
 std::vector<Scenario> scenarios_for(FootprintNode& node, const FootprintOptions& options) {
-  const auto idle = [](Clock::time_point end) { std::this_thread::sleep_until(end); };
-  const auto report = [&, turn = 0U](Clock::time_point end) mutable {
+  const auto idle = [](Clock::time_point end) -> Result<> {
+    std::this_thread::sleep_until(end);
+    return {};
+  };
+  const auto flap = [&](Clock::time_point end) -> Result<> {
+    return node.flap_pod(std::chrono::ceil<std::chrono::seconds>(end - Clock::now()));
+  };
+  const auto report = [&, turn = 0U](Clock::time_point end) mutable -> Result<> {
     node.report_status(turn++ % options.nodes);
     const auto next = Clock::now() + std::chrono::nanoseconds(kStatusInterval) / options.nodes;
     std::this_thread::sleep_until(std::min(next, end));
+    return {};
   };
   const std::string large = std::to_string(options.nodes) + " nodes";
   const std::string full = large + ", " + std::to_string(options.pods) + " pods";
   return {{"1 node", [&] { return node.start_daemon(1); }, idle},
           {large, [&] { return node.start_daemon(options.nodes); }, idle},
           {full, [&] { return node.add_pods(options.pods); }, idle},
-          {full + ", each node reports its status every 5 min", [] { return Result<>(); }, report}};
+          {full + ", each node reports its status every 5 min", [] { return Result<>(); }, report},
+          {full + ", one of them takes its eth0 down and up", [] { return Result<>(); }, flap}};
 }
 
 }  // namespace

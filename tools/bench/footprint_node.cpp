@@ -1,6 +1,7 @@
 #include "bench/footprint_node.hpp"
 
 #include "base/file.hpp"
+#include "base/subprocess.hpp"
 #include "bench/plugin_call.hpp"
 #include "net/address.hpp"
 #include "net/bridge.hpp"
@@ -207,6 +208,23 @@ void FootprintNode::report_status(unsigned node) {
        {"status", "True"},
        {"lastHeartbeatTime", Clock::now().time_since_epoch().count()}}};
   server_->set_node(std::move(object));
+}
+
+Result<> FootprintNode::flap_pod(std::chrono::seconds time) {
+  const std::string seconds = std::to_string(time.count());
+  auto flapped = run_subprocess(
+      {.program = "/bin/sh",
+       .env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+       .input = "for i in $(seq 500); do echo link set eth0 down; echo link set eth0 up; done"
+                " >/run/flaps && timeout " +
+                seconds +
+                " sh -c 'while ip -n pod-0 -batch /run/flaps; do :; done'; [ $? -eq 124 ]",
+       .deadline = time + std::chrono::seconds(10)});
+  if (!flapped) return fail(flapped, "ip");
+  if (flapped->status != 0)
+    return failure(EIO,
+                   "ip (package iproute2) ended with status " + std::to_string(flapped->status));
+  return {};
 }
 
 }  // namespace kubecni::bench

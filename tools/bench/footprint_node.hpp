@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -38,6 +39,10 @@ class FootprintNode {
 
   /// What a kubelet does every five minutes: the node reports its status.
   void report_status(unsigned node);
+
+  /// What a pod with NET_ADMIN can do: takes the eth0 of the first pod down and up, without
+  /// a pause. Errors: EIO ip(8) does not.
+  Result<> flap_pod(std::chrono::seconds time);
 
   [[nodiscard]] pid_t daemon_pid() const { return daemon_; }
 

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "daemon/last_known.hpp"
 #include "daemon/readiness.hpp"
+#include "daemon/round_pacer.hpp"
 #include "daemon/status_file.hpp"
 #include "pods/liveness.hpp"
 
@@ -17,6 +18,7 @@
 #include <csignal>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace kubecni {
 
@@ -35,8 +37,8 @@ std::chrono::milliseconds resync_interval(std::size_t nodes) {
   return std::clamp<std::chrono::milliseconds>(stretched, kResyncInterval, kLongestResync);
 }
 
-// Changes of the kernel come in bursts, and our own are among them.
-constexpr std::chrono::milliseconds kSettleTime{50};
+// Between two looks at what the kernel reports: it may report without end.
+constexpr std::chrono::milliseconds kListenInterval{50};
 constexpr std::chrono::seconds kLockTimeout{5};
 // What a pod leaves that ends without a DEL is gone after a minute at most.
 constexpr std::chrono::seconds kSweepInterval{30};
@@ -228,27 +230,39 @@ void Daemon::sweep() {
   }
 }
 
+/// Whether what the kernel or a folder reports asks for a round.
+bool Daemon::hear_changes(bool of_kernel, bool of_folders) {
+  if (of_folders) cni_.drain();
+  return (of_kernel && monitor_.take_changes()) || of_folders;
+}
+
 Result<> Daemon::run() {
   log::info("started", {{"node", options_.node_name}, {"source", source_->describe()}});
   load_last_known_state();
   Clock::time_point next_run = Clock::now() + reconcile();
   sweep();
   Clock::time_point next_sweep = Clock::now() + kSweepInterval;
+  RoundPacer pacer(Clock::now());
+  bool is_paid = false;  // the kernel, or a folder, asked for the next round
+  Clock::time_point listen_from = Clock::now();
   std::array<pollfd, 4> events{
       pollfd{.fd = signals_.get(), .events = POLLIN}, pollfd{.fd = source_->fd(), .events = POLLIN},
       pollfd{.fd = monitor_.fd(), .events = POLLIN}, pollfd{.fd = cni_.fd(), .events = POLLIN}};
-  const auto& [signal, news, kernel, folders] = events;
+  auto& [signal, news, kernel, folders] = events;
   for (;;) {
-    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_run - Clock::now());
+    const bool listens = Clock::now() >= listen_from;
+    kernel.fd = listens ? monitor_.fd() : -1;
+    const auto wake_at = listens ? next_run : std::min(next_run, listen_from);
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(wake_at - Clock::now());
     const int ready = ::poll(events.data(), events.size(),
                              static_cast<int>(std::max<std::int64_t>(wait.count(), 0)));
     if (ready < 0 && errno != EINTR) return sys_error(errno, "poll");
     if (signal.revents != 0) break;
-    if (kernel.revents != 0 || folders.revents != 0) {
-      monitor_.drain();
-      cni_.drain();
-      next_run = std::min(next_run, Clock::now() + kSettleTime);
+    if (hear_changes(kernel.revents != 0, folders.revents != 0)) {
+      next_run = std::min(next_run, pacer.after_notification(Clock::now()));
+      is_paid = true;
     }
+    if (kernel.revents != 0) listen_from = Clock::now() + kListenInterval;
     if (news.revents != 0) {
       take_news();
       next_run = Clock::now();
@@ -259,7 +273,10 @@ Result<> Daemon::run() {
       sweep();
       next_sweep = Clock::now() + kSweepInterval;
     }
-    next_run = Clock::now() + reconcile();
+    const auto began = Clock::now();
+    const auto again_in = reconcile();
+    if (std::exchange(is_paid, false)) pacer.pay(began, Clock::now());
+    next_run = Clock::now() + again_in;
   }
   log::info("stopped; everything stays as it is");
   return {};

@@ -51,6 +51,7 @@ class Daemon {
 
   void load_last_known_state();
   void take_news();
+  bool hear_changes(bool of_kernel, bool of_folders);
   /// When to look again at the latest.
   std::chrono::milliseconds reconcile();
   [[nodiscard]] Round round_of(const ReconcileReport& report, const std::string& not_ready) const;

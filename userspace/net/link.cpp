@@ -1,5 +1,6 @@
 #include "net/link.hpp"
 
+#include "net/link_message.hpp"
 #include "net/netlink_request.hpp"
 
 #include <linux/if.h>
@@ -12,8 +13,6 @@
 #include <cerrno>
 
 namespace kubecni {
-
-namespace {
 
 Link parse_link(const nlmsghdr* message) {
   const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(message));
@@ -29,6 +28,8 @@ Link parse_link(const nlmsghdr* message) {
   link.mac = attributes.mac(IFLA_ADDRESS).value_or(MacAddr{});
   return link;
 }
+
+namespace {
 
 Result<std::optional<Link>> get_link(NetlinkSocket& netlink, NetlinkRequest& request,
                                      const std::string& what) {

@@ -1,12 +1,98 @@
 #include "net/monitor.hpp"
 
-#include <linux/netlink.h>
+#include "net/link_message.hpp"
+#include "net/netlink_request.hpp"
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <tuple>
 
 namespace kubecni {
+
+namespace {
+
+// More than the socket's buffer holds, so that one call empties it unless somebody goes on
+// filling it.
+constexpr int kMostReads = 1024;
+
+/// The kernel's own routes: to its addresses and to multicast, and on each link to its
+/// link-local network. Nobody reads them, and carriers take them away.
+bool is_route_of_the_kernel(const nlmsghdr* message) {
+  static const IpNet kLinkLocal6 = IpNet::parse("fe80::/10").value();
+  const auto* info = static_cast<const rtmsg*>(nlmsg_data(message));
+  const Attributes<RTA_MAX> attributes(message, info);
+  const unsigned table = attributes[RTA_TABLE] ? attributes.u32(RTA_TABLE) : info->rtm_table;
+  const auto dst = attributes.ip(RTA_DST);
+  return table == RT_TABLE_LOCAL || info->rtm_flags & RTM_F_CLONED ||
+         info->rtm_type == RTN_MULTICAST || (dst && kLinkLocal6.contains(*dst));
+}
+
+/// Of a veth the end in the pod can cause this, and nobody needs it of a veth.
+bool is_about_features(const nlmsghdr* message, const Link& link) {
+  const Attributes<IFLA_MAX> attributes(message,
+                                        static_cast<const ifinfomsg*>(nlmsg_data(message)));
+  return attributes.u32(IFLA_EVENT) == IFLA_EVENT_FEATURES && link.kind != "veth";
+}
+
+bool is_same(const Link& a, const Link& b) {
+  const auto values = [](const Link& link) {
+    return std::tie(link.ifindex, link.name, link.kind, link.mac, link.mtu, link.master_ifindex,
+                    link.up);
+  };
+  return values(a) == values(b);
+}
+
+}  // namespace
+
+bool NotificationFilter::is_change_of_link(const nlmsghdr* message) {
+  // What a bridge says of its ports. Who is a port is in the notification of the link itself.
+  const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(message));
+  if (info->ifi_family == AF_BRIDGE) return false;
+  Link link = parse_link(message);
+  if (message->nlmsg_type == RTM_DELLINK) {
+    links_.erase(link.ifindex);
+    std::erase_if(addresses_, [&](const auto& entry) { return entry.first == link.ifindex; });
+    return true;
+  }
+  if (is_about_features(message, link)) return true;
+  const auto [known, is_new] = links_.try_emplace(link.ifindex);
+  if (!is_new && is_same(known->second, link)) return false;
+  known->second = std::move(link);
+  return true;
+}
+
+bool NotificationFilter::is_change_of_address(const nlmsghdr* message) {
+  const auto* info = static_cast<const ifaddrmsg*>(nlmsg_data(message));
+  if (info->ifa_family == AF_INET6 && info->ifa_scope == RT_SCOPE_LINK) return false;
+  const Attributes<IFA_MAX> attributes(message, info);
+  const auto address =
+      attributes[IFA_LOCAL] ? attributes.ip(IFA_LOCAL) : attributes.ip(IFA_ADDRESS);
+  if (!address) return true;
+  const std::pair entry(info->ifa_index, IpNet{*address, info->ifa_prefixlen});
+  if (message->nlmsg_type == RTM_NEWADDR) return addresses_.insert(entry).second;
+  addresses_.erase(entry);
+  return true;
+}
+
+bool NotificationFilter::is_change(const nlmsghdr* message) {
+  switch (message->nlmsg_type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      return is_change_of_link(message);
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return is_change_of_address(message);
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return !is_route_of_the_kernel(message);
+    default:
+      return true;
+  }
+}
 
 Result<NetlinkMonitor> NetlinkMonitor::open() {
   UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
@@ -24,11 +110,20 @@ Result<NetlinkMonitor> NetlinkMonitor::open() {
   return NetlinkMonitor(std::move(fd));
 }
 
-void NetlinkMonitor::drain() {
-  char buffer[16384];
-  // ENOBUFS means that notifications were lost, and is itself one.
-  while (::recv(fd_.get(), buffer, sizeof(buffer), 0) >= 0 || errno == ENOBUFS || errno == EINTR) {
+bool NetlinkMonitor::take_changes() {
+  alignas(nlmsghdr) char buffer[32768];
+  bool changed = false;
+  for (int reads = 0; reads < kMostReads; ++reads) {
+    const ssize_t size = ::recv(fd_.get(), buffer, sizeof(buffer), 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno != ENOBUFS) return changed;
+    if (size < 0) changed = true;  // some were lost
+    auto left = static_cast<int>(size);
+    for (auto* message = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(message, left);
+         message = nlmsg_next(message, &left))
+      changed = filter_.is_change(message) || changed;
   }
+  return changed;
 }
 
 }  // namespace kubecni

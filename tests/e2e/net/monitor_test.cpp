@@ -5,11 +5,15 @@
 #include "link_pair.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 
+#include <chrono>
 #include <optional>
 
 namespace kubecni::test {
 namespace {
+
+using namespace std::chrono_literals;
 
 class Monitor : public LinkPair {
  protected:
@@ -20,11 +24,20 @@ class Monitor : public LinkPair {
     here.enter([&] { monitor.emplace(must(NetlinkMonitor::open())); });
   }
 
+  /// Whether it hears of `change`.
   bool reports(const std::string& change) {
-    monitor->drain();
+    monitor->take_changes();
     ip(change);
-    pollfd ready{monitor->fd(), POLLIN, 0};
-    return ::poll(&ready, 1, 2000) == 1;
+    return hears_within(2s);
+  }
+
+  bool hears_within(std::chrono::milliseconds time) {
+    const auto end = std::chrono::steady_clock::now() + time;
+    while (std::chrono::steady_clock::now() < end) {
+      pollfd ready{monitor->fd(), POLLIN, 0};
+      if (::poll(&ready, 1, 50) == 1 && monitor->take_changes()) return true;
+    }
+    return false;
   }
 
   std::optional<NetlinkMonitor> monitor;
@@ -37,6 +50,70 @@ TEST_F(Monitor, ReportsAddressesRoutesAndRulesOfBothFamilies) {
         "-6 route add 2001:db8:1::/64 via 2001:db8::2", "-6 rule add iif eth0 lookup 100"}) {
     EXPECT_TRUE(reports(change)) << change;
   }
+}
+
+/// `here` as a node: a bridge with a veth, whose other end is in `there`, a pod.
+class MonitorOfANode : public Monitor {
+ protected:
+  /// It tells of a carrier once a second.
+  static constexpr std::chrono::milliseconds kKernelsDelay{2500};
+
+  MonitorOfANode() {
+    ip("link add cni0 type bridge");
+    ip("addr add 10.200.1.1/24 dev cni0");
+    ip("-6 addr add fd00:1::1/64 dev cni0 nodad");
+    ip("link set cni0 up");
+    ip("link add veth0 type veth peer name pod0 netns there");
+    ip("link set veth0 master cni0 up");
+    run_ip(there, "link set pod0 up");
+    // What is said of a link for the first time is news.
+    flap();
+    while (hears_within(kKernelsDelay)) {
+    }
+  }
+
+  void flap() const {
+    run_ip(there, "link set pod0 down");
+    run_ip(there, "link set pod0 up");
+  }
+};
+
+TEST_F(MonitorOfANode, HearsNothingOfWhatAPodDoesToItsEnd) {
+  for (int i = 0; i < 10; ++i) {
+    flap();
+    EXPECT_FALSE(monitor->take_changes()) << i;
+  }
+  run_ip(there, "addr add 10.9.9.9/24 dev pod0");
+  run_ip(there, "link add br7 type bridge");
+  run_ip(there, "link set pod0 master br7");
+  run_ip(there, "link set pod0 address 0a:58:01:02:03:04");
+  run_ip(there, "link set pod0 promisc on");
+
+  EXPECT_FALSE(hears_within(kKernelsDelay)) << ip("addr show; ip route show table all");
+}
+
+TEST_F(MonitorOfANode, StillHearsOfItsOwnLinks) {
+  for (const char* change :
+       {"link set veth0 mtu 1400", "link set veth0 nomaster", "link set veth0 down",
+        "link set cni0 address 0a:58:0a:c8:01:01", "addr del 10.200.1.1/24 dev cni0",
+        "link set cni0 down", "link del veth0", "link add veth0 type bridge"}) {
+    EXPECT_TRUE(reports(change)) << change;
+  }
+}
+
+TEST_F(MonitorOfANode, HearsOfAnAddressAgainThatWasTakenAway) {
+  for (const char* change : {"addr add 10.200.9.1/24 dev cni0", "addr del 10.200.9.1/24 dev cni0",
+                             "addr add 10.200.9.1/24 dev cni0"}) {
+    EXPECT_TRUE(reports(change)) << change;
+  }
+}
+
+TEST_F(MonitorOfANode, SaysSoWhenNotificationsWereLost) {
+  const int least = 1;
+  ASSERT_EQ(::setsockopt(monitor->fd(), SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)), 0);
+  for (int i = 0; i < 5; ++i) flap();
+
+  EXPECT_TRUE(monitor->take_changes());
 }
 
 }  // namespace

@@ -1,0 +1,24 @@
+#include "daemon/round_pacer.hpp"
+
+#include <algorithm>
+
+namespace kubecni {
+
+void RoundPacer::earn(Clock::time_point now) {
+  budget_ = std::min<Clock::duration>(budget_ + (now - counted_at_) / kShare, kFullBudget);
+  counted_at_ = now;
+}
+
+RoundPacer::Clock::time_point RoundPacer::after_notification(Clock::time_point now) {
+  earn(now);
+  const Clock::duration until_paid = std::max(-budget_, Clock::duration::zero()) * kShare;
+  return now + std::clamp<Clock::duration>(until_paid, kSettleTime, kLongestWait);
+}
+
+void RoundPacer::pay(Clock::time_point began, Clock::time_point ended) {
+  earn(ended);
+  // What is waited for at most is also owed at most: after a storm the next one is at once.
+  budget_ = std::max(budget_ - (ended - began), -Clock::duration(kLongestWait) / kShare);
+}
+
+}  // namespace kubecni

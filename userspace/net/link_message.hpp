@@ -1,0 +1,14 @@
+#pragma once
+
+// Inside net/ only: nobody else sees an nlmsghdr.
+
+#include "net/link.hpp"
+
+#include <linux/netlink.h>
+
+namespace kubecni {
+
+/// The link of an RTM_NEWLINK or RTM_DELLINK.
+Link parse_link(const nlmsghdr* message);
+
+}  // namespace kubecni
