@@ -47,7 +47,7 @@ static __always_inline int on_arp(struct __sk_buff *skb, const struct ethhdr *et
 	__u32 sender;
 	__builtin_memcpy(&sender, arp->sender_ip, 4);
 	const bool is_probe = !sender && arp->operation == bpf_htons(ARP_REQUEST);
-	if (!is_plain_arp(arp) || !(is_probe || is_own_addr(skb, &sender, AF_INET)) ||
+	if (!is_plain_arp(arp) || !(is_probe || is_own_addr(skb, iface, &sender, AF_INET)) ||
 	    !same_mac(arp->sender_mac, iface->pod_mac) || !same_mac(eth->h_source, iface->pod_mac))
 		return drop(skb, KUBECNI_DROP_SPOOFED_ARP);
 	return leave_to_kernel(skb, KUBECNI_PASS_ARP);

@@ -52,7 +52,7 @@ static __always_inline bool quotes_own_packet(const struct __sk_buff *skb, struc
 		return false;
 	if (family == AF_INET6)
 		return is_own_addr6(skb, dst_of(&quoted), iface);
-	return is_own_addr(skb, dst_of(&quoted), AF_INET);
+	return is_own_addr(skb, iface, dst_of(&quoted), AF_INET);
 }
 
 static __always_inline bool is_icmpv4_error(__u8 type)

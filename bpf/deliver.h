@@ -18,7 +18,7 @@ static __always_inline int deliver_ip(struct __sk_buff *skb, const int family,
 	pkt.eth = pull_eth(&cur);
 	if (!pkt.eth || !pull_ip(&cur, &pkt) || !is_sound(&pkt))
 		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IP);
-	struct kubecni_endpoint *pod = endpoint_of(dst_of(&pkt), family);
+	struct kubecni_endpoint *pod = endpoint_of(cluster_network(), dst_of(&pkt), family);
 	if (!pod)
 		return leave_to_kernel(skb, KUBECNI_PASS_NO_ENDPOINT);
 	if (!(pod->flags & KUBECNI_ENDPOINT_READY))

@@ -42,7 +42,7 @@ static __always_inline int on_unconfirmed_sender(struct __sk_buff *skb, const st
 			reason = KUBECNI_PASS_NO_SOURCE;
 	} else if (pkt->family == AF_INET6 && is_link_local_of(src, iface->pod_mac)) {
 		reason = KUBECNI_PASS_LINK_LOCAL;
-	} else if (is_own_addr(skb, src, pkt->family)) {
+	} else if (is_own_addr(skb, iface, src, pkt->family)) {
 		reason = KUBECNI_DROP_SPOOFED_MAC;
 	}
 	if (reason == KUBECNI_DROP_SPOOFED_IP)
@@ -132,7 +132,11 @@ static __always_inline int on_ip(struct __sk_buff *skb, struct ethhdr *eth, stru
 		if (!eth || !pull_ip(cur, &pkt))
 			return drop(skb, KUBECNI_DROP_SHORT_PACKET);
 	}
-	struct kubecni_endpoint *self = endpoint_of(src_of(&pkt), family);
+	struct kubecni_pod_iface *iface = pod_iface_of(skb);
+	if (!iface)
+		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
+	const __u32 network = iface->network;
+	struct kubecni_endpoint *self = endpoint_of(network, src_of(&pkt), family);
 	if (!self || self->host_ifindex != skb->ifindex || !same_mac(eth->h_source, self->pod_mac))
 		return on_unconfirmed_sender(skb, &pkt, cur);
 	/* Both directions of a flow have to be able to go by eBPF. */
@@ -146,7 +150,7 @@ static __always_inline int on_ip(struct __sk_buff *skb, struct ethhdr *eth, stru
 	if (reason >= 0)
 		return leave_to_kernel(skb, reason);
 
-	struct kubecni_endpoint *pod = endpoint_of(dst_of(&pkt), family);
+	struct kubecni_endpoint *pod = endpoint_of(network, dst_of(&pkt), family);
 	struct kubecni_node *node = NULL;
 	if (!pod) {
 		node = node_of(dst_of(&pkt), family);
@@ -154,6 +158,9 @@ static __always_inline int on_ip(struct __sk_buff *skb, struct ethhdr *eth, stru
 			return leave_to_kernel(skb, KUBECNI_PASS_NO_NODE);
 		if (node->kind != KUBECNI_NODE_DIRECT && node->kind != KUBECNI_NODE_VXLAN)
 			return leave_to_kernel(skb, KUBECNI_PASS_NO_ENDPOINT);
+		/* The answer would not find back by eBPF. */
+		if (network != cluster_network())
+			return leave_to_kernel(skb, KUBECNI_PASS_OTHER_NETWORK);
 	}
 
 	struct transport l4;

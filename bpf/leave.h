@@ -25,7 +25,8 @@ static __always_inline int watch_ip(struct __sk_buff *skb, const int family,
 	if (!pull_eth(&cur) || !pull_ip(&cur, &pkt) || !is_sound(&pkt) ||
 	    !is_remote_pod(dst_of(&pkt), family))
 		return leave_to_kernel(skb, reasons.other);
-	if (!endpoint_of(src_of(&pkt), family) && !is_remote_pod(src_of(&pkt), family))
+	if (!endpoint_of(cluster_network(), src_of(&pkt), family) &&
+	    !is_remote_pod(src_of(&pkt), family))
 		return leave_to_kernel(skb, reasons.other);
 
 	struct transport l4;

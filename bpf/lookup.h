@@ -9,11 +9,33 @@
 #include "maps.h"
 #include "packet.h"
 
-static __always_inline struct kubecni_endpoint *endpoint_of(const void *addr, int family)
+/* The pod of this node that has the address in the network. */
+static __always_inline struct kubecni_endpoint *endpoint_of(__u32 network, const void *addr,
+							    int family)
 {
-	if (family == AF_INET6)
-		return bpf_map_lookup_elem(&endpoints6, addr);
-	return bpf_map_lookup_elem(&endpoints4, addr);
+	if (family == AF_INET6) {
+		struct kubecni_endpoint6_key key = {.network = network};
+		__builtin_memcpy(key.addr, addr, 16);
+		return bpf_map_lookup_elem(&endpoints6, &key);
+	}
+	struct kubecni_endpoint4_key key = {.network = network};
+	__builtin_memcpy(key.addr, addr, 4);
+	return bpf_map_lookup_elem(&endpoints4, &key);
+}
+
+/* The network that pods of other nodes are on, or 0, which is none. */
+static __always_inline __u32 cluster_network(void)
+{
+	const __u32 only = 0;
+	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
+	return config ? config->cluster_network : 0;
+}
+
+/* Whose the interface is that the packet comes from, or goes to. */
+static __always_inline struct kubecni_pod_iface *pod_iface_of(const struct __sk_buff *skb)
+{
+	const __u32 ifindex = skb->ifindex;
+	return bpf_map_lookup_elem(&pod_ifaces, &ifindex);
 }
 
 static __always_inline struct kubecni_node *node_of(const void *addr, int family)

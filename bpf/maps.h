@@ -27,18 +27,18 @@ struct {
 	__type(value, struct kubecni_node);
 } node_cidrs6 __weak SEC(".maps");
 
-/* Address of each local pod -> its interface. Written by kube-cni. */
+/* Network and address of each local pod -> its interface. Written by kube-cni. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, KUBECNI_MAX_ENDPOINTS);
-	__type(key, struct kubecni_addr4);
+	__type(key, struct kubecni_endpoint4_key);
 	__type(value, struct kubecni_endpoint);
 } endpoints4 __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, KUBECNI_MAX_ENDPOINTS);
-	__type(key, struct kubecni_addr6);
+	__type(key, struct kubecni_endpoint6_key);
 	__type(value, struct kubecni_endpoint);
 } endpoints6 __weak SEC(".maps");
 
@@ -49,6 +49,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct kubecni_pod_iface);
 } pod_ifaces __weak SEC(".maps");
+
+/* What holds for the whole node. Written by kube-cnid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct kubecni_node_config);
+} node_config __weak SEC(".maps");
 
 /* Who carries which flow. Written by every program. */
 struct {

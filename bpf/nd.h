@@ -55,7 +55,7 @@ static __always_inline bool are_options_own(struct cursor *cur, const __u8 *mac)
 static __always_inline bool is_own_addr6(const struct __sk_buff *skb, const void *addr,
 					 const struct kubecni_pod_iface *iface)
 {
-	return is_link_local_of(addr, iface->pod_mac) || is_own_addr(skb, addr, AF_INET6);
+	return is_link_local_of(addr, iface->pod_mac) || is_own_addr(skb, iface, addr, AF_INET6);
 }
 
 /* The exit of a message that comes right after the IPv6 header. */

@@ -7,9 +7,11 @@
 #include "lookup.h"
 
 /* Whether the address is one of the pod behind this interface. */
-static __always_inline bool is_own_addr(const struct __sk_buff *skb, const void *addr, int family)
+static __always_inline bool is_own_addr(const struct __sk_buff *skb,
+					const struct kubecni_pod_iface *iface, const void *addr,
+					int family)
 {
-	struct kubecni_endpoint *self = endpoint_of(addr, family);
+	struct kubecni_endpoint *self = endpoint_of(iface->network, addr, family);
 	return self && self->host_ifindex == skb->ifindex;
 }
 
@@ -18,16 +20,15 @@ static __always_inline bool is_own_addr(const struct __sk_buff *skb, const void 
  * none of this. */
 static __always_inline struct kubecni_pod_iface *known_sender(struct __sk_buff *skb, int family)
 {
-	__u32 ifindex = skb->ifindex;
-	struct kubecni_pod_iface *iface = bpf_map_lookup_elem(&pod_ifaces, &ifindex);
+	struct kubecni_pod_iface *iface = pod_iface_of(skb);
 	if (!iface)
 		return NULL;
 	const bool has_v4 = !is_unspecified(iface->addr4, AF_INET);
 	const bool has_v6 = !is_unspecified(iface->addr6, AF_INET6);
 	const bool by_v6 = family == AF_INET6 ? has_v6 : !has_v4;
 	if (by_v6)
-		return is_own_addr(skb, iface->addr6, AF_INET6) ? iface : NULL;
-	return is_own_addr(skb, iface->addr4, AF_INET) ? iface : NULL;
+		return is_own_addr(skb, iface, iface->addr6, AF_INET6) ? iface : NULL;
+	return is_own_addr(skb, iface, iface->addr4, AF_INET) ? iface : NULL;
 }
 
 /* Whether `addr` is in fe80::/10. */

@@ -7,6 +7,13 @@
 #include "lookup.h"
 #include "packet.h"
 
+/* Whether the sender is a pod from which eBPF could have brought the packet. */
+static __always_inline bool is_from_pod(const struct __sk_buff *skb, const void *src, int family)
+{
+	const struct kubecni_pod_iface *iface = pod_iface_of(skb);
+	return (iface && endpoint_of(iface->network, src, family)) || is_remote_pod(src, family);
+}
+
 static __always_inline int watch_delivery(struct __sk_buff *skb, struct ethhdr *eth,
 					  struct cursor *cur, const int family)
 {
@@ -19,8 +26,7 @@ static __always_inline int watch_delivery(struct __sk_buff *skb, struct ethhdr *
 		return leave_to_kernel(skb, KUBECNI_PASS_MULTICAST);
 
 	struct transport l4;
-	if (is_ip && has_transport(&pkt) &&
-	    (endpoint_of(src_of(&pkt), family) || is_remote_pod(src_of(&pkt), family)) &&
+	if (is_ip && has_transport(&pkt) && is_from_pod(skb, src_of(&pkt), family) &&
 	    read_transport(cur, &pkt, &l4) < 0)
 		note_kernel_flow(skb, &pkt, &l4);
 	return leave_to_kernel(skb, KUBECNI_KERNEL_TO_POD);

@@ -292,7 +292,7 @@ class Adding {
 
   /// Attaches the programs and makes the pod a redirect target, in this order.
   Result<> attach_ebpf() {
-    const PodEndpoint pod = endpoint_of(attachment_, host_, bridge_.mac, {});
+    const PodEndpoint pod = endpoint_of(attachment_, host_, bridge_.ifindex, bridge_.mac, {});
     if (pod.shaped && !has_tcx())
       return failure(EBUSY,
                      "its bandwidth is limited, and before kernel 6.6 the plugin that does so "

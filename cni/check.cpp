@@ -70,7 +70,7 @@ Result<std::vector<std::string>> settled_differences(const EbpfDataplane& datapl
   for (;;) {
     auto shaped = list_shaped_links(netlink);
     if (!shaped) return fail(shaped);
-    const PodEndpoint pod = endpoint_of(attachment, host, {}, *shaped);
+    const PodEndpoint pod = endpoint_of(attachment, host, host.master_ifindex, {}, *shaped);
     auto found = dataplane.differences(pod);
     const bool may_settle = found && !found->empty() && pod.shaped;
     if (!may_settle || std::chrono::steady_clock::now() >= end) return found;

@@ -67,7 +67,7 @@ Result<std::string> find_limited_pod(const NetConf& conf, const EbpfDataplane& d
   for (const Attachment& attachment : listing->attachments) {
     const auto host = std::ranges::find(*links, attachment.port.host_ifname, &Link::name);
     if (!attachment.ebpf || attachment.network != conf.name || host == links->end()) continue;
-    PodEndpoint pod = endpoint_of(attachment, *host, {}, *shaped);
+    PodEndpoint pod = endpoint_of(attachment, *host, host->master_ifindex, {}, *shaped);
     auto found = dataplane.differences(pod);
     if (found && !found->empty()) {
       // Whether it is marked as limited is for the daemon to put right.
@@ -75,8 +75,8 @@ Result<std::string> find_limited_pod(const NetConf& conf, const EbpfDataplane& d
       found = dataplane.differences(pod);
     }
     if (!found) return fail(found);
-    auto still = attachments.find(attachment.network, attachment.container_id,
-                                  attachment.port.pod_ifname);
+    auto still =
+        attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
     if (!found->empty() && still && *still)  // else a DEL was faster
       return "pod " + attachment.port.addresses_text() + " is limited: " + found->front();
   }

@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#define KUBECNI_SCHEMA 2
+#define KUBECNI_SCHEMA 3
 
 /* Capacities. A map that is full is no outage: the packets that it would have
  * named go by the kernel path. */
@@ -65,12 +65,25 @@ struct kubecni_node {
 	__u8 own_endpoint[16];
 };
 
-/* Keys of `endpoints4` and `endpoints6`: the address of a pod on this node. */
+/* Addresses as keys. */
 struct kubecni_addr4 {
 	__u8 addr[4];
 };
 
 struct kubecni_addr6 {
+	__u8 addr[16];
+};
+
+/* Keys of `endpoints4` and `endpoints6`: the address of a pod on this node. Two
+ * networks may have the same addresses; a network is a bridge, and its number
+ * the bridge's ifindex. */
+struct kubecni_endpoint4_key {
+	__u32 network;
+	__u8 addr[4];
+};
+
+struct kubecni_endpoint6_key {
+	__u32 network;
 	__u8 addr[16];
 };
 
@@ -100,6 +113,14 @@ struct kubecni_pod_iface {
 	__u8 addr6[16];
 	__u8 pod_mac[6];
 	__u8 pad[2];
+	__u32 network; /* the ifindex of the bridge that the interface is a port of */
+};
+
+/* Value of `node_config`, which has one entry, of key 0. */
+struct kubecni_node_config {
+	/* The network of which the pods of other nodes are: the ifindex of
+	 * kube-cnid's bridge. 0: there is none, or nobody has said so yet. */
+	__u32 cluster_network;
 };
 
 /* Value of `tunnel_peers4` and `tunnel_peers6`, keyed by an address (struct
@@ -113,7 +134,8 @@ struct kubecni_tunnel_peer {
 
 /* Keys of `flows4` and `flows6`, the same for both directions of a flow: the
  * lower (address, port) comes first, in an order of the programs' own. The
- * ports of an ICMP echo are its identifier. */
+ * ports of an ICMP echo are its identifier. The network is no part of it, since
+ * conntrack does not know networks either: its answer is the same for both. */
 struct kubecni_flow4 {
 	__u8 addr_lo[4];
 	__u8 addr_hi[4];
@@ -210,7 +232,9 @@ struct kubecni_count {
 	X(DROP_MULTICAST_ROUTER, "dropped: pod asks for or announces multicast as a router")       \
 	X(DROP_HIDDEN_HEADER, "dropped: pod sends IPv6 headers that hide what comes behind them")  \
 	X(DROP_DHCP_SERVER, "dropped: pod answers a DHCP client")                                  \
-	X(DROP_BRIDGE_CONTROL, "dropped: pod speaks to bridges, as with STP or LLDP")
+	X(DROP_BRIDGE_CONTROL, "dropped: pod speaks to bridges, as with STP or LLDP")              \
+	X(PASS_OTHER_NETWORK,                                                                      \
+	  "kernel path: to another node, and the pod is not on the cluster's network")
 
 enum kubecni_exit_reason {
 #define X(name, text) KUBECNI_##name,
@@ -235,8 +259,11 @@ KUBECNI_ASSERT_SIZE(struct kubecni_cidr6_key, 20);
 KUBECNI_ASSERT_SIZE(struct kubecni_node, 64);
 KUBECNI_ASSERT_SIZE(struct kubecni_addr4, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_addr6, 16);
+KUBECNI_ASSERT_SIZE(struct kubecni_endpoint4_key, 8);
+KUBECNI_ASSERT_SIZE(struct kubecni_endpoint6_key, 20);
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint, 20);
-KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 28);
+KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 32);
+KUBECNI_ASSERT_SIZE(struct kubecni_node_config, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_tunnel_peer, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_flow4, 16);
 KUBECNI_ASSERT_SIZE(struct kubecni_flow6, 40);

@@ -145,6 +145,11 @@ EveryExit::Cases EveryExit::cases() {
        }},
       {KUBECNI_DROP_DHCP_SERVER, [&] { return pod_sends({.src_port = 67, .dst_port = 68}); }},
       {KUBECNI_DROP_BRIDGE_CONTROL, [&] { return pod_sends({.dst_mac = "01:80:c2:00:00:00"}); }},
+      {KUBECNI_PASS_OTHER_NETWORK,
+       [&] {
+         must(dataplane().set_cluster_network(kNetwork + 1));
+         return pod_sends({});
+       }},
   };
 }
 

@@ -149,8 +149,10 @@ void BpfTest::reset_the_maps() {
     add_node(family.remote_cidr, KUBECNI_NODE_DIRECT);
     add_node(family.tunnel_cidr, KUBECNI_NODE_VXLAN);
   }
+  must(dataplane().set_cluster_network(kNetwork));
   const auto add_pod = [](const Device& host, const char* v4, const char* v6, const char* pod_mac) {
     must(dataplane().add_endpoint({.host = host,
+                                   .network = kNetwork,
                                    .addresses = {addr(v4), addr(v6)},
                                    .pod_mac = mac(pod_mac),
                                    .gateway_mac = mac(kGatewayMac)}));
@@ -242,13 +244,18 @@ void BpfTest::remove_node(const std::string& cidr) {
 }
 
 void BpfTest::set_flags(const std::string& pod, __u32 flags) {
-  auto endpoint = must(dataplane().endpoints().find(addr(pod))).value();
+  auto endpoint = must(dataplane().endpoints().find({kNetwork, addr(pod)})).value();
   endpoint.flags = flags;
-  must(dataplane().endpoints().set(addr(pod), endpoint));
+  must(dataplane().endpoints().set({kNetwork, addr(pod)}, endpoint));
 }
 
 void BpfTest::remove_endpoint(const std::string& pod) {
-  must(dataplane().endpoints().erase(addr(pod)));
+  must(dataplane().endpoints().erase({kNetwork, addr(pod)}));
+}
+
+void BpfTest::add_address(const std::string& pod, const IpAddr& address) {
+  const auto endpoint = must(dataplane().endpoints().find({kNetwork, addr(pod)})).value();
+  must(dataplane().endpoints().set({kNetwork, address}, endpoint));
 }
 
 void BpfTest::set_peer(const std::string& address, __u32 vni) {
@@ -260,6 +267,7 @@ void BpfTest::empty_the_maps() {
     must(dataplane().erase_node_cidr(cidr));
   for (const auto& [address, peer] : must(dataplane().tunnel_peers()))
     must(dataplane().erase_tunnel_peer(address));
+  must(dataplane().set_cluster_network(0));
   clear(dataplane().endpoints());
   clear(dataplane().pod_ifaces());
   clear(Node::get().flows4);

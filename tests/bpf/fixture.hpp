@@ -101,6 +101,7 @@ inline constexpr const char* kRemoteTunnelMac = "00:00:5e:00:53:05";
 // What pod A and B give themselves: RFC 4291, appendix A.
 inline constexpr const char* kPodALinkLocal = "fe80::200:5eff:fe00:530a";
 inline constexpr const char* kPodBLinkLocal = "fe80::200:5eff:fe00:530b";
+inline constexpr unsigned kNetwork = 7;  // the ifindex of the bridge that the pods are on
 inline constexpr unsigned kVni = 84;
 inline constexpr unsigned kNicMtu = 1500;
 // Those of which eBPF forwards packets.
@@ -155,6 +156,8 @@ class BpfTest : public testing::Test {
   /// Of enum kubecni_endpoint_flags.
   void set_flags(const std::string& pod, __u32 flags);
   void remove_endpoint(const std::string& pod);
+  /// The pod has that address, too.
+  void add_address(const std::string& pod, const IpAddr& address);
   void set_peer(const std::string& address, __u32 vni);
   void empty_the_maps();
   /// The maps as each test finds them.

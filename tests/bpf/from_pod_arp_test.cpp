@@ -34,8 +34,7 @@ TEST_F(FromPodArp, AnnouncementOfTheOwnAddressIsLeftToTheKernel) {
 
 TEST_F(FromPodArp, EachAddressOfAPodWithTwoIsItsOwn) {
   const IpAddr second = IpAddr::parse(kPodA).value().plus(1);
-  must(dataplane().endpoints().set(
-      second, must(dataplane().endpoints().find(IpAddr::parse(kPodA).value())).value()));
+  add_address(kPodA, second);
 
   EXPECT_THAT(send({.sender_ip = second.str()}), LeftToKernel(KUBECNI_PASS_ARP));
 }

@@ -53,7 +53,7 @@ TEST_P(FromPodError, AboutAPacketThatWasNotSentToThePodIsDroppedWhereverItGoes) 
 TEST_P(FromPodError, AboutEachAddressOfThePodIsItsOwn) {
   const IpAddr first = IpAddr::parse(family().pod_a).value();
   const IpAddr second = first.plus(1);
-  must(dataplane().endpoints().set(second, must(dataplane().endpoints().find(first)).value()));
+  add_address(family().pod_a, second);
 
   EXPECT_THAT(send(error(types().front(), family().outside, second.str())),
               LeftToKernel(KUBECNI_PASS_PROTOCOL));

@@ -54,8 +54,7 @@ TEST_F(FromPodNd, DetectionOfDuplicateAddressesIsNoLie) {
 
 TEST_F(FromPodNd, EachAddressOfThePodMaySpeak) {
   const IpAddr first = IpAddr::parse(kIpv6.pod_a).value();
-  must(dataplane().endpoints().set(first.plus(1),
-                                   must(dataplane().endpoints().find(first)).value()));
+  add_address(kIpv6.pod_a, first.plus(1));
 
   EXPECT_THAT(
       send({.src = first.plus(1).str(), .type = kAdvertisement, .target = first.plus(1).str()}),

@@ -26,6 +26,8 @@ namespace {
 using testing::IsEmpty;
 using testing::SizeIs;
 
+constexpr unsigned kNetwork = 7;
+
 /// Each test has pins of its own, so that it may lose them.
 class Lifecycle : public testing::Test {
  protected:
@@ -51,6 +53,7 @@ class Lifecycle : public testing::Test {
   static IpAddr addr(const char* text) { return IpAddr::parse(text).value(); }
   static PodEndpoint pod_on(const Device& host) {
     return {.host = host,
+            .network = kNetwork,
             .addresses = {addr("192.0.2.10"), addr("2001:db8::10")},
             .pod_mac = MacAddr::parse("00:00:5e:00:53:0a").value(),
             .gateway_mac = MacAddr::parse("00:00:5e:00:53:01").value()};
@@ -75,7 +78,7 @@ TEST_F(Lifecycle, SaysHowFullEachKindOfMapIs) {
   auto flows = must(FlowMap::open(PinPaths(bpffs_).maps / "flows4"));
   constexpr std::uint32_t kEntries = 2500;  // more than one call of the kernel brings
   for (std::uint32_t i = 0; i < kEntries; ++i) {
-    must(dataplane.endpoints().set(addr("198.18.0.0").plus(i), {}));
+    must(dataplane.endpoints().set({kNetwork, addr("198.18.0.0").plus(i)}, {}));
     must(dataplane.set_node_cidr({addr("2001:db8::").plus(i), 128}, {}));
     kubecni_flow4 flow{};
     std::memcpy(flow.addr_lo, &i, sizeof(i));
@@ -112,7 +115,7 @@ TEST_F(Lifecycle, EstimatesTheFillOfALargeFlowTable) {
 
 TEST_F(Lifecycle, OpenedAgainItIsTheSame) {
   auto first = open();
-  must(first.endpoints().set(addr("192.0.2.10"), {}));
+  must(first.endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
   const unsigned id = program_id(kFromPod);
 
   auto second = open();
@@ -153,7 +156,7 @@ TEST_F(Lifecycle, MapWithoutPortionsIsReadOneByOne) {
 }
 
 TEST_F(Lifecycle, LostProgramIsLoadedAgainOnTheSameMaps) {
-  must(open().endpoints().set(addr("192.0.2.10"), {}));
+  must(open().endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
   std::filesystem::remove(PinPaths(bpffs_).progs / kToWire.name);
 
   auto again = open();
@@ -187,7 +190,7 @@ TEST_F(Lifecycle, UpgradePutsTheProgramsOfThisBuildInPlaceOfOthers) {
   std::filesystem::remove(pin);
   ASSERT_EQ(bpf_obj_pin(other.get(), pin.c_str()), 0);
   auto dataplane = open();
-  must(dataplane.endpoints().set(addr("192.0.2.10"), {}));
+  must(dataplane.endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
 
   EXPECT_TRUE(must(dataplane.upgrade_programs(run_dir_)));
 
@@ -219,10 +222,10 @@ TEST_F(Lifecycle, MapOfOtherSizesIsAnotherSchema) {
   const auto dataplane = open();
   const auto pin = PinPaths(bpffs_).maps / "endpoints4";
 
-  EXPECT_TRUE(open_pinned_map(pin, 4, 20));
-  EXPECT_EQ(open_pinned_map(pin, 8, 20).error().code, EPROTO);
-  EXPECT_EQ(open_pinned_map(pin, 4, 24).error().code, EPROTO);
-  EXPECT_EQ(open_pinned_map(PinPaths(bpffs_).maps / "absent", 4, 20).error().code, ENOENT);
+  EXPECT_TRUE(open_pinned_map(pin, 8, 20));
+  EXPECT_EQ(open_pinned_map(pin, 4, 20).error().code, EPROTO);
+  EXPECT_EQ(open_pinned_map(pin, 8, 24).error().code, EPROTO);
+  EXPECT_EQ(open_pinned_map(PinPaths(bpffs_).maps / "absent", 8, 20).error().code, ENOENT);
 }
 
 TEST_F(Lifecycle, MapGivesBackWhatWasSet) {
@@ -233,22 +236,23 @@ TEST_F(Lifecycle, MapGivesBackWhatWasSet) {
   const IpAddr v4 = addr("192.0.0.0");
   const IpAddr v6 = addr("2001:db8::");
   for (std::uint32_t i = 1; i <= 300; ++i) {
-    must(endpoints.set(v4.plus(i), {.host_ifindex = i}));
-    must(endpoints.set(v6.plus(i), {.host_ifindex = i}));
+    must(endpoints.set({kNetwork, v4.plus(i)}, {.host_ifindex = i}));
+    must(endpoints.set({kNetwork, v6.plus(i)}, {.host_ifindex = i}));
   }
-  must(endpoints.set(addr("192.0.0.7"), {.host_ifindex = 7000}));
-  must(endpoints.erase(addr("192.0.0.8")));
-  must(endpoints.erase(addr("192.0.0.8")));
+  must(endpoints.set({kNetwork, addr("192.0.0.7")}, {.host_ifindex = 7000}));
+  must(endpoints.erase({kNetwork, addr("192.0.0.8")}));
+  must(endpoints.erase({kNetwork, addr("192.0.0.8")}));
 
   const auto entries = must(endpoints.entries());
   EXPECT_THAT(entries, SizeIs(599));
-  for (const auto& [address, value] : entries) {
+  for (const auto& [key, value] : entries) {
+    const IpAddr& address = key.address;
     const unsigned low = address.bytes() - 2;
     const std::uint32_t i = std::uint32_t{address.data()[low]} << 8 | address.data()[low + 1];
     EXPECT_EQ(value.host_ifindex, i == 7 && address.is_v4() ? 7000u : i);
   }
-  EXPECT_FALSE(must(endpoints.find(addr("192.0.0.8"))));
-  EXPECT_EQ(must(endpoints.find(addr("192.0.0.9"))).value().host_ifindex, 9u);
+  EXPECT_FALSE(must(endpoints.find({kNetwork, addr("192.0.0.8")})));
+  EXPECT_EQ(must(endpoints.find({kNetwork, addr("192.0.0.9")})).value().host_ifindex, 9u);
 }
 
 TEST_F(Lifecycle, FullMapSaysSo) {
@@ -313,8 +317,81 @@ TEST_F(Lifecycle, AddressThatAnotherPodHasByNowStaysItsOwn) {
 
   must(dataplane.remove_pod(former.host, former.addresses));
 
-  EXPECT_EQ(must(dataplane.endpoints().find(latter.addresses.front())).value().host_ifindex, 1001u);
+  EXPECT_EQ(
+      must(dataplane.endpoints().find({kNetwork, latter.addresses.front()})).value().host_ifindex,
+      1001u);
   EXPECT_FALSE(must(dataplane.pod_ifaces().find(1000)));
+}
+
+TEST_F(Lifecycle, PodsOfTwoNetworksMayHaveTheSameAddresses) {
+  auto dataplane = open();
+  const PodEndpoint here = pod_on({.ifindex = 1000, .name = "here"});
+  PodEndpoint there = pod_on({.ifindex = 1001, .name = "there"});
+  there.network = kNetwork + 1;
+  must(dataplane.add_endpoint(here));
+  must(dataplane.add_endpoint(there));
+  EXPECT_THAT(must(dataplane.endpoints().entries()), SizeIs(4));
+
+  must(dataplane.remove_pod(here.host, here.addresses));
+
+  for (const IpAddr& address : there.addresses) {
+    EXPECT_FALSE(must(dataplane.endpoints().find({kNetwork, address})));
+    EXPECT_EQ(must(dataplane.endpoints().find({there.network, address})).value().host_ifindex,
+              1001u);
+  }
+}
+
+TEST_F(Lifecycle, AddressOfAPodThatIsGoneTakesNothingFromOneThatLives) {
+  auto dataplane = open();
+  const Device host = add_device("pod_l");
+  const PodEndpoint living = pod_on(host);
+  PodEndpoint gone = pod_on({.ifindex = 1000, .name = "gone"});
+  gone.network = kNetwork + 1;
+  must(dataplane.add_endpoint(living));
+  must(dataplane.add_endpoint(gone));
+
+  must(dataplane.remove_pod({.ifindex = 0, .name = "gone"}, gone.addresses));
+
+  const auto left = must(dataplane.endpoints().entries());
+  EXPECT_THAT(left, SizeIs(2));
+  for (const auto& [key, endpoint] : left) EXPECT_EQ(endpoint.host_ifindex, host.ifindex);
+  EXPECT_THAT(must(dataplane.pod_ifaces().entries()), SizeIs(1));
+  remove_device(host);
+}
+
+TEST_F(Lifecycle, PodThatComesToAnotherBridgeLeavesTheFormerNetwork) {
+  auto dataplane = open();
+  PodEndpoint pod = pod_on({.ifindex = 1000, .name = "pod"});
+  must(dataplane.add_endpoint(pod));
+
+  pod.network = kNetwork + 1;
+  EXPECT_THAT(must(dataplane.differences(pod)),
+              testing::Contains("map pod_ifaces has another bridge for pod"));
+  must(dataplane.add_endpoint(pod));
+
+  const auto endpoints = must(dataplane.endpoints().entries());
+  EXPECT_THAT(endpoints, SizeIs(2));
+  for (const auto& [key, endpoint] : endpoints) EXPECT_EQ(key.network, pod.network);
+}
+
+TEST_F(Lifecycle, PodIsRemovedThoughItsInterfaceRecordWasLost) {
+  auto dataplane = open();
+  const PodEndpoint pod = pod_on({.ifindex = 1000, .name = "pod"});
+  must(dataplane.add_endpoint(pod));
+  must(dataplane.pod_ifaces().erase(1000));
+
+  must(dataplane.remove_pod(pod.host, {}));
+
+  EXPECT_THAT(must(dataplane.endpoints().entries()), IsEmpty());
+}
+
+TEST_F(Lifecycle, ClusterNetworkIsNoneUntilItIsSet) {
+  auto dataplane = open();
+  EXPECT_EQ(must(dataplane.cluster_network()), 0u);
+
+  must(dataplane.set_cluster_network(kNetwork));
+
+  EXPECT_EQ(must(open().cluster_network()), kNetwork);
 }
 
 TEST_F(Lifecycle, NodesAndPeersOfBothFamiliesAreKept) {

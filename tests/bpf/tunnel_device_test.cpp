@@ -134,6 +134,7 @@ class TunnelDevice : public BpfTest, public testing::WithParamInterface<std::tup
 TEST_P(TunnelDevice, PacketOfAPodComesOutUnderTheNodesHeader) {
   const Device pod = add_device("vxpod");
   must(dataplane().add_endpoint({.host = pod,
+                                 .network = kNetwork,
                                  .addresses = {IpAddr::parse(inner().pod_a).value()},
                                  .pod_mac = MacAddr::parse(kPodAMac).value(),
                                  .gateway_mac = MacAddr::parse(kGatewayMac).value()}));

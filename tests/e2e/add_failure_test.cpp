@@ -44,13 +44,13 @@ TEST_F(AddFailureOnAUsedNode, BridgeNameIsTakenByAnother) {
 }
 
 TEST_F(AddFailureOnAUsedNode, BpffsIsNone) {
-  expect_failure(node, {{"bpffs", "/run/no-bpffs"}}, 101, "/run/no-bpffs/v2/maps is not on a bpf");
+  expect_failure(node, {{"bpffs", "/run/no-bpffs"}}, 101, "/run/no-bpffs/v3/maps is not on a bpf");
 }
 
 TEST_F(AddFailureOnAUsedNode, EndpointMapIsFull) {
   auto dataplane = node.dataplane();
   for (std::uint32_t i = 0; i + 1 < KUBECNI_MAX_ENDPOINTS; ++i)
-    must(dataplane.endpoints().set(IpAddr::v4({192, 0, 2, 0}).plus(i), {}));
+    must(dataplane.endpoints().set({1, IpAddr::v4({192, 0, 2, 0}).plus(i)}, {}));
 
   expect_failure(node, {}, 101, "endpoints4");
 }

@@ -3,9 +3,9 @@
 
 #include "base/file.hpp"
 #include "expect.hpp"
-#include "test_api_server/api_server.hpp"
 #include "support/cni_list.hpp"
 #include "support/traffic.hpp"
+#include "test_api_server/api_server.hpp"
 
 namespace kubecni::test {
 namespace {
@@ -39,7 +39,7 @@ class Bandwidth : public testing::Test {
 
   [[nodiscard]] std::string host_ifname() const { return node.attachment(pod).port.host_ifname; }
   [[nodiscard]] bool is_shaped() const {
-    const auto endpoint = must(node.dataplane().endpoints().find(pod.address));
+    const auto endpoint = must(node.dataplane().endpoints().find(node.endpoint_key(pod)));
     return endpoint && (endpoint->flags & KUBECNI_ENDPOINT_SHAPED);
   }
 

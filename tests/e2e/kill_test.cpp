@@ -127,6 +127,7 @@ TEST_F(Killed, AddGivesNoAddressAwayThatALaterPodGetsToo) {
     PodEndpoint endpoint;
     endpoint.host.name = attachment.port.host_ifname;
     endpoint.addresses = {later.address};
+    endpoint.network = node.endpoint_key(later).network;
     EXPECT_THAT(must(node.dataplane().differences(endpoint)),
                 testing::Not(testing::Contains(
                     testing::HasSubstr("has no entry for " + later.address.str()))));

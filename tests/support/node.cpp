@@ -2,6 +2,8 @@
 
 #include "net/sysctl.hpp"
 
+#include <net/if.h>
+
 #include <cstdlib>
 
 namespace kubecni::test {
@@ -98,6 +100,13 @@ Attachment Node::attachment(const Pod& pod) const {
   auto found = must(AttachmentStore(state_dir()).find("pods", pod.container_id, pod.ifname));
   if (!found) throw std::runtime_error("no attachment record of " + pod.container_id);
   return *found;
+}
+
+EndpointKey Node::endpoint_key(const Pod& pod) const {
+  EndpointKey key{.address = pod.address};
+  const std::string bridge = attachment(pod).port.bridge;
+  netns.enter([&] { key.network = ::if_nametoindex(bridge.c_str()); });
+  return key;
 }
 
 ExitCounts Node::counters() const { return must(read_exit_counts(bpffs_)); }

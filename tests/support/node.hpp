@@ -85,6 +85,8 @@ class Node {
   /// The node's record of the pod; throws when there is none.
   [[nodiscard]] Attachment attachment(const Pod& pod) const;
   [[nodiscard]] ExitCounts counters() const;
+  /// The key of the pod's first address in the endpoint maps.
+  [[nodiscard]] EndpointKey endpoint_key(const Pod& pod) const;
   [[nodiscard]] EbpfDataplane dataplane() const { return must(EbpfDataplane::open_loaded(bpffs_)); }
 
   /// The address that the plugin gives to the node's bridge; of the family, if it is given.

@@ -92,7 +92,8 @@ Result<json> collect_endpoints(const NodePaths& paths) {
     if (!*host) problems.push_back("host interface is gone");
     const bool limited = is_shaped(attachment, *host ? (*host)->ifindex : 0, *shaped);
     if (*host && attachment.ebpf && dataplane) {
-      auto found = dataplane->differences(endpoint_of(attachment, **host, {}, *shaped));
+      auto found = dataplane->differences(
+          endpoint_of(attachment, **host, (*host)->master_ifindex, {}, *shaped));
       if (!found) return fail(found);
       problems.insert(problems.end(), found->begin(), found->end());
     }
@@ -101,6 +102,7 @@ Result<json> collect_endpoints(const NodePaths& paths) {
         {{"pod", attachment.pod},
          {"container", attachment.container_id},
          {"network", attachment.network},
+         {"bridge", port.bridge},
          {"interface", port.pod_ifname},
          {"addresses", texts_of(port.plain_addresses())},
          {"hostInterface", port.host_ifname},

@@ -41,7 +41,7 @@ void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
       report.apply(restore_pod_port(netlink, *host, *bridge, attachment.port),
                    "pod " + addresses + " is on the bridge again");
     if (!attachment.ebpf || !dataplane) continue;
-    const PodEndpoint pod = endpoint_of(attachment, *host, bridge->mac, *shaped);
+    const PodEndpoint pod = endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped);
     auto differences = dataplane->differences(pod);
     if (differences && differences->empty()) continue;
     auto restored = restore_pod(*dataplane, store, attachment, pod);

@@ -213,6 +213,17 @@ void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& rep
   }
 }
 
+/// Without a bridge nothing from other nodes can be for a pod here.
+void Reconciler::sync_cluster_network(const std::vector<Link>& links, ReconcileReport& report) {
+  const auto bridge = std::ranges::find(links, options_.bridge, &Link::name);
+  const unsigned wanted = bridge == links.end() ? 0 : bridge->ifindex;
+  auto known = dataplane_->cluster_network();
+  if (known && *known == wanted) return;
+  report.apply(known ? dataplane_->set_cluster_network(wanted) : Result<>(fail(known)),
+               wanted == 0 ? "there is no bridge " + options_.bridge + " for pods of other nodes"
+                           : "pods of other nodes reach those on " + options_.bridge);
+}
+
 /// The pods that there are by the plugin's records.
 void Reconciler::sync_attachments(const ClusterView& view, const std::vector<Link>& links,
                                   ReconcileReport& report) {
@@ -252,6 +263,7 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
   if (dataplane_) {
     sync_tunnel_programs(*links, report);
     sync_wires(*links, report);
+    sync_cluster_network(*links, report);
     sync_node_maps(*dataplane_, report);
   } else if (options_.dataplane == "bridge") {
     withdraw(*links, report);

@@ -48,6 +48,7 @@ class Reconciler {
                                            ReconcileReport& report);
   void sync_tunnel_programs(const std::vector<Link>& links, ReconcileReport& report);
   void sync_wires(const std::vector<Link>& links, ReconcileReport& report);
+  void sync_cluster_network(const std::vector<Link>& links, ReconcileReport& report);
   void sync_attachments(const ClusterView& view, const std::vector<Link>& links,
                         ReconcileReport& report);
 

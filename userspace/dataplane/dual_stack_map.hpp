@@ -5,6 +5,7 @@
 #include "dataplane/bpf_map.hpp"
 #include "kubecni/abi.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -22,7 +23,14 @@ kubecni_cidr6_key to_cidr6_key(const IpNet& cidr);
 /// The neighbour or tunnel endpoint of a node's entry.
 IpAddr next_hop_of(const kubecni_node& node);
 
-/// How the two maps of a pair are keyed: by addresses, or by networks.
+/// Who a pod of this node is: its address in a network, which is the ifindex of a bridge.
+struct EndpointKey {
+  unsigned network = 0;
+  IpAddr address;
+  auto operator<=>(const EndpointKey&) const = default;
+};
+
+/// How the two maps of a pair are keyed: by addresses, by endpoints, or by networks.
 struct AddressKeys {
   using Plain = IpAddr;
   using Key4 = kubecni_addr4;
@@ -32,6 +40,25 @@ struct AddressKeys {
   static Key6 key6(const IpAddr& address) { return to_addr6(address); }
   static IpAddr plain(const Key4& key) { return IpAddr::v4(key.addr); }
   static IpAddr plain(const Key6& key) { return IpAddr::v6(key.addr); }
+};
+
+struct EndpointKeys {
+  using Plain = EndpointKey;
+  using Key4 = kubecni_endpoint4_key;
+  using Key6 = kubecni_endpoint6_key;
+  static bool is_v4(const EndpointKey& key) { return key.address.is_v4(); }
+  static Key4 key4(const EndpointKey& key) { return fill<Key4>(key); }
+  static Key6 key6(const EndpointKey& key) { return fill<Key6>(key); }
+  static EndpointKey plain(const Key4& key) { return {key.network, IpAddr::v4(key.addr)}; }
+  static EndpointKey plain(const Key6& key) { return {key.network, IpAddr::v6(key.addr)}; }
+
+ private:
+  template <typename Key>
+  static Key fill(const EndpointKey& from) {
+    Key key{.network = from.network, .addr = {}};
+    std::copy_n(from.address.data(), sizeof(key.addr), key.addr);
+    return key;
+  }
 };
 
 struct NetworkKeys {
@@ -96,7 +123,7 @@ class DualStackMap {
 };
 
 using NodeCidrMap = DualStackMap<NetworkKeys, kubecni_node>;
-using EndpointMap = DualStackMap<AddressKeys, kubecni_endpoint>;
+using EndpointMap = DualStackMap<EndpointKeys, kubecni_endpoint>;
 using TunnelPeerMap = DualStackMap<AddressKeys, kubecni_tunnel_peer>;
 
 }  // namespace kubecni

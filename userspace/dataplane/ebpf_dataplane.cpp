@@ -7,6 +7,7 @@
 
 #include <bpf/libbpf.h>
 
+#include <net/if.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -83,6 +84,7 @@ kubecni_pod_iface iface_of(const PodEndpoint& pod) {
   if (const auto v4 = first_of(pod.addresses, AF_INET)) copy(v4->data(), iface.addr4);
   if (const auto v6 = first_of(pod.addresses, AF_INET6)) copy(v6->data(), iface.addr6);
   copy(pod.pod_mac.bytes.data(), iface.pod_mac);
+  iface.network = pod.network;
   return iface;
 }
 
@@ -136,8 +138,11 @@ Result<EbpfDataplane> EbpfDataplane::open_loaded(const std::filesystem::path& bp
   if (!pod_ifaces) return fail(pod_ifaces, "eBPF dataplane");
   auto tunnel_peers = TunnelPeerMap::open(pins.maps, "tunnel_peers");
   if (!tunnel_peers) return fail(tunnel_peers, "eBPF dataplane");
+  auto node_config = NodeConfigMap::open(pins.maps / "node_config");
+  if (!node_config) return fail(node_config, "eBPF dataplane");
   EbpfDataplane dataplane(pins, std::move(*node_cidrs), std::move(*endpoints),
-                          std::move(*pod_ifaces), std::move(*tunnel_peers));
+                          std::move(*pod_ifaces), std::move(*tunnel_peers),
+                          std::move(*node_config));
   if (auto opened = dataplane.find_programs(); !opened) return fail(opened, "eBPF dataplane");
   return dataplane;
 }
@@ -236,6 +241,12 @@ Result<AttachKind> EbpfDataplane::attach_pod(const Device& host, AttachKind pref
 
 Result<> EbpfDataplane::add_endpoint(const PodEndpoint& pod) {
   if (pod.addresses.empty()) return {};
+  auto former = pod_ifaces_.find(pod.host.ifindex);
+  if (!former) return fail(former);
+  // A bridge that was made anew is another network.
+  if (*former && (*former)->network != pod.network) {
+    if (auto erased = erase_pod(pod.host.ifindex, pod.addresses); !erased) return erased;
+  }
   if (auto set = pod_ifaces_.set(pod.host.ifindex, iface_of(pod)); !set) return set;
 
   kubecni_endpoint endpoint{};
@@ -244,57 +255,82 @@ Result<> EbpfDataplane::add_endpoint(const PodEndpoint& pod) {
   copy(pod.pod_mac.bytes.data(), endpoint.pod_mac);
   copy(pod.gateway_mac.bytes.data(), endpoint.gateway_mac);
   for (const IpAddr& address : pod.addresses) {
-    if (auto set = endpoints_.set(address, endpoint); !set) return set;
+    if (auto set = endpoints_.set({pod.network, address}, endpoint); !set) return set;
   }
   return {};
 }
 
-Result<unsigned> EbpfDataplane::find_iface_of(const IpAddr& address) const {
-  auto endpoint = endpoints_.find(address);
-  if (!endpoint) return fail(endpoint);
-  if (*endpoint) return (*endpoint)->host_ifindex;
+Result<std::set<unsigned>> EbpfDataplane::find_gone_ifaces(
+    const std::vector<IpAddr>& addresses) const {
+  const auto is_one = [&](const IpAddr& address) {
+    return std::ranges::find(addresses, address) != addresses.end();
+  };
+  std::set<unsigned> found;
+  auto endpoints = endpoints_.entries();
+  if (!endpoints) return fail(endpoints);
+  for (const auto& [key, endpoint] : *endpoints)
+    if (is_one(key.address)) found.insert(endpoint.host_ifindex);
   // Killed between the two maps, and then the interface went with its pod.
   auto ifaces = pod_ifaces_.entries();
   if (!ifaces) return fail(ifaces);
-  const auto found = std::ranges::find_if(*ifaces, [&](const auto& entry) {
-    const auto addresses = addresses_of(entry.second);
-    return std::ranges::find(addresses, address) != addresses.end();
+  for (const auto& [ifindex, iface] : *ifaces)
+    if (std::ranges::any_of(addresses_of(iface), is_one)) found.insert(ifindex);
+  std::erase_if(found, [](unsigned ifindex) {
+    char name[IF_NAMESIZE];
+    return ::if_indextoname(ifindex, name) != nullptr;
   });
-  return found == ifaces->end() ? 0 : found->first;
+  return found;
 }
 
-Result<> EbpfDataplane::erase_endpoint(const IpAddr& address, unsigned host_ifindex) {
-  auto endpoint = endpoints_.find(address);
+Result<> EbpfDataplane::erase_endpoint(const EndpointKey& key, unsigned host_ifindex) {
+  auto endpoint = endpoints_.find(key);
   if (!endpoint) return fail(endpoint);
   if (!*endpoint || (*endpoint)->host_ifindex != host_ifindex) return {};
-  return endpoints_.erase(address);
+  return endpoints_.erase(key);
+}
+
+Result<> EbpfDataplane::erase_endpoints_of(unsigned host_ifindex) {
+  auto endpoints = endpoints_.entries();
+  if (!endpoints) return fail(endpoints);
+  for (const auto& [key, endpoint] : *endpoints) {
+    if (endpoint.host_ifindex != host_ifindex) continue;
+    if (auto erased = endpoints_.erase(key); !erased) return erased;
+  }
+  return {};
+}
+
+Result<> EbpfDataplane::erase_pod(unsigned host_ifindex, const std::vector<IpAddr>& addresses) {
+  auto iface = pod_ifaces_.find(host_ifindex);
+  if (!iface) return fail(iface);
+  // Without the record nobody can say under which network the pod is.
+  if (!*iface) return erase_endpoints_of(host_ifindex);
+  // Whoever lost the lease does not know the address, but the map does.
+  std::vector<IpAddr> known = addresses;
+  std::ranges::copy(addresses_of(**iface), std::back_inserter(known));
+  // First no redirect may name the pod, then nothing may be called spoofed.
+  for (const IpAddr& address : known) {
+    if (auto erased = erase_endpoint({(*iface)->network, address}, host_ifindex); !erased)
+      return erased;
+  }
+  return pod_ifaces_.erase(host_ifindex);
 }
 
 Result<> EbpfDataplane::remove_pod(const Device& host, const std::vector<IpAddr>& addresses) {
-  std::vector<IpAddr> known = addresses;
-  unsigned ifindex = host.ifindex;
-  for (std::size_t i = 0; ifindex == 0 && i < addresses.size(); ++i) {
-    auto found = find_iface_of(addresses[i]);
-    if (!found) return fail(found);
-    ifindex = *found;
+  std::set<unsigned> ifindexes{host.ifindex};
+  if (host.ifindex == 0) {
+    auto gone = find_gone_ifaces(addresses);
+    if (!gone) return fail(gone);
+    ifindexes = std::move(*gone);
   }
-  if (ifindex != 0) {
-    auto iface = pod_ifaces_.find(ifindex);
-    if (!iface) return fail(iface);
-    // Whoever lost the lease does not know the address, but the map does.
-    if (*iface) std::ranges::copy(addresses_of(**iface), std::back_inserter(known));
-    // First no redirect may name the pod, then nothing may be called spoofed.
-    for (const IpAddr& address : known) {
-      if (auto erased = erase_endpoint(address, ifindex); !erased) return erased;
-    }
-    if (auto erased = pod_ifaces_.erase(ifindex); !erased) return erased;
+  for (const unsigned ifindex : ifindexes) {
+    if (auto erased = erase_pod(ifindex, addresses); !erased) return erased;
   }
   return detach_all(kPodHooks, host);
 }
 
 Result<> EbpfDataplane::compare_endpoint(const PodEndpoint& pod, const IpAddr& address,
                                          std::vector<std::string>& found) const {
-  auto endpoint = endpoints_.find(address);
+  auto endpoint = endpoints_.find({pod.network, address});
   if (!endpoint) return fail(endpoint);
   if (!*endpoint)
     found.push_back(map_of(address) + " has no entry for " + address.str());
@@ -323,6 +359,8 @@ Result<std::vector<std::string>> EbpfDataplane::differences(const PodEndpoint& p
   if (!iface) return fail(iface);
   if (!*iface && !pod.addresses.empty())
     found.push_back("map pod_ifaces has no entry for " + pod.host.name);
+  else if (*iface && (*iface)->network != pod.network)
+    found.push_back("map pod_ifaces has another bridge for " + pod.host.name);
   else if (*iface && !same(**iface, iface_of(pod)))
     found.push_back("map pod_ifaces has another pod for " + pod.host.name);
   for (const IpAddr& address : pod.addresses) {
@@ -381,6 +419,16 @@ Result<> EbpfDataplane::set_tunnel_peer(const IpAddr& address, const kubecni_tun
 
 Result<> EbpfDataplane::erase_tunnel_peer(const IpAddr& address) {
   return tunnel_peers_.erase(address);
+}
+
+Result<unsigned> EbpfDataplane::cluster_network() const {
+  auto config = node_config_.find(0);
+  if (!config) return fail(config);
+  return *config ? (*config)->cluster_network : 0;
+}
+
+Result<> EbpfDataplane::set_cluster_network(unsigned bridge_ifindex) {
+  return node_config_.set(0, {.cluster_network = bridge_ifindex});
 }
 
 }  // namespace kubecni

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,8 @@ namespace kubecni {
 
 /// Where a node's pins are.
 ///
-///   <bpffs>/v2/maps/<map>      the maps of include/kubecni/abi.h, by schema
-///   <bpffs>/v2/progs/<program> the programs, for ADD to attach without loading
+///   <bpffs>/v3/maps/<map>      the maps of include/kubecni/abi.h, by schema
+///   <bpffs>/v3/progs/<program> the programs, for ADD to attach without loading
 ///   <bpffs>/links/<device>_<program>
 struct PinPaths {
   explicit PinPaths(const std::filesystem::path& bpffs);
@@ -31,6 +32,7 @@ struct PinPaths {
 };
 
 using PodIfaceMap = BpfMap<__u32, kubecni_pod_iface>;
+using NodeConfigMap = BpfMap<__u32, kubecni_node_config>;
 
 // Loading takes some ten milliseconds; on a slow machine a second.
 inline constexpr std::chrono::seconds kLoadTimeout{30};
@@ -38,6 +40,7 @@ inline constexpr std::chrono::seconds kLoadTimeout{30};
 /// What the eBPF path has to know of one pod.
 struct PodEndpoint {
   Device host;                    ///< host end of the veth
+  unsigned network = 0;           ///< ifindex of the bridge that `host` is a port of
   std::vector<IpAddr> addresses;  ///< of both families
   MacAddr pod_mac;
   MacAddr gateway_mac;
@@ -68,10 +71,13 @@ class EbpfDataplane {
 
   /// Attaches the pod's programs as attach() does, or brings them up to date.
   Result<AttachKind> attach_pod(const Device& host, AttachKind preferred = AttachKind::kTcx);
-  /// Makes the pod a sender and a redirect target. Its interface is up by now.
+  /// Makes the pod a sender and a redirect target, in this network and no other any
+  /// more. Its interface is up by now.
   Result<> add_endpoint(const PodEndpoint& pod);
   /// Undoes both; what is absent is fine. `host.ifindex` may be 0 when the
-  /// interface is gone, and `addresses` empty when nobody knows them any more.
+  /// interface is gone: then `addresses` are removed from what leads to no interface,
+  /// since a pod of another network may have the same. Otherwise they may be empty,
+  /// when nobody knows them any more.
   Result<> remove_pod(const Device& host, const std::vector<IpAddr>& addresses);
   /// What of the pod's state is not as it should be, a phrase each.
   Result<std::vector<std::string>> differences(const PodEndpoint& pod) const;
@@ -110,24 +116,34 @@ class EbpfDataplane {
   Result<> set_tunnel_peer(const IpAddr& address, const kubecni_tunnel_peer& peer);
   Result<> erase_tunnel_peer(const IpAddr& address);
 
+  /// The network that pods of other nodes are on: the ifindex of its bridge, or 0 for
+  /// none, and then nothing goes to or comes from other nodes by eBPF.
+  [[nodiscard]] Result<unsigned> cluster_network() const;
+  Result<> set_cluster_network(unsigned bridge_ifindex);
+
   /// For whoever looks into them, or damages them.
   EndpointMap& endpoints() { return endpoints_; }
   PodIfaceMap& pod_ifaces() { return pod_ifaces_; }
 
  private:
   EbpfDataplane(PinPaths pins, NodeCidrMap node_cidrs, EndpointMap endpoints,
-                PodIfaceMap pod_ifaces, TunnelPeerMap tunnel_peers)
+                PodIfaceMap pod_ifaces, TunnelPeerMap tunnel_peers, NodeConfigMap node_config)
       : pins_(std::move(pins)),
         node_cidrs_(std::move(node_cidrs)),
         endpoints_(std::move(endpoints)),
         pod_ifaces_(std::move(pod_ifaces)),
-        tunnel_peers_(std::move(tunnel_peers)) {}
+        tunnel_peers_(std::move(tunnel_peers)),
+        node_config_(std::move(node_config)) {}
 
   Result<> find_programs();
   [[nodiscard]] Result<UniqueFd> open_program(const Hook& hook) const;
-  /// The host ifindex that the maps have for the address, or 0.
-  [[nodiscard]] Result<unsigned> find_iface_of(const IpAddr& address) const;
-  Result<> erase_endpoint(const IpAddr& address, unsigned host_ifindex);
+  /// The host ifindexes that the maps have for the addresses, and the kernel has not.
+  [[nodiscard]] Result<std::set<unsigned>> find_gone_ifaces(
+      const std::vector<IpAddr>& addresses) const;
+  /// Takes the interface out of the maps.
+  Result<> erase_pod(unsigned host_ifindex, const std::vector<IpAddr>& addresses);
+  Result<> erase_endpoint(const EndpointKey& key, unsigned host_ifindex);
+  Result<> erase_endpoints_of(unsigned host_ifindex);
   Result<> compare_endpoint(const PodEndpoint& pod, const IpAddr& address,
                             std::vector<std::string>& found) const;
   template <std::size_t N>
@@ -149,6 +165,7 @@ class EbpfDataplane {
   EndpointMap endpoints_;
   PodIfaceMap pod_ifaces_;
   TunnelPeerMap tunnel_peers_;
+  NodeConfigMap node_config_;
   std::string no_conntrack_reason_;
 };
 

@@ -7,9 +7,10 @@ bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
   return attachment.shaped || shaped_links.contains(host_ifindex);
 }
 
-PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, const MacAddr& gateway_mac,
-                        const std::set<unsigned>& shaped_links) {
+PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned network,
+                        const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links) {
   return {.host = {host.ifindex, host.name},
+          .network = network,
           .addresses = attachment.port.plain_addresses(),
           .pod_mac = attachment.port.pod_mac,
           .gateway_mac = gateway_mac,

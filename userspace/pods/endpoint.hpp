@@ -15,8 +15,8 @@ bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
                const std::set<unsigned>& shaped_links);
 
 /// What the eBPF path has to know of the pod, as its record and the kernel have
-/// it: `host` is the host end of its veth.
-PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, const MacAddr& gateway_mac,
-                        const std::set<unsigned>& shaped_links);
+/// it: `host` is the host end of its veth, `network` the ifindex of its bridge.
+PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned network,
+                        const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links);
 
 }  // namespace kubecni
