@@ -4,6 +4,8 @@
 #include "cni_result.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pod_mac.hpp"
+#include "dataplane/pod_neighbours.hpp"
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "list_partners.hpp"
@@ -11,6 +13,7 @@
 #include "node_settings.hpp"
 #include "pods/endpoint.hpp"
 #include "pods/liveness.hpp"
+#include "pods/node_bridge.hpp"
 #include "requests.hpp"
 #include "result_shape.hpp"
 #include "verbs.hpp"
@@ -69,8 +72,7 @@ CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
 Attachment plan_attachment(const CniEnv& env, const NetConf& conf, unsigned mtu,
                            const PodRequests& requests, const Lease& lease, bool shaped) {
   const auto mac = [&] {
-    return lease.addresses.empty() ? MacAddr::random()
-                                   : MacAddr::derived_from(lease.addresses.front());
+    return lease.addresses.empty() ? MacAddr::random() : pod_mac_of(lease.addresses.front());
   };
   MacAddr host_mac = mac();
   host_mac.bytes[0] = 0x0e;  // the pod's own begins with another; both are locally administered
@@ -138,6 +140,9 @@ Surroundings look_around(const NetConf& conf, const PodRequests& requests) {
       .shaped = false,
       .pod_hooks = conf.pod_hooks.value_or(all_modest ? AttachKind::kClsact : AttachKind::kTcx)};
 }
+
+// Of 2^32 MACs that follow from addresses, one is rarely taken; two in turn never.
+constexpr unsigned kMacsToTry = 3;
 
 /// An undo step that fails leaves something behind, which must not be silent.
 void report_undo(const char* step, const Result<>& undone) {
@@ -223,15 +228,39 @@ class Adding {
   }
 
   CniResult<> connect() {
-    PodPort& port = attachment_.port;
     if (auto ensured = ensure_bridge(); !ensured) return ensured;
+    if (requests_.mac) {
+      auto free = check_mac_is_free(*netlink_, bridge_, *requests_.mac);
+      if (!free) return refuse(free.error());
+    }
     undo_.add([this] {
       report_undo("delete veth", remove_pod_port(*netlink_, attachment_.port.host_ifname));
     });
-    auto host = create_pod_port(*netlink_, netns_.get(), port, bridge_.ifindex);
-    if (!host) return cni_error(host.error(), "ADD");
+    auto host = create_port();
+    if (!host) return refuse(host.error());
     host_ = *host;
     return {};
+  }
+
+  /// Takes another MAC where somebody has that which follows from the address, as one may
+  /// that was asked for.
+  Result<Link> create_port() {
+    PodPort& port = attachment_.port;
+    for (unsigned left = kMacsToTry;; --left) {
+      auto host = create_pod_port(*netlink_, netns_.get(), port, bridge_.ifindex);
+      if (host || host.error().code != EADDRINUSE || requests_.mac || left == 1) return host;
+      if (auto gone = remove_pod_port(*netlink_, port.host_ifname); !gone) return fail(gone);
+      log::warn("another MAC taken", {{"err", host.error().what}});
+      port.pod_mac = MacAddr::random();
+      if (auto saved = attachments_.save(attachment_); !saved) return fail(saved);
+    }
+  }
+
+  /// What kept the pod from its port. A MAC is only refused if it was asked for.
+  [[nodiscard]] CniResult<> refuse(const Error& error) const {
+    if (error.code != EADDRINUSE) return cni_error(error, "ADD");
+    return cni_error(CniCode::kInvalidConfig, "ADD: the requested " + error.what,
+                     "ask for another MAC, or for none");
   }
 
   /// Comes after the interface is up: dhcp speaks through it.
@@ -255,6 +284,14 @@ class Adding {
   CniResult<> configure() {
     if (auto done = configure_pod_port(netns_.get(), attachment_.port); !done)
       return cni_error(done.error(), "ADD");
+    undo_.add([this] {
+      std::vector<IpAddr> known;
+      for (const auto& neighbour : neighbours_of(attachment_.port, bridge_.ifindex))
+        known.push_back(neighbour.addr);
+      report_undo("delete neighbours", delete_neighbours_at(*netlink_, known, bridge_.ifindex));
+    });
+    auto known = ensure_neighbours_of(*netlink_, attachment_.port, bridge_.ifindex);
+    if (!known) return cni_error(known.error(), "ADD");
     // Or the pod's first packets, which ask for its neighbours, could be lost.
     auto ready = await_pod_port(*netlink_, host_, attachment_.port);
     if (!ready) return cni_error(ready.error(), "ADD");
@@ -309,10 +346,12 @@ class Adding {
   }
 
   CniResult<> ensure_bridge() {
-    const PodPort& port = attachment_.port;
-    auto bridge = ensure_node_bridge(*netlink_, port.bridge, port.bridge_addresses(), port.mtu);
+    PodPort& port = attachment_.port;
+    auto bridge = ensure_bridge_of_pods(*netlink_, attachments_, port.bridge,
+                                        port.bridge_addresses(), port.mtu);
     if (!bridge) return cni_error(bridge.error(), "ADD");
     bridge_ = *bridge;
+    if (port.owns_gateways) port.gateway_mac = bridge_.mac;
     return {};
   }
 

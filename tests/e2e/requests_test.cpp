@@ -77,5 +77,70 @@ TEST_F(Requests, ThatCannotBeGrantedChangeNothing) {
   EXPECT_EQ(state_of(node, {&pod}, false), before);
 }
 
+/// Asks for a MAC that somebody has already.
+class TakenMac : public testing::TestWithParam<const char*> {
+ protected:
+  [[nodiscard]] CniAnswer ask_for(const std::string& mac) const {
+    return node.cni("ADD", pod, {{"runtimeConfig", {{"mac", mac}}}});
+  }
+  static std::string mac_in(const NetNs& netns, const std::string& link) {
+    return nlohmann::json::parse(Node::must_run_in(netns, {"ip", "-j", "link", "show", link}))
+        .at(0)
+        .at("address");
+  }
+
+  Node node{"node", "10.200.0.0/24", GetParam()};
+  Pod holder = node.add_pod("holder");
+  Pod pod{"pod"};
+};
+
+TEST_P(TakenMac, OfTheBridgeAnotherPodOrAHostEndIsRefusedAndHarmsNobody) {
+  const std::string host = node.attachment(holder).port.host_ifname;
+  node.must_run({"ip", "link", "add", "other", "type", "veth", "peer", "name", "far"});
+  const std::string before = state_of(node, {&holder, &pod}, false);
+
+  EXPECT_TRUE(failed(ask_for(mac_in(node.netns, "cni0")), 7, "is that of cni0"));
+  EXPECT_TRUE(failed(ask_for(mac_in(node.netns, host)), 7, "is that of " + host));
+  EXPECT_TRUE(failed(ask_for(mac_in(node.netns, "other")), 7, "is that of other"));
+  EXPECT_TRUE(failed(ask_for(mac_in(holder.netns, "eth0")), 7, "by " + host));
+
+  EXPECT_EQ(state_of(node, {&holder, &pod}, false), before);
+  EXPECT_TRUE(ok(node.cni("DEL", pod)));
+  EXPECT_TRUE(ok(ping(holder.netns, node.gateway())));
+  EXPECT_TRUE(ok(ping(node.netns, holder.address)));
+}
+
+TEST_P(TakenMac, OfAGatewayBesideTheBridgeIsRefused) {
+  node.must_run({"ip", "neigh", "add", "10.200.0.250", "lladdr", "02:00:00:00:02:50", "dev", "cni0",
+                 "nud", "stale"});
+
+  EXPECT_TRUE(failed(ask_for("02:00:00:00:02:50"), 7, "is that of 10.200.0.250"));
+}
+
+TEST_P(TakenMac, OfAPodThatDiedWithoutADelIsFreeAgain) {
+  Pod first("first");
+  ASSERT_TRUE(ok(node.cni("ADD", first, {{"runtimeConfig", {{"mac", "02:11:22:33:44:55"}}}})));
+  node.must_run({"ip", "link", "del", node.attachment(first).port.host_ifname});
+
+  EXPECT_TRUE(ok(ask_for("02:11:22:33:44:55")));
+}
+
+TEST_P(TakenMac, OneThatFollowsFromTheAddressGivesWayToAnother) {
+  // The next pod's, by 10.200.0.4.
+  Pod first("first");
+  ASSERT_TRUE(ok(node.cni("ADD", first, {{"runtimeConfig", {{"mac", "0a:58:0a:c8:00:04"}}}})));
+
+  const auto answer = node.cni("ADD", pod);
+
+  ASSERT_TRUE(ok(answer));
+  EXPECT_EQ(answer.json["ips"][0]["address"], "10.200.0.4/24");
+  EXPECT_NE(mac_in(pod.netns, "eth0"), "0a:58:0a:c8:00:04");
+  EXPECT_TRUE(ok(ping(pod.netns, IpAddr::v4({10, 200, 0, 3}))));
+  EXPECT_TRUE(ok(ping(holder.netns, IpAddr::v4({10, 200, 0, 4}))));
+}
+
+INSTANTIATE_TEST_SUITE_P(On, TakenMac, testing::Values("ebpf", "bridge"),
+                         [](const auto& tested) { return std::string(tested.param); });
+
 }  // namespace
 }  // namespace kubecni::test

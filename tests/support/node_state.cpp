@@ -43,6 +43,7 @@ void list_network(const NetNs& netns, Lines& lines) {
   list_output(netns, {"ip", "-4", "-o", "addr"}, lines);
   list_output(netns, {"ip", "-4", "route", "show", "table", "all"}, lines);
   list_output(netns, {"bridge", "fdb"}, lines);
+  list_output(netns, {"ip", "neigh", "show", "proto", "84"}, lines);
   netns.enter([&] {
     lines.push_back(netns.name() + " ip_forward " +
                     must(read_file("/proc/sys/net/ipv4/ip_forward")));

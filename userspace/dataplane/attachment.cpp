@@ -45,6 +45,7 @@ json to_json(const Attachment& attachment) {
           {"addresses", to_json(port.addresses)},
           {"routes", to_json(port.routes)},
           {"ownsGateways", port.owns_gateways},
+          {"gatewayMAC", port.gateway_mac.str()},
           {"mtu", port.mtu},
           {"shaped", attachment.shaped},
           {"ebpf", attachment.ebpf},
@@ -92,23 +93,27 @@ AttachKind kind_in(const json& name) {
 
 /// Throws as parsed() does.
 Attachment from_json(const json& record) {
-  return {.network = record.at("network"),
-          .container_id = record.at("containerID"),
-          .netns = record.at("netns"),
-          .pod = record.at("pod"),
-          .port = {.bridge = record.at("bridge"),
-                   .host_ifname = record.at("hostInterface"),
-                   .host_mac = parsed<MacAddr>(record, "hostMAC"),
-                   .pod_ifname = record.at("podInterface"),
-                   .pod_mac = parsed<MacAddr>(record, "podMAC"),
-                   .addresses = addresses_in(record.at("addresses")),
-                   .routes = routes_in(record.at("routes")),
-                   .owns_gateways = record.at("ownsGateways"),
-                   .mtu = number_in(record, "mtu")},
-          .shaped = record.at("shaped"),
-          .ebpf = record.at("ebpf"),
-          .hooks = kind_in(record.at("hooks")),
-          .fallback_reason = record.at("fallbackReason")};
+  return {
+      .network = record.at("network"),
+      .container_id = record.at("containerID"),
+      .netns = record.at("netns"),
+      .pod = record.at("pod"),
+      .port = {.bridge = record.at("bridge"),
+               .host_ifname = record.at("hostInterface"),
+               .host_mac = parsed<MacAddr>(record, "hostMAC"),
+               .pod_ifname = record.at("podInterface"),
+               .pod_mac = parsed<MacAddr>(record, "podMAC"),
+               .addresses = addresses_in(record.at("addresses")),
+               .routes = routes_in(record.at("routes")),
+               .owns_gateways = record.at("ownsGateways"),
+               // Pods of before it was written learn it by themselves.
+               .gateway_mac = record.contains("gatewayMAC") ? parsed<MacAddr>(record, "gatewayMAC")
+                                                            : MacAddr{},
+               .mtu = number_in(record, "mtu")},
+      .shaped = record.at("shaped"),
+      .ebpf = record.at("ebpf"),
+      .hooks = kind_in(record.at("hooks")),
+      .fallback_reason = record.at("fallbackReason")};
 }
 
 Result<Attachment> read_attachment(const std::filesystem::path& path) {

@@ -1,5 +1,6 @@
 #include "dataplane/kernel_path.hpp"
 
+#include "dataplane/pod_neighbours.hpp"
 #include "net/address.hpp"
 #include "net/bridge.hpp"
 #include "net/netns.hpp"
@@ -54,6 +55,18 @@ Result<> prepare_ipv6_in(int netns_fd, const std::string& ifname) {
   return prepare_ipv6(ifname);
 }
 
+Result<> compare_neighbours(NetlinkSocket& netlink, unsigned ifindex,
+                            const std::vector<Neighbour>& wanted, const std::string& whose,
+                            std::vector<std::string>& found) {
+  if (wanted.empty()) return {};
+  auto actual = list_permanent_neighbours(netlink, ifindex);
+  if (!actual) return fail(actual);
+  for (const Neighbour& neighbour : missing(wanted, *actual))
+    found.push_back(whose + " has lost its neighbour " + neighbour.addr.str() + " at " +
+                    neighbour.mac.str());
+  return {};
+}
+
 void compare_pod_end(const std::optional<Link>& link, const std::vector<LinkAddress>& addresses,
                      const std::vector<Route>& routes, const PodPort& port,
                      std::vector<std::string>& found) {
@@ -104,10 +117,18 @@ Result<> compare_host_end(NetlinkSocket& node, const PodPort& port,
   if (!flags) return fail(flags);
   if (*flags != BridgePort{})
     found.push_back("bridge port " + port.host_ifname +
-                    " has lost its settings (hairpin on, learning off, flood off)");
+                    " has lost its settings (hairpin on, learning off, flood off, locked on,"
+                    " guard on, mcast_router 0)");
   auto fdb = has_fdb_entry(node, (*host)->ifindex, port.pod_mac);
   if (!fdb) return fail(fdb);
   if (!*fdb) found.push_back("the bridge has lost its FDB entry for " + port.pod_mac.str());
+  auto compared =
+      compare_neighbours(node, (*bridge)->ifindex, neighbours_of(port, (*bridge)->ifindex),
+                         "bridge " + port.bridge, found);
+  if (!compared) return compared;
+  if (port.gateway_mac != MacAddr{} && port.gateway_mac != (*bridge)->mac)
+    found.push_back("bridge " + port.bridge + " has MAC " + (*bridge)->mac.str() +
+                    ", and the pod knows it as " + port.gateway_mac.str());
   auto addresses = list_addresses(node);
   if (!addresses) return fail(addresses);
   for (const IpNet& wanted : port.bridge_addresses()) {
@@ -156,11 +177,16 @@ std::string PodPort::addresses_text() const {
 }
 
 Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
-                                const std::vector<IpNet>& addresses, unsigned mtu_bytes) {
-  const MacAddr mac =
+                                const std::vector<IpNet>& addresses, unsigned mtu_bytes,
+                                std::optional<MacAddr> known) {
+  const MacAddr own =
       addresses.empty() ? MacAddr::random() : MacAddr::derived_from(addresses.front().addr);
-  auto bridge = ensure_bridge(node, name, mac, mtu_bytes);
+  auto bridge = ensure_bridge(node, name, known.value_or(own), mtu_bytes);
   if (!bridge) return bridge;
+  // Pods know it for good from now on.
+  if (!addresses.empty() && bridge->mac != own && bridge->mac != known) {
+    if (auto kept = set_link_mac(node, bridge->ifindex, bridge->mac); !kept) return fail(kept);
+  }
   for (const IpNet& address : addresses) {
     if (auto set = ensure_forwarding(address.addr.family(), name); !set) return fail(set);
     if (auto set = ensure_address(node, bridge->ifindex, address); !set) return fail(set);
@@ -203,6 +229,9 @@ Result<> configure_pod_port(int pod_netns_fd, const PodPort& port) {
   if (!(*link)->up) {
     if (auto up = set_link_up(*pod, ifindex); !up) return fail(up, "pod");
   }
+  for (const Neighbour& gateway : gateways_of(port, ifindex)) {
+    if (auto made = ensure_neighbour(*pod, gateway); !made) return fail(made, "pod");
+  }
   for (const PodAddress& address : port.addresses | std::views::filter(is_ipv6)) {
     if (auto there = await_address(*pod, address.net.addr); !there) return fail(there, "pod");
   }
@@ -241,9 +270,12 @@ Result<> await_pod_port(NetlinkSocket& node, const Link& host, const PodPort& po
 
 Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,
                           const PodPort& port) {
-  if (auto set = set_link_master(node, host.ifindex, bridge.ifindex); !set) return set;
+  if (host.master_ifindex != bridge.ifindex) {
+    if (auto set = set_link_master(node, host.ifindex, bridge.ifindex); !set) return set;
+  }
   if (auto up = set_bridge_port_up(node, host.ifindex, BridgePort{}); !up) return up;
-  return ensure_fdb_entry(node, host.ifindex, port.pod_mac);
+  if (auto added = ensure_fdb_entry(node, host.ifindex, port.pod_mac); !added) return added;
+  return ensure_neighbours_of(node, port, bridge.ifindex);
 }
 
 Result<> remove_pod_port(NetlinkSocket& node, const std::string& host_ifname) {
@@ -265,6 +297,11 @@ Result<std::vector<std::string>> differences(NetlinkSocket& node, int pod_netns_
   auto routes = list_routes(*pod);
   if (!routes) return fail(routes);
   compare_pod_end(*link, *addresses, *routes, port, found);
+  if (*link) {
+    const auto gateways = gateways_of(port, (*link)->ifindex);
+    auto compared = compare_neighbours(*pod, (*link)->ifindex, gateways, "the pod", found);
+    if (!compared) return fail(compared);
+  }
   if (auto compared = compare_host_end(node, port, found); !compared) return fail(compared);
   return found;
 }

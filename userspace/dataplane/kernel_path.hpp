@@ -33,6 +33,7 @@ struct PodPort {
   std::vector<PodAddress> addresses;
   std::vector<PodRoute> routes;
   bool owns_gateways = true;  ///< the bridge has the gateways' addresses
+  MacAddr gateway_mac;        ///< what the pod was told of these; zero where it was not
   unsigned mtu = 0;           ///< bytes
 
   /// What the bridge has as its own addresses for this pod, each once.
@@ -44,20 +45,24 @@ struct PodPort {
 };
 
 /// Makes sure that there is the bridge `name` with `addresses`, and that the node
-/// forwards their families. A new bridge gets the MAC that belongs to the first
-/// address, or a random one. Repeating it changes nothing. Runs in the node's
-/// namespace.
+/// forwards their families. A new bridge gets the MAC `known`, or else the one that
+/// belongs to the first address, or a random one. One that is somebody else's keeps its
+/// own for good, also when ports come and go. Repeating it changes nothing. Runs in the
+/// node's namespace.
 Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
-                                const std::vector<IpNet>& addresses, unsigned mtu_bytes);
+                                const std::vector<IpNet>& addresses, unsigned mtu_bytes,
+                                std::optional<MacAddr> known = std::nullopt);
 
 /// Creates the pod's veth and takes the host's end up; the pod's is in the namespace
 /// `pod_netns_fd`. Returns the host end. On failure, what was created is still
 /// there: remove_pod_port() takes it away.
-/// Errors: EEXIST the pod has an interface of that name.
+/// Errors: EEXIST the pod has an interface of that name; EADDRINUSE somebody on the bridge
+/// has its MAC.
 Result<Link> create_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& port,
                              unsigned bridge_ifindex);
 
-/// Takes the pod's end up and gives it its addresses, as far as there are any yet.
+/// Takes the pod's end up and gives it its addresses and the neighbours that are its gateways,
+/// as far as there are any yet.
 Result<> configure_pod_port(int pod_netns_fd, const PodPort& port);
 
 /// The routes of a pod's interface, once they were made.
@@ -76,8 +81,9 @@ Result<PodRoutesMade> add_pod_routes(int pod_netns_fd, const PodPort& port, bool
 /// after both ends are up.
 Result<> await_pod_port(NetlinkSocket& node, const Link& host, const PodPort& port);
 
-/// Puts the host end back on the bridge, with its settings and FDB entry, after
-/// the bridge was deleted. Errors: ENODEV one of them is gone.
+/// Puts the host end back on the bridge, with its settings, FDB entry and neighbours, after
+/// the bridge was deleted or some of it was changed. Errors: ENODEV one of them is gone;
+/// EADDRINUSE somebody else on the bridge has its MAC.
 Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,
                           const PodPort& port);
 

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <optional>
@@ -18,17 +19,43 @@ namespace kubecni {
 
 namespace {
 
+constexpr auto kNeverRouter = static_cast<std::uint8_t>(MDB_RTR_TYPE_DISABLED);
+constexpr auto kRouterByQuery = static_cast<std::uint8_t>(MDB_RTR_TYPE_TEMP_QUERY);
+
 Result<> create_bridge(NetlinkSocket& netlink, const std::string& name, const MacAddr& mac,
                        unsigned mtu_bytes) {
   NetlinkRequest request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
   request.put(IFLA_IFNAME, name);
   request.put(IFLA_ADDRESS, mac);
   request.put(IFLA_MTU, std::uint32_t{mtu_bytes});
-  request.nest(IFLA_LINKINFO, [&] { request.put(IFLA_INFO_KIND, std::string("bridge")); });
+  request.nest(IFLA_LINKINFO, [&] {
+    request.put(IFLA_INFO_KIND, std::string("bridge"));
+    request.nest(IFLA_INFO_DATA, [&] { request.put(IFLA_BR_MCAST_SNOOPING, std::uint8_t{0}); });
+  });
   auto created = request.exchange(netlink, "create bridge " + name);
   // Another ADD made it at the same time.
   if (!created && created.error().code == EEXIST) return {};
   return created;
+}
+
+/// Also where somebody else made the bridge, or switched it on since. A kernel without
+/// snooping does not tell of it.
+Result<> ensure_no_snooping(NetlinkSocket& netlink, const Link& bridge) {
+  std::uint8_t snooping = 0;
+  NetlinkRequest question(RTM_GETLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(bridge.ifindex)});
+  auto read =
+      question.exchange(netlink, "read bridge " + bridge.name, [&](const nlmsghdr* message) {
+        const Attributes<IFLA_MAX> attributes(message, static_cast<ifinfomsg*>(nullptr));
+        const Attributes<IFLA_INFO_MAX> info(attributes[IFLA_LINKINFO]);
+        snooping = Attributes<IFLA_BR_MAX>(info[IFLA_INFO_DATA]).u8(IFLA_BR_MCAST_SNOOPING);
+      });
+  if (!read || snooping == 0) return read;
+  NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(bridge.ifindex)});
+  request.nest(IFLA_LINKINFO, [&] {
+    request.put(IFLA_INFO_KIND, std::string("bridge"));
+    request.nest(IFLA_INFO_DATA, [&] { request.put(IFLA_BR_MCAST_SNOOPING, std::uint8_t{0}); });
+  });
+  return request.exchange(netlink, "switch multicast snooping of bridge " + bridge.name + " off");
 }
 
 struct PortState {
@@ -36,23 +63,43 @@ struct PortState {
   std::uint8_t state = BR_STATE_DISABLED;
 };
 
+/// Empty for what is no port of a bridge.
+std::optional<PortState> parse_port(const nlmsghdr* message) {
+  const Attributes<IFLA_MAX> attributes(message, static_cast<ifinfomsg*>(nullptr));
+  const Attributes<IFLA_INFO_MAX> info(attributes[IFLA_LINKINFO]);
+  if (info.text(IFLA_INFO_SLAVE_KIND) != "bridge") return std::nullopt;
+  const Attributes<IFLA_BRPORT_MAX> data(info[IFLA_INFO_SLAVE_DATA]);
+  return PortState{.flags = {.hairpin = data.u8(IFLA_BRPORT_MODE) != 0,
+                             .learning = data.u8(IFLA_BRPORT_LEARNING) != 0,
+                             .unicast_flood = data.u8(IFLA_BRPORT_UNICAST_FLOOD) != 0,
+                             .locked = data.u8(IFLA_BRPORT_LOCKED) != 0,
+                             .bpdu_guard = data.u8(IFLA_BRPORT_GUARD) != 0,
+                             .multicast_router = data.u8(IFLA_BRPORT_MULTICAST_ROUTER) != 0},
+                   .state = data.u8(IFLA_BRPORT_STATE)};
+}
+
 Result<PortState> read_port(NetlinkSocket& netlink, unsigned ifindex) {
   std::optional<PortState> port;
   NetlinkRequest request(RTM_GETLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(ifindex)});
-  auto done = request.exchange(
-      netlink, "read bridge port " + std::to_string(ifindex), [&](const nlmsghdr* message) {
-        const Attributes<IFLA_MAX> attributes(message, static_cast<ifinfomsg*>(nullptr));
-        const Attributes<IFLA_INFO_MAX> info(attributes[IFLA_LINKINFO]);
-        if (info.text(IFLA_INFO_SLAVE_KIND) != "bridge") return;
-        const Attributes<IFLA_BRPORT_MAX> data(info[IFLA_INFO_SLAVE_DATA]);
-        port = PortState{.flags = {.hairpin = data.u8(IFLA_BRPORT_MODE) != 0,
-                                   .learning = data.u8(IFLA_BRPORT_LEARNING) != 0,
-                                   .unicast_flood = data.u8(IFLA_BRPORT_UNICAST_FLOOD) != 0},
-                         .state = data.u8(IFLA_BRPORT_STATE)};
-      });
+  auto done = request.exchange(netlink, "read bridge port " + std::to_string(ifindex),
+                               [&](const nlmsghdr* message) { port = parse_port(message); });
   if (!done) return fail(done);
   if (!port) return failure(EINVAL, "link " + std::to_string(ifindex) + " is no port of a bridge");
   return *port;
+}
+
+/// `mode`: NLM_F_EXCL or NLM_F_REPLACE.
+Result<> put_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac, int mode) {
+  // NUD_NOARP is what bridge(8) calls "static": reached through this port,
+  // never aged. NUD_PERMANENT would make it an address of the bridge itself.
+  const ndmsg entry{.ndm_family = AF_BRIDGE,
+                    .ndm_ifindex = static_cast<int>(ifindex),
+                    .ndm_state = NUD_NOARP,
+                    .ndm_flags = NTF_MASTER};
+  NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | mode, entry);
+  request.put(NDA_LLADDR, mac);
+  return request.exchange(netlink,
+                          "add FDB entry " + mac.str() + " on port " + std::to_string(ifindex));
 }
 
 }  // namespace
@@ -73,7 +120,15 @@ Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, cons
   if (!(*bridge)->up) {
     if (auto up = set_link_up(netlink, (*bridge)->ifindex); !up) return fail(up, name);
   }
+  if (auto off = ensure_no_snooping(netlink, **bridge); !off) return fail(off);
   return **bridge;
+}
+
+Result<> set_link_mac(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac) {
+  NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(ifindex)});
+  request.put(IFLA_ADDRESS, mac);
+  return request.exchange(netlink,
+                          "give link " + std::to_string(ifindex) + " the MAC " + mac.str());
 }
 
 Result<> set_bridge_port_up(NetlinkSocket& netlink, unsigned ifindex, const BridgePort& port) {
@@ -86,6 +141,10 @@ Result<> set_bridge_port_up(NetlinkSocket& netlink, unsigned ifindex, const Brid
       request.put(IFLA_BRPORT_MODE, std::uint8_t{port.hairpin});
       request.put(IFLA_BRPORT_LEARNING, std::uint8_t{port.learning});
       request.put(IFLA_BRPORT_UNICAST_FLOOD, std::uint8_t{port.unicast_flood});
+      request.put(IFLA_BRPORT_LOCKED, std::uint8_t{port.locked});
+      request.put(IFLA_BRPORT_GUARD, std::uint8_t{port.bpdu_guard});
+      request.put(IFLA_BRPORT_MULTICAST_ROUTER,
+                  std::uint8_t{port.multicast_router ? kRouterByQuery : kNeverRouter});
     });
   });
   return request.exchange(netlink, "set up bridge port " + std::to_string(ifindex));
@@ -108,32 +167,67 @@ Result<> await_bridge_port(NetlinkSocket& netlink, unsigned ifindex) {
   }
 }
 
-Result<> ensure_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac) {
-  // NUD_NOARP is what bridge(8) calls "static": reached through this port,
-  // never aged. NUD_PERMANENT would make it an address of the bridge itself.
-  const ndmsg entry{.ndm_family = AF_BRIDGE,
-                    .ndm_ifindex = static_cast<int>(ifindex),
-                    .ndm_state = NUD_NOARP,
-                    .ndm_flags = NTF_MASTER};
-  NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, entry);
-  request.put(NDA_LLADDR, mac);
-  return request.exchange(netlink,
-                          "add FDB entry " + mac.str() + " on port " + std::to_string(ifindex));
+Result<std::map<unsigned, BridgePort>> list_bridge_ports(NetlinkSocket& netlink) {
+  std::map<unsigned, BridgePort> ports;
+  NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  auto done = request.dump(
+      netlink, "list bridge ports", [&] { ports.clear(); },
+      [&](const nlmsghdr* message) {
+        const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(message));
+        if (const auto port = parse_port(message))
+          ports.emplace(static_cast<unsigned>(info->ifi_index), port->flags);
+      });
+  if (!done) return fail(done);
+  return ports;
 }
 
-Result<bool> has_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac) {
-  bool found = false;
+Result<> ensure_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac) {
+  auto added = put_fdb_entry(netlink, ifindex, mac, NLM_F_EXCL);
+  if (added || added.error().code != EEXIST) return added;
+  auto port = find_link(netlink, ifindex);
+  if (!port) return fail(port);
+  if (!*port) return failure(ENODEV, "link " + std::to_string(ifindex) + " is gone");
+  auto fdb = list_fdb(netlink);
+  if (!fdb) return fail(fdb);
+  const auto holder = std::ranges::find_if(*fdb, [&](const FdbEntry& entry) {
+    return entry.bridge_ifindex == (*port)->master_ifindex && entry.mac == mac;
+  });
+  if (holder == fdb->end() || (holder->ifindex == ifindex && !holder->is_local))
+    return put_fdb_entry(netlink, ifindex, mac, NLM_F_REPLACE);  // gone again, or learned here
+  auto other = find_link(netlink, holder->ifindex);
+  if (!other) return fail(other);
+  return failure(EADDRINUSE,
+                 "MAC " + mac.str() + " is taken on the bridge, by " +
+                     (*other ? (*other)->name : "link " + std::to_string(holder->ifindex)));
+}
+
+Result<std::vector<FdbEntry>> list_fdb(NetlinkSocket& netlink) {
+  std::vector<FdbEntry> all;
   NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_BRIDGE});
   auto done = request.dump(
-      netlink, "list FDB", [&] { found = false; },
+      netlink, "list FDB", [&] { all.clear(); },
       [&](const nlmsghdr* message) {
         const auto* entry = static_cast<const ndmsg*>(nlmsg_data(message));
         const Attributes<NDA_MAX> attributes(message, entry);
-        found = found || (static_cast<unsigned>(entry->ndm_ifindex) == ifindex &&
-                          (entry->ndm_state & NUD_NOARP) && attributes.mac(NDA_LLADDR) == mac);
+        const auto mac = attributes.mac(NDA_LLADDR);
+        const unsigned bridge = attributes.u32(NDA_MASTER);
+        if (!mac || (entry->ndm_flags & NTF_SELF && !bridge)) return;
+        all.push_back({.bridge_ifindex = bridge,
+                       .ifindex = static_cast<unsigned>(entry->ndm_ifindex),
+                       .mac = *mac,
+                       .is_static = (entry->ndm_state & NUD_NOARP) != 0,
+                       .is_local = (entry->ndm_state & NUD_PERMANENT) != 0});
       });
   if (!done) return fail(done);
-  return found;
+  return all;
+}
+
+Result<bool> has_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac) {
+  auto fdb = list_fdb(netlink);
+  if (!fdb) return fail(fdb);
+  return std::ranges::any_of(*fdb, [&](const FdbEntry& entry) {
+    return entry.ifindex == ifindex && entry.mac == mac && entry.is_static;
+  });
 }
 
 }  // namespace kubecni

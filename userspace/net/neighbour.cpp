@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
 
 namespace kubecni {
@@ -29,18 +30,36 @@ bool is_multicast(const IpAddr& addr) {
   return addr.is_v4() ? (first & 0xf0) == 0xe0 : first == 0xff;
 }
 
-/// Empty for what is not permanent, or on another link: kernels differ in whether
-/// they filter a dump by it.
-std::optional<Neighbour> parse_permanent(const nlmsghdr* message, unsigned ifindex) {
+struct Entry {
+  Neighbour neighbour;
+  bool permanent = false;
+};
+
+/// Empty for what is on another link: kernels differ in whether they filter a dump by it.
+std::optional<Entry> parse_entry(const nlmsghdr* message, unsigned ifindex) {
   const auto* entry = static_cast<const ndmsg*>(nlmsg_data(message));
   const Attributes<NDA_MAX> attributes(message, entry);
   const auto addr = attributes.ip(NDA_DST);
   const auto mac = attributes.mac(NDA_LLADDR);
   const bool is_ip = entry->ndm_family == AF_INET || entry->ndm_family == AF_INET6;
-  if (!is_ip || static_cast<unsigned>(entry->ndm_ifindex) != ifindex ||
-      entry->ndm_state != NUD_PERMANENT || !addr || !mac || is_multicast(*addr))
+  if (!is_ip || static_cast<unsigned>(entry->ndm_ifindex) != ifindex || !addr || !mac ||
+      is_multicast(*addr))
     return std::nullopt;
-  return Neighbour{ifindex, *addr, *mac};
+  return Entry{{ifindex, *addr, *mac, attributes.u8(NDA_PROTOCOL)},
+               entry->ndm_state == NUD_PERMANENT};
+}
+
+Result<std::vector<Entry>> list_entries(NetlinkSocket& netlink, unsigned ifindex) {
+  std::vector<Entry> entries;
+  NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_UNSPEC});
+  request.put(NDA_IFINDEX, std::uint32_t{ifindex});
+  auto done = request.dump(
+      netlink, "list neighbours of link " + std::to_string(ifindex), [&] { entries.clear(); },
+      [&](const nlmsghdr* message) {
+        if (const auto entry = parse_entry(message, ifindex)) entries.push_back(*entry);
+      });
+  if (!done) return fail(done);
+  return entries;
 }
 
 }  // namespace
@@ -49,6 +68,7 @@ Result<> ensure_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour) {
   NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, header_of(neighbour));
   request.put(NDA_DST, neighbour.addr);
   request.put(NDA_LLADDR, neighbour.mac);
+  if (neighbour.protocol != 0) request.put(NDA_PROTOCOL, neighbour.protocol);
   return request.exchange(netlink, "add neighbour " + describe(neighbour));
 }
 
@@ -61,16 +81,21 @@ Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour) {
   return done;
 }
 
+Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned ifindex,
+                                                const MacAddr& mac, std::uint8_t protocol) {
+  auto entries = list_entries(netlink, ifindex);
+  if (!entries) return fail(entries);
+  for (const auto& [neighbour, permanent] : *entries)
+    if (neighbour.mac == mac && neighbour.protocol != protocol) return neighbour.addr;
+  return std::nullopt;
+}
+
 Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink, unsigned ifindex) {
+  auto entries = list_entries(netlink, ifindex);
+  if (!entries) return fail(entries);
   std::vector<Neighbour> neighbours;
-  NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_UNSPEC});
-  request.put(NDA_IFINDEX, std::uint32_t{ifindex});
-  auto done = request.dump(
-      netlink, "list neighbours of link " + std::to_string(ifindex), [&] { neighbours.clear(); },
-      [&](const nlmsghdr* message) {
-        if (auto neighbour = parse_permanent(message, ifindex)) neighbours.push_back(*neighbour);
-      });
-  if (!done) return fail(done);
+  for (const auto& [neighbour, permanent] : *entries)
+    if (permanent) neighbours.push_back(neighbour);
   return neighbours;
 }
 

@@ -6,6 +6,8 @@
 #include "net/netlink.hpp"
 
 #include <compare>
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace kubecni {
@@ -15,6 +17,7 @@ struct Neighbour {
   unsigned ifindex = 0;
   IpAddr addr;
   MacAddr mac;
+  std::uint8_t protocol = 0;  ///< who made it, as of a route (RTPROT_*); 0: not said
 
   auto operator<=>(const Neighbour&) const = default;
 };
@@ -25,6 +28,11 @@ Result<> ensure_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour);
 
 /// Absent is success.
 Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour);
+
+/// An address that the link reaches at `mac`, in whatever state, of no entry that `protocol`
+/// made; empty when there is none.
+Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned ifindex,
+                                                const MacAddr& mac, std::uint8_t protocol);
 
 /// The permanent entries of the link, of both families, but for multicast addresses.
 Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink, unsigned ifindex);

@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pod_neighbours.hpp"
 #include "net/conntrack.hpp"
 #include "net/link.hpp"
 
@@ -31,6 +32,21 @@ Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
   if (!dataplane && dataplane.error().code == ENOENT) return {};
   if (!dataplane) return fail(dataplane);
   return dataplane->remove_pod(host, addresses);
+}
+
+/// What the node's tables have of the pod. Where its record is lost the port tells the bridge;
+/// where that is gone, too, the daemon removes what belongs to no record.
+Result<> forget_neighbours(NetlinkSocket& netlink, const std::optional<Attachment>& record,
+                           const std::optional<Link>& host, std::vector<IpAddr> addresses) {
+  unsigned bridge_ifindex = host ? host->master_ifindex : 0;
+  if (record) {
+    auto bridge = find_link(netlink, record->port.bridge);
+    if (!bridge) return fail(bridge);
+    if (*bridge) bridge_ifindex = (*bridge)->ifindex;
+    addresses.push_back(record->port.pod_mac.link_local());
+  }
+  if (bridge_ifindex == 0) return {};
+  return delete_neighbours_at(netlink, addresses, bridge_ifindex);
 }
 
 /// Lets UDP clients of a hostPort or a service, which go on sending from the same
@@ -68,6 +84,8 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
   // First nobody may be sent there any more, last the address is given away.
   const Device device{*host ? (*host)->ifindex : 0, host_ifname};
   if (auto removed = remove_from_ebpf(paths, device, addresses); !removed) return fail(removed);
+  if (auto forgotten = forget_neighbours(*netlink, *record, *host, addresses); !forgotten)
+    return fail(forgotten);
   if (*host) {
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
   }

@@ -1,0 +1,56 @@
+#include "dataplane/pod_neighbours.hpp"
+
+#include "net/route.hpp"
+
+#include <algorithm>
+
+namespace kubecni {
+
+std::vector<Neighbour> neighbours_of(const PodPort& port, unsigned bridge_ifindex) {
+  std::vector<Neighbour> all;
+  bool has_v6 = false;
+  for (const PodAddress& address : port.addresses) {
+    const bool v6 = !address.net.addr.is_v4();
+    if (v6 && !port.owns_gateways) continue;
+    all.push_back({bridge_ifindex, address.net.addr, port.pod_mac, kRouteProtocol});
+    has_v6 = has_v6 || v6;
+  }
+  if (has_v6)
+    all.push_back({bridge_ifindex, port.pod_mac.link_local(), port.pod_mac, kRouteProtocol});
+  return all;
+}
+
+Result<> ensure_neighbours_of(NetlinkSocket& node, const PodPort& port, unsigned bridge_ifindex) {
+  for (const Neighbour& neighbour : neighbours_of(port, bridge_ifindex)) {
+    if (auto made = ensure_neighbour(node, neighbour); !made) return made;
+  }
+  return {};
+}
+
+Result<> delete_neighbours_at(NetlinkSocket& node, const std::vector<IpAddr>& addresses,
+                              unsigned bridge_ifindex) {
+  for (const IpAddr& address : addresses) {
+    auto deleted = delete_neighbour(node, {.ifindex = bridge_ifindex, .addr = address, .mac = {}});
+    if (!deleted) return deleted;
+  }
+  return {};
+}
+
+std::vector<Neighbour> gateways_of(const PodPort& port, unsigned pod_ifindex) {
+  std::vector<Neighbour> all;
+  if (port.gateway_mac == MacAddr{}) return all;
+  for (const IpNet& gateway : port.bridge_addresses())
+    all.push_back({pod_ifindex, gateway.addr, port.gateway_mac, kRouteProtocol});
+  return all;
+}
+
+std::vector<Neighbour> missing(const std::vector<Neighbour>& wanted,
+                               const std::vector<Neighbour>& actual) {
+  std::vector<Neighbour> without;
+  std::ranges::copy_if(wanted, std::back_inserter(without), [&](const Neighbour& neighbour) {
+    return std::ranges::find(actual, neighbour) == actual.end();
+  });
+  return without;
+}
+
+}  // namespace kubecni
