@@ -5,6 +5,7 @@
 #include "base/unique_fd.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <vector>
 
 namespace kubecni {
@@ -17,7 +18,8 @@ namespace kubecni {
 /// addresses are those to which the tunnel leads in both directions: one as every program sends it,
 /// whose checksum the kernel leaves to the device, and one with a checksum that we computed. The
 /// other kernel drops what has a wrong checksum and answers the rest with "port unreachable" (RFC
-/// 1122, section 4.1.3.1). So nobody has to cooperate.
+/// 1122, section 4.1.3.1). So nobody has to cooperate. An answer counts if it comes from that node
+/// and quotes all of the datagram, in which random bytes are: a pod can send other ICMP errors.
 class ChecksumProbe {
  public:
   /// The addresses of this node's bridge and another's, of one family.
@@ -25,6 +27,8 @@ class ChecksumProbe {
     IpAddr from;
     IpAddr to;
   };
+
+  using Bytes = std::vector<std::uint8_t>;
 
   enum class Verdict {
     kUndecided,
@@ -46,6 +50,9 @@ class ChecksumProbe {
 
   UniqueFd offloaded_;
   UniqueFd computed_;
+  Bytes offloaded_bytes_;  ///< what was sent by each, as an error quotes it
+  Bytes computed_bytes_;
+  IpAddr asked_;  ///< who has to answer
   std::chrono::steady_clock::time_point asked_at_{};
   std::size_t next_way_ = 0;
   unsigned only_computed_ = 0;  ///< rounds in a row in which only that was answered
