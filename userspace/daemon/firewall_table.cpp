@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <set>
-#include <sstream>
 
 namespace kubecni {
 
@@ -33,35 +31,17 @@ const std::vector<Family>& families() {
   return both;
 }
 
-/// A set of the table.
-struct Set {
-  std::string header;
-  std::set<std::string> elements;
-};
-
-/// The table, taken apart: the sets' elements can be changed alone.
-struct Table {
-  std::map<std::string, Set> sets;  // by name
-  std::string rules;
-};
-
-std::string join(const std::set<std::string>& elements) {
-  std::string text;
-  for (const std::string& element : elements) text += (text.empty() ? "" : ", ") + element;
-  return text;
-}
-
-void add_networks(Table& table, const Family& family, const std::string& name,
+void add_networks(NftTable& table, const Family& family, const std::string& name,
                   const std::vector<IpNet>& networks, const std::string& comment) {
-  Set& set = table.sets[name + family.suffix];
+  NftSet& set = table.sets[name + family.suffix];
   set.header =
       std::string("type ") + family.type + "; flags interval; comment \"" + comment + "\";";
   for (const IpNet& network : without_contained(networks))
     if (network.addr.family() == family.number) set.elements.insert(network.str());
 }
 
-void add_nodes(Table& table, const Family& family, const std::vector<IpAddr>& nodes) {
-  Set& set = table.sets[std::string("nodes") + family.suffix];
+void add_nodes(NftTable& table, const Family& family, const std::vector<IpAddr>& nodes) {
+  NftSet& set = table.sets[std::string("nodes") + family.suffix];
   set.header = std::string("type ") + family.type + "; comment \"InternalIPs of every node\";";
   for (const IpAddr& node : nodes)
     if (node.family() == family.number) set.elements.insert(node.str());
@@ -92,7 +72,7 @@ std::string masquerade_chain(const Family& family, std::uint16_t tunnel_port) {
          "\t\tmasquerade fully-random comment \"to the outside with the node's address\"\n\t}\n";
 }
 
-void add_masquerade(Table& table, const FirewallSpec& spec) {
+void add_masquerade(NftTable& table, const FirewallSpec& spec) {
   std::string jumps;
   for (const Family& family : families()) {
     if (!has_family(spec.own_pods, family)) continue;
@@ -111,52 +91,35 @@ void add_masquerade(Table& table, const FirewallSpec& spec) {
       jumps + "\t}\n";
 }
 
-/// What eBPF does for the tunnel where it is loaded.
-void add_guard(Table& table, const FirewallSpec& spec) {
+/// By masquerade of ours or of kube-proxy, which makes packets of pods those of the node, and
+/// may send them to a node's port by a service. The tunnel's own packets are never translated.
+void add_shield(NftTable& table, const FirewallSpec& spec) {
+  table.rules +=
+      "\tchain to_tunnels {\n"
+      "\t\ttype filter hook postrouting priority srcnat + 10; policy accept;\n"
+      "\t\tudp dport " +
+      std::to_string(spec.tunnel.port) +
+      " ct direction original ct status snat counter drop"
+      " comment \"would reach tunnels as this node\"\n\t}\n";
+}
+
+/// What eBPF does for the tunnel where it is attached. The chain stays without its rules, or
+/// the table would have to be made anew whenever they come and go.
+void add_guard(NftTable& table, const FirewallSpec& spec) {
   const std::string to_port = "\t\tudp dport " + std::to_string(spec.tunnel.port) + " ";
   table.rules += "\tchain tunnel {\n\t\ttype filter hook input priority filter; policy accept;\n";
+  for (const Family& family : families()) add_nodes(table, family, spec.nodes);
+  if (!spec.guards_tunnel) {
+    table.rules += "\t}\n";
+    return;
+  }
   for (const Family& family : families()) {
-    add_nodes(table, family, spec.nodes);
     table.rules += to_port + family.keyword + " saddr != @nodes" + family.suffix +
                    " counter drop comment \"tunnel packets of strangers\"\n";
   }
   // Behind 8 bytes of UDP and 4 of VXLAN, RFC 7348.
   table.rules += to_port + "@th,96,24 != " + std::to_string(spec.tunnel.vni) +
                  " counter drop comment \"tunnel packets of another network\"\n\t}\n";
-}
-
-Table take_apart(const FirewallSpec& spec) {
-  Table table;
-  if (spec.masquerade) add_masquerade(table, spec);
-  if (spec.guards_tunnel) add_guard(table, spec);
-  return table;
-}
-
-bool have_same_structure(const Table& before, const Table& after) {
-  return before.rules == after.rules &&
-         std::ranges::equal(before.sets, after.sets, [](const auto& one, const auto& other) {
-           return one.first == other.first && one.second.header == other.second.header;
-         });
-}
-
-/// The command that changes what is in `some` and not in `others`; none when nothing is.
-std::string change(const std::string& verb, const std::string& name,
-                   const std::set<std::string>& some, const std::set<std::string>& others) {
-  std::set<std::string> changed;
-  std::ranges::set_difference(some, others, std::inserter(changed, changed.end()));
-  if (changed.empty()) return "";
-  return verb + " element inet " + kFirewallTable + " " + name + " { " + join(changed) + " }\n";
-}
-
-/// "set nodes4", "chain postrouting", ...: what a table consists of, as it is listed.
-std::set<std::string> objects_of(const std::string& table) {
-  std::set<std::string> objects;
-  std::istringstream lines(table);
-  for (std::string line; std::getline(lines, line);) {
-    const bool is_object = line.starts_with("\t") && !line.starts_with("\t\t");
-    if (is_object && line.ends_with(" {")) objects.insert(line.substr(1, line.size() - 3));
-  }
-  return objects;
 }
 
 /// Of networks that do not overlap, sorted.
@@ -176,43 +139,12 @@ std::vector<IpNet> without_contained(std::vector<IpNet> networks) {
   return kept;
 }
 
-std::string plan_table(const FirewallSpec& spec) {
-  const Table table = take_apart(spec);
-  if (table.rules.empty()) return "";
-  std::string text = std::string("table inet ") + kFirewallTable +
-                     " {\n\tcomment \"of kube-cnid, which undoes changes by others\"\n";
-  for (const auto& [name, set] : table.sets) {
-    text += "\tset " + name + " {\n\t\t" + set.header;
-    if (!set.elements.empty()) text += " elements = { " + join(set.elements) + " };";
-    text += "\n\t}\n";
-  }
-  return text + table.rules + "}\n";
-}
-
-std::string plan_replacement(const std::string& before, const std::string& wanted) {
-  const std::string name = std::string("inet ") + kFirewallTable;
-  const auto objects = objects_of(wanted);
-  // The first command is for the second, which needs a table to delete.
-  if (objects.empty() || objects != objects_of(before))
-    return "add table " + name + "\ndelete table " + name + "\n" + wanted;
-  std::string text = "flush table " + name + "\n";
-  for (const std::string& object : objects)
-    if (object.starts_with("set ")) text += "flush set " + name + " " + object.substr(4) + "\n";
-  return text + wanted;
-}
-
-std::optional<std::string> plan_elements(const FirewallSpec& before, const FirewallSpec& after) {
-  const Table old_table = take_apart(before);
-  const Table new_table = take_apart(after);
-  if (!have_same_structure(old_table, new_table)) return std::nullopt;
-  std::string deleted;
-  std::string added;
-  for (const auto& [name, set] : new_table.sets) {
-    const auto& old_elements = old_table.sets.at(name).elements;
-    deleted += change("delete", name, old_elements, set.elements);
-    added += change("add", name, set.elements, old_elements);
-  }
-  return deleted + added;
+NftTable plan_table(const FirewallSpec& spec) {
+  NftTable table{.name = kFirewallTable, .sets = {}, .rules = ""};
+  if (spec.masquerade) add_masquerade(table, spec);
+  if (spec.has_tunnel) add_shield(table, spec);
+  if (spec.has_tunnel || spec.guards_tunnel) add_guard(table, spec);
+  return table;
 }
 
 MasqueradeRule::MasqueradeRule(const FirewallSpec& spec)

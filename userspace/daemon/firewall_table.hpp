@@ -1,17 +1,16 @@
 #pragma once
 
 #include "base/ip.hpp"
+#include "daemon/nft_table.hpp"
 
 #include <compare>
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <vector>
 
 namespace kubecni {
 
-/// The name of our nftables table, of family inet.
-inline constexpr const char* kFirewallTable = "kube-cni";
+/// Our nftables table for what is routed, with its family.
+inline constexpr const char* kFirewallTable = "inet kube-cni";
 
 /// The end of a VXLAN tunnel.
 struct TunnelEnd {
@@ -32,26 +31,19 @@ struct FirewallSpec {
   std::vector<IpAddr> nodes;        ///< every node's InternalIPs
   std::vector<IpNet> exceptions;    ///< nonMasqueradeCIDRs; may overlap anything
   TunnelEnd tunnel;
-  /// Without eBPF: what comes to the tunnel from anyone but `nodes`, or with another
+  /// There are tunnels between the nodes: what got another source address here, whoever gave
+  /// it, reaches none.
+  bool has_tunnel = false;
+  /// While no eBPF program asks: what comes to the tunnel from anyone but `nodes`, or with another
   /// network identifier, is dropped and counted.
   bool guards_tunnel = false;
 
   auto operator<=>(const FirewallSpec&) const = default;
 };
 
-/// The whole table in nft's language; empty when there is nothing to do. Networks
-/// that others contain are left out.
-std::string plan_table(const FirewallSpec& spec);
-
-/// The transaction that makes `wanted`, of plan_table(), in place of `before`, as nft
-/// lists it; each empty for none. Where both have the same sets and chains, these are
-/// filled anew instead of made anew: packets miss a new set for some microseconds
-/// (seen on 6.18: 44 of 236000 flows, in 417 transactions; none of 184000 this way).
-std::string plan_replacement(const std::string& before, const std::string& wanted);
-
-/// The commands that make the table of `before` that of `after`, which may be none.
-/// nullopt when more than the elements of its sets differ.
-std::optional<std::string> plan_elements(const FirewallSpec& before, const FirewallSpec& after);
+/// The table; one without rules when there is nothing to do. Networks that others contain
+/// are left out.
+NftTable plan_table(const FirewallSpec& spec);
 
 /// The networks of `networks` that no other of them contains, sorted.
 std::vector<IpNet> without_contained(std::vector<IpNet> networks);

@@ -2,9 +2,9 @@
 
 #include "base/result.hpp"
 #include "daemon/firewall_table.hpp"
+#include "daemon/kept_table.hpp"
 #include "net/nftables.hpp"
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,16 +34,12 @@ class NodeFirewall {
  private:
   explicit NodeFirewall(std::optional<Nftables> nftables) : nftables_(std::move(nftables)) {}
 
-  Result<std::string> look();
-  Result<> write(const FirewallSpec& spec, const std::string& before);
-  Result<std::string> apply(const FirewallSpec& spec, const std::string& before);
   Result<std::vector<std::string>> sync_here(const FirewallSpec& spec);
   Result<unsigned> forget_untranslated(const FirewallSpec& spec);
 
   std::optional<Nftables> nftables_;     // empty where the kernel has no netfilter
   std::optional<FirewallSpec> applied_;  // what the table was last made for
-  std::string listing_;                  // how it looked right after
-  std::uint32_t generation_ = 0;         // when it was last seen to look like that
+  KeptTable table_{kFirewallTable};
   bool may_have_untranslated_ = false;
 };
 

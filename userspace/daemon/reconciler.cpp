@@ -3,13 +3,16 @@
 #include "daemon/former_cidrs.hpp"
 #include "daemon/kernel_routes.hpp"
 #include "daemon/node_maps.hpp"
+#include "daemon/pod_neighbour_sync.hpp"
 #include "daemon/pod_sync.hpp"
 #include "daemon/sysctls.hpp"
 #include "dataplane/bpf_fs.hpp"
-#include "dataplane/kernel_path.hpp"
 #include "ipam/pool.hpp"
 #include "net/address.hpp"
 #include "net/sysctl.hpp"
+#include "pods/node_bridge.hpp"
+
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -122,7 +125,8 @@ void Reconciler::ensure_bridge_of(const ClusterView& view, ReconcileReport& repo
   }
   if (gateways.empty()) return;
   auto before = find_link(netlink_, options_.bridge);
-  auto bridge = ensure_node_bridge(netlink_, options_.bridge, gateways, report.desired.mtu);
+  auto bridge = ensure_bridge_of_pods(netlink_, AttachmentStore(options_.state_dir),
+                                      options_.bridge, gateways, report.desired.mtu);
   if (!bridge)
     report.errors.push_back(bridge.error().what);
   else if (before && !*before)
@@ -140,6 +144,17 @@ Result<> Reconciler::tell_plugin(const NodeInfo& info, ReconcileReport& report) 
   return written;
 }
 
+/// Whether from_tunnel judges who sends through the tunnel: it is attached, and knows all nodes.
+bool Reconciler::is_guarding_tunnel() {
+  if (!dataplane_) return false;
+  auto device = find_link(netlink_, kTunnelName);
+  if (!device || !*device) return false;
+  auto attached = dataplane_->is_tunnel_attached({(*device)->ifindex, (*device)->name});
+  auto peers = dataplane_->tunnel_peers();
+  return attached && *attached && peers && peers->contains(IpAddr::any(AF_INET)) &&
+         peers->contains(IpAddr::any(AF_INET6));
+}
+
 /// What leaves the cluster gets the node's address; and where no program asks who
 /// sends through the tunnel, the firewall does.
 void Reconciler::sync_firewall(const ClusterView& view, ReconcileReport& report) {
@@ -150,7 +165,9 @@ void Reconciler::sync_firewall(const ClusterView& view, ReconcileReport& report)
                     .nodes = view.node_addresses,
                     .exceptions = options_.non_masquerade_cidrs,
                     .tunnel = {options_.tunnel.port, options_.tunnel.vni},
-                    .guards_tunnel = !dataplane_};
+                    .has_tunnel = true,
+                    .guards_tunnel = !is_guarding_tunnel()};
+  is_guard_standing_ = spec.guards_tunnel;
   for (const auto& [cidr, owner] : view.owners) spec.cluster_pods.push_back(cidr);
   if (!firewall_) {
     auto opened = NodeFirewall::open();
@@ -224,16 +241,37 @@ void Reconciler::sync_cluster_network(const std::vector<Link>& links, ReconcileR
                            : "pods of other nodes reach those on " + options_.bridge);
 }
 
+/// Who the pods are, for what they give to the bridge.
+void Reconciler::sync_pod_guard(const std::vector<Attachment>& attachments,
+                                ReconcileReport& report) {
+  if (!pod_guard_) {
+    auto opened = PodGuard::open();
+    if (!opened) return report.errors.push_back(opened.error().what);
+    pod_guard_ = std::move(*opened);
+  }
+  auto change = pod_guard_->sync(attachments);
+  if (!change)
+    report.errors.push_back(change.error().what);
+  else if (!change->empty())
+    report.changes.push_back(*change);
+}
+
 /// The pods that there are by the plugin's records.
-void Reconciler::sync_attachments(const ClusterView& view, const std::vector<Link>& links,
+void Reconciler::sync_attachments(const ClusterView& view, std::vector<Link>& links,
                                   ReconcileReport& report) {
   const AttachmentStore store(options_.state_dir);
+  // Before the records, or what an ADD has just made would belong to none.
+  const auto neighbours = list_pod_neighbours(netlink_, links, report);
   auto listing = store.list();
   if (!listing) return report.errors.push_back(listing.error().what);
   report.errors.insert(report.errors.end(), listing->damaged.begin(), listing->damaged.end());
   const auto bridge = std::ranges::find(links, options_.bridge, &Link::name);
   if (bridge != links.end())
     sync_former_cidrs(netlink_, view, *bridge, listing->attachments, report);
+  sync_pod_guard(listing->attachments, report);
+  restore_bridge_macs(netlink_, listing->attachments, links, report);
+  if (listing->damaged.empty())
+    remove_strange_neighbours(netlink_, listing->attachments, links, neighbours, report);
   sync_pods(netlink_, store, listing->attachments, links, dataplane_ ? &*dataplane_ : nullptr,
             report);
 }
@@ -268,6 +306,8 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
   } else if (options_.dataplane == "bridge") {
     withdraw(*links, report);
   }
+  // The firewall's guard stood while the device was made, and until the program took over.
+  if (is_guard_standing_ == is_guarding_tunnel()) sync_firewall(view, report);
   tunnel_.sync_offload(view, report);
   sync_attachments(view, *links, report);
   report.dataplane = dataplane_ ? "ebpf" : "bridge";
@@ -284,16 +324,25 @@ ReconcileReport Reconciler::clean_up() {
     report.errors.push_back(routes ? links.error().what : routes.error().what);
     return report;
   }
+  // First of all the device, which nobody would guard any more.
+  if (const auto tunnel = find_tunnel(*links)) {
+    report.apply(delete_link(netlink_, tunnel->ifindex), "tunnel device removed");
+    std::erase_if(*links, [&](const Link& link) { return link.ifindex == tunnel->ifindex; });
+  }
   withdraw(*links, report);
   sync_kernel_routes(netlink_, *routes, 0, report);
-  if (const auto tunnel = find_tunnel(*links))
-    report.apply(delete_link(netlink_, tunnel->ifindex), "tunnel device removed");
   auto firewall = NodeFirewall::open();
   auto removed = firewall ? firewall->remove() : fail(firewall);
   if (!removed)
     report.errors.push_back(removed.error().what);
   else if (*removed)
     report.changes.emplace_back("nftables table inet kube-cni removed");
+  auto guard = PodGuard::open();
+  auto unguarded = guard ? guard->remove() : Result<bool>(false);
+  if (!unguarded)
+    report.errors.push_back(unguarded.error().what);
+  else if (*unguarded)
+    report.changes.emplace_back("nftables table bridge kube-cni removed");
   return report;
 }
 

@@ -3,6 +3,7 @@
 #include "daemon/cluster_view.hpp"
 #include "daemon/node_firewall.hpp"
 #include "daemon/options.hpp"
+#include "daemon/pod_guard.hpp"
 #include "daemon/report.hpp"
 #include "daemon/tunnel_device.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
@@ -43,14 +44,15 @@ class Reconciler {
   void ensure_settings(ReconcileReport& report);
   void ensure_bridge_of(const ClusterView& view, ReconcileReport& report);
   Result<> tell_plugin(const NodeInfo& info, ReconcileReport& report);
+  bool is_guarding_tunnel();
   void sync_firewall(const ClusterView& view, ReconcileReport& report);
   std::optional<Underlay> look_at_underlay(const ClusterView& view, std::vector<Route> routes,
                                            ReconcileReport& report);
   void sync_tunnel_programs(const std::vector<Link>& links, ReconcileReport& report);
   void sync_wires(const std::vector<Link>& links, ReconcileReport& report);
   void sync_cluster_network(const std::vector<Link>& links, ReconcileReport& report);
-  void sync_attachments(const ClusterView& view, const std::vector<Link>& links,
-                        ReconcileReport& report);
+  void sync_pod_guard(const std::vector<Attachment>& attachments, ReconcileReport& report);
+  void sync_attachments(const ClusterView& view, std::vector<Link>& links, ReconcileReport& report);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;
@@ -60,6 +62,8 @@ class Reconciler {
   std::string no_conntrack_reason_;
   bool loaded_beside_conntrack_ = false;
   std::optional<NodeFirewall> firewall_;
+  std::optional<PodGuard> pod_guard_;
+  bool is_guard_standing_ = false;
   TunnelDevice tunnel_;
 };
 

@@ -70,9 +70,9 @@ Result<> Nftables::run(const std::string& commands) {
 }
 
 Result<std::string> Nftables::list_table(const std::string& name) {
-  auto listed = execute("list table inet " + name);
+  auto listed = execute("list table " + name);
   if (!listed && listed.error().code == ENOENT) return "";
-  if (!listed) return fail(listed, "list table inet " + name);
+  if (!listed) return fail(listed, "list table " + name);
   return listed;
 }
 

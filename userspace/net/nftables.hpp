@@ -20,7 +20,7 @@ class Nftables {
   /// none of nft's language.
   Result<> run(const std::string& commands);
 
-  /// The table in nft's own language (`nft -s list table inet NAME`), the same text
+  /// The table `name`, with its family, in nft's own language (`nft -s list table`), the same text
   /// as long as it holds the same; empty when there is no such table. What counters
   /// count is left out.
   Result<std::string> list_table(const std::string& name);

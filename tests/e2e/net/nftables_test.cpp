@@ -23,7 +23,7 @@ class NftablesTest : public LinkPair {
   }
   std::string list_table(const std::string& name) {
     std::string text;
-    here.enter([&] { text = must(nftables->list_table(name)); });
+    here.enter([&] { text = must(nftables->list_table("inet " + name)); });
     return text;
   }
   std::string ruleset() { return Node::must_run_in(here, {"nft", "list", "ruleset"}); }

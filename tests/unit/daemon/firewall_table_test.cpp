@@ -27,16 +27,16 @@ TEST(FirewallTable, IsNothingWhenThereIsNothingToDo) {
   FirewallSpec no_pods = dual_stack();
   no_pods.own_pods.clear();
 
-  EXPECT_EQ(plan_table({}), "");
-  EXPECT_EQ(plan_table(off), "");
-  EXPECT_EQ(plan_table(no_pods), "");
+  EXPECT_EQ(plan_table({}).text(), "");
+  EXPECT_EQ(plan_table(off).text(), "");
+  EXPECT_EQ(plan_table(no_pods).text(), "");
 }
 
 TEST(FirewallTable, MasqueradesEachFamilyOfThisNodesPods) {
   FirewallSpec spec = dual_stack();
   spec.own_pods = {net("10.200.0.0/24")};
 
-  EXPECT_EQ(plan_table(spec),
+  EXPECT_EQ(plan_table(spec).text(),
             R"(table inet kube-cni {
 	comment "of kube-cnid, which undoes changes by others"
 	set cluster_pods4 {
@@ -65,9 +65,9 @@ TEST(FirewallTable, MasqueradesEachFamilyOfThisNodesPods) {
 	}
 }
 )");
-  EXPECT_THAT(plan_table(dual_stack()),
+  EXPECT_THAT(plan_table(dual_stack()).text(),
               HasSubstr("ip6 saddr @own_pods6 goto from_pods6 comment \"from pods of this node\""));
-  EXPECT_THAT(plan_table(dual_stack()), HasSubstr("{ fe80::/10, ff00::/8 } return"));
+  EXPECT_THAT(plan_table(dual_stack()).text(), HasSubstr("{ fe80::/10, ff00::/8 } return"));
 }
 
 TEST(FirewallTable, GuardsTheTunnelAlsoWithoutMasquerade) {
@@ -79,7 +79,7 @@ TEST(FirewallTable, GuardsTheTunnelAlsoWithoutMasquerade) {
                           .tunnel = {8472, 84},
                           .guards_tunnel = true};
 
-  const auto table = plan_table(spec);
+  const auto table = plan_table(spec).text();
 
   EXPECT_THAT(table, HasSubstr("type filter hook input priority filter"));
   EXPECT_THAT(table, HasSubstr("udp dport 8472 ip saddr != @nodes4 counter drop"));
@@ -102,9 +102,9 @@ TEST(FirewallTable, FillsATableOfTheSameSetsAndChainsAnew) {
       "\tset nodes6 {\n\t\ttype ipv6_addr\n\t}\n\n\tchain tunnel {\n\t}\n}\n";
   FirewallSpec spec;
   spec.guards_tunnel = true;
-  const auto wanted = plan_table(spec);
+  const auto wanted = plan_table(spec).text();
 
-  EXPECT_EQ(plan_replacement(listed, wanted),
+  EXPECT_EQ(plan_replacement(kFirewallTable, listed, wanted),
             "flush table inet kube-cni\nflush set inet kube-cni nodes4\n"
             "flush set inet kube-cni nodes6\n" +
                 wanted);
@@ -114,11 +114,12 @@ TEST(FirewallTable, IsMadeAnewWhereSetsOrChainsDiffer) {
   const std::string anew = "add table inet kube-cni\ndelete table inet kube-cni\n";
   FirewallSpec spec;
   spec.guards_tunnel = true;
-  const auto wanted = plan_table(spec);
+  const auto wanted = plan_table(spec).text();
 
-  EXPECT_EQ(plan_replacement("", wanted), anew + wanted);
-  EXPECT_EQ(plan_replacement(plan_table(dual_stack()), wanted), anew + wanted);
-  EXPECT_EQ(plan_replacement(wanted, ""), anew);
+  EXPECT_EQ(plan_replacement(kFirewallTable, "", wanted), anew + wanted);
+  EXPECT_EQ(plan_replacement(kFirewallTable, plan_table(dual_stack()).text(), wanted),
+            anew + wanted);
+  EXPECT_EQ(plan_replacement(kFirewallTable, wanted, ""), anew);
 }
 
 TEST(FirewallTable, ChangesElementsAloneWhereThatIsEnough) {
@@ -127,12 +128,12 @@ TEST(FirewallTable, ChangesElementsAloneWhereThatIsEnough) {
   after.nodes.push_back(addr("192.0.2.9"));
   after.exceptions.clear();
 
-  EXPECT_EQ(plan_elements(dual_stack(), after),
+  EXPECT_EQ(plan_elements(plan_table(dual_stack()), plan_table(after)),
             "delete element inet kube-cni cluster_pods4 { 10.200.1.0/24 }\n"
             "delete element inet kube-cni exceptions4 { 203.0.113.0/24 }\n"
             "add element inet kube-cni cluster_pods4 { 10.200.2.0/24 }\n"
             "add element inet kube-cni nodes4 { 192.0.2.9 }\n");
-  EXPECT_EQ(plan_elements(after, after), "");
+  EXPECT_EQ(plan_elements(plan_table(after), plan_table(after)), "");
 }
 
 TEST(FirewallTable, ChangesMoreThanElementsWhereRulesDiffer) {
@@ -144,8 +145,8 @@ TEST(FirewallTable, ChangesMoreThanElementsWhereRulesDiffer) {
   guarded.guards_tunnel = true;
 
   for (const FirewallSpec& other : {one_family, off, guarded}) {
-    EXPECT_EQ(plan_elements(dual_stack(), other), std::nullopt);
-    EXPECT_EQ(plan_elements(other, dual_stack()), std::nullopt);
+    EXPECT_EQ(plan_elements(plan_table(dual_stack()), plan_table(other)), std::nullopt);
+    EXPECT_EQ(plan_elements(plan_table(other), plan_table(dual_stack())), std::nullopt);
   }
 }
 

@@ -1,0 +1,56 @@
+#include "daemon/pod_neighbour_sync.hpp"
+
+#include "dataplane/pod_neighbours.hpp"
+#include "net/route.hpp"
+#include "pods/node_bridge.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace kubecni {
+
+std::vector<Neighbour> list_pod_neighbours(NetlinkSocket& netlink, const std::vector<Link>& links,
+                                           ReconcileReport& report) {
+  std::vector<Neighbour> ours;
+  for (const Link& link : links) {
+    if (link.kind != "bridge") continue;
+    auto listed = list_permanent_neighbours(netlink, link.ifindex);
+    if (!listed) report.errors.push_back(listed.error().what);
+    if (!listed) continue;
+    std::ranges::copy_if(*listed, std::back_inserter(ours), [](const Neighbour& neighbour) {
+      return neighbour.protocol == kRouteProtocol;
+    });
+  }
+  return ours;
+}
+
+void restore_bridge_macs(NetlinkSocket& netlink, const std::vector<Attachment>& attachments,
+                         std::vector<Link>& links, ReconcileReport& report) {
+  for (Link& link : links) {
+    if (link.kind != "bridge") continue;
+    auto restored = restore_bridge_mac(netlink, attachments, link);
+    if (!restored || *restored)
+      report.apply(restored ? Result<>() : fail(restored),
+                   "bridge " + link.name + " has the MAC again that its pods know");
+  }
+}
+
+void remove_strange_neighbours(NetlinkSocket& netlink, const std::vector<Attachment>& attachments,
+                               const std::vector<Link>& links,
+                               const std::vector<Neighbour>& neighbours, ReconcileReport& report) {
+  std::set<std::pair<unsigned, IpAddr>> of_pods;
+  for (const Attachment& attachment : attachments) {
+    const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
+    if (bridge == links.end()) continue;
+    for (const Neighbour& neighbour : neighbours_of(attachment.port, bridge->ifindex))
+      of_pods.emplace(neighbour.ifindex, neighbour.addr);
+  }
+  for (const Neighbour& neighbour : neighbours) {
+    if (!of_pods.contains({neighbour.ifindex, neighbour.addr}))
+      report.apply(delete_neighbour(netlink, neighbour),
+                   "neighbour " + neighbour.addr.str() + " removed, which no pod has");
+  }
+}
+
+}  // namespace kubecni
