@@ -60,6 +60,38 @@ TEST_F(DaemonOnFile, MapEntryRemovedByHandComesBack) {
   EXPECT_TRUE(eventually([&] { return has_map_entry(cluster.a, "10.200.2.0/24"); }, kResync));
 }
 
+TEST_F(DaemonOnFile, WhatKeepsAPodFromLyingComesBack) {
+  const std::string host = cluster.a.attachment(*cluster.pod_a).port.host_ifname;
+  const std::string address = cluster.pod_a->address.str();
+  const std::string mac = cluster.a.attachment(*cluster.pod_a).port.pod_mac.str();
+  const auto list = [&] {
+    return cluster.a.must_run({"sh", "-ec",
+                               "bridge -d link show dev " + host + " | grep -o 'locked o[nf]*';" +
+                                   "ip -d link show cni0 | grep -o 'mcast_snooping [01]';" +
+                                   "bridge fdb show br cni0 | grep -c '" + mac + " dev " + host +
+                                   " .*static' || :; ip neigh show proto 84 | sort;" +
+                                   "nft -s list table bridge kube-cni"});
+  };
+  ASSERT_TRUE(eventually([&] { return list().find(host + "\" }") != std::string::npos; }));
+  const std::string right = list();
+
+  cluster.a.must_run({"ip", "neigh", "del", address, "dev", "cni0"});
+  cluster.a.must_run({"ip", "neigh", "add", "10.200.1.99", "lladdr", "02:00:00:00:00:99", "dev",
+                      "cni0", "nud", "permanent", "protocol", "84"});
+  cluster.a.must_run({"bridge", "fdb", "del", mac, "dev", host, "master"});
+  cluster.a.must_run({"nft", "delete", "table", "bridge", "kube-cni"});
+  cluster.a.must_run({"ip", "link", "set", "cni0", "type", "bridge", "mcast_snooping", "1"});
+  cluster.a.must_run({"bridge", "link", "set", "dev", host, "locked", "off"});
+
+  EXPECT_TRUE(eventually(
+      [&] {
+        const auto tables = cluster.a.must_run({"nft", "list", "tables"});
+        return tables.find("bridge kube-cni") != std::string::npos && list() == right;
+      },
+      kResync))
+      << list();
+}
+
 TEST_F(DaemonOnFile, NodeAddedToTheFileIsKnownAtOnce) {
   auto nodes = Cluster::two_nodes();
   nodes.push_back(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));

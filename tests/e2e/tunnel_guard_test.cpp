@@ -1,11 +1,15 @@
 // The tunnel takes packets from nodes of the cluster, with their network identifier,
 // and from nobody else.
 
+#include "damage.hpp"
+#include "kube_proxy.hpp"
 #include "paths.hpp"
 #include "support/packet.hpp"
 #include "support/traffic.hpp"
 #include "support/udp.hpp"
 
+#include <csignal>
+#include <filesystem>
 #include <tuple>
 
 namespace kubecni::test {
@@ -18,6 +22,10 @@ class TunnelGuard : public testing::TestWithParam<std::tuple<std::string /*datap
  protected:
   /// Sends from `netns` to node-a's end of the tunnel what pod-b could send to pod-a.
   void send_by_tunnel(const NetNs& netns, std::uint32_t vni, const std::string& text) const {
+    send_to(netns, cluster.member(0).addresses.front(), kTunnelPort, vni, text);
+  }
+  void send_to(const NetNs& netns, const IpAddr& to, std::uint16_t port, std::uint32_t vni,
+               const std::string& text) const {
     const IpAddr& node_a = cluster.member(0).addresses.front();
     const IpAddr& node_b = cluster.member(1).addresses.front();
     const Frame inner = ip_packet({.family = family,
@@ -30,7 +38,7 @@ class TunnelGuard : public testing::TestWithParam<std::tuple<std::string /*datap
     std::string packet{'\x08', 0, 0, 0, char(vni >> 16), char(vni >> 8), char(vni), 0};
     packet.append(inner.begin(), inner.end());
     const UdpSocket sender(netns, family);
-    EXPECT_TRUE(ok(sender.send(node_a, kTunnelPort, packet))) << text;
+    EXPECT_TRUE(ok(sender.send(to, port, packet))) << text;
   }
 
   [[nodiscard]] bool arrives() const {
@@ -80,6 +88,28 @@ TEST_P(TunnelGuard, RefusesAPodThatSendsLikeANode) {
   EXPECT_FALSE(arrives());
 }
 
+TEST_P(TunnelGuard, RefusesAPodThatAServiceLeadsToATunnelAsItsNode) {
+  // kube-proxy gives what comes by a NodePort the node's own address.
+  constexpr std::uint16_t kNodePort = 30084;
+  const bool v4 = family == AF_INET;
+  const ProxiedService service{
+      .cluster_ip = IpAddr::parse(v4 ? "10.96.0.10" : "fd00:96::10").value(),
+      .protocol = IPPROTO_UDP,
+      .backends = {cluster.member(0).addresses.front()},
+      .backend_port = kTunnelPort,
+      .node_port = kNodePort};
+  for (const ProxyKind kind : {ProxyKind::kNft, ProxyKind::kIptables}) {
+    apply_kube_proxy(kind, cluster.b, service);
+
+    send_to(cluster.pod_b->netns, cluster.member(1).addresses.front(), kNodePort, 84,
+            "by a service");
+
+    EXPECT_FALSE(arrives());
+  }
+  EXPECT_THAT(cluster.b.must_run({"nft", "list", "chain", "inet", "kube-cni", "to_tunnels"}),
+              testing::ContainsRegex("packets [1-9]"));
+}
+
 TEST_P(TunnelGuard, RefusesAnotherNetworkIdentifier) {
   const ExitCounts before = counters();
 
@@ -107,6 +137,27 @@ TEST_P(TunnelGuard, KnowsNodesThatComeAndGo) {
     send_by_tunnel(cluster.underlay.outside, 84, "no node any more");
     return !arrives();
   }));
+}
+
+TEST_P(TunnelGuard, IsNetfiltersWhereTheProgramIsNotAttached) {
+  if (cluster.a.is_ebpf()) {
+    cluster.daemon_a->signal(SIGTERM);
+    cluster.daemon_a->wait();
+    detach_programs(cluster.a);
+    // Nothing can be pinned in its place.
+    std::filesystem::create_directory(PinPaths(cluster.a.bpffs()).links / "kcni:vxlan_from_tunnel");
+    cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+    ASSERT_TRUE(eventually([&] {
+      return cluster.daemon_a->err().find("kcni:vxlan_from_tunnel") != std::string::npos;
+    })) << cluster.daemon_a->err();
+  }
+
+  send_by_tunnel(cluster.underlay.outside, 84, "from outside");
+
+  EXPECT_FALSE(arrives());
+  EXPECT_THAT(cluster.a.must_run({"nft", "list", "chain", "inet", "kube-cni", "tunnel"}),
+              testing::ContainsRegex("packets [1-9][0-9]* bytes [0-9]* drop comment \"tunnel "
+                                     "packets of strangers"));
 }
 
 INSTANTIATE_TEST_SUITE_P(On, TunnelGuard,

@@ -89,6 +89,27 @@ TEST(FirewallTable, GuardsTheTunnelAlsoWithoutMasquerade) {
   EXPECT_THAT(table, Not(HasSubstr("masquerade")));
 }
 
+TEST(FirewallTable, LetsNothingTranslatedReachATunnel) {
+  FirewallSpec spec = dual_stack();
+  spec.has_tunnel = true;
+
+  EXPECT_THAT(plan_table(spec).text(),
+              HasSubstr("type filter hook postrouting priority srcnat + 10; policy accept;\n"
+                        "\t\tudp dport 8472 ct direction original ct status snat counter drop"));
+}
+
+TEST(FirewallTable, KeepsItsSetsAndChainsWhenTheGuardComesAndGoes) {
+  FirewallSpec guarded = dual_stack();
+  guarded.has_tunnel = guarded.guards_tunnel = true;
+  FirewallSpec left_to_ebpf = guarded;
+  left_to_ebpf.guards_tunnel = false;
+
+  EXPECT_THAT(plan_table(left_to_ebpf).text(), Not(HasSubstr("strangers")));
+  EXPECT_TRUE(
+      plan_replacement(kFirewallTable, plan_table(guarded).text(), plan_table(left_to_ebpf).text())
+          .starts_with("flush table"));
+}
+
 TEST(FirewallTable, LeavesOutNetworksThatOthersContain) {
   EXPECT_EQ(without_contained({net("10.1.2.3/24"), net("10.1.0.0/16"), net("2001:db8::/32"),
                                net("10.1.0.0/16"), net("10.1.0.0/24"), net("10.2.0.0/16"),
