@@ -169,6 +169,8 @@ TEST(AdoptedBridge, KeepsItsMacAndLosesItsSnooping) {
   EXPECT_THAT(node.must_run({"ip", "-d", "link", "show", "cni0"}), HasSubstr("mcast_snooping 0"));
   EXPECT_TRUE(ok(ping(one.netns, node.gateway())));
   EXPECT_TRUE(ok(ping(one.netns, two.address)));
+  for (const Pod* pod : {&one, &two})
+    EXPECT_THAT(node.must_run({"ip", "neigh", "show", pod->address.str()}), HasSubstr("PERMANENT"));
 }
 
 TEST(RemadeBridge, GetsTheMacThatPodsKnow) {

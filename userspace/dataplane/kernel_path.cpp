@@ -140,6 +140,16 @@ Result<> compare_host_end(NetlinkSocket& node, const PodPort& port,
   return {};
 }
 
+/// Gives the bridge the MAC that it has, for good, before the first pod knows it. Not again:
+/// the kernel then forgets every neighbour, the permanent ones of other pods, too.
+Result<> keep_mac(NetlinkSocket& node, const Link& bridge) {
+  auto neighbours = list_permanent_neighbours(node, bridge.ifindex);
+  if (!neighbours) return fail(neighbours);
+  const bool has_pods = std::ranges::any_of(
+      *neighbours, [](const Neighbour& neighbour) { return neighbour.protocol == kRouteProtocol; });
+  return has_pods ? Result<>() : set_link_mac(node, bridge.ifindex, bridge.mac);
+}
+
 /// What packets of `family` need to get through the node by its bridge.
 Result<> ensure_forwarding(int family, const std::string& bridge) {
   if (family == AF_INET) {
@@ -183,9 +193,8 @@ Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
       addresses.empty() ? MacAddr::random() : MacAddr::derived_from(addresses.front().addr);
   auto bridge = ensure_bridge(node, name, known.value_or(own), mtu_bytes);
   if (!bridge) return bridge;
-  // Pods know it for good from now on.
   if (!addresses.empty() && bridge->mac != own && bridge->mac != known) {
-    if (auto kept = set_link_mac(node, bridge->ifindex, bridge->mac); !kept) return fail(kept);
+    if (auto kept = keep_mac(node, *bridge); !kept) return fail(kept);
   }
   for (const IpNet& address : addresses) {
     if (auto set = ensure_forwarding(address.addr.family(), name); !set) return fail(set);

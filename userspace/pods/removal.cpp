@@ -64,29 +64,33 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
   LeaseStore leases(paths.state_dir, network);
   auto record = unless_damaged(attachments.find(network, owner.container_id, owner.ifname));
   if (!record) return fail(record);
-  // First of all, which tells the daemon that this goes for good. What is below
-  // can do without it: an address that it alone knows is found by the interface.
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  const std::string host_ifname = host_ifname_for(network, owner.container_id, owner.ifname);
+  auto host = find_link(*netlink, host_ifname);
+  if (!host) return fail(host);
+  // While the record is there, as it alone may know the bridge. A daemon that makes them
+  // again in between removes them when the record is gone.
+  const auto recorded = *record ? (*record)->port.plain_addresses() : std::vector<IpAddr>{};
+  if (auto forgotten = forget_neighbours(*netlink, *record, *host, recorded); !forgotten)
+    return fail(forgotten);
+  // It tells the daemon that this goes for good. What is below can do without it: an
+  // address that it alone knows is found by the interface.
   if (auto removed = attachments.remove(network, owner.container_id, owner.ifname); !removed)
     return fail(removed);
   auto lease = unless_damaged(leases.find(owner));
   if (!lease) return fail(lease);
   auto addresses = *lease ? (*lease)->addresses : std::vector<IpAddr>{};
-  if (*record) {
-    for (const IpAddr& address : (*record)->port.plain_addresses())
-      if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
-  }
+  for (const IpAddr& address : recorded)
+    if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
 
-  const std::string host_ifname = host_ifname_for(network, owner.container_id, owner.ifname);
-  auto netlink = NetlinkSocket::open();
-  if (!netlink) return fail(netlink);
-  auto host = find_link(*netlink, host_ifname);
-  if (!host) return fail(host);
   // First nobody may be sent there any more, last the address is given away.
   const Device device{*host ? (*host)->ifindex : 0, host_ifname};
   if (auto removed = remove_from_ebpf(paths, device, addresses); !removed) return fail(removed);
-  if (auto forgotten = forget_neighbours(*netlink, *record, *host, addresses); !forgotten)
-    return fail(forgotten);
   if (*host) {
+    // Without a record.
+    if (auto forgotten = forget_neighbours(*netlink, {}, *host, addresses); !forgotten)
+      return fail(forgotten);
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
   }
   forget_flows_to(addresses);
