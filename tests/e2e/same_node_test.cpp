@@ -162,7 +162,7 @@ TEST_F(Spoofing, VlanTagIsNotCarriedOverEbpf) {
               static_cast<ssize_t>(frame.size()));
   });
 
-  EXPECT_TRUE(eventually([&] { return grown(before, node.counters(), KUBECNI_PASS_VLAN) >= 1; }));
+  EXPECT_TRUE(eventually([&] { return grown(before, node.counters(), KUBECNI_DROP_TAGGED) >= 1; }));
   EXPECT_EQ(grown(before, node.counters(), KUBECNI_FAST_TO_LOCAL_POD), 0u);
 }
 
