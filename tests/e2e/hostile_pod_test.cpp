@@ -196,7 +196,9 @@ TEST_P(HostilePod, CannotNarrowThePathBetweenNodes) {
   const Stage all = stage();
   const IpAddr node_a = cluster.member(0).address_of(AF_INET);
   const IpAddr node_b = cluster.member(1).address_of(AF_INET);
-  const Frame about = ip_packet({.src = node_a.str(), .dst = node_b.str(), .dst_port = 8472});
+  Frame about = ip_packet({.src = node_a.str(), .dst = node_b.str(), .dst_port = 8472});
+  const std::array<std::uint8_t, 8> vxlan{8, 0, 0, 0, 0, 0, 84, 0};
+  std::ranges::copy(vxlan, about.begin() + ETH_HLEN + 28);
   Frame body{0, 0, 0x02, 0x58};
   body.insert(body.end(), about.begin() + ETH_HLEN, about.end());
   Frame error = ip_packet({.dst_mac = all.bridge.mac,
