@@ -165,15 +165,48 @@ TEST_P(NoPermission, SaysWhatIsNeededAndChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(Path, NoPermission, testing::Values("auto", "ebpf", "bridge"),
                          [](const auto& tested) { return tested.param; });
 
-TEST(Bpffs, ThatIsNotMountedIsMounted) {
-  ASSERT_EQ(::umount2("/sys/fs/bpf", MNT_DETACH), 0);
-  while (is_on_bpffs("/sys/fs/bpf")) ASSERT_EQ(::umount2("/sys/fs/bpf", MNT_DETACH), 0);
-  const Node node("node", "10.200.0.0/24", "ebpf");
+class Bpffs : public testing::Test {
+ protected:
+  // The sandbox has one; a machine may have another underneath.
+  Bpffs() {
+    while (is_on_bpffs("/sys/fs/bpf") && ::umount2("/sys/fs/bpf", MNT_DETACH) == 0) continue;
+  }
 
-  const Pod pod = node.add_pod("pod");
+  [[nodiscard]] CniAnswer add(std::vector<std::string> wrapper = {}) const {
+    CniCall call = node.call_for("ADD", pod);
+    call.wrapper = std::move(wrapper);
+    return node.call(call);
+  }
+
+  Node node{"node", "10.200.0.0/24", "ebpf"};
+  Pod pod{"pod"};
+};
+
+TEST_F(Bpffs, ThatIsNotMountedIsMounted) {
+  EXPECT_TRUE(ok(add()));
 
   EXPECT_TRUE(is_on_bpffs("/sys/fs/bpf"));
   EXPECT_TRUE(node.attachment(pod).ebpf);
+}
+
+// A root with less rights than process 1 has may not look at its namespaces.
+TEST_F(Bpffs, IsMountedWhereItCannotBeToldWhoseMountsTheseAre) {
+  const std::vector<std::string> fewer{"setpriv", "--bounding-set=-sys_ptrace",
+                                       "--inh-caps=-sys_ptrace"};
+  std::vector<std::string> look = fewer;
+  look.insert(look.end(), {"stat", "--dereference", "/proc/1/ns/mnt"});
+  ASSERT_NE(Process({.argv = look}).wait().status, 0);
+
+  EXPECT_TRUE(ok(add(fewer)));
+
+  EXPECT_TRUE(is_on_bpffs("/sys/fs/bpf"));
+}
+
+TEST_F(Bpffs, IsNotMountedWhereTheHostWouldNotSeeIt) {
+  const CniAnswer answer = add({"unshare", "--mount"});
+
+  EXPECT_TRUE(failed(answer, 101, "mount -t bpf bpf /sys/fs/bpf on the host"));
+  EXPECT_FALSE(is_on_bpffs("/sys/fs/bpf"));
 }
 
 }  // namespace

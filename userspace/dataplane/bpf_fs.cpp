@@ -27,14 +27,33 @@ bool is_below(const std::filesystem::path& path, const std::filesystem::path& fo
   return !relative.empty() && *relative.begin() != "..";
 }
 
-/// What a container or a service with mounts of its own would mount, nobody else sees, and
-/// plugin and daemon would have maps of their own each. Those have no right to look, or
-/// see that process 1 has others.
-bool shares_mounts_with_host() {
+/// Whose mounts this process sees. What a container or a service with mounts of its own
+/// mounts, the rest of the node does not see: plugin and daemon would have maps of their
+/// own each.
+enum class Mounts { kOfTheHost, kOwn, kUnknown };
+
+/// Unknown: process 1 has rights that we lack, so that the kernel hides its namespaces.
+Mounts whose_mounts() {
   struct stat own{};
   struct stat host{};
-  return ::stat("/proc/self/ns/mnt", &own) == 0 && ::stat("/proc/1/ns/mnt", &host) == 0 &&
-         own.st_dev == host.st_dev && own.st_ino == host.st_ino;
+  if (::stat("/proc/self/ns/mnt", &own) != 0 || ::stat("/proc/1/ns/mnt", &host) != 0)
+    return Mounts::kUnknown;
+  const bool same = own.st_dev == host.st_dev && own.st_ino == host.st_ino;
+  return same ? Mounts::kOfTheHost : Mounts::kOwn;
+}
+
+/// Errors: EPERM with mounts of its own; those of mount(2).
+Result<> mount_bpffs(const std::filesystem::path& wanted) {
+  const std::string without = wanted.string() + " is not on a bpf file system";
+  constexpr const char* kRemedy = ": mount -t bpf bpf /sys/fs/bpf on the host";
+  if (whose_mounts() == Mounts::kOwn)
+    return failure(EPERM, without +
+                              ", and the host would not see one that is mounted here, since this "
+                              "process has another mount namespace than process 1" +
+                              kRemedy);
+  if (::mount("bpf", kUsualMount, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0)
+    return {};
+  return sys_error(errno, without + ", and mounting one on " + kUsualMount + " failed" + kRemedy);
 }
 
 }  // namespace
@@ -50,14 +69,7 @@ Result<> ensure_bpffs(const std::filesystem::path& path) {
       return failure(EMEDIUMTYPE, path.string() +
                                       " is not on a bpf file system; mount one there (mount -t bpf "
                                       "bpf FOLDER) or set \"bpffs\" to a folder below /sys/fs/bpf");
-    if (!shares_mounts_with_host())
-      return failure(
-          EPERM, path.string() +
-                     " is not on a bpf file system, and a container or a service cannot mount "
-                     "one for the node: mount -t bpf bpf /sys/fs/bpf on the host; the first pod "
-                     "that is added does it, too");
-    if (::mount("bpf", kUsualMount, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0)
-      return sys_error(errno, std::string("mount the bpf file system on ") + kUsualMount);
+    if (auto mounted = mount_bpffs(path); !mounted) return mounted;
   }
   return ensure_directory(path);
 }
