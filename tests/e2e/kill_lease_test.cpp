@@ -4,6 +4,7 @@
 #include "base/file.hpp"
 #include "expect.hpp"
 #include "ipam/lease_store.hpp"
+#include "support/kill_after.hpp"
 #include "support/temp_dir.hpp"
 
 #include <set>
@@ -12,8 +13,7 @@
 namespace kubecni::test {
 namespace {
 
-constexpr int kEndedBefore = 3;  // of kill_after
-constexpr unsigned kMostSteps = 100;
+constexpr unsigned kMostLeaseSteps = 100;
 
 class KilledLease : public testing::Test {
  protected:
@@ -58,7 +58,7 @@ class KilledLease : public testing::Test {
 TEST_F(KilledLease, AllocatedAtEveryStepIsWholeOrNoneAndReleasedByItsOwner) {
   const auto before = records();
 
-  for (unsigned step = 1; step < kMostSteps; ++step) {
+  for (unsigned step = 1; step < kMostLeaseSteps; ++step) {
     const bool killed = kill_in("allocate", victim, step);
 
     const auto found = must(store.find(victim));
@@ -81,7 +81,7 @@ TEST_F(KilledLease, AllocatedAtEveryStepIsWholeOrNoneAndReleasedByItsOwner) {
 TEST_F(KilledLease, ReleasedAtEveryStepIsFinishedByTheNextRelease) {
   const auto before = records();
 
-  for (unsigned step = 1; step < kMostSteps; ++step) {
+  for (unsigned step = 1; step < kMostLeaseSteps; ++step) {
     allocate(victim);
     const bool killed = kill_in("release", victim, step);
 

@@ -2,6 +2,7 @@
 // take away, and no address is given out twice.
 
 #include "expect.hpp"
+#include "support/kill_after.hpp"
 #include "support/node_state.hpp"
 
 #include <set>
@@ -10,7 +11,6 @@
 namespace kubecni::test {
 namespace {
 
-constexpr int kEndedBefore = 3;  // of kill_after
 constexpr unsigned kMostSteps = 200;
 
 /// Which calls a plugin was killed after.

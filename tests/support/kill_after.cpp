@@ -3,6 +3,8 @@
 // Prints the name of that call to standard error and exits with 0; if the
 // program ended before, exits with 3.
 
+#include "support/kill_after.hpp"
+
 #include <fcntl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -15,7 +17,6 @@
 
 namespace {
 
-constexpr int kEndedBefore = 3;
 constexpr int kFailed = 125;
 
 /// The call's name if it may change files, links, maps or programs; else null.

@@ -13,15 +13,15 @@ namespace kubecni::test {
 
 namespace {
 
-struct SocketAddress {
+struct DatagramAddress {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
 
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
-SocketAddress socket_address(const IpAddr& addr, std::uint16_t port) {
-  SocketAddress result;
+DatagramAddress socket_address(const IpAddr& addr, std::uint16_t port) {
+  DatagramAddress result;
   if (addr.is_v4()) {
     sockaddr_in v4{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
     std::memcpy(&v4.sin_addr, addr.data(), 4);
@@ -36,7 +36,7 @@ SocketAddress socket_address(const IpAddr& addr, std::uint16_t port) {
   return result;
 }
 
-void tell_sender(const SocketAddress& address, Datagram& datagram) {
+void tell_sender(const DatagramAddress& address, Datagram& datagram) {
   if (address.storage.ss_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.storage);
     std::uint8_t bytes[4];
@@ -73,7 +73,7 @@ Result<Datagram> UdpSocket::receive(std::chrono::milliseconds deadline) const {
   if (::poll(&ready, 1, static_cast<int>(deadline.count())) <= 0)
     return sys_error(ETIMEDOUT, "receive a datagram");
   char buffer[2048];
-  SocketAddress from;
+  DatagramAddress from;
   const auto size = ::recvfrom(fd_.get(), buffer, sizeof(buffer), 0, from.get(), &from.size);
   if (size < 0) return sys_error(errno, "receive a datagram");
   Datagram datagram{.text = std::string(buffer, static_cast<std::size_t>(size)), .from = {}};

@@ -12,7 +12,7 @@ namespace kubecni::log {
 
 namespace {
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
   if (!value.empty() && value.find_first_of(" \"=") == std::string_view::npos &&
       std::ranges::none_of(value, is_control))
@@ -27,9 +27,9 @@ std::string quoted(std::string_view value) {
 
 void write(spdlog::level::level_enum level, std::string_view msg, Fields fields) {
   if (!spdlog::should_log(level)) return;
-  std::string line = "msg=" + quoted(msg);
+  std::string line = "msg=" + in_quotes(msg);
   for (const auto& [key, value] : fields)
-    line.append(" ").append(key).append("=").append(quoted(value));
+    line.append(" ").append(key).append("=").append(in_quotes(value));
   spdlog::log(level, FMT_STRING("{}"), line);
 }
 

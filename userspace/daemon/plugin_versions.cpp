@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::minutes kPatience{1};
+constexpr std::chrono::minutes kAskAgainAfter{1};
 
 /// As the CNI library calls it.
 Result<std::vector<std::string>> execute(const std::filesystem::path& program,
@@ -57,7 +57,7 @@ PluginVersions::Answer PluginVersions::answer_of(const std::filesystem::path& pr
     return failure(ENOENT, program.string() + " may not be executed (mode x)");
   const auto known = known_.find(program);
   if (known != known_.end() && known->second.program == *identity &&
-      (known->second.answer || now < known->second.asked + kPatience))
+      (known->second.answer || now < known->second.asked + kAskAgainAfter))
     return known->second.answer;
   auto answer = execute(program, deadline_);
   known_.insert_or_assign(program, Known{*identity, answer, now});
@@ -74,7 +74,7 @@ Result<std::vector<std::string>> PluginVersions::ask(const std::filesystem::path
     return answer;
   }
   const auto good = good_.find(program);
-  if (good != good_.end() && now < good->second.seen + kPatience) return good->second.versions;
+  if (good != good_.end() && now < good->second.seen + kAskAgainAfter) return good->second.versions;
   return answer;
 }
 

@@ -19,7 +19,7 @@ namespace {
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-constexpr seconds kLockTimeout{10};
+constexpr seconds kFolderLockTimeout{10};
 
 template <typename Stamp>  // timespec and statx_timestamp
 nanoseconds since_epoch(const Stamp& stamp) {
@@ -73,7 +73,7 @@ HostLocalLeases::HostLocalLeases(const std::filesystem::path& data_dir, const st
 
 Result<std::optional<FileLock>> HostLocalLeases::lock() const {
   if (folder_.empty()) return std::nullopt;
-  auto lock = FileLock::acquire(folder_ / "lock", kLockTimeout);
+  auto lock = FileLock::acquire(folder_ / "lock", kFolderLockTimeout);
   if (!lock) return fail(lock, "leases of host-local");
   return std::move(*lock);
 }

@@ -1,6 +1,7 @@
 #include "k8s/node_status.hpp"
 
 #include "base/json.hpp"
+#include "k8s/node_parser.hpp"
 
 #include <cstdint>
 #include <cstdio>
@@ -17,10 +18,6 @@ constexpr const char* kConditionType = "NetworkUnavailable";
 constexpr const char* kReady = "KubeCniReady";
 constexpr const char* kKernelPathOnly = "KubeCniKernelPathOnly";
 constexpr const char* kNotReady = "KubeCniNotReady";
-
-std::string metadata_text(const json& node, std::string_view key) {
-  return text_of(member(member(node, "metadata"), key));
-}
 
 /// The node's condition as it is; null: it has none.
 json present_condition(const json& node) {

@@ -12,10 +12,6 @@ namespace {
 
 constexpr int kGone = 410;
 
-std::string metadata_text(const nlohmann::json& object, std::string_view key) {
-  return text_of(member(member(object, "metadata"), key));
-}
-
 std::unexpected<Error> error_of(const nlohmann::json& status) {
   const bool gone = member(status, "code") == kGone;
   return failure(gone ? ESTALE : EREMOTEIO, "the server ended the watch: code " +

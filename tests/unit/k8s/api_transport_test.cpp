@@ -23,7 +23,7 @@ using test::names;
 using test::next_news;
 using test::Relay;
 
-ApiTimings fast() {
+ApiTimings fast_retries() {
   return {.deadlines = {.connect = 500ms, .idle = 200ms, .answer = 1000ms},
           .first_retry = 10ms,
           .slowest_retry = 50ms};
@@ -37,7 +37,7 @@ class ApiTransport : public testing::Test {
     config_.server = server_->url();
   }
 
-  std::unique_ptr<NodeSource> start(ApiTimings timings = fast()) {
+  std::unique_ptr<NodeSource> start(ApiTimings timings = fast_retries()) {
     return std::move(*ApiNodeSource::start(config_, timings));
   }
 
@@ -53,7 +53,7 @@ TEST_F(ApiTransport, AListThatComesSlowlyIsTaken) {
 
 TEST_F(ApiTransport, AListThatDribblesForeverIsGivenUp) {
   server_->split_answers(1, 20ms);
-  auto timings = fast();
+  auto timings = fast_retries();
   timings.deadlines.answer = 300ms;
 
   const auto news = next_news(*start(timings));
@@ -115,7 +115,7 @@ TEST_F(ApiTransport, AServerThatAcceptsAndSaysNothingIsTold) {
 }
 
 TEST_F(ApiTransport, AWatchThatDribblesForeverEndsAndAnotherOneGoesOn) {
-  auto timings = fast();
+  auto timings = fast_retries();
   timings.deadlines.watch = 1s;
   const auto source = start(timings);
   ASSERT_EQ(await_names(*source, "n1 n2"), "n1 n2");
@@ -146,7 +146,7 @@ INSTANTIATE_TEST_SUITE_P(Status, ApiRetryAfter, testing::Values(429, 503),
                          [](const auto& tested) { return std::to_string(tested.param); });
 
 TEST_F(ApiTransport, RetryAfterIsBounded) {
-  auto client = std::move(*ApiClient::create(config_, fast().deadlines));
+  auto client = std::move(*ApiClient::create(config_, fast_retries().deadlines));
   server_->set_failure(429, 1, "", 7200s);
 
   EXPECT_FALSE(client->list_nodes("", {.read = [](auto) { return Result<>(); }}));
