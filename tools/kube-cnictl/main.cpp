@@ -2,10 +2,13 @@
 // network namespace, as root.
 
 #include "collect.hpp"
+#include "doctor/examine.hpp"
+#include "findings.hpp"
 #include "print.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <iostream>
 
 namespace {
@@ -27,6 +30,16 @@ int answer(const Result<json>& collected, bool as_json, Print print) {
   return 0;
 }
 
+/// Exit status 1: something is missing without which there is no eBPF, or no network.
+int examine(const NodePaths& paths, bool as_json) {
+  const auto findings = kubecni::examine_machine(paths.bpffs);
+  if (as_json)
+    std::cout << kubecni::to_json(findings).dump(2) << "\n";
+  else
+    kubecni::print_findings(findings);
+  return std::ranges::any_of(findings, &kubecni::is_missing) ? 1 : 0;
+}
+
 int run(int argc, char** argv) {
   NodePaths paths;
   std::string format = "table";
@@ -46,6 +59,8 @@ int run(int argc, char** argv) {
   const auto* nodes = app.add_subcommand("nodes", "How each PodCIDR is reached");
   auto* counters = app.add_subcommand("counters", "Packets by exit reason");
   counters->add_flag("--all", all, "Also the reasons that never occurred");
+  const auto* doctor = app.add_subcommand(
+      "doctor", "What this machine lets the dataplane do, and what to do about the rest");
   CLI11_PARSE(app, argc, argv);
 
   const bool as_json = format == "json";
@@ -53,6 +68,7 @@ int run(int argc, char** argv) {
   if (endpoints->parsed())
     return answer(collect_endpoints(paths), as_json, kubecni::print_endpoints);
   if (nodes->parsed()) return answer(collect_nodes(paths), as_json, kubecni::print_nodes);
+  if (doctor->parsed()) return examine(paths, as_json);
   return answer(collect_counters(paths), as_json,
                 [&](const json& list) { kubecni::print_counters(list, all); });
 }

@@ -2,7 +2,7 @@
 
 #include "base/file.hpp"
 #include "daemon/cni_install.hpp"
-#include "daemon/sysctls.hpp"
+#include "dataplane/sysctls.hpp"
 #include "dataplane/attachment.hpp"
 #include "dataplane/unload.hpp"
 #include "net/address.hpp"

@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "daemon/diagnosis.hpp"
 #include "daemon/last_known.hpp"
 #include "daemon/readiness.hpp"
 #include "daemon/round_pacer.hpp"
@@ -161,8 +162,10 @@ void Daemon::log_news(const ReconcileReport& report) {
   for (const auto& error : report.errors) {
     if (is_new(error)) log::error("not reconciled", {{"err", error}});
   }
-  if (!report.fallback_reason.empty() && is_new(report.fallback_reason))
+  if (!report.fallback_reason.empty() && is_new(report.fallback_reason)) {
     log::warn("kernel path only", {{"reason", report.fallback_reason}});
+    log_diagnosis(options_.bpffs);
+  }
   if (!report.no_conntrack_reason.empty() && is_new(report.no_conntrack_reason))
     log::warn("conntrack cannot be asked, flows that began on the kernel path stay there",
               {{"reason", report.no_conntrack_reason}});

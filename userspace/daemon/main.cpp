@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/diagnosis.hpp"
 #include "daemon/options.hpp"
 
 namespace {
@@ -34,6 +35,7 @@ int run(const DaemonOptions& options) {
   if (options.clean_up) return clean_up(options);
   auto daemon = Daemon::start(options);
   if (!daemon) {
+    log_diagnosis(options.bpffs);
     log::error("not started", {{"err", daemon.error().what}});
     return 1;
   }

@@ -5,7 +5,7 @@
 #include "daemon/node_maps.hpp"
 #include "daemon/pod_neighbour_sync.hpp"
 #include "daemon/pod_sync.hpp"
-#include "daemon/sysctls.hpp"
+#include "dataplane/sysctls.hpp"
 #include "dataplane/bpf_fs.hpp"
 #include "ipam/pool.hpp"
 #include "net/address.hpp"

@@ -42,7 +42,7 @@ Image without_conntrack() {
   return image;
 }
 
-/// libbpf refuses a pinned map whose layout is another.
+/// libbpf refuses a pinned map whose layout is another. Without `maps_dir` nothing is pinned.
 Result<BpfObject> load(const Image& image, const std::filesystem::path& maps_dir) {
   keep_libbpf_log();
   LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = image.name);
@@ -50,7 +50,7 @@ Result<BpfObject> load(const Image& image, const std::filesystem::path& maps_dir
   if (!object) return load_error(errno, "open the eBPF object");
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.get()) {
-    if (bpf_map__is_internal(map)) continue;
+    if (maps_dir.empty() || bpf_map__is_internal(map)) continue;
     const int error = bpf_map__set_pin_path(map, (maps_dir / bpf_map__name(map)).c_str());
     if (error != 0) return load_error(-error, "set the pin of a map");
   }
@@ -76,6 +76,12 @@ Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir) {
 
 Result<BpfObject> load_programs_without_conntrack(const std::filesystem::path& maps_dir) {
   return load(without_conntrack(), maps_dir);
+}
+
+Result<std::string> try_programs() {
+  auto loaded = load_programs({});
+  if (!loaded) return fail(loaded);
+  return std::move(loaded->no_conntrack_reason);
 }
 
 Result<bool> asks_conntrack(int prog_fd) {

@@ -33,6 +33,10 @@ Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir);
 /// The same, only those that do not ask.
 Result<BpfObject> load_programs_without_conntrack(const std::filesystem::path& maps_dir);
 
+/// Loads the programs on maps of their own and lets them go. Returns why those that ask
+/// conntrack are not to be had; empty: they are. Errors: as load_programs().
+Result<std::string> try_programs();
+
 /// Whether the loaded program `prog_fd` is one that asks conntrack.
 Result<bool> asks_conntrack(int prog_fd);
 

@@ -76,6 +76,8 @@ Result<std::string> Nftables::list_table(const std::string& name) {
   return listed;
 }
 
+Result<std::string> Nftables::list_chains() { return execute("list chains"); }
+
 Result<std::uint32_t> Nftables::generation() {
   std::uint32_t generation = 0;
   NetlinkRequest request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0,

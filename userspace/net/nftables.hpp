@@ -25,6 +25,10 @@ class Nftables {
   /// count is left out.
   Result<std::string> list_table(const std::string& name);
 
+  /// The chains of all tables without their rules (`nft list chains`): what hook each has,
+  /// and what its policy is.
+  Result<std::string> list_chains();
+
   /// A number that changes whenever anybody changes any table (NFT_MSG_GETGEN).
   /// 0 where the kernel has no nftables.
   Result<std::uint32_t> generation();

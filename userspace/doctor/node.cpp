@@ -1,0 +1,174 @@
+#include "base/file.hpp"
+#include "dataplane/sysctls.hpp"
+#include "doctor/examine.hpp"
+#include "net/link.hpp"
+#include "net/nftables.hpp"
+#include "net/offload.hpp"
+#include "net/route.hpp"
+
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+namespace kubecni {
+
+namespace {
+
+/// What an IPv6 link and the largest header of VXLAN need together, bytes.
+constexpr unsigned kLeastMtu = 1280 + 70;
+
+std::string setting(const std::string& name) {
+  std::string value = read_file("/proc/sys/" + name).value_or("");
+  while (value.ends_with('\n')) value.pop_back();
+  return value;
+}
+
+std::string dotted(std::string name) {
+  std::ranges::replace(name, '/', '.');
+  return name;
+}
+
+/// kube-cnid sets these; here is said what it will have to set, or cannot.
+Finding settings() {
+  std::string others;
+  std::string missing;
+  const auto look = [&](const Sysctl& wanted) {
+    const std::string value = setting(wanted.name);
+    if (value.empty())
+      missing += (missing.empty() ? "" : ", ") + dotted(wanted.name);
+    else if (value != wanted.value)
+      others += (others.empty() ? "" : ", ") + dotted(wanted.name) + "=" + value;
+  };
+  std::ranges::for_each(kForwardingSysctls, look);
+  std::ranges::for_each(kPathSysctls, look);
+  if (!missing.empty())
+    return {"settings", Verdict::kLimited, "not there: " + missing,
+            "modprobe br_netfilter nf_conntrack; without them translated flows may break"};
+  if (!others.empty()) return {"settings", Verdict::kOk, "kube-cnid will change " + others, ""};
+  return {"settings", Verdict::kOk, "as they have to be", ""};
+}
+
+Finding firewall() {
+  constexpr const char* kRemedy =
+      "accept what comes from and goes to the PodCIDRs there, or set its policy to accept";
+  auto nftables = Nftables::open();
+  if (!nftables) return {"firewall", Verdict::kUnknown, nftables.error().what, ""};
+  auto chains = nftables->list_chains();
+  if (!chains) return {"firewall", Verdict::kUnknown, chains.error().what, ""};
+  std::string dropping;
+  for (const std::string& chain : dropping_forward_chains(*chains))
+    dropping += (dropping.empty() ? "" : ", ") + chain;
+  if (!dropping.empty())
+    return {"firewall", Verdict::kLimited,
+            "drops forwarded packets that no rule accepts: " + dropping, kRemedy};
+  const std::string legacy = read_file("/proc/net/ip_tables_names").value_or("");
+  if (legacy.find("filter") != legacy.npos)
+    return {"firewall", Verdict::kUnknown, "rules of iptables-legacy are not looked at",
+            "iptables-legacy -S FORWARD shows whether they drop what pods send"};
+  return {"firewall", Verdict::kOk, "no chain drops forwarded packets by its policy", ""};
+}
+
+/// The devices that a default route leads to; without one, each that is a NIC.
+std::vector<Link> uplinks(const std::vector<Link>& links, const std::vector<Route>& routes) {
+  std::set<unsigned> by_route;
+  for (const Route& route : routes)
+    if (route.dst.prefix == 0 && route.unicast) by_route.insert(route.ifindex);
+  std::vector<Link> found;
+  for (const Link& link : links) {
+    const bool is_nic = link.kind.empty() && link.name != "lo";
+    if (link.up && (by_route.empty() ? is_nic : by_route.contains(link.ifindex)))
+      found.push_back(link);
+  }
+  return found;
+}
+
+Finding mtu_of(const Link& uplink) {
+  const std::string text = uplink.name + " has " + std::to_string(uplink.mtu) + " bytes";
+  if (uplink.mtu >= kLeastMtu) return {"MTU", Verdict::kOk, text, ""};
+  return {"MTU", Verdict::kLimited, text + ": IPv6 does not fit through a tunnel over it",
+          "ip link set " + uplink.name + " mtu 1500, if the network carries that"};
+}
+
+Finding offload_of(const Link& uplink) {
+  const auto on = has_tx_checksum_offload(uplink.name);
+  if (!on) return {"offload", Verdict::kUnknown, on.error().what, ""};
+  if (*on) return {"offload", Verdict::kOk, uplink.name + " computes checksums", ""};
+  return {"offload", Verdict::kLimited, uplink.name + " leaves checksums to the CPU",
+          "ethtool -K " + uplink.name + " tx on, if it can"};
+}
+
+/// Forwarding makes the kernel forget a default route that it learned by advertisements.
+Finding learned_route(const Link& uplink, const std::vector<Route>& routes) {
+  const bool is_learned = std::ranges::any_of(routes, [&](const Route& route) {
+    return route.ifindex == uplink.ifindex && route.dst.prefix == 0 && !route.dst.addr.is_v4() &&
+           (route.protocol == RTPROT_RA || route.protocol == RTPROT_KERNEL);
+  });
+  const std::string name = "net/ipv6/conf/" + uplink.name + "/accept_ra";
+  if (!is_learned || setting(name) == "2") return {"IPv6 route", Verdict::kOk, "stays", ""};
+  return {"IPv6 route", Verdict::kLimited,
+          "the default route of " + uplink.name + " goes when IPv6 is forwarded",
+          "sysctl -w net.ipv6.conf." + uplink.name + ".accept_ra=2"};
+}
+
+Finding path_filter(const Link& uplink) {
+  const auto strict = [&](const std::string& of) {
+    return setting("net/ipv4/conf/" + of + "/rp_filter") == "1";
+  };
+  if (!strict(uplink.name) && !strict("all")) return {"rp_filter", Verdict::kOk, "not strict", ""};
+  return {"rp_filter", Verdict::kLimited,
+          "strict on " + uplink.name + ": nodes with another --routing do not reach pods here",
+          "sysctl -w net.ipv4.conf.all.rp_filter=2"};
+}
+
+}  // namespace
+
+std::vector<std::string> dropping_forward_chains(const std::string& chains) {
+  std::vector<std::string> found;
+  std::istringstream lines(chains);
+  std::string table;
+  std::string chain;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string first;
+    words >> first;
+    if (first == "table") {
+      std::string family;
+      words >> family >> table;
+      table = family + " " + table;
+    } else if (first == "chain") {
+      words >> chain;
+    } else if (first == "type" && line.find(" hook forward ") != line.npos &&
+               line.find("policy drop") != line.npos) {
+      found.push_back(chain + " of table " + table);
+    }
+  }
+  return found;
+}
+
+Findings examine_node() {
+  Findings findings{settings(), firewall()};
+  auto netlink = NetlinkSocket::open();
+  auto links = netlink ? list_links(*netlink) : std::unexpected(netlink.error());
+  auto routes = netlink ? list_routes(*netlink) : std::unexpected(netlink.error());
+  if (!links || !routes) {
+    findings.push_back(
+        {"uplinks", Verdict::kUnknown, (links ? routes.error() : links.error()).what, ""});
+    return findings;
+  }
+  const auto found = uplinks(*links, *routes);
+  for (const Link& uplink : found) {
+    findings.push_back(mtu_of(uplink));
+    findings.push_back(offload_of(uplink));
+    findings.push_back(learned_route(uplink, *routes));
+    findings.push_back(path_filter(uplink));
+  }
+  if (found.empty())
+    findings.push_back({"uplinks", Verdict::kLimited, "no device leads to other nodes",
+                        "give one an address; a single node works without"});
+  return findings;
+}
+
+}  // namespace kubecni
