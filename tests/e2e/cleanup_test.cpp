@@ -4,6 +4,7 @@
 #include "base/file.hpp"
 #include "cluster.hpp"
 #include "support/node_state.hpp"
+#include "support/program.hpp"
 #include "support/traffic.hpp"
 
 #include <gmock/gmock.h>
@@ -29,11 +30,11 @@ constexpr int kPodsStay = 3;
 /// Where the daemon of a node keeps plugin and list.
 std::vector<std::string> places_of(const Node& node) {
   return {"--cni-conf-dir",      node.folder() / "net.d", "--cni-bin-dir",
-          node.folder() / "bin", "--plugin-binary",       KUBECNI_PLUGIN};
+          node.folder() / "bin", "--plugin-binary",       program("kube-cni")};
 }
 
 Outcome clean_up_of(const Node& node) {
-  std::vector<std::string> argv{KUBECNI_DAEMON, "cleanup"};
+  std::vector<std::string> argv{program("kube-cnid"), "cleanup"};
   for (const auto& [option, folder] : {std::pair{"--state-dir", node.state_dir()},
                                        {"--run-dir", node.run_dir()},
                                        {"--bpffs", node.bpffs()}}) {

@@ -5,9 +5,10 @@
 #include "base/file.hpp"
 #include "containerd_cri.hpp"
 #include "expect.hpp"
-#include "test_api_server/api_server.hpp"
 #include "support/node.hpp"
+#include "support/program.hpp"
 #include "support/sandbox.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -46,7 +47,7 @@ class InstalledCni : public testing::Test {
     const json config{{"nodeSource", "file:" + nodes().string()},
                       {"cniConfDir", conf_dir},
                       {"cniBinDir", bin_dir},
-                      {"pluginBinary", KUBECNI_PLUGIN},
+                      {"pluginBinary", program("kube-cni")},
                       {"cni", {{"name", "pods"}}}};
     const fs::path path = node.folder() / "config.json";
     must(write_file_atomically(path, config.dump()));

@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "cluster.hpp"
 #include "real_client.hpp"
+#include "support/program.hpp"
 #include "support/sandbox.hpp"
 #include "test_api_server/certificate.hpp"
 
@@ -102,8 +103,8 @@ CriCluster::CriCluster() {
 void CriCluster::start_daemon(Member& member) const {
   member.daemon.emplace(member.node.start_daemon(
       {"--node-source", "kubernetes", "--api-server", server->url(), "--ca-file", kCertificate,
-       "--token-file", kToken, "--plugin-binary", KUBECNI_PLUGIN, "--cni-bin-dir", member.bin_dir,
-       "--cni-conf-dir", member.conf_dir}));
+       "--token-file", kToken, "--plugin-binary", program("kube-cni"), "--cni-bin-dir",
+       member.bin_dir, "--cni-conf-dir", member.conf_dir}));
 }
 
 void CriCluster::start_daemons() {

@@ -3,8 +3,9 @@
 
 #include "base/file.hpp"
 #include "cluster.hpp"
-#include "test_api_server/certificate.hpp"
+#include "support/program.hpp"
 #include "support/temp_dir.hpp"
+#include "test_api_server/certificate.hpp"
 
 namespace kubecni::test {
 namespace {
@@ -30,9 +31,9 @@ class DaemonNodeStatus : public testing::Test {
   }
   void start_daemon_with(const std::string& bpffs, const std::vector<std::string>& options = {}) {
     std::vector<std::string> argv{
-        KUBECNI_DAEMON, "--node-name", node.name(),   "--node-source",  "kubernetes",
-        "--api-server", server->url(), "--state-dir", node.state_dir(), "--run-dir",
-        node.run_dir(), "--bpffs",     bpffs};
+        program("kube-cnid"), "--node-name", node.name(),   "--node-source",  "kubernetes",
+        "--api-server",       server->url(), "--state-dir", node.state_dir(), "--run-dir",
+        node.run_dir(),       "--bpffs",     bpffs};
     argv.insert(argv.end(), options.begin(), options.end());
     daemon.reset();
     daemon.emplace(Command{.argv = argv, .netns_fd = node.netns.fd()});

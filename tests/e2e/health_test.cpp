@@ -3,6 +3,7 @@
 #include "cluster.hpp"
 #include "scrape.hpp"
 #include "support/http.hpp"
+#include "support/program.hpp"
 #include "support/socket.hpp"
 #include "support/traffic.hpp"
 
@@ -69,7 +70,7 @@ TEST_F(Health, OfANodeWhoseListCannotBeWrittenIsNotReady) {
   std::filesystem::create_directories(folder / "10-kube-cni.conflist");
   std::filesystem::create_directories(cluster.a.folder() / "bin");
   restart_with({"--cni-conf-dir", folder, "--cni-bin-dir", cluster.a.folder() / "bin",
-                "--plugin-binary", KUBECNI_PLUGIN});
+                "--plugin-binary", program("kube-cni")});
 
   EXPECT_TRUE(eventually([&] {
     return ask("/readyz").body.find("10-kube-cni.conflist is a directory") != std::string::npos;

@@ -185,20 +185,9 @@ Handover limited(int resource, rlim_t value) {
 
 TEST_F(Inherited, LimitOfLockedMemory) { expect_works(limited(RLIMIT_MEMLOCK, 0)); }
 
-// The sanitizers open files for themselves, where the program has none left.
-#ifdef KUBECNI_SANITIZE
-constexpr bool kHasDescriptorsToItself = false;
-#else
-constexpr bool kHasDescriptorsToItself = true;
-#endif
-
-TEST_F(Inherited, SixteenDescriptorsAreEnough) {
-  if (!kHasDescriptorsToItself) GTEST_SKIP() << "the sanitizers need descriptors, too";
-  expect_works(limited(RLIMIT_NOFILE, 16));
-}
+TEST_F(Inherited, SixteenDescriptorsAreEnough) { expect_works(limited(RLIMIT_NOFILE, 16)); }
 
 TEST_F(Inherited, TooFewDescriptorsFailAnAddWhereverTheyRunOut) {
-  if (!kHasDescriptorsToItself) GTEST_SKIP() << "the sanitizers need descriptors, too";
   for (rlim_t count = 4; count < 8; ++count) {
     const std::string before = state();
 

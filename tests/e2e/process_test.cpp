@@ -5,6 +5,7 @@
 #include "expect.hpp"
 #include "ipam/lease_store.hpp"
 #include "support/node_state.hpp"
+#include "support/program.hpp"
 #include "support/traffic.hpp"
 
 #include <fcntl.h>
@@ -101,7 +102,7 @@ TEST_P(Traced, ExecutesNoProgramButItself) {
     const std::string programs = programs_of(verb);
 
     EXPECT_EQ(std::ranges::count(programs, '\n'), 1) << programs;
-    EXPECT_THAT(programs, testing::HasSubstr("execve(\"" KUBECNI_PLUGIN "\"")) << programs;
+    EXPECT_THAT(programs, testing::HasSubstr("execve(\"" + program("kube-cni") + "\"")) << programs;
   }
 }
 

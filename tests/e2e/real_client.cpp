@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "support/node_state.hpp"
+#include "support/program.hpp"
 #include "support/sandbox.hpp"
 
 #include <unistd.h>
@@ -62,7 +63,7 @@ void write_cni_list(const fs::path& file, nlohmann::json plugin, const std::stri
 
 void install_plugin(const Node& node) {
   fs::create_directories("/opt/cni/bin");
-  fs::copy_file(KUBECNI_PLUGIN, "/opt/cni/bin/kube-cni", fs::copy_options::overwrite_existing);
+  fs::copy_file(program("kube-cni"), "/opt/cni/bin/kube-cni", fs::copy_options::overwrite_existing);
   write_cni_list("/etc/cni/net.d/10-kube-cni.conflist", node.conf(), "0.4.0");
 }
 

@@ -18,6 +18,7 @@ add_custom_command(
 
 # Apart from the rest, and without our flags: it is not our code.
 add_library(kubecni_test_cri_proto STATIC ${cri_generated})
+set_target_properties(kubecni_test_cri_proto PROPERTIES UNITY_BUILD OFF)
 target_include_directories(kubecni_test_cri_proto SYSTEM PUBLIC ${cri_folder})
 target_link_libraries(kubecni_test_cri_proto PUBLIC gRPC::grpc++_unsecure)
 

@@ -7,6 +7,7 @@ add_library(kubecni_test_e2e_support STATIC
   ${CMAKE_CURRENT_LIST_DIR}/node_state.cpp
   ${CMAKE_CURRENT_LIST_DIR}/pod.cpp
   ${CMAKE_CURRENT_LIST_DIR}/process.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/program.cpp
   ${CMAKE_CURRENT_LIST_DIR}/sandbox.cpp
   ${CMAKE_CURRENT_LIST_DIR}/socket.cpp
   ${CMAKE_CURRENT_LIST_DIR}/tcp.cpp
@@ -15,9 +16,8 @@ add_library(kubecni_test_e2e_support STATIC
   ${CMAKE_CURRENT_LIST_DIR}/underlay.cpp
   ${CMAKE_CURRENT_LIST_DIR}/wire.cpp)
 target_include_directories(kubecni_test_e2e_support PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
-target_compile_definitions(kubecni_test_e2e_support PUBLIC
-  KUBECNI_PLUGIN="$<TARGET_FILE:kube-cni>"
-  KUBECNI_DAEMON="$<TARGET_FILE_DIR:kube-cni>/kube-cnid")
+target_compile_definitions(kubecni_test_e2e_support PRIVATE
+  KUBECNI_BUILT="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
 target_link_libraries(kubecni_test_e2e_support
   PUBLIC kubecni_dataplane kubecni_ipam kubecni_net kubecni_base Threads::Threads
   PRIVATE kubecni_sandbox)

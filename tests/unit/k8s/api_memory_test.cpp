@@ -53,9 +53,6 @@ long growth_of_a_list(const ApiConfig& config) {
 }
 
 TEST(ApiMemory, AListTakesNoMoreThanTheTableAndLessThanOnePage) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer keeps what was freed";
-#endif
   auto server = std::move(*ApiServer::start());
   std::vector<nlohmann::json> nodes;
   for (int i = 0; i < kNodes; ++i) {
