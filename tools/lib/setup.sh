@@ -12,7 +12,7 @@ build_packages=(
 image_packages=(buildah binutils)
 test_packages=(
     libgtest-dev libgmock-dev nghttp2-proxy
-    libclang-rt-19-dev nftables iptables conntrack busybox-static strace
+    libclang-rt-19-dev nftables iptables conntrack ethtool busybox-static strace
     libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
     containerd runc podman crun conmon containernetworking-plugins "${image_packages[@]}"
     dpkg-dev prometheus systemd
@@ -25,15 +25,23 @@ require_root() {
     [[ $EUID -eq 0 ]] || die "needs root, for network namespaces and BPF; run it with sudo"
 }
 
+# timed WHAT COMMAND...: adds how long that took to the file $KUBECNI_TIME_LINE, if it is set.
+timed() {
+    local what=$1 began=$SECONDS status=0
+    shift
+    "$@" || status=$?
+    [[ -z ${KUBECNI_TIME_LINE-} ]] || echo "$((SECONDS - began)) $what" >>"$KUBECNI_TIME_LINE"
+    return "$status"
+}
+
 # Runs a command that may take long: its output goes to a log, a dot is printed
 # each few seconds, and the end of the log is shown if it fails.
 # quietly WHAT COMMAND...
 quietly() {
     local what=$1 log pid
-    shift
     log=$(mktemp)
     printf '== %s ' "$what"
-    "$@" >"$log" 2>&1 &
+    timed "$@" >"$log" 2>&1 &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do
         printf .
@@ -74,4 +82,18 @@ build() {
     shift
     quietly "configuring ($preset)" cmake --preset "$preset" "$@"
     quietly "building ($preset)" cmake --build --preset "$preset"
+}
+
+is_bpffs() { [[ $(stat --file-system --format %T "$1" 2>/dev/null) == bpf_fs ]]; }
+
+# Mounts the bpf file system where systemd does, and where a machine without it has none.
+# It stays, as on a node. Of several that do it at once, one mounts.
+ensure_bpffs() {
+    local lock
+    ! is_bpffs /sys/fs/bpf || return 0
+    exec {lock}</sys/fs/bpf || die "there is no /sys/fs/bpf: this kernel has no eBPF, or /sys is not mounted"
+    flock "$lock"
+    is_bpffs /sys/fs/bpf || mount -t bpf -o nosuid,nodev,noexec,mode=0700 bpf /sys/fs/bpf ||
+        die "no bpf file system on /sys/fs/bpf, and it cannot be mounted (the reason is above): mount -t bpf bpf /sys/fs/bpf"
+    exec {lock}<&-
 }
