@@ -76,4 +76,8 @@ std::string shown(const nlohmann::json& value) {
   return shortened(value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
 }
 
+std::string compact(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace kubecni

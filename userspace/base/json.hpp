@@ -29,6 +29,9 @@ std::string text_of(const nlohmann::json& value);
 /// too large for an unsigned.
 std::optional<unsigned> unsigned_of(const nlohmann::json& value);
 
+/// `value` in one line; bytes that are no UTF-8 are replaced.
+std::string compact(const nlohmann::json& value);
+
 /// `value` as a short piece of an error message.
 std::string shown(const nlohmann::json& value);
 

@@ -10,7 +10,7 @@ namespace kubecni {
 
 namespace {
 
-std::string text_of(const Route& route) {
+std::string route_text(const Route& route) {
   std::string text = "route " + route.dst.str();
   if (route.encap) return text + " through the tunnel to " + route.encap->remote.str();
   return text + " via " + (route.gateway ? route.gateway->str() : "its link");
@@ -36,7 +36,7 @@ void sync_routes(NetlinkSocket& netlink, const std::vector<Route>& current,
                               " exists already and is not ours; remove it, or that node's pods "
                               "are reached by it");
     else
-      report.apply(ensure_route(netlink, route), text_of(route));
+      report.apply(ensure_route(netlink, route), route_text(route));
   }
   for (const auto& [key, route] : changes.erase)
     report.apply(delete_route(netlink, route), "route " + route.dst.str() + " removed");

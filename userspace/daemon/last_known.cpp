@@ -1,6 +1,7 @@
 #include "daemon/last_known.hpp"
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -57,10 +58,6 @@ json to_json(const SkippedNode& skipped) {
           {"internalIPs", to_json(skipped.internal_ips)}};
 }
 
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 /// Adds what `print` makes of each of `items`, a line each. As one JSON value the nodes
 /// of a large cluster take ten times the memory of their text.
 template <typename Items, typename Print>
@@ -73,19 +70,19 @@ void append_all(std::string& text, const Items& items, Print print) {
 
 Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown& known) {
   const auto print_owner = [](const auto& owner) {
-    return dump(owner.first.str()) + ": " + dump(owner.second);
+    return compact(owner.first.str()) + ": " + compact(owner.second);
   };
   std::string text = "{\"nodes\": [";
-  append_all(text, known.snapshot.nodes, [](const Node& node) { return dump(to_json(node)); });
+  append_all(text, known.snapshot.nodes, [](const Node& node) { return compact(to_json(node)); });
   text += "],\n\"skipped\": [";
   append_all(text, known.snapshot.skipped,
-             [](const SkippedNode& skipped) { return dump(to_json(skipped)); });
+             [](const SkippedNode& skipped) { return compact(to_json(skipped)); });
   text += "],\n\"owners\": {";
   append_all(text, known.decided.cidrs, print_owner);
   text += "},\n\"addressOwners\": {";
   append_all(text, known.decided.addresses, print_owner);
   text += "}";
-  if (known.decided.self) text += ",\n\"self\": " + dump(to_json(*known.decided.self));
+  if (known.decided.self) text += ",\n\"self\": " + compact(to_json(*known.decided.self));
   return write_file_atomically(state_dir / "cluster.json", text + "}\n");
 }
 

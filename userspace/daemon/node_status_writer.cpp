@@ -26,10 +26,6 @@ std::string utc_now() {
   return text;
 }
 
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<NodeStatusWriter>> NodeStatusWriter::start(
@@ -132,7 +128,7 @@ void NodeStatusWriter::write_event(const json& event) {
                                .path = "/api/v1/namespaces/default/events",
                                .permission = "create events in the namespace default",
                                .content_type = "application/json",
-                               .body = dump(event)});
+                               .body = compact(event)});
   if (!written && written.error().code != EEXIST)  // EEXIST: told before
     log::warn("event not written",
               {{"reason", text_of(event["reason"])}, {"err", written.error().what}});
@@ -143,7 +139,7 @@ Result<> NodeStatusWriter::write_status(const json& patch) {
                                .path = "/api/v1/nodes/" + options_.node_name + "/status",
                                .permission = "patch nodes/status",
                                .content_type = kStrategicMerge,
-                               .body = dump(patch)});
+                               .body = compact(patch)});
   if (!written) return fail(written);
   const json& condition = patch["status"]["conditions"][0];
   log::info("node condition written", {{"type", text_of(condition["type"])},
@@ -157,7 +153,7 @@ Result<> NodeStatusWriter::write_taints(const json& patch) {
                                .path = "/api/v1/nodes/" + options_.node_name,
                                .permission = "patch nodes (--startup-taint)",
                                .content_type = kStrategicMerge,
-                               .body = dump(patch)});
+                               .body = compact(patch)});
   if (!written && written.error().code == EEXIST) {  // somebody else was faster
     look_again();
     return {};

@@ -58,7 +58,7 @@ const Uplink* find_uplink(unsigned ifindex, const std::vector<Uplink>& uplinks) 
 
 std::string family_name(const IpAddr& address) { return address.is_v4() ? "IPv4" : "IPv6"; }
 
-std::string text_of(const std::vector<IpAddr>& addresses) {
+std::string listing_of(const std::vector<IpAddr>& addresses) {
   std::string text;
   for (const IpAddr& address : addresses) text += (text.empty() ? "" : ", ") + address.str();
   return text;
@@ -131,7 +131,8 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
   const IpAddr* endpoint = find_endpoint(peer, underlay.own_addresses);
   if (!endpoint)
     return std::unexpected(why + ", and for a tunnel none of its addresses (" +
-                           text_of(peer.internal_ips) + ") is another host's, of a family of ours");
+                           listing_of(peer.internal_ips) +
+                           ") is another host's, of a family of ours");
   const unsigned mtu = without_vxlan(mtu_towards(*endpoint, underlay), endpoint->family());
   if (!cidr.addr.is_v4() && mtu < kLeastMtu6)
     return std::unexpected(why + ", and a tunnel would leave an MTU of " + std::to_string(mtu) +
@@ -189,7 +190,7 @@ std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& 
   if (underlay.routing == Routing::kVxlan)
     return tunnel_path(peer, cidr, underlay, "--routing vxlan");
   if (auto path = on_link_path(peer, cidr, underlay)) return *path;
-  std::string off_link = "none of its addresses (" + text_of(peer.internal_ips) + ") is of " +
+  std::string off_link = "none of its addresses (" + listing_of(peer.internal_ips) + ") is of " +
                          family_name(cidr.addr) + " and on a link of this node";
   if (underlay.routing == Routing::kAuto)
     return tunnel_path(peer, cidr, underlay, std::move(off_link));

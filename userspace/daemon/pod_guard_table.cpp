@@ -8,7 +8,7 @@ namespace kubecni {
 namespace {
 
 // Below the priority of br_netfilter, which is 0.
-constexpr const char* kHooks = R"(	chain prerouting {
+constexpr const char* kChainsAtHooks = R"(	chain prerouting {
 		type filter hook prerouting priority -300; policy accept;
 		iifname @ports goto from_pod comment "others are no pods, or not known yet"
 	}
@@ -18,7 +18,7 @@ constexpr const char* kHooks = R"(	chain prerouting {
 	}
 )";
 
-constexpr const char* kFromPod = R"(	chain from_pod {
+constexpr const char* kChainFromPod = R"(	chain from_pod {
 		ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter drop comment "frame to a bridge"
 		ether type ip goto from_pod4
 		ether type ip6 goto from_pod6
@@ -34,7 +34,7 @@ constexpr const char* kFromPod = R"(	chain from_pod {
 )";
 
 // 0.0.0.0 is the source of who has no address yet: RFC 2131, and IGMP's own reports.
-constexpr const char* kFromPod4 = R"(	chain from_pod4 {
+constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
 		ip protocol icmp jump icmp4
 		ip protocol igmp @th,0,8 { 0x11, 0x30, 0x31, 0x32 } counter drop comment "query or router discovery of multicast"
 		ip protocol pim counter drop comment "query or router discovery of multicast"
@@ -55,7 +55,7 @@ constexpr const char* kFromPod4 = R"(	chain from_pod4 {
 
 // Neighbour discovery is right after the IPv6 header and whole, or no receiver may take it
 // (RFC 6980); it has at most one option, which is the pod's MAC or the nonce of RFC 7527.
-constexpr const char* kFromPod6 = R"(	chain from_pod6 {
+constexpr const char* kChainFromPod6 = R"(	chain from_pod6 {
 		udp dport 546 counter drop comment "answer of a DHCP server"
 		ip6 nexthdr { tcp, udp } iifname . ether saddr . ip6 saddr @sources6 accept
 		exthdr frag exists jump fragment6
@@ -113,16 +113,17 @@ std::string hex(const IpAddr& addr) { return hex(std::span(addr.data(), addr.byt
 }  // namespace
 
 NftTable plan_pod_guard(const GuardedPods& pods) {
-  NftTable table{.name = kPodGuardTable,
-                 .sets = {{"ports", {"type ifname;", {}}},
-                          {"macs", {"type ifname . ether_addr;", {}}},
-                          {"sources4", {"type ifname . ether_addr . ipv4_addr;", {}}},
-                          {"sources6", {"type ifname . ether_addr . ipv6_addr;", {}}},
-                          {"arp_senders", {"type ifname . ether_addr . ipv4_addr;", {}}},
-                          {"received4", {"typeof iifname . @th,192,32;", {}}},
-                          {"received6", {"typeof iifname . @th,256,128;", {}}},
-                          {"option_macs", {"typeof iifname . @th,208,48;", {}}}},
-                 .rules = std::string(kHooks) + kFromPod + kFromPod4 + kFromPod6};
+  NftTable table{
+      .name = kPodGuardTable,
+      .sets = {{"ports", {"type ifname;", {}}},
+               {"macs", {"type ifname . ether_addr;", {}}},
+               {"sources4", {"type ifname . ether_addr . ipv4_addr;", {}}},
+               {"sources6", {"type ifname . ether_addr . ipv6_addr;", {}}},
+               {"arp_senders", {"type ifname . ether_addr . ipv4_addr;", {}}},
+               {"received4", {"typeof iifname . @th,192,32;", {}}},
+               {"received6", {"typeof iifname . @th,256,128;", {}}},
+               {"option_macs", {"typeof iifname . @th,208,48;", {}}}},
+      .rules = std::string(kChainsAtHooks) + kChainFromPod + kChainFromPod4 + kChainFromPod6};
   for (const auto& [ifname, pod] : pods) {
     const std::string port = "\"" + ifname + "\"";
     const std::string sender = port + " . " + pod.mac.str();
