@@ -86,7 +86,7 @@ int run(unsigned long count, char** argv) {
     std::fprintf(stderr, "%s\n", name);
     return 0;
   }
-  return WIFEXITED(status) ? kEndedBefore : kFailed;
+  return WIFEXITED(status) ? kubecni::test::kEndedBefore : kFailed;
 }
 
 }  // namespace
