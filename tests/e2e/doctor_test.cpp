@@ -73,7 +73,7 @@ TEST_F(Doctor, LeavesNothing) {
                              Node::must_run_in(node, {"nft", "list", "ruleset"}) +
                              Node::must_run_in(node, {"find", "/sys/fs/bpf"});
 
-  examine();
+  EXPECT_EQ(examine().status, 0);
 
   EXPECT_EQ(Node::must_run_in(node, {"ip", "link"}) +
                 Node::must_run_in(node, {"nft", "list", "ruleset"}) +
