@@ -61,6 +61,9 @@ static __always_inline bool is_own_addr6(const struct __sk_buff *skb, const void
 /* The exit of a message that comes right after the IPv6 header. */
 static __always_inline int judge_nd(struct __sk_buff *skb, const struct kubecni_pod_iface *iface)
 {
+	/* What lies behind is not looked at, and no message is as long. */
+	if (skb->len > JUDGED_BYTES)
+		return KUBECNI_DROP_SPOOFED_ND;
 	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
 	struct ethhdr *eth = pull_eth(&cur);
 	struct ipv6hdr *ip = eth ? pull(&cur, sizeof(*ip)) : NULL;

@@ -277,6 +277,15 @@ const std::vector<Chain>& chains6() {
          append(content, payload);
          return two_fragments6(packet, IPPROTO_DSTOPTS, content, 8);
        }},
+      {"two fragments, the first of options alone, with TCP behind its end",
+       [](const Frame& packet) {
+         Frame content = options_header(IPPROTO_DSTOPTS);
+         append(content, options_header(next_of(packet)));
+         append(content, payload_of(packet));
+         auto frames = two_fragments6(packet, IPPROTO_DSTOPTS, content, 8);
+         append(frames.front(), options_header(IPPROTO_TCP));
+         return frames;
+       }},
       {"twelve headers",
        [](const Frame& packet) {
          return std::vector<Frame>{rebuilt6(packet, IPPROTO_DSTOPTS,

@@ -55,6 +55,8 @@ constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
 
 // Neighbour discovery is right after the IPv6 header and whole, or no receiver may take it
 // (RFC 6980); it has at most one option, which is the pod's MAC or the nonce of RFC 7527.
+// nft reads to the end of the frame, behind that of the packet too, so that what ends the
+// headers of a fragment need not be what a receiver finds there: none may have more headers.
 constexpr const char* kChainFromPod6 = R"(	chain from_pod6 {
 		udp dport 546 counter drop comment "answer of a DHCP server"
 		ip6 nexthdr { tcp, udp } iifname . ether saddr . ip6 saddr @sources6 accept
@@ -67,6 +69,7 @@ constexpr const char* kChainFromPod6 = R"(	chain from_pod6 {
 	}
 	chain fragment6 {
 		frag frag-off != 0 return
+		frag nexthdr { 0, 43, 44, 51, 60, 135, 139, 140 } counter drop comment "headers hidden by fragments"
 		meta l4proto ipv6-icmp icmpv6 type { echo-request, echo-reply } return
 		meta l4proto != ipv6-icmp return
 		counter drop comment "ICMPv6 hidden by fragments"
