@@ -117,7 +117,11 @@ bool NetlinkMonitor::take_changes() {
     const ssize_t size = ::recv(fd_.get(), buffer, sizeof(buffer), 0);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno != ENOBUFS) return changed;
-    if (size < 0) changed = true;  // some were lost
+    if (size < 0) {  // some were lost, and what was seen before may be true no more
+      changed = true;
+      filter_ = {};
+      continue;
+    }
     auto left = static_cast<int>(size);
     for (auto* message = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(message, left);
          message = nlmsg_next(message, &left))
