@@ -102,6 +102,7 @@ class NodeFirewallTest : public testing::Test {
       .cluster_pods = {net("10.200.0.0/24"), net("10.200.1.0/24"), net("2001:db8:200::/64"),
                        net("2001:db8:201::/64")},
       .nodes = {addr("192.0.2.1"), addr("192.0.2.2"), addr("2001:db8::1"), addr("2001:db8::2")},
+      .tunnel_peers = {addr("192.0.2.2"), addr("2001:db8::2")},
       .exceptions = {net("203.0.113.0/24"), net("203.0.113.9/32"), net("2001:db8:cb::/48")},
       .tunnel = {kTunnelPort, 84},
       .guards_tunnel = false};

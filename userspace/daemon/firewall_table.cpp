@@ -40,11 +40,12 @@ void add_networks(NftTable& table, const Family& family, const std::string& name
     if (network.addr.family() == family.number) set.elements.insert(network.str());
 }
 
-void add_nodes(NftTable& table, const Family& family, const std::vector<IpAddr>& nodes) {
-  NftSet& set = table.sets[std::string("nodes") + family.suffix];
-  set.header = std::string("type ") + family.type + "; comment \"InternalIPs of every node\";";
-  for (const IpAddr& node : nodes)
-    if (node.family() == family.number) set.elements.insert(node.str());
+void add_addresses(NftTable& table, const Family& family, const std::string& name,
+                   const std::vector<IpAddr>& addresses, const std::string& comment) {
+  NftSet& set = table.sets[name + family.suffix];
+  set.header = std::string("type ") + family.type + "; comment \"" + comment + "\";";
+  for (const IpAddr& address : addresses)
+    if (address.family() == family.number) set.elements.insert(address.str());
 }
 
 bool has_family(const std::vector<IpNet>& networks, const Family& family) {
@@ -79,7 +80,7 @@ void add_masquerade(NftTable& table, const FirewallSpec& spec) {
     add_networks(table, family, "own_pods", spec.own_pods, "PodCIDRs of this node");
     add_networks(table, family, "cluster_pods", spec.cluster_pods, "PodCIDRs of every node");
     add_networks(table, family, "exceptions", spec.exceptions, "never masqueraded");
-    add_nodes(table, family, spec.nodes);
+    add_addresses(table, family, "nodes", spec.nodes, "InternalIPs of every node");
     table.rules += masquerade_chain(family, spec.tunnel.port);
     jumps += std::string("\t\t") + family.keyword + " saddr @own_pods" + family.suffix +
              " goto from_pods" + family.suffix + " comment \"from pods of this node\"\n";
@@ -108,13 +109,14 @@ void add_shield(NftTable& table, const FirewallSpec& spec) {
 void add_guard(NftTable& table, const FirewallSpec& spec) {
   const std::string to_port = "\t\tudp dport " + std::to_string(spec.tunnel.port) + " ";
   table.rules += "\tchain tunnel {\n\t\ttype filter hook input priority filter; policy accept;\n";
-  for (const Family& family : families()) add_nodes(table, family, spec.nodes);
+  for (const Family& family : families())
+    add_addresses(table, family, "tunnel_peers", spec.tunnel_peers, "may send through the tunnel");
   if (!spec.guards_tunnel) {
     table.rules += "\t}\n";
     return;
   }
   for (const Family& family : families()) {
-    table.rules += to_port + family.keyword + " saddr != @nodes" + family.suffix +
+    table.rules += to_port + family.keyword + " saddr != @tunnel_peers" + family.suffix +
                    " counter drop comment \"tunnel packets of strangers\"\n";
   }
   // Behind 8 bytes of UDP and 4 of VXLAN, RFC 7348.

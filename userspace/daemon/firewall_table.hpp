@@ -28,13 +28,15 @@ struct FirewallSpec {
   bool masquerade = false;
   std::vector<IpNet> own_pods;      ///< this node's PodCIDRs
   std::vector<IpNet> cluster_pods;  ///< those of every node
-  std::vector<IpAddr> nodes;        ///< every node's InternalIPs
-  std::vector<IpNet> exceptions;    ///< nonMasqueradeCIDRs; may overlap anything
+  std::vector<IpAddr> nodes;        ///< the first InternalIP of each family, of every node
+  /// From where nodes may send through the tunnel: all of their InternalIPs.
+  std::vector<IpAddr> tunnel_peers;
+  std::vector<IpNet> exceptions;  ///< nonMasqueradeCIDRs; may overlap anything
   TunnelEnd tunnel;
   /// There are tunnels between the nodes: what got another source address here, whoever gave
   /// it, reaches none.
   bool has_tunnel = false;
-  /// While no eBPF program asks: what comes to the tunnel from anyone but `nodes`, or with another
+  /// While no eBPF program asks: what comes to the tunnel from no peer, or with another
   /// network identifier, is dropped and counted.
   bool guards_tunnel = false;
 

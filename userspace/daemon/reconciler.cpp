@@ -5,8 +5,8 @@
 #include "daemon/node_maps.hpp"
 #include "daemon/pod_neighbour_sync.hpp"
 #include "daemon/pod_sync.hpp"
-#include "dataplane/sysctls.hpp"
 #include "dataplane/bpf_fs.hpp"
+#include "dataplane/sysctls.hpp"
 #include "ipam/pool.hpp"
 #include "net/address.hpp"
 #include "net/sysctl.hpp"
@@ -163,12 +163,15 @@ void Reconciler::sync_firewall(const ClusterView& view, ReconcileReport& report)
                     .own_pods = view.self->pod_cidrs,
                     .cluster_pods = {},
                     .nodes = view.node_addresses,
+                    .tunnel_peers = {},
                     .exceptions = options_.non_masquerade_cidrs,
                     .tunnel = {options_.tunnel.port, options_.tunnel.vni},
                     .has_tunnel = true,
                     .guards_tunnel = !is_guarding_tunnel()};
   is_guard_standing_ = spec.guards_tunnel;
   for (const auto& [cidr, owner] : view.owners) spec.cluster_pods.push_back(cidr);
+  for (const Node& peer : view.peers)
+    std::ranges::copy(peer.internal_ips, std::back_inserter(spec.tunnel_peers));
   if (!firewall_) {
     auto opened = NodeFirewall::open();
     if (!opened) return report.errors.push_back(opened.error().what);

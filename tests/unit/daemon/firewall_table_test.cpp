@@ -16,6 +16,7 @@ FirewallSpec dual_stack() {
           .own_pods = {net("10.200.0.0/24"), net("2001:db8:200::/64")},
           .cluster_pods = {net("10.200.0.0/24"), net("10.200.1.0/24"), net("2001:db8:200::/64")},
           .nodes = {addr("192.0.2.1"), addr("2001:db8::1")},
+          .tunnel_peers = {addr("192.0.2.1"), addr("2001:db8::1")},
           .exceptions = {net("203.0.113.0/24")},
           .tunnel = {8472, 84},
           .guards_tunnel = false};
@@ -74,7 +75,8 @@ TEST(FirewallTable, GuardsTheTunnelAlsoWithoutMasquerade) {
   const FirewallSpec spec{.masquerade = false,
                           .own_pods = {},
                           .cluster_pods = {},
-                          .nodes = {addr("192.0.2.1")},
+                          .nodes = {},
+                          .tunnel_peers = {addr("192.0.2.1"), addr("192.0.2.101")},
                           .exceptions = {},
                           .tunnel = {8472, 84},
                           .guards_tunnel = true};
@@ -82,10 +84,10 @@ TEST(FirewallTable, GuardsTheTunnelAlsoWithoutMasquerade) {
   const auto table = plan_table(spec).text();
 
   EXPECT_THAT(table, HasSubstr("type filter hook input priority filter"));
-  EXPECT_THAT(table, HasSubstr("udp dport 8472 ip saddr != @nodes4 counter drop"));
-  EXPECT_THAT(table, HasSubstr("udp dport 8472 ip6 saddr != @nodes6 counter drop"));
+  EXPECT_THAT(table, HasSubstr("udp dport 8472 ip saddr != @tunnel_peers4 counter drop"));
+  EXPECT_THAT(table, HasSubstr("udp dport 8472 ip6 saddr != @tunnel_peers6 counter drop"));
   EXPECT_THAT(table, HasSubstr("udp dport 8472 @th,96,24 != 84 counter drop"));
-  EXPECT_THAT(table, HasSubstr("elements = { 192.0.2.1 }"));
+  EXPECT_THAT(table, HasSubstr("elements = { 192.0.2.1, 192.0.2.101 }"));
   EXPECT_THAT(table, Not(HasSubstr("masquerade")));
 }
 
@@ -119,15 +121,15 @@ TEST(FirewallTable, LeavesOutNetworksThatOthersContain) {
 
 TEST(FirewallTable, FillsATableOfTheSameSetsAndChainsAnew) {
   const std::string listed =
-      "table inet kube-cni {\n\tset nodes4 {\n\t\ttype ipv4_addr\n\t}\n\n"
-      "\tset nodes6 {\n\t\ttype ipv6_addr\n\t}\n\n\tchain tunnel {\n\t}\n}\n";
+      "table inet kube-cni {\n\tset tunnel_peers4 {\n\t\ttype ipv4_addr\n\t}\n\n"
+      "\tset tunnel_peers6 {\n\t\ttype ipv6_addr\n\t}\n\n\tchain tunnel {\n\t}\n}\n";
   FirewallSpec spec;
   spec.guards_tunnel = true;
   const auto wanted = plan_table(spec).text();
 
   EXPECT_EQ(plan_replacement(kFirewallTable, listed, wanted),
-            "flush table inet kube-cni\nflush set inet kube-cni nodes4\n"
-            "flush set inet kube-cni nodes6\n" +
+            "flush table inet kube-cni\nflush set inet kube-cni tunnel_peers4\n"
+            "flush set inet kube-cni tunnel_peers6\n" +
                 wanted);
 }
 
