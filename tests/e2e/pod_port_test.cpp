@@ -184,5 +184,17 @@ TEST(RemadeBridge, GetsTheMacThatPodsKnow) {
   EXPECT_EQ(mac_of(node.netns, "cni0"), "02:ff:00:00:00:01");
 }
 
+TEST(RemadeBridge, OfSomebodyElseGetsTheMacThatPodsKnow) {
+  const Node node("node", "10.200.0.0/24", "bridge");
+  const Pod one = node.add_pod("one");
+  const std::string known = mac_of(node.netns, "cni0");
+  node.must_run({"ip", "link", "del", "cni0"});
+  node.must_run({"ip", "link", "add", "cni0", "type", "bridge"});
+
+  const Pod two = node.add_pod("two");
+
+  EXPECT_EQ(mac_of(node.netns, "cni0"), known);
+}
+
 }  // namespace
 }  // namespace kubecni::test

@@ -36,13 +36,27 @@ void restore_bridge_macs(NetlinkSocket& netlink, const std::vector<Attachment>& 
   }
 }
 
+namespace {
+
+/// A pod that ended without a DEL keeps its record until somebody frees its address, which
+/// may be another host's meanwhile. `links` may be older than the record.
+bool has_host_end(NetlinkSocket& netlink, const std::vector<Link>& links,
+                  const std::string& host_ifname) {
+  if (std::ranges::find(links, host_ifname, &Link::name) != links.end()) return true;
+  auto link = find_link(netlink, host_ifname);
+  return !link || link->has_value();
+}
+
+}  // namespace
+
 void remove_strange_neighbours(NetlinkSocket& netlink, const std::vector<Attachment>& attachments,
                                const std::vector<Link>& links,
                                const std::vector<Neighbour>& neighbours, ReconcileReport& report) {
   std::set<std::pair<unsigned, IpAddr>> of_pods;
   for (const Attachment& attachment : attachments) {
     const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
-    if (bridge == links.end()) continue;
+    if (bridge == links.end() || !has_host_end(netlink, links, attachment.port.host_ifname))
+      continue;
     for (const Neighbour& neighbour : neighbours_of(attachment.port, bridge->ifindex))
       of_pods.emplace(neighbour.ifindex, neighbour.addr);
   }

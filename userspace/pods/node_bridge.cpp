@@ -30,9 +30,17 @@ Result<Link> ensure_bridge_of_pods(NetlinkSocket& node, const AttachmentStore& s
                                    unsigned mtu_bytes) {
   auto bridge = find_link(node, name);
   if (!bridge) return fail(bridge);
-  if (*bridge) return ensure_node_bridge(node, name, addresses, mtu_bytes);
+  const bool is_as_made =
+      *bridge &&
+      (addresses.empty() || (*bridge)->mac == MacAddr::derived_from(addresses.front().addr));
+  if (is_as_made) return ensure_node_bridge(node, name, addresses, mtu_bytes);
   auto listing = store.list();
   if (!listing) return fail(listing);
+  if (*bridge) {
+    auto restored = restore_bridge_mac(node, listing->attachments, **bridge);
+    if (!restored) return fail(restored);
+    return ensure_node_bridge(node, name, addresses, mtu_bytes);
+  }
   const auto known = first_of(known_macs(listing->attachments, name));
   return ensure_node_bridge(node, name, addresses, mtu_bytes, known);
 }
