@@ -199,7 +199,7 @@ TEST_F(AttachmentStoreTest, ReportsARecordWithAnyKeyOfTheWrongType) {
     EXPECT_EQ(found.error().code, EBADMSG) << changed;
   }
 
-  EXPECT_EQ(keys, 23u);
+  EXPECT_EQ(keys, 24u);
 }
 
 TEST_F(AttachmentStoreTest, ListsThoseOfEveryNetwork) {
