@@ -189,17 +189,32 @@ TEST_F(Bpffs, ThatIsNotMountedIsMounted) {
   EXPECT_TRUE(node.attachment(pod).ebpf);
 }
 
-// A root with less rights than process 1 has may not look at its namespaces.
-TEST_F(Bpffs, IsMountedWhereItCannotBeToldWhoseMountsTheseAre) {
-  const std::vector<std::string> fewer{"setpriv", "--bounding-set=-sys_ptrace",
-                                       "--inh-caps=-sys_ptrace"};
-  std::vector<std::string> look = fewer;
-  look.insert(look.end(), {"stat", "--dereference", "/proc/1/ns/mnt"});
-  ASSERT_NE(Process({.argv = look}).wait().status, 0);
+// What a container and a service of systemd are: they may not look at the namespaces of
+// process 1, which has more rights.
+class FewerRights : public Bpffs {
+ protected:
+  static std::vector<std::string> run(const std::vector<std::string>& program) {
+    std::vector<std::string> argv{"setpriv", "--bounding-set=-sys_ptrace",
+                                  "--inh-caps=-sys_ptrace"};
+    argv.insert(argv.end(), program.begin(), program.end());
+    return argv;
+  }
 
-  EXPECT_TRUE(ok(add(fewer)));
+  void SetUp() override {
+    ASSERT_NE(Process({.argv = run({"stat", "--dereference", "/proc/1/ns/mnt"})}).wait().status, 0);
+  }
+};
+
+TEST_F(FewerRights, AreEnoughToMountWhereTheHostSeesIt) {
+  EXPECT_TRUE(ok(add(run({}))));
 
   EXPECT_TRUE(is_on_bpffs("/sys/fs/bpf"));
+}
+
+TEST_F(FewerRights, AreEnoughToTellThatTheHostWouldNotSeeIt) {
+  const CniAnswer answer = add(run({"unshare", "--mount"}));
+
+  EXPECT_TRUE(failed(answer, 101, "mount -t bpf bpf /sys/fs/bpf on the host"));
 }
 
 TEST_F(Bpffs, IsNotMountedWhereTheHostWouldNotSeeIt) {

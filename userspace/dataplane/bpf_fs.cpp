@@ -4,10 +4,13 @@
 
 #include <linux/magic.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <set>
+#include <sstream>
+#include <string>
 
 namespace kubecni {
 
@@ -32,14 +35,23 @@ bool is_below(const std::filesystem::path& path, const std::filesystem::path& fo
 /// own each.
 enum class Mounts { kOfTheHost, kOwn, kUnknown };
 
-/// Unknown: process 1 has rights that we lack, so that the kernel hides its namespaces.
+/// The kernel's numbers of the mounts that a process sees (proc(5), mountinfo); each mount of
+/// the machine has another one.
+std::set<std::string> mounts_of(const std::string& process) {
+  std::set<std::string> numbers;
+  std::istringstream lines(read_file("/proc/" + process + "/mountinfo").value_or(""));
+  for (std::string line; std::getline(lines, line);) numbers.insert(line.substr(0, line.find(' ')));
+  return numbers;
+}
+
+/// Not by /proc/1/ns/mnt, which may only be read with all rights that process 1 has.
 Mounts whose_mounts() {
-  struct stat own{};
-  struct stat host{};
-  if (::stat("/proc/self/ns/mnt", &own) != 0 || ::stat("/proc/1/ns/mnt", &host) != 0)
-    return Mounts::kUnknown;
-  const bool same = own.st_dev == host.st_dev && own.st_ino == host.st_ino;
-  return same ? Mounts::kOfTheHost : Mounts::kOwn;
+  const auto host = mounts_of("1");
+  if (host.empty()) return Mounts::kUnknown;
+  const auto own = mounts_of("self");
+  return std::ranges::any_of(own, [&](const auto& number) { return host.contains(number); })
+             ? Mounts::kOfTheHost
+             : Mounts::kOwn;
 }
 
 /// Errors: EPERM with mounts of its own; those of mount(2).
