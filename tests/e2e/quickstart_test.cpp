@@ -49,8 +49,8 @@ TEST_F(Quickstart, EndsWithWhatTheDaemonSaidWhenThatEnds) {
 TEST_F(Quickstart, EndsWithWhatThePluginSaidWhenThatFails) {
   replace("kube-cni", "echo '{\"code\": 100, \"msg\": \"no such luck\"}'; exit 1");
 
-  EXPECT_THAT(last_line(),
-              testing::HasSubstr("ADD of n1-a failed: {\"code\": 100, \"msg\": \"no such luck\"}"));
+  EXPECT_EQ(last_line(),
+            "quickstart: ADD of n1-a failed: {\"code\": 100, \"msg\": \"no such luck\"} \n");
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ std::unexpected<Error> explain(const Error& error) {
   return failure(
       error.code,
       std::string("guard of the pods: nftables table ") + kPodGuardTable + ": " + error.what +
-          (is_missing ? "; without nf_tables_bridge, which the kernel should have, nobody "
+          (is_missing ? "; without nft_meta_bridge, which the kernel should have, nobody "
                         "checks what pods say of others on the kernel path"
                       : ""));
 }

@@ -46,7 +46,7 @@ Finding settings() {
   std::ranges::for_each(kPathSysctls, look);
   if (!missing.empty())
     return {"settings", Verdict::kLimited, "not there: " + missing,
-            "modprobe br_netfilter nf_conntrack; without them translated flows may break"};
+            "modprobe -a br_netfilter nf_conntrack; without them translated flows may break"};
   if (!others.empty()) return {"settings", Verdict::kOk, "kube-cnid will change " + others, ""};
   return {"settings", Verdict::kOk, "as they have to be", ""};
 }
@@ -114,10 +114,12 @@ Finding learned_route(const Link& uplink, const std::vector<Route>& routes) {
 }
 
 Finding path_filter(const Link& uplink) {
-  const auto strict = [&](const std::string& of) {
-    return setting("net/ipv4/conf/" + of + "/rp_filter") == "1";
+  const auto value = [&](const std::string& of) {
+    return setting("net/ipv4/conf/" + of + "/rp_filter");
   };
-  if (!strict(uplink.name) && !strict("all")) return {"rp_filter", Verdict::kOk, "not strict", ""};
+  // The higher of the two counts; 1 is strict, 2 is loose.
+  if (std::max(value(uplink.name), value("all")) != "1")
+    return {"rp_filter", Verdict::kOk, "not strict", ""};
   return {"rp_filter", Verdict::kLimited,
           "strict on " + uplink.name + ": nodes with another --routing do not reach pods here",
           "sysctl -w net.ipv4.conf.all.rp_filter=2"};

@@ -23,7 +23,7 @@ Finding judge(const std::string& subject, const Result<>& tried, Verdict otherwi
   if (tried) return {subject, Verdict::kOk, "works", ""};
   const std::string found = without + " (" + tried.error().what + ")";
   if (tried.error().code == EPERM) return {subject, otherwise, found, "run it as root"};
-  return {subject, otherwise, found, "modprobe " + modules + ", or use a kernel that has it"};
+  return {subject, otherwise, found, "modprobe -a " + modules + ", or use a kernel that has it"};
 }
 
 Result<> try_bridge(NetlinkSocket& netlink) {
@@ -62,7 +62,8 @@ Result<> try_rules(const std::string& rules) {
 Findings try_here() {
   if (::unshare(CLONE_NEWNET) != 0)
     return {{"devices", Verdict::kUnknown,
-             sys_error(errno, "make a network namespace").error().what, "run it as root"}};
+             sys_error(errno, "make a network namespace").error().what,
+             "run kube-cnictl doctor on the host, as root"}};
   auto netlink = NetlinkSocket::open();
   if (!netlink) return {{"devices", Verdict::kUnknown, netlink.error().what, ""}};
   Findings findings;
