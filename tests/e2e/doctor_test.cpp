@@ -1,5 +1,6 @@
 // kube-cnictl doctor: finds what a machine lacks, and leaves nothing.
 
+#include "base/file.hpp"
 #include "dataplane/bpf_fs.hpp"
 #include "expect.hpp"
 #include "support/program.hpp"
@@ -81,19 +82,29 @@ TEST_F(Doctor, LeavesNothing) {
             before);
 }
 
-TEST_F(Doctor, IsAskedByADaemonThatHasNoEbpf) {
-  const Node with_daemon("daemon", "10.200.0.0/24", "auto");
-  Process daemon(
-      {.argv = {"setpriv", "--bounding-set=-sys_admin,-bpf", "--inh-caps=-sys_admin,-bpf",
-                program("kube-cnid"), "--node-name", "daemon", "--node-source", "file:/nothing",
-                "--state-dir", with_daemon.state_dir(), "--run-dir", with_daemon.run_dir(),
-                "--bpffs", with_daemon.bpffs(), "--dataplane", "ebpf"},
-       .netns_fd = with_daemon.netns.fd()});
+class DoctorOfADaemon : public testing::TestWithParam<const char*> {};
 
-  EXPECT_NE(daemon.wait().status, 0);
+TEST_P(DoctorOfADaemon, IsAskedWhenThereIsNoEbpf) {
+  const Node node("node", "10.200.0.0/24", GetParam());
+  const auto nodes = node.folder() / "nodes.json";
+  must(write_file_atomically(
+      nodes,
+      R"({"kind": "List", "apiVersion": "v1", "items": [{"kind": "Node", "metadata": {"name": "node"}, "spec": {"podCIDR": "10.200.0.0/24"}, "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]}}]})"));
+  std::vector<std::string> argv{"setpriv", "--bounding-set=-sys_admin,-bpf",
+                                "--inh-caps=-sys_admin,-bpf", program("kube-cnid")};
+  argv.insert(argv.end(), {"--node-name", "node", "--node-source", "file:" + nodes.string(),
+                           "--state-dir", node.state_dir(), "--run-dir", node.run_dir(), "--bpffs",
+                           node.bpffs(), "--dataplane", GetParam()});
 
-  EXPECT_THAT(daemon.err(), testing::HasSubstr("msg=diagnosis subject=rights verdict=missing"));
+  Process daemon({.argv = argv, .netns_fd = node.netns.fd()});
+
+  EXPECT_TRUE(eventually([&] {
+    return daemon.err().find("msg=diagnosis subject=rights verdict=missing") != std::string::npos;
+  })) << daemon.err();
 }
+
+INSTANTIATE_TEST_SUITE_P(That, DoctorOfADaemon, testing::Values("ebpf", "auto"),
+                         [](const auto& tested) { return std::string(tested.param); });
 
 }  // namespace
 }  // namespace kubecni::test

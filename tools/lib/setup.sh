@@ -86,8 +86,7 @@ build() {
 
 is_bpffs() { [[ $(stat --file-system --format %T "$1" 2>/dev/null) == bpf_fs ]]; }
 
-# Mounts the bpf file system where systemd does, and where a machine without it has none.
-# It stays, as on a node. Of several that do it at once, one mounts.
+# Mounts a bpf file system on /sys/fs/bpf, if there is none. It stays. Several may do it at once.
 ensure_bpffs() {
     local lock
     ! is_bpffs /sys/fs/bpf || return 0
