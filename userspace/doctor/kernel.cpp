@@ -8,7 +8,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -42,17 +41,17 @@ std::uint64_t effective_capabilities() {
 }
 
 Finding rights() {
-  constexpr std::array kNeeded{std::pair{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-                               std::pair{CAP_NET_RAW, "CAP_NET_RAW"},
-                               std::pair{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}};
   const std::uint64_t have = effective_capabilities();
+  const auto has = [&](unsigned capability) { return (have >> capability & 1) != 0; };
+  constexpr const char* kRemedy = "run it as root, and in a container with these capabilities";
+  if (!has(CAP_NET_ADMIN) || (!has(CAP_BPF) && !has(CAP_SYS_ADMIN)))
+    return {"rights", Verdict::kMissing,
+            "this process lacks CAP_NET_ADMIN, or CAP_BPF and CAP_SYS_ADMIN", kRemedy};
   std::string lacking;
-  for (const auto& [number, name] : kNeeded) {
-    if ((have >> number & 1) == 0) lacking += std::string(lacking.empty() ? "" : ", ") + name;
-  }
+  if (!has(CAP_SYS_ADMIN)) lacking += "; without CAP_SYS_ADMIN conntrack cannot be asked";
+  if (!has(CAP_NET_RAW)) lacking += "; without CAP_NET_RAW checksums in the tunnel are not tested";
   if (lacking.empty()) return {"rights", Verdict::kOk, "all that are needed", ""};
-  return {"rights", Verdict::kMissing, "this process lacks " + lacking,
-          "run it as root, and in a container with these capabilities"};
+  return {"rights", Verdict::kLimited, lacking.substr(2), kRemedy};
 }
 
 Finding types() {
