@@ -12,7 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kBytes = 64 << 20;
+// Takes some seconds: a daemon that starts on a busy machine takes more than one.
+constexpr std::uint64_t kBytes = 256 << 20;
 constexpr std::uint64_t kBytesPerSecond = 64 << 20;
 constexpr std::uint64_t kMidStream = 8 << 20;
 

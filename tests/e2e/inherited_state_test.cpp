@@ -185,7 +185,7 @@ Handover limited(int resource, rlim_t value) {
 
 TEST_F(Inherited, LimitOfLockedMemory) { expect_works(limited(RLIMIT_MEMLOCK, 0)); }
 
-TEST_F(Inherited, SixteenDescriptorsAreEnough) { expect_works(limited(RLIMIT_NOFILE, 16)); }
+TEST_F(Inherited, TwentyDescriptorsAreEnough) { expect_works(limited(RLIMIT_NOFILE, 20)); }
 
 TEST_F(Inherited, TooFewDescriptorsFailAnAddWhereverTheyRunOut) {
   for (rlim_t count = 4; count < 8; ++count) {

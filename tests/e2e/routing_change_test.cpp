@@ -11,7 +11,7 @@ namespace kubecni::test {
 namespace {
 
 constexpr std::uint64_t kBytesPerSecond = 24 << 20;
-constexpr std::uint64_t kBytes = 96 << 20;
+constexpr std::uint64_t kBytes = 192 << 20;
 constexpr std::uint64_t kMidStream = 4 << 20;
 /// What the users of a cluster may notice of it.
 constexpr std::chrono::seconds kLongestGap{1};
