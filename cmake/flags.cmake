@@ -4,10 +4,9 @@ target_compile_options(kubecni_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Werror
   # g++ 12 sees overlaps in std::string's own operator+ (GCC bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
-  # With clang, -Wconversion has this in it; with g++ it has not.
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>
-  # libstdc++ 12 uses what it deprecates itself, in std::stable_partition().
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>
+  # clang means more by -Wshadow and -Wconversion than g++, which judges in the other build;
+  # and libstdc++ 12 uses what it deprecates itself, in std::stable_partition().
+  "$<$<CXX_COMPILER_ID:Clang>:-Wno-shadow;-Wno-sign-conversion;-Wno-deprecated-declarations>"
   # A designated initializer names what it sets; the rest is zero on purpose.
   -Wno-missing-field-initializers)
 target_compile_definitions(kubecni_flags INTERFACE _GNU_SOURCE

@@ -49,6 +49,13 @@ Result<> forget_neighbours(NetlinkSocket& netlink, const std::optional<Attachmen
   return delete_neighbours_at(netlink, addresses, bridge_ifindex);
 }
 
+/// The pod stays as it was when nothing can be removed, as on a read-only disk. What cannot
+/// be put back is found by the daemon.
+void remember_neighbours(NetlinkSocket& netlink, const PodPort& port) {
+  const auto bridge = find_link(netlink, port.bridge);
+  if (bridge && *bridge) (void)ensure_neighbours_of(netlink, port, (*bridge)->ifindex);
+}
+
 /// Lets UDP clients of a hostPort or a service, which go on sending from the same
 /// port, find who answers there now. No failure of that keeps a pod from going: the
 /// flow ends by itself when the client pauses.
@@ -76,8 +83,10 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
     return fail(forgotten);
   // It tells the daemon that this goes for good. What is below can do without it: an
   // address that it alone knows is found by the interface.
-  if (auto removed = attachments.remove(network, owner.container_id, owner.ifname); !removed)
+  if (auto removed = attachments.remove(network, owner.container_id, owner.ifname); !removed) {
+    if (*record) remember_neighbours(*netlink, (*record)->port);
     return fail(removed);
+  }
   auto lease = unless_damaged(leases.find(owner));
   if (!lease) return fail(lease);
   auto addresses = *lease ? (*lease)->addresses : std::vector<IpAddr>{};
