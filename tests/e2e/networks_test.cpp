@@ -13,10 +13,6 @@ const nlohmann::json kSecond{{"name", "second"}, {"bridge", "second0"}};
 
 class TwoNetworks : public testing::Test {
  protected:
-  void SetUp() override {
-    if (!node.is_ebpf()) GTEST_SKIP() << "there is no eBPF to mix them up";
-  }
-
   Node node{"node", "10.200.0.0/24", "ebpf"};
   Pod client = node.add_pod("client");
   Pod server = node.add_pod("server");
