@@ -186,9 +186,18 @@ TEST(ChoosePath, WithoutAnAddressOfOurFamilySaysSo) {
 }
 
 TEST(ChoosePath, NetworkAndBroadcastAddressAreNoNeighbours) {
-  for (const char* address : {"192.0.2.0", "192.0.2.255", "192.0.2.1"})
-    EXPECT_EQ(choose_path(peer_at({address}), kCidr, underlay())->kind, PathKind::kVxlan)
-        << address;
+  for (const char* address : {"192.0.2.0", "192.0.2.255"}) {
+    const auto path = choose_path(peer_at({address}), kCidr, underlay());
+    ASSERT_TRUE(path) << address << ": " << path.error();
+    EXPECT_EQ(path->kind, PathKind::kVxlan) << address;
+  }
+}
+
+TEST(ChoosePath, AnAddressOfOurOwnIsNoWayToAnother) {
+  const auto path = choose_path(peer_at({"192.0.2.1"}), kCidr, underlay());
+
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error(), HasSubstr("(192.0.2.1) is another host's"));
 }
 
 TEST(FindUplinks, LeavesOutBridgeTunnelLoopbackLinkLocalAndWhatIsDown) {
