@@ -7,6 +7,8 @@ namespace kubecni {
 
 namespace {
 
+// Protocols are numbers, here and below: nft looks names up in /etc/protocols, which the image
+// has not. 1 is ICMP, 2 IGMP, 6 TCP, 17 UDP, 58 ICMPv6, 103 PIM.
 // Below the priority of br_netfilter, which is 0.
 constexpr const char* kChainsAtHooks = R"(	chain prerouting {
 		type filter hook prerouting priority -300; policy accept;
@@ -35,14 +37,14 @@ constexpr const char* kChainFromPod = R"(	chain from_pod {
 
 // 0.0.0.0 is the source of who has no address yet: RFC 2131, and IGMP's own reports.
 constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
-		ip protocol icmp jump icmp4
-		ip protocol igmp @th,0,8 { 0x11, 0x30, 0x31, 0x32 } counter drop comment "query or router discovery of multicast"
-		ip protocol pim counter drop comment "query or router discovery of multicast"
+		ip protocol 1 jump icmp4
+		ip protocol 2 @th,0,8 { 0x11, 0x30, 0x31, 0x32 } counter drop comment "query or router discovery of multicast"
+		ip protocol 103 counter drop comment "query or router discovery of multicast"
 		udp dport 68 counter drop comment "answer of a DHCP server"
 		iifname . ether saddr . ip saddr @sources4 accept
 		iifname . ether saddr != @macs counter drop comment "another's MAC"
 		ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept
-		ip saddr 0.0.0.0 ip protocol igmp accept
+		ip saddr 0.0.0.0 ip protocol 2 accept
 		counter drop comment "another's IPv4 address"
 	}
 	chain icmp4 {
@@ -59,19 +61,19 @@ constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
 // headers of a fragment need not be what a receiver finds there: none may have more headers.
 constexpr const char* kChainFromPod6 = R"(	chain from_pod6 {
 		udp dport 546 counter drop comment "answer of a DHCP server"
-		ip6 nexthdr { tcp, udp } iifname . ether saddr . ip6 saddr @sources6 accept
+		ip6 nexthdr { 6, 17 } iifname . ether saddr . ip6 saddr @sources6 accept
 		exthdr frag exists jump fragment6
 		iifname . ether saddr != @macs counter drop comment "another's MAC"
-		meta l4proto ipv6-icmp jump icmp6
-		meta l4proto pim counter drop comment "query or router discovery of multicast"
+		meta l4proto 58 jump icmp6
+		meta l4proto 103 counter drop comment "query or router discovery of multicast"
 		iifname . ether saddr . ip6 saddr @sources6 accept
 		counter drop comment "another's IPv6 address"
 	}
 	chain fragment6 {
 		frag frag-off != 0 return
 		frag nexthdr { 0, 43, 44, 51, 60, 135, 139, 140 } counter drop comment "headers hidden by fragments"
-		meta l4proto ipv6-icmp icmpv6 type { echo-request, echo-reply } return
-		meta l4proto != ipv6-icmp return
+		meta l4proto 58 icmpv6 type { echo-request, echo-reply } return
+		meta l4proto != 58 return
 		counter drop comment "ICMPv6 hidden by fragments"
 	}
 	chain icmp6 {
@@ -87,7 +89,7 @@ constexpr const char* kChainFromPod6 = R"(	chain from_pod6 {
 		counter drop comment "ICMP error about another's packet"
 	}
 	chain nd6 {
-		ip6 nexthdr != ipv6-icmp counter drop comment "neighbour discovery behind other headers"
+		ip6 nexthdr != 58 counter drop comment "neighbour discovery behind other headers"
 		icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @received6 counter drop comment "neighbour discovery about another"
 		icmpv6 type nd-router-solicit ip6 length 8 goto nd_source6
 		icmpv6 type nd-router-solicit ip6 length 16 iifname . @th,80,48 @option_macs goto nd_source6
