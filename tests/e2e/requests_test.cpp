@@ -125,6 +125,13 @@ TEST_P(TakenMac, OfAPodThatDiedWithoutADelIsFreeAgain) {
   EXPECT_TRUE(ok(ask_for("02:11:22:33:44:55")));
 }
 
+TEST_P(TakenMac, OfAPodThatCameBackIsFreeThoughTheNodeLearnedItsLinkLocalAddress) {
+  node.must_run({"ip", "neigh", "add", "fe80::11:22ff:fe33:4455", "lladdr", "02:11:22:33:44:55",
+                 "dev", "cni0", "nud", "stale"});
+
+  EXPECT_TRUE(ok(ask_for("02:11:22:33:44:55")));
+}
+
 TEST_P(TakenMac, OneThatFollowsFromTheAddressGivesWayToAnother) {
   // The next pod's, by 10.200.0.4.
   Pod first("first");

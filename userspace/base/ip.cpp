@@ -51,6 +51,9 @@ IpAddr IpAddr::any(int family) {
 }
 
 bool IpAddr::is_v4() const { return family_ == AF_INET; }
+bool IpAddr::is_link_local() const {
+  return family_ == AF_INET6 && bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
+}
 unsigned IpAddr::bytes() const { return is_v4() ? 4 : 16; }
 unsigned IpAddr::bits() const { return bytes() * 8; }
 

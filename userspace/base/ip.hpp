@@ -24,6 +24,8 @@ class IpAddr {
 
   [[nodiscard]] int family() const { return family_; }  ///< AF_INET or AF_INET6
   [[nodiscard]] bool is_v4() const;
+  /// Of fe80::/10 (RFC 4291).
+  [[nodiscard]] bool is_link_local() const;
   [[nodiscard]] unsigned bits() const;   ///< 32 or 128
   [[nodiscard]] unsigned bytes() const;  ///< 4 or 16
   [[nodiscard]] const std::uint8_t* data() const { return bytes_.data(); }

@@ -10,11 +10,6 @@ namespace {
 
 constexpr unsigned kLoopbackIfindex = 1;
 
-bool is_link_local(const IpAddr& address) {
-  static const IpNet kLinkLocal6 = IpNet::parse("fe80::/10").value();
-  return kLinkLocal6.contains(address);
-}
-
 /// Whether `address` can be that of another host in the network of `uplink`.
 bool is_neighbour(const IpAddr& address, const Uplink& uplink) {
   const IpNet& net = uplink.net;
@@ -157,7 +152,7 @@ std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
   std::vector<Uplink> uplinks;
   for (const LinkAddress& address : addresses) {
     const auto link = std::ranges::find(links, address.ifindex, &Link::ifindex);
-    if (is_link_local(address.net.addr) || link == links.end() || !link->up ||
+    if (address.net.addr.is_link_local() || link == links.end() || !link->up ||
         link->name == bridge || link->name == kTunnelName || link->ifindex == kLoopbackIfindex)
       continue;
     uplinks.push_back({{link->ifindex, link->name}, address.net, link->mtu});

@@ -86,7 +86,8 @@ Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned
   auto entries = list_entries(netlink, ifindex);
   if (!entries) return fail(entries);
   for (const auto& [neighbour, permanent] : *entries)
-    if (neighbour.mac == mac && neighbour.protocol != protocol) return neighbour.addr;
+    if (neighbour.mac == mac && neighbour.protocol != protocol && !neighbour.addr.is_link_local())
+      return neighbour.addr;
   return std::nullopt;
 }
 

@@ -30,7 +30,8 @@ Result<> ensure_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour);
 Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour);
 
 /// An address that the link reaches at `mac`, in whatever state, of no entry that `protocol`
-/// made; empty when there is none.
+/// made, and none of fe80::/10, which may be left of who was there before; empty when there is
+/// none.
 Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned ifindex,
                                                 const MacAddr& mac, std::uint8_t protocol);
 

@@ -41,6 +41,13 @@ TEST(IpAddr, KeepsAMappedAddressApartFromItsIpv4) {
   EXPECT_NE(addr("::ffff:192.0.2.1"), addr("192.0.2.1"));
 }
 
+TEST(IpAddr, KnowsWhatIsLinkLocal) {
+  for (const char* text : {"fe80::1", "febf:ffff::1"})
+    EXPECT_TRUE(IpAddr::parse(text)->is_link_local()) << text;
+  for (const char* text : {"fe7f::1", "fec0::1", "::1", "254.128.0.1"})
+    EXPECT_FALSE(IpAddr::parse(text)->is_link_local()) << text;
+}
+
 TEST(IpAddr, IsNoTextWhenItWasNeverSet) { EXPECT_EQ(IpAddr().str(), ""); }
 
 TEST(IpAddr, RefusesWhatIsNoAddress) {
