@@ -60,12 +60,13 @@ Result<> compare_lease(const NetConf& conf, const CniEnv& env, const PodPort& po
 }
 
 /// A runtime may CHECK right after ADD, when the daemon has not yet marked a pod that
-/// a later plugin of the list has just limited: it gets a moment.
+/// a later plugin of the list has just limited: the daemon gets a moment, which is longer
+/// than its rounds wait for each other while much happens on the node.
 Result<std::vector<std::string>> settled_differences(const EbpfDataplane& dataplane,
                                                      NetlinkSocket& netlink,
                                                      const Attachment& attachment,
                                                      const Link& host) {
-  constexpr std::chrono::milliseconds kMoment{1000}, kStep{20};
+  constexpr std::chrono::milliseconds kMoment{6000}, kStep{20};
   const auto end = std::chrono::steady_clock::now() + kMoment;
   for (;;) {
     auto shaped = list_shaped_links(netlink);

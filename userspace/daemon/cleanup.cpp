@@ -2,8 +2,8 @@
 
 #include "base/file.hpp"
 #include "daemon/cni_install.hpp"
-#include "dataplane/sysctls.hpp"
 #include "dataplane/attachment.hpp"
+#include "dataplane/sysctls.hpp"
 #include "dataplane/unload.hpp"
 #include "net/address.hpp"
 #include "net/link.hpp"

@@ -17,6 +17,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,13 @@ constexpr std::chrono::milliseconds kListenInterval{50};
 constexpr std::chrono::seconds kLockTimeout{5};
 // What a pod leaves that ends without a DEL is gone after a minute at most.
 constexpr std::chrono::seconds kSweepInterval{30};
+
+/// What this thread has computed so far, whatever else the machine does.
+Clock::duration cpu_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
 
 Result<UniqueFd> catch_signals() {
   sigset_t set;
@@ -276,9 +284,9 @@ Result<> Daemon::run() {
       sweep();
       next_sweep = Clock::now() + kSweepInterval;
     }
-    const auto began = Clock::now();
+    const auto used_before = cpu_time();
     const auto again_in = reconcile();
-    if (std::exchange(is_paid, false)) pacer.pay(began, Clock::now());
+    if (std::exchange(is_paid, false)) pacer.pay(Clock::now(), cpu_time() - used_before);
     next_run = Clock::now() + again_in;
   }
   log::info("stopped; everything stays as it is");

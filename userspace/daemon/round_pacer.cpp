@@ -15,10 +15,10 @@ RoundPacer::Clock::time_point RoundPacer::after_notification(Clock::time_point n
   return now + std::clamp<Clock::duration>(until_paid, kSettleTime, kLongestWait);
 }
 
-void RoundPacer::pay(Clock::time_point began, Clock::time_point ended) {
-  earn(ended);
+void RoundPacer::pay(Clock::time_point now, Clock::duration price) {
+  earn(now);
   // What is waited for at most is also owed at most: after a storm the next one is at once.
-  budget_ = std::max(budget_ - (ended - began), -Clock::duration(kLongestWait) / kShare);
+  budget_ = std::max(budget_ - price, -Clock::duration(kLongestWait) / kShare);
 }
 
 }  // namespace kubecni

@@ -7,7 +7,7 @@ namespace kubecni {
 /// Decides when a round that the kernel's notifications ask for may begin, so that they
 /// cost a bounded share of a core, however many there are and whatever a round costs.
 ///
-/// A round has a price, its duration, which is paid from a budget that grows by a share of
+/// A round has a price, its CPU time, which is paid from a budget that grows by a share of
 /// the time and is full after a while of rest. As long as there is some, a round
 /// begins once the kernel has settled; then rounds wait for it, though never so long that a
 /// real change stays unrepaired. Pure: whoever calls has the clock.
@@ -26,8 +26,8 @@ class RoundPacer {
 
   /// When a round may begin that a notification at `now` asks for.
   [[nodiscard]] Clock::time_point after_notification(Clock::time_point now);
-  /// Takes the price of a round that a notification asked for.
-  void pay(Clock::time_point began, Clock::time_point ended);
+  /// Takes the price of a round that a notification asked for, and that ended at `now`.
+  void pay(Clock::time_point now, Clock::duration price);
 
  private:
   void earn(Clock::time_point now);

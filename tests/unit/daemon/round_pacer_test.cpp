@@ -24,9 +24,8 @@ class RoundPacerTest : public testing::Test {
   }
 
   void round(Clock::duration price) {
-    const auto began = now_;
     now_ += price;
-    pacer_.pay(began, now_);
+    pacer_.pay(now_, price);
   }
 
   Clock::duration wait() { return pacer_.after_notification(now_) - now_; }
