@@ -15,7 +15,7 @@ test_packages=(
     libclang-rt-19-dev nftables iptables conntrack ethtool busybox-static strace
     libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
     containerd runc podman crun conmon containernetworking-plugins "${image_packages[@]}"
-    dpkg-dev prometheus systemd
+    dpkg-dev file prometheus systemd
 )
 
 say() { printf '== %s\n' "$*"; }
@@ -76,12 +76,13 @@ install_packages() {
     fi
 }
 
-# build PRESET [CMAKE-OPTION...]
+# build PRESET [CMAKE-OPTION...] [--target TARGET...]
 build() {
-    local preset=$1
+    local preset=$1 options=()
     shift
-    quietly "configuring ($preset)" cmake --preset "$preset" "$@"
-    quietly "building ($preset)" cmake --build --preset "$preset"
+    while [[ $# -gt 0 && $1 != --target ]]; do options+=("$1"); shift; done
+    quietly "configuring ($preset)" cmake --preset "$preset" "${options[@]}"
+    quietly "building ($preset)" cmake --build --preset "$preset" "$@"
 }
 
 is_bpffs() { [[ $(stat --file-system --format %T "$1" 2>/dev/null) == bpf_fs ]]; }
