@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::chrono::seconds kAtOnce{5};  // less than the daemon's usual time
+constexpr std::chrono::seconds kAtOnce{9};  // less than the daemon's usual time
 
 class InstalledCni : public testing::Test {
  protected:

@@ -5,7 +5,7 @@
 
 namespace kubecni::test {
 
-inline constexpr std::chrono::seconds kDeadline{10};
+inline constexpr std::chrono::seconds kDeadline{20};
 
 /// Whether `condition` comes true before the deadline.
 template <typename Condition>

@@ -17,7 +17,7 @@ namespace {
 using test::ApiServer;
 using test::make_node;
 
-constexpr int kNodes = 5000;
+constexpr int kNodes = 1500;
 constexpr std::chrono::seconds kLong{50};
 constexpr int kNodesAPage = 500;  // as the source asks for
 
