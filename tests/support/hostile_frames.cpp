@@ -38,15 +38,21 @@ struct Message {
   bool behind_headers = true;  ///< and it may be behind extension headers, or in fragments
 };
 
+/// From `as` to the victim.
+IpPacket to_victim(const Roles& roles, int family) {
+  const Party& victim = roles.stage.victim;
+  return {.family = family,
+          .dst_mac = victim.mac,
+          .src_mac = roles.mac,
+          .src = (family == AF_INET ? roles.as.v4 : roles.as.v6).str(),
+          .dst = (family == AF_INET ? victim.v4 : victim.v6).str()};
+}
+
 Frame udp(const Roles& roles, int family, std::uint16_t from, std::uint16_t to) {
-  return ip_packet(
-      {.family = family,
-       .dst_mac = roles.stage.victim.mac,
-       .src_mac = roles.mac,
-       .src = (family == AF_INET ? roles.as.v4 : roles.as.v6).str(),
-       .dst = (family == AF_INET ? roles.stage.victim.v4 : roles.stage.victim.v6).str(),
-       .src_port = from,
-       .dst_port = to});
+  IpPacket packet = to_victim(roles, family);
+  packet.src_port = from;
+  packet.dst_port = to;
+  return ip_packet(packet);
 }
 
 /// Through the node, which is asked to route it.
@@ -55,15 +61,11 @@ Frame routed(const Roles& roles, int family) {
 }
 
 Frame icmp(const Roles& roles, int family, std::uint8_t type, const Frame& body = {}) {
-  return ip_packet(
-      {.family = family,
-       .dst_mac = roles.stage.victim.mac,
-       .src_mac = roles.mac,
-       .src = (family == AF_INET ? roles.as.v4 : roles.as.v6).str(),
-       .dst = (family == AF_INET ? roles.stage.victim.v4 : roles.stage.victim.v6).str(),
-       .protocol = IPPROTO_ICMP,
-       .icmp_type = type,
-       .icmp_body = body});
+  IpPacket packet = to_victim(roles, family);
+  packet.protocol = IPPROTO_ICMP;
+  packet.icmp_type = type;
+  packet.icmp_body = body;
+  return ip_packet(packet);
 }
 
 /// An error with an MTU of 600 about a packet of the victim to `reached`.

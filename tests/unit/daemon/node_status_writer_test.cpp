@@ -162,7 +162,10 @@ TEST_F(NodeStatusWriterTest, WhatIsForbiddenLeavesTheRestWorking) {
   const auto writer = start();
 
   writer->want(kKernelPath);
-  EXPECT_TRUE(eventually([&] { return server_->node("n1")["spec"]["taints"] == json::array(); }));
+  EXPECT_TRUE(eventually([&] {
+    return server_->node("n1")["spec"]["taints"] == json::array() &&
+           asked("patch nodes/status") > 0;
+  }));
   server_->allow_all();
   EXPECT_TRUE(comes_to_say("KubeCniKernelPathOnly"));
   EXPECT_EQ(server_->events().size(), 1u);
