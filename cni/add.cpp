@@ -103,7 +103,7 @@ Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const NodeSettin
   auto reclaimed = reclaim_gone({conf.state_dir, conf.bpffs}, conf.name);
   if (!reclaimed) return fail(reclaimed, lease.error().what);
   if (*reclaimed == 0) return lease;
-  log::warn("no address was free, freed what had no pod any more",
+  log::warn("no address was free; freed those of pods that are gone",
             {{"attachments", std::to_string(*reclaimed)}});
   return leases.allocate(node.pool_sets, owner, netns, requested);
 }
@@ -332,8 +332,8 @@ class Adding {
     const PodEndpoint pod = endpoint_of(attachment_, host_, bridge_.ifindex, bridge_.mac, {});
     if (pod.shaped && !has_tcx())
       return failure(EBUSY,
-                     "its bandwidth is limited, and before kernel 6.6 the plugin that does so "
-                     "needs the place where the programs would be");
+                     "its bandwidth is limited, and before kernel 6.6 the plugin bandwidth "
+                     "needs the qdisc that would hold the programs");
     auto kind = ebpf_.dataplane->attach_pod(pod.host, around_.pod_hooks);
     if (!kind) return fail(kind);
     attachment_.hooks = *kind;

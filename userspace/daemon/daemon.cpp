@@ -236,7 +236,7 @@ void Daemon::sweep() {
     if (!removed)
       log::error("not swept", {{"network", network}, {"err", removed.error().what}});
     else if (*removed != 0)
-      log::info("removed what pods without DEL left",
+      log::info("removed what pods left that ended without DEL",
                 {{"network", network}, {"count", std::to_string(*removed)}});
   }
 }

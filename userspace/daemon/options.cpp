@@ -93,7 +93,7 @@ void add_cluster_options(CLI::App& app, NetworkTexts& texts) {
                  "several times")
       ->check(check_network);
   app.add_option("--non-masquerade-cidr", texts.non_masquerade,
-                 "Outside to which pods keep their address; may be given several times")
+                 "Outside network to which pods keep their address; may be given several times")
       ->check(check_network);
 }
 
@@ -115,13 +115,13 @@ void add_cni_options(CLI::App& app, CniOptions& options) {
   app.add_option("--cni-conf-dir", options.conf_dir,
                  "The runtime's folder of network configurations; without it none is written");
   app.add_option("--cni-conf-name", options.conf_name,
-                 "File there; the runtime takes the first one by name")
+                 "The list's file there; the runtime takes the first file by name")
       ->check(check_list_name)
       ->capture_default_str();
   app.add_option("--cni-bin-dir", options.bin_dir, "The runtime's folder of plugins")
       ->capture_default_str();
   app.add_option("--plugin-binary", options.plugin_binary,
-                 "The program kube-cni to keep installed there; without it none is");
+                 "The program kube-cni to keep installed there; unset: none is installed");
 }
 
 /// Gives the options what the file says, and checks what the plugin will be told.
@@ -174,7 +174,7 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   std::filesystem::path config;
   app.add_option("--config", config,
                  "Settings as a JSON object: each option by its name in camel case, like "
-                 "\"vxlanPort\", and \"cni\" for the plugin. Options count more")
+                 "\"vxlanPort\", and \"cni\" for the plugin. Options override it")
       ->configurable(false);
   app.add_option("--node-name", options.node_name,
                  "Name of this node's Node object (default: the host's, as kubelet has it)");
@@ -192,11 +192,11 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   app.add_option("--ca-file", options.api.ca_file, "CA certificates of the API server, PEM");
   app.add_option("--token-file", options.api.token_file, "Bearer token, read for every request");
   app.add_flag("--insecure-skip-tls-verify", options.api.insecure_skip_tls_verify,
-               "Believe whoever answers to be the API server: for tests alone");
+               "Do not verify the API server's certificate: for tests alone");
   app.add_option("--startup-taint", options.startup_taint,
                  "Key of a taint that is removed from this node's Node once it can take pods");
   app.add_option("--dataplane", options.dataplane,
-                 "auto: eBPF where it loads; ebpf: or exit; bridge: the kernel path alone")
+                 "auto: eBPF where it loads; ebpf: eBPF, or exit; bridge: the kernel path alone")
       ->check(CLI::IsMember({"auto", "ebpf", "bridge"}))
       ->capture_default_str();
   NetworkTexts networks;

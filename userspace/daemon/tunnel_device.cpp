@@ -64,7 +64,7 @@ std::expected<VxlanSpec, std::string> plan_tunnel_device(const ClusterView& view
                                                          const std::vector<Uplink>& uplinks,
                                                          std::uint16_t port) {
   if (!view.self)
-    return std::unexpected("this node is not among the usable nodes, so that its MAC is not known");
+    return std::unexpected("this node is not among the usable nodes, so its MAC is not known");
   const unsigned mtu =
       without_vxlan(underlay_mtu(view, uplinks), view.self->internal_ips.front().family());
   const bool has_ipv6_pods = std::ranges::any_of(
@@ -104,8 +104,7 @@ void TunnelDevice::probe(const ClusterView& view, ReconcileReport& report) {
   auto verdict = probe_.step(ways);
   if (!verdict) return report.errors.push_back(verdict.error().what);
   if (*verdict == ChecksumProbe::Verdict::kBroken)
-    switch_offload(false,
-                   "what was left to the NIC to compute did not arrive, and what we computed did",
+    switch_offload(false, "packets with checksums by the NIC got lost, those with ours arrived",
                    report);
   else if (*verdict == ChecksumProbe::Verdict::kRight)
     report.offload = "on: tested, it works";

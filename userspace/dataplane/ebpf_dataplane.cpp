@@ -340,10 +340,9 @@ Result<> EbpfDataplane::compare_endpoint(const PodEndpoint& pod, const IpAddr& a
     found.push_back("endpoint " + address.str() + " is not READY");
   else if ((*endpoint)->flags != flags_of(pod))
     found.push_back("endpoint " + address.str() +
-                    (pod.shaped
-                         ? " is redirected to in spite of its queueing discipline; kube-cnid "
-                           "notices that: does it run?"
-                         : " is marked as SHAPED and has no queueing discipline"));
+                    (pod.shaped ? " gets redirected packets, which bypass its queueing discipline; "
+                                  "kube-cnid corrects that: does it run?"
+                                : " is marked as SHAPED and has no queueing discipline"));
   return {};
 }
 

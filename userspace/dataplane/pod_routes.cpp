@@ -36,7 +36,7 @@ Result<PodRoutePlan::Step> step_before(const std::vector<Route>& others, Route r
   }
   if (lowest <= 1)
     return failure(EEXIST, "the pod has a default route of metric " + std::to_string(lowest) +
-                               ", which no other can win over");
+                               ", and no other route can come before it");
   route.metric = lowest - 1;
   return PodRoutePlan::Step{route, false};
 }

@@ -125,7 +125,7 @@ Result<> ApiClient::exchange(const ApiEndpoint& endpoint, const ApiRequest& requ
                              const ApiReader& reader, const std::string& token,
                              milliseconds deadline) {
   if (!std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; }))
-    return failure(EINVAL, "the token has characters that no token has");
+    return failure(EINVAL, "the token has characters that a token may not have");
   ApiTransfer one(config_, endpoint, request, reader, token, deadlines_.connect);
   curl_multi_add_handle(multi_, one.easy());
   auto done = transfer(one, deadline);

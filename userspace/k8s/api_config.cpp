@@ -51,7 +51,7 @@ Result<> read_cluster(const YAML::Node& cluster, const fs::path& directory, ApiC
       cluster["insecure-skip-tls-verify"].as<bool>())
     return failure(ENOTSUP,
                    "insecure-skip-tls-verify is refused: whoever answers could redirect all pod "
-                   "traffic; give certificate-authority instead, or really want it with "
+                   "traffic; give certificate-authority instead, or accept the risk with "
                    "--insecure-skip-tls-verify");
   auto ca_data = base64_at(cluster, "certificate-authority-data");
   if (!ca_data) return fail(ca_data);
