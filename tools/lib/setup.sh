@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Sourced by the commands in tools/: installs what is missing and builds.
 # Needs root, for apt-get.
 
@@ -17,6 +18,7 @@ test_packages=(
     containerd runc podman crun conmon containernetworking-plugins "${image_packages[@]}"
     dpkg-dev file prometheus systemd
 )
+lint_packages=(clang-format-19 clang-tidy-19 shellcheck)
 
 say() { printf '== %s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

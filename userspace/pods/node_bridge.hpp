@@ -12,8 +12,8 @@
 namespace kubecni {
 
 /// ensure_node_bridge(); a bridge that was made anew, by whomever, gets the MAC that living pods
-/// have for their gateway, as they learn no other. Where pods know different ones, that of the first
-/// record counts.
+/// have for their gateway, as they learn no other. Where pods know different ones, that of the
+/// first record counts.
 Result<Link> ensure_bridge_of_pods(NetlinkSocket& node, const AttachmentStore& store,
                                    const std::string& name, const std::vector<IpNet>& addresses,
                                    unsigned mtu_bytes);
