@@ -5,8 +5,12 @@
 #include "support/program.hpp"
 #include "support/temp_dir.hpp"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 namespace kubecni::test {
 namespace {
@@ -26,11 +30,11 @@ class Quickstart : public testing::Test {
     fs::permissions(bin.path() / name, fs::perms::owner_all);
   }
 
-  /// The last line of what it says when it fails.
-  [[nodiscard]] std::string last_line() const {
-    const Outcome outcome = Process({.argv = {KUBECNI_SOURCE_DIR "/tools/quickstart", "--bin",
-                                              bin.path(), "--name", "broken"}})
-                                .wait(std::chrono::seconds(60));
+  /// The last line of what it says when it fails. It is run by `runner`, if there is one.
+  [[nodiscard]] std::string last_line(std::vector<std::string> runner = {}) const {
+    runner.insert(runner.end(), {KUBECNI_SOURCE_DIR "/tools/quickstart", "--bin", bin.path(),
+                                 "--name", "q" + std::to_string(::getpid())});
+    const Outcome outcome = Process({.argv = runner}).wait(std::chrono::seconds(60));
     EXPECT_EQ(outcome.status, 1) << outcome.out << outcome.err;
     const auto end = outcome.err.find_last_not_of('\n');
     return outcome.err.substr(outcome.err.rfind('\n', end) + 1);
@@ -51,6 +55,17 @@ TEST_F(Quickstart, EndsWithWhatThePluginSaidWhenThatFails) {
 
   EXPECT_EQ(last_line(),
             "quickstart: ADD of n1-a failed: {\"code\": 100, \"msg\": \"no such luck\"} \n");
+}
+
+TEST_F(Quickstart, MountsTheBpfFileSystemItself) {
+  replace("kube-cnid",
+          "echo \"level=error err=\\\"found $(stat -f -c %T /sys/fs/bpf)\\\"\" >&2; exit 1");
+  const std::string unmount_all =
+      "while [ $(stat -f -c %T /sys/fs/bpf) = bpf_fs ]; do umount /sys/fs/bpf; done; exec \"$@\"";
+
+  EXPECT_EQ(
+      last_line({"unshare", "--mount", "--propagation", "private", "sh", "-c", unmount_all, "sh"}),
+      "quickstart: kube-cnid of n1 has ended: found bpf_fs\n");
 }
 
 }  // namespace
