@@ -1,9 +1,9 @@
 #pragma once
 
 #include "expect.hpp"
-#include "test_api_server/api_server.hpp"
 #include "support/node.hpp"
 #include "support/underlay.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <memory>
 #include <optional>

@@ -8,12 +8,12 @@
 #include "expect.hpp"
 #include "ipam/lease_store.hpp"
 #include "real_client.hpp"
-#include "test_api_server/api_server.hpp"
 #include "support/manifest_pod.hpp"
 #include "support/node_state.hpp"
 #include "support/sandbox.hpp"
 #include "support/underlay.hpp"
 #include "support/yaml.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <fcntl.h>
 #include <sys/mount.h>

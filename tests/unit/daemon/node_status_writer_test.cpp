@@ -44,9 +44,11 @@ class NodeStatusWriterTest : public testing::Test {
     return eventually([&] { return reason() == wanted; });
   }
   int asked(const std::string& permission) { return server_->counters().asked[permission]; }
-  /// Whether the writer has looked `times` times since this was called.
-  bool looks(int times = 1) {
+  /// Whether the writer looks `times` times after what `begin` does.
+  template <typename Begin>
+  bool looks_after(Begin begin, int times = 1) {
     const int before = asked("get nodes");
+    begin();
     return eventually([&] { return asked("get nodes") >= before + times; });
   }
 
@@ -75,10 +77,8 @@ TEST_F(NodeStatusWriterTest, ARestartRewritesNothing) {
   writer.reset();
 
   writer = start();
-  writer->want(kKernelPath);
-  ASSERT_TRUE(looks());
-  writer->look_again();
-  ASSERT_TRUE(looks());
+  ASSERT_TRUE(looks_after([&] { writer->want(kKernelPath); }));
+  ASSERT_TRUE(looks_after([&] { writer->look_again(); }));
 
   EXPECT_EQ(asked("patch nodes/status"), 1);
   EXPECT_EQ(asked("create events"), 1);
@@ -99,8 +99,7 @@ TEST_F(NodeStatusWriterTest, TakesItBackOnlyWhenThatLasts) {
   auto writer = start();
   writer->want(kReady);
   ASSERT_TRUE(comes_to_say("KubeCniReady"));
-  writer->want(kNotReady);
-  ASSERT_TRUE(looks());
+  ASSERT_TRUE(looks_after([&] { writer->want(kNotReady); }));
   EXPECT_EQ(reason(), "KubeCniReady");
   writer.reset();
 
@@ -126,8 +125,7 @@ TEST_F(NodeStatusWriterTest, EachChangeBetweenEbpfAndKernelPathIsOneEvent) {
   writer->want(kKernelPath);
   ASSERT_TRUE(comes_to_say("KubeCniKernelPathOnly"));
   writer->want(kKernelPath);
-  writer->look_again();
-  ASSERT_TRUE(looks());
+  ASSERT_TRUE(looks_after([&] { writer->look_again(); }));
   writer->want(kReady);
   ASSERT_TRUE(comes_to_say("KubeCniReady"));
 
@@ -189,8 +187,7 @@ TEST_F(NodeStatusWriterTest, AServerThatIsAwayIsTriedAgain) {
 TEST_F(NodeStatusWriterTest, ANodeThatIsNotRegisteredYetIsWaitedFor) {
   server_->delete_node("n1");
   const auto writer = start();
-  writer->want(kReady);
-  ASSERT_TRUE(looks(2));
+  ASSERT_TRUE(looks_after([&] { writer->want(kReady); }, 2));
 
   server_->set_node(test::make_node("n1", "192.0.2.1", "10.1.0.0/24"));
 

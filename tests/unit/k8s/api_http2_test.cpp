@@ -2,11 +2,11 @@
 
 #include "await.hpp"
 #include "k8s/api_node_source.hpp"
-#include "test_api_server/api_server.hpp"
-#include "test_api_server/certificate.hpp"
 #include "support/http2_proxy.hpp"
 #include "support/relay.hpp"
 #include "support/temp_dir.hpp"
+#include "test_api_server/api_server.hpp"
+#include "test_api_server/certificate.hpp"
 
 #include <gtest/gtest.h>
 
@@ -37,7 +37,7 @@ class ApiHttp2 : public testing::Test {
     auto source = std::move(*ApiNodeSource::start(
         config_, {.deadlines = {.idle = idle}, .first_retry = 10ms, .slowest_retry = 50ms}));
     EXPECT_EQ(await_names(*source, "n1 n2"), "n1 n2");
-    EXPECT_TRUE(test::eventually([&] { return server_->counters().live_watches > 0; }));
+    EXPECT_TRUE(test::eventually([&] { return source->status().connected; }));
     return source;
   }
 

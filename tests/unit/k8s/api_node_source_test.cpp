@@ -2,8 +2,8 @@
 
 #include "await.hpp"
 #include "base/file.hpp"
-#include "test_api_server/api_server.hpp"
 #include "support/temp_dir.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <gtest/gtest.h>
 
@@ -50,6 +50,7 @@ class ApiNodeSourceTest : public ::testing::Test {
     auto source = watch(server_->url(), timings);
     EXPECT_EQ(names(next_news(*source)), "n1 n2");
     EXPECT_TRUE(await_watch(1));
+    EXPECT_TRUE(eventually([&] { return source->status().connected; }));
     return source;
   }
 

@@ -1,9 +1,9 @@
 #include "await.hpp"
 #include "base/file.hpp"
 #include "k8s/api_node_source.hpp"
+#include "support/temp_dir.hpp"
 #include "test_api_server/api_server.hpp"
 #include "test_api_server/certificate.hpp"
-#include "support/temp_dir.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,8 +2,8 @@
 
 #include "await.hpp"
 #include "base/file.hpp"
-#include "test_api_server/api_server.hpp"
 #include "support/temp_dir.hpp"
+#include "test_api_server/api_server.hpp"
 
 #include <gtest/gtest.h>
 
