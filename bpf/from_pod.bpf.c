@@ -43,7 +43,7 @@ static __always_inline int on_unconfirmed_sender(struct __sk_buff *skb, const st
 	} else if (pkt->family == AF_INET6 && is_link_local_of(src, iface->pod_mac)) {
 		reason = KUBECNI_PASS_LINK_LOCAL;
 	} else if (is_own_addr(skb, iface, src, pkt->family)) {
-		reason = KUBECNI_DROP_SPOOFED_MAC;
+		reason = KUBECNI_PASS_UNKNOWN_SENDER; /* unless its MAC is a lie */
 	}
 	if (reason == KUBECNI_DROP_SPOOFED_IP)
 		return drop(skb, reason);

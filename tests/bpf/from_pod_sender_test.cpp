@@ -4,6 +4,8 @@
 
 #include <linux/pkt_cls.h>
 
+#include <algorithm>
+
 namespace kubecni::test {
 namespace {
 
@@ -105,6 +107,17 @@ TEST_P(FromPodSender, SecondAddressNeedsThePodsMacToo) {
 
   EXPECT_THAT(send({.src_mac = kForeignMac, .src = second.str()}),
               Dropped(KUBECNI_DROP_SPOOFED_MAC));
+}
+
+// What the interface's record calls the pod's MAC is no lie.
+TEST_P(FromPodSender, PodAboutWhoseMacTheMapsDisagreeIsUnknown) {
+  const IpAddr own = IpAddr::parse(family().pod_a).value();
+  auto endpoint = must(dataplane().endpoints().find({kNetwork, own})).value();
+  std::ranges::copy(MacAddr::parse(kPodBMac).value().bytes, endpoint.pod_mac);
+  must(dataplane().endpoints().set({kNetwork, own}, endpoint));
+
+  EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
+  EXPECT_THAT(send({.src_mac = kForeignMac}), Dropped(KUBECNI_DROP_SPOOFED_MAC));
 }
 
 TEST_P(FromPodSender, NoSourceAddressIsALieOutsideOfDhcpAndGroupReports) {
