@@ -174,7 +174,30 @@ struct kubecni_count {
 	__u64 bytes; /* whole frames, with the Ethernet header */
 };
 
-/* Each way out of a program. This one list feeds the kernel counters, the
+/* What a program returns to the hook: the TC_ACT_* of <linux/pkt_cls.h>. */
+enum kubecni_verdict {
+	KUBECNI_VERDICT_PASS = -1,    /* TC_ACT_UNSPEC: left to the kernel path, untouched */
+	KUBECNI_VERDICT_DROP = 2,     /* TC_ACT_SHOT */
+	KUBECNI_VERDICT_REDIRECT = 7, /* TC_ACT_REDIRECT */
+};
+
+/* The programs, and those that have exits in common. */
+enum kubecni_programs {
+	KUBECNI_BY_FROM_POD = 1 << 0,
+	KUBECNI_BY_TO_POD = 1 << 1,
+	KUBECNI_BY_FROM_WIRE = 1 << 2,
+	KUBECNI_BY_TO_WIRE = 1 << 3,
+	KUBECNI_BY_FROM_TUNNEL = 1 << 4,
+	KUBECNI_BY_TO_TUNNEL = 1 << 5,
+	KUBECNI_BY_ARRIVING = KUBECNI_BY_FROM_WIRE | KUBECNI_BY_FROM_TUNNEL,
+	KUBECNI_BY_FROM_ANYWHERE = KUBECNI_BY_FROM_POD | KUBECNI_BY_ARRIVING,
+	KUBECNI_BY_FROM_ANYWHERE_OR_TO_POD = KUBECNI_BY_FROM_ANYWHERE | KUBECNI_BY_TO_POD,
+	KUBECNI_BY_AT_POD = KUBECNI_BY_FROM_POD | KUBECNI_BY_TO_POD,
+	KUBECNI_BY_INTO_POD = KUBECNI_BY_ARRIVING | KUBECNI_BY_TO_POD,
+};
+
+/* Each way out of a program: the reason, its verdict, which programs may give
+ * it, and what it means. This one list feeds the programs, the counters, the
  * tool, the tests and docs/counters.md. Append only: the position is the key
  * of the `exit_counts` map.
  *
@@ -182,65 +205,93 @@ struct kubecni_count {
  * KERNEL_: seen by to_pod, to_wire or to_tunnel while the kernel path carried it.
  * DROP_: dropped. */
 #define KUBECNI_EXIT_REASONS(X)                                                                    \
-	X(FAST_TO_LOCAL_POD, "eBPF: from a pod to a pod on the same node")                         \
-	X(FAST_TO_NODE, "eBPF: from a pod to the node that owns the address")                      \
-	X(FAST_FROM_WIRE, "eBPF: from the wire into a pod")                                        \
-	X(KERNEL_TO_POD, "kernel path: delivered to a pod")                                        \
-	X(KERNEL_TO_WIRE, "kernel path: between pods, sent to the wire")                           \
-	X(KERNEL_TO_WIRE_OTHER, "kernel path: not between pods, sent to the wire")                 \
-	X(FAST_SENT_TO_WIRE, "eBPF: packet of from_pod seen leaving on the wire")                  \
-	X(PASS_ARP, "kernel path: ARP")                                                            \
-	X(PASS_NOT_IP, "kernel path: neither IPv4 nor IPv6")                                       \
-	X(PASS_MULTICAST, "kernel path: multicast or broadcast")                                   \
-	X(PASS_IP_OPTIONS, "kernel path: IP options")                                              \
-	X(PASS_FRAGMENT, "kernel path: fragment")                                                  \
-	X(PASS_TTL_EXPIRED, "kernel path: TTL used up, the kernel answers")                        \
-	X(PASS_OVER_MTU, "kernel path: longer than the way's MTU, the kernel answers")             \
-	X(PASS_PROTOCOL, "kernel path: neither TCP, UDP, an ICMP echo nor an error about such")    \
-	X(PASS_KERNEL_FLOW, "kernel path: the flow is the kernel's")                               \
-	X(PASS_NO_NODE, "kernel path: no node owns the address")                                   \
-	X(PASS_NO_ENDPOINT, "kernel path: no eBPF pod of this node has the address")               \
-	X(PASS_NOT_READY, "kernel path: the pod is not ready for redirects")                       \
-	X(PASS_OTHER_MAC, "kernel path: Ethernet destination is not the expected one")             \
-	X(PASS_UNKNOWN_SENDER, "kernel path: the maps do not know this pod interface")             \
-	X(PASS_NOT_FROM_POD, "kernel path: the sender is no pod of another node")                  \
-	X(PASS_NOT_TO_HOST, "kernel path: frame addressed to another host")                        \
-	X(DROP_SHORT_PACKET, "dropped: ends inside a header")                                      \
-	X(DROP_SPOOFED_IP, "dropped: pod sends from an address that is not its own")               \
-	X(DROP_SPOOFED_MAC, "dropped: pod sends from a MAC that is not its own")                   \
-	X(DROP_SPOOFED_ARP, "dropped: pod speaks ARP for an address that is not its own")          \
-	X(PASS_VLAN, "kernel path: VLAN tag")                                                      \
-	X(PASS_SHAPED, "kernel path: the pod has a queueing discipline of its own")                \
-	X(PASS_NO_SOURCE, "kernel path: the sender has no address yet, as in DHCP")                \
-	X(FAST_TO_TUNNEL, "eBPF: from a pod to the node that owns the address, through the tunnel") \
-	X(FAST_FROM_TUNNEL, "eBPF: from the tunnel into a pod")                                    \
-	X(FAST_SENT_TO_TUNNEL, "eBPF: packet of from_pod seen leaving by the tunnel")              \
-	X(KERNEL_TO_TUNNEL, "kernel path: between pods, sent to the tunnel")                       \
-	X(KERNEL_TO_TUNNEL_OTHER, "kernel path: not between pods, sent to the tunnel")             \
-	X(PASS_NEIGHBOUR_DISCOVERY, "kernel path: IPv6 neighbour discovery")                       \
-	X(PASS_EXTENSION_HEADER, "kernel path: IPv6 extension header")                             \
-	X(PASS_LINK_LOCAL, "kernel path: IPv6 link-local address")                                 \
-	X(PASS_NO_PEERS, "kernel path: the maps do not know who may use the tunnel")               \
-	X(DROP_SPOOFED_ND,                                                                         \
+	X(FAST_TO_LOCAL_POD, REDIRECT, FROM_POD, "eBPF: from a pod to a pod on the same node")     \
+	X(FAST_TO_NODE, REDIRECT, FROM_POD, "eBPF: from a pod to the node that owns the address")  \
+	X(FAST_FROM_WIRE, REDIRECT, FROM_WIRE, "eBPF: from the wire into a pod")                   \
+	X(KERNEL_TO_POD, PASS, TO_POD, "kernel path: delivered to a pod")                          \
+	X(KERNEL_TO_WIRE, PASS, TO_WIRE, "kernel path: between pods, sent to the wire")            \
+	X(KERNEL_TO_WIRE_OTHER, PASS, TO_WIRE, "kernel path: not between pods, sent to the wire")  \
+	X(FAST_SENT_TO_WIRE, PASS, TO_WIRE, "eBPF: packet of from_pod seen leaving on the wire")   \
+	X(PASS_ARP, PASS, FROM_POD, "kernel path: ARP")                                            \
+	X(PASS_NOT_IP, PASS, FROM_ANYWHERE_OR_TO_POD, "kernel path: neither IPv4 nor IPv6")        \
+	X(PASS_MULTICAST, PASS, AT_POD, "kernel path: multicast or broadcast")                     \
+	X(PASS_IP_OPTIONS, PASS, FROM_ANYWHERE, "kernel path: IP options")                         \
+	X(PASS_FRAGMENT, PASS, FROM_ANYWHERE, "kernel path: fragment")                             \
+	X(PASS_TTL_EXPIRED, PASS, FROM_ANYWHERE, "kernel path: TTL used up, the kernel answers")   \
+	X(PASS_OVER_MTU, PASS, FROM_POD,                                                           \
+	  "kernel path: longer than the way's MTU, the kernel answers")                            \
+	X(PASS_PROTOCOL, PASS, FROM_ANYWHERE,                                                      \
+	  "kernel path: neither TCP, UDP, an ICMP echo nor an error about such")                   \
+	X(PASS_KERNEL_FLOW, PASS, FROM_ANYWHERE, "kernel path: the flow is the kernel's")          \
+	X(PASS_NO_NODE, PASS, FROM_POD, "kernel path: no node owns the address")                   \
+	X(PASS_NO_ENDPOINT, PASS, FROM_ANYWHERE,                                                   \
+	  "kernel path: no eBPF pod of this node has the address")                                 \
+	X(PASS_NOT_READY, PASS, FROM_ANYWHERE, "kernel path: the pod is not ready for redirects")  \
+	X(PASS_OTHER_MAC, PASS, FROM_POD,                                                          \
+	  "kernel path: Ethernet destination is not the expected one")                             \
+	X(PASS_UNKNOWN_SENDER, PASS, FROM_POD,                                                     \
+	  "kernel path: the maps do not know this pod interface")                                  \
+	X(PASS_NOT_FROM_POD, PASS, ARRIVING, "kernel path: the sender is no pod of another node")  \
+	X(PASS_NOT_TO_HOST, PASS, ARRIVING, "kernel path: frame addressed to another host")        \
+	X(DROP_SHORT_PACKET, DROP, FROM_ANYWHERE, "dropped: ends inside a header")                 \
+	X(DROP_SPOOFED_IP, DROP, FROM_POD,                                                         \
+	  "dropped: pod sends from an address that is not its own")                                \
+	X(DROP_SPOOFED_MAC, DROP, FROM_POD, "dropped: pod sends from a MAC that is not its own")   \
+	X(DROP_SPOOFED_ARP, DROP, FROM_POD,                                                        \
+	  "dropped: pod speaks ARP for an address that is not its own")                            \
+	X(PASS_VLAN, PASS, INTO_POD, "kernel path: VLAN tag")                                      \
+	X(PASS_SHAPED, PASS, FROM_ANYWHERE,                                                        \
+	  "kernel path: the pod has a queueing discipline of its own")                             \
+	X(PASS_NO_SOURCE, PASS, FROM_POD,                                                          \
+	  "kernel path: the sender has no address yet, as in DHCP")                                \
+	X(FAST_TO_TUNNEL, REDIRECT, FROM_POD,                                                      \
+	  "eBPF: from a pod to the node that owns the address, through the tunnel")                \
+	X(FAST_FROM_TUNNEL, REDIRECT, FROM_TUNNEL, "eBPF: from the tunnel into a pod")             \
+	X(FAST_SENT_TO_TUNNEL, PASS, TO_TUNNEL,                                                    \
+	  "eBPF: packet of from_pod seen leaving by the tunnel")                                   \
+	X(KERNEL_TO_TUNNEL, PASS, TO_TUNNEL, "kernel path: between pods, sent to the tunnel")      \
+	X(KERNEL_TO_TUNNEL_OTHER, PASS, TO_TUNNEL,                                                 \
+	  "kernel path: not between pods, sent to the tunnel")                                     \
+	X(PASS_NEIGHBOUR_DISCOVERY, PASS, FROM_ANYWHERE_OR_TO_POD,                                 \
+	  "kernel path: IPv6 neighbour discovery")                                                 \
+	X(PASS_EXTENSION_HEADER, PASS, FROM_ANYWHERE, "kernel path: IPv6 extension header")        \
+	X(PASS_LINK_LOCAL, PASS, FROM_POD, "kernel path: IPv6 link-local address")                 \
+	X(PASS_NO_PEERS, PASS, FROM_TUNNEL,                                                        \
+	  "kernel path: the maps do not know who may use the tunnel")                              \
+	X(DROP_SPOOFED_ND, DROP, FROM_POD,                                                         \
 	  "dropped: pod speaks neighbour discovery for an address that is not its own")            \
-	X(DROP_ROUTER_ND, "dropped: pod speaks neighbour discovery as a router")                   \
-	X(DROP_TUNNEL_SOURCE, "dropped: came through the tunnel from an address that is no node's") \
-	X(DROP_TUNNEL_ID, "dropped: came through the tunnel with another network identifier")      \
-	X(DROP_TAGGED, "dropped: pod sends with a VLAN tag")                                       \
-	X(DROP_FOREIGN_ERROR,                                                                      \
+	X(DROP_ROUTER_ND, DROP, FROM_POD, "dropped: pod speaks neighbour discovery as a router")   \
+	X(DROP_TUNNEL_SOURCE, DROP, FROM_TUNNEL,                                                   \
+	  "dropped: came through the tunnel from an address that is no node's")                    \
+	X(DROP_TUNNEL_ID, DROP, FROM_TUNNEL,                                                       \
+	  "dropped: came through the tunnel with another network identifier")                      \
+	X(DROP_TAGGED, DROP, FROM_POD, "dropped: pod sends with a VLAN tag")                       \
+	X(DROP_FOREIGN_ERROR, DROP, FROM_POD,                                                      \
 	  "dropped: pod sends an ICMP error about a packet that was not sent to it")               \
-	X(DROP_MULTICAST_ROUTER, "dropped: pod asks for or announces multicast as a router")       \
-	X(DROP_HIDDEN_HEADER, "dropped: pod sends IPv6 headers that hide what comes behind them")  \
-	X(DROP_DHCP_SERVER, "dropped: pod answers a DHCP client")                                  \
-	X(DROP_BRIDGE_CONTROL, "dropped: pod speaks to bridges, as with STP or LLDP")              \
-	X(PASS_OTHER_NETWORK,                                                                      \
+	X(DROP_MULTICAST_ROUTER, DROP, FROM_POD,                                                   \
+	  "dropped: pod asks for or announces multicast as a router")                              \
+	X(DROP_HIDDEN_HEADER, DROP, FROM_POD,                                                      \
+	  "dropped: pod sends IPv6 headers that hide what comes behind them")                      \
+	X(DROP_DHCP_SERVER, DROP, FROM_POD, "dropped: pod answers a DHCP client")                  \
+	X(DROP_BRIDGE_CONTROL, DROP, FROM_POD,                                                     \
+	  "dropped: pod speaks to bridges, as with STP or LLDP")                                   \
+	X(PASS_OTHER_NETWORK, PASS, FROM_POD,                                                      \
 	  "kernel path: to another node, and the pod is not on the cluster's network")
 
 enum kubecni_exit_reason {
-#define X(name, text) KUBECNI_##name,
+#define X(name, verdict, programs, text) KUBECNI_##name,
 	KUBECNI_EXIT_REASONS(X)
 #undef X
 	KUBECNI_EXIT_REASON_COUNT
+};
+
+/* Of each reason, the columns of the list as constants. */
+enum kubecni_exit_columns {
+#define X(name, verdict, programs, text)                                                           \
+	KUBECNI_##name##_VERDICT = KUBECNI_VERDICT_##verdict,                                      \
+	KUBECNI_##name##_PROGRAMS = KUBECNI_BY_##programs,
+	KUBECNI_EXIT_REASONS(X)
+#undef X
 };
 
 #ifdef __cplusplus

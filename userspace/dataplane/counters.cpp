@@ -11,7 +11,8 @@
 namespace kubecni {
 
 const std::array<ExitReason, KUBECNI_EXIT_REASON_COUNT> kExitReasons{{
-#define X(name, text) {#name, text},
+#define X(name, verdict, programs, text) \
+  {#name, KUBECNI_VERDICT_##verdict, KUBECNI_BY_##programs, text},
     KUBECNI_EXIT_REASONS(X)
 #undef X
 }};

@@ -12,7 +12,9 @@ namespace kubecni {
 /// One exit reason as people see it.
 struct ExitReason {
   const char* name;  ///< "FAST_TO_NODE"
-  const char* text;  ///< "eBPF: from a pod to ..."
+  kubecni_verdict verdict;
+  kubecni_programs programs;  ///< that may give it
+  const char* text;           ///< "eBPF: from a pod to ..."
 };
 
 /// In the order of the keys of `exit_counts`.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "kubecni/abi.h"
 
 #include <array>
 #include <filesystem>
@@ -17,15 +18,16 @@ enum class AttachKind {
 /// Where a program of ours runs. The name is that of the program, too.
 struct Hook {
   const char* name;
+  kubecni_programs program;
   bool ingress;  ///< of the device: what the pod, the wire or the tunnel sends
 };
 
-inline constexpr Hook kFromPod{"from_pod", true};
-inline constexpr Hook kToPod{"to_pod", false};
-inline constexpr Hook kFromWire{"from_wire", true};
-inline constexpr Hook kToWire{"to_wire", false};
-inline constexpr Hook kFromTunnel{"from_tunnel", true};
-inline constexpr Hook kToTunnel{"to_tunnel", false};
+inline constexpr Hook kFromPod{"from_pod", KUBECNI_BY_FROM_POD, true};
+inline constexpr Hook kToPod{"to_pod", KUBECNI_BY_TO_POD, false};
+inline constexpr Hook kFromWire{"from_wire", KUBECNI_BY_FROM_WIRE, true};
+inline constexpr Hook kToWire{"to_wire", KUBECNI_BY_TO_WIRE, false};
+inline constexpr Hook kFromTunnel{"from_tunnel", KUBECNI_BY_FROM_TUNNEL, true};
+inline constexpr Hook kToTunnel{"to_tunnel", KUBECNI_BY_TO_TUNNEL, false};
 inline constexpr std::array kHooks{kFromPod, kToPod, kFromWire, kToWire, kFromTunnel, kToTunnel};
 
 // The watching program of each pair comes first: from the moment on at which

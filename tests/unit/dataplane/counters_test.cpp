@@ -1,10 +1,13 @@
 #include "dataplane/counters.hpp"
 
+#include "dataplane/hook.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace kubecni::test {
 namespace {
@@ -26,6 +29,27 @@ TEST(ExitReasons, HaveNamesAndTextsOfTheirOwn) {
 TEST(ExitReasons, SayInTheNameWhoHasThePacketNow) {
   for (const auto& reason : kExitReasons)
     EXPECT_THAT(reason.name, testing::MatchesRegex("(FAST|KERNEL|PASS|DROP)_[A-Z0-9_]+"));
+}
+
+TEST(ExitReasons, HaveTheVerdictThatTheNamePromises) {
+  for (const auto& reason : kExitReasons) {
+    const std::string_view name = reason.name;
+    const bool is_sent_on = name.starts_with("FAST_") && !name.starts_with("FAST_SENT_");
+    EXPECT_EQ(reason.verdict, name.starts_with("DROP_") ? KUBECNI_VERDICT_DROP
+                              : is_sent_on              ? KUBECNI_VERDICT_REDIRECT
+                                                        : KUBECNI_VERDICT_PASS)
+        << name;
+  }
+}
+
+// What to_pod, to_wire and to_tunnel see, the kernel path has decided about.
+TEST(ExitReasons, OfTheProgramsThatOnlyWatchPass) {
+  for (const Hook& hook : {kToPod, kToWire, kToTunnel}) {
+    for (const auto& reason : kExitReasons) {
+      if ((reason.programs & hook.program) == 0) continue;
+      EXPECT_EQ(reason.verdict, KUBECNI_VERDICT_PASS) << reason.name << " by " << hook.name;
+    }
+  }
 }
 
 // The name at a position is that of the key which the programs count under.

@@ -1,5 +1,6 @@
 #include "base/file.hpp"
 #include "dataplane/counters.hpp"
+#include "dataplane/hook.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,13 +9,22 @@
 namespace kubecni::test {
 namespace {
 
+std::string programs_of(const ExitReason& reason) {
+  std::string names;
+  for (const Hook& hook : kHooks)
+    if ((reason.programs & hook.program) != 0)
+      names += std::string(names.empty() ? "" : ", ") + hook.name;
+  return names;
+}
+
 TEST(CountersPage, ListsEveryExitReasonAsTheKernelCountsIt) {
   const auto page = read_file(KUBECNI_SOURCE_DIR "/docs/counters.md");
   ASSERT_TRUE(page) << page.error().what;
 
-  std::string table = "| --- | --- |\n";
+  std::string table = "| --- | --- | --- |\n";
   for (const ExitReason& reason : kExitReasons)
-    table += std::string("| `") + reason.name + "` | " + reason.text + " |\n";
+    table += std::string("| `") + reason.name + "` | " + programs_of(reason) + " | " + reason.text +
+             " |\n";
 
   EXPECT_TRUE(page->ends_with(table)) << "the table has to be:\n" << table;
 }
