@@ -186,6 +186,9 @@ Passage BpfTest::run(const Hook& hook, const Device& device, const Frame& frame,
   const ExitCounts before = exit_counts();
   Passage passage = run_uncounted(hook, device, frame, metadata);
   passage.reason = counted_exit(before, exit_counts(), frame.size());
+  const ExitReason& listed = kExitReasons.at(passage.reason);
+  EXPECT_EQ(passage.verdict, listed.verdict) << listed.name;
+  EXPECT_NE(listed.programs & hook.program, 0) << listed.name << " by " << hook.name;
   return passage;
 }
 

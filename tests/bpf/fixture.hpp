@@ -139,7 +139,8 @@ class BpfTest : public testing::Test {
   void SetUp() override;
 
   /// Runs a program on `frame` as it is at the hook of `device`. Checks that
-  /// exactly one exit was counted, with this one packet.
+  /// exactly one exit was counted, with this one packet, and that the list gives
+  /// it to this program with this verdict.
   Passage run(const Hook& hook, const Device& device, const Frame& frame, Metadata metadata = {});
   /// Without the counters and their check: Passage::reason means nothing.
   Passage run_uncounted(const Hook& hook, const Device& device, const Frame& frame,
