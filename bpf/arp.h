@@ -34,23 +34,23 @@ static __always_inline bool is_plain_arp(const struct arp_ipv4 *arp)
 
 /* ARP always goes by the bridge, but only with the pod's own sender fields. A
  * request with the sender address 0 is a probe (RFC 5227). */
-static __always_inline int on_arp(struct __sk_buff *skb, const struct ethhdr *eth,
-				  struct cursor *cur)
+static __always_inline struct exit on_arp(struct __sk_buff *skb, const struct ethhdr *eth,
+					  struct cursor *cur)
 {
 	struct arp_ipv4 *arp = pull(cur, sizeof(*arp));
 	if (!arp)
-		return drop(skb, KUBECNI_DROP_SHORT_PACKET);
+		return EXIT(DROP_SHORT_PACKET);
 	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
 	if (!iface)
-		return leave_to_kernel(skb, KUBECNI_PASS_UNKNOWN_SENDER);
+		return EXIT(PASS_UNKNOWN_SENDER);
 
 	__u32 sender;
 	__builtin_memcpy(&sender, arp->sender_ip, 4);
 	const bool is_probe = !sender && arp->operation == bpf_htons(ARP_REQUEST);
 	if (!is_plain_arp(arp) || !(is_probe || is_own_addr(skb, iface, &sender, AF_INET)) ||
 	    !same_mac(arp->sender_mac, iface->pod_mac) || !same_mac(eth->h_source, iface->pod_mac))
-		return drop(skb, KUBECNI_DROP_SPOOFED_ARP);
-	return leave_to_kernel(skb, KUBECNI_PASS_ARP);
+		return EXIT(DROP_SPOOFED_ARP);
+	return EXIT(PASS_ARP);
 }
 
 #endif /* KUBECNI_BPF_ARP_H */

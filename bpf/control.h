@@ -37,10 +37,14 @@ struct upper {
 	__u8 protocol;
 	bool is_fragmented;	/* an atomic fragment included */
 	bool is_without_source; /* as only reports of groups may be, RFC 3590 */
-	__s32 exit;		/* CHAIN_*, or that of a chain which decides by itself */
 };
-#define CHAIN_COMPLETE (-1)
-#define CHAIN_OF_DATA (-2) /* a later fragment, or encrypted: nothing to judge */
+
+/* How far the extension headers lead. */
+enum chain {
+	CHAIN_COMPLETE, /* to the upper protocol */
+	CHAIN_OF_DATA,	/* to a later fragment, or what is encrypted: nothing to judge */
+	CHAIN_HIDDEN,	/* nobody can say */
+};
 
 /* Whether the quote of an ICMP error, which comes next, is of a packet to the
  * pod: about others it has nothing to say (RFC 5927). */
@@ -60,120 +64,111 @@ static __always_inline bool is_icmpv4_error(__u8 type)
 	return is_error_type(type, AF_INET) || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT;
 }
 
-static __always_inline int judge_icmpv4(const struct __sk_buff *skb, struct cursor *cur,
-					const struct kubecni_pod_iface *iface, bool is_fragmented)
+static __always_inline struct exit judge_icmpv4(const struct __sk_buff *skb, struct cursor *cur,
+						const struct kubecni_pod_iface *iface,
+						bool is_fragmented)
 {
 	__u8 *icmp = pull(cur, ICMP_HEADER_LEN);
 	if (!icmp)
-		return KUBECNI_DROP_SHORT_PACKET;
+		return EXIT(DROP_SHORT_PACKET);
 	if (!is_icmpv4_error(*icmp))
-		return -1;
+		return CONTINUE;
 	/* No error is long enough to need fragments. */
 	return !is_fragmented && quotes_own_packet(skb, cur, iface, AF_INET)
-		       ? -1
-		       : KUBECNI_DROP_FOREIGN_ERROR;
+		       ? CONTINUE
+		       : EXIT(DROP_FOREIGN_ERROR);
 }
 
 /* Queries let the bridge and its pods forget their groups, announcements bring
  * the pod all groups: a router's business. */
-static __always_inline int judge_igmp(struct cursor *cur)
+static __always_inline struct exit judge_igmp(struct cursor *cur)
 {
 	const __u8 *type = pull(cur, 1);
 	if (!type)
-		return KUBECNI_DROP_SHORT_PACKET;
+		return EXIT(DROP_SHORT_PACKET);
 	return *type == IGMP_QUERY || *type == IGMP_ROUTER_ADVERTISEMENT ||
 			       *type == IGMP_ROUTER_TERMINATION
-		       ? KUBECNI_DROP_MULTICAST_ROUTER
-		       : -1;
+		       ? EXIT(DROP_MULTICAST_ROUTER)
+		       : CONTINUE;
 }
 
 /* Who speaks to a DHCP client is a server, or a relay. */
-static __always_inline int judge_udp(struct cursor *cur, __u16 client_port)
+static __always_inline struct exit judge_udp(struct cursor *cur, __u16 client_port)
 {
 	const struct udphdr *udp = pull(cur, sizeof(*udp));
 	if (!udp)
-		return KUBECNI_DROP_SHORT_PACKET;
-	return udp->dest == bpf_htons(client_port) ? KUBECNI_DROP_DHCP_SERVER : -1;
+		return EXIT(DROP_SHORT_PACKET);
+	return udp->dest == bpf_htons(client_port) ? EXIT(DROP_DHCP_SERVER) : CONTINUE;
 }
 
-/* The exit of an IPv4 packet by what is above IP, or -1 if that decides nothing. */
-static __noinline int judge_control4(struct __sk_buff *skb)
+/* By what is above IPv4, unless the sender is not known. */
+static __always_inline struct exit judge_upper4(struct __sk_buff *skb)
 {
 	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
 	if (!iface)
-		return -1;
+		return CONTINUE;
 	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
 	struct iphdr *ip = pull_eth(&cur) ? pull(&cur, sizeof(*ip)) : NULL;
 	if (!ip)
-		return KUBECNI_DROP_SHORT_PACKET;
+		return EXIT(DROP_SHORT_PACKET);
 	/* Its first fragment decides. */
 	if (is_later_fragment(ip))
-		return -1;
+		return CONTINUE;
 	if (ip->ihl > 5 && !pull(&cur, (ip->ihl - 5u) * 4))
-		return KUBECNI_DROP_SHORT_PACKET;
+		return EXIT(DROP_SHORT_PACKET);
 	switch (ip->protocol) {
 	case IPPROTO_ICMP:
 		return judge_icmpv4(skb, &cur, iface, is_fragment(ip));
 	case IPPROTO_IGMP:
 		return judge_igmp(&cur);
 	case IPPROTO_PIM:
-		return KUBECNI_DROP_MULTICAST_ROUTER;
+		return EXIT(DROP_MULTICAST_ROUTER);
 	case IPPROTO_UDP:
 		return judge_udp(&cur, DHCP_CLIENT_PORT);
 	}
-	return -1;
+	return CONTINUE;
 }
 
 /* Steps over the extension headers, the Fragment header included: netfilter on
  * this node takes that away before the receiver sees it, and could refuse what
  * came in it (RFC 6980). */
-static __always_inline struct upper pull_extension_headers(struct cursor *cur,
-							   const struct ipv6hdr *ip)
+static __always_inline enum chain
+pull_extension_headers(struct cursor *cur, const struct ipv6hdr *ip, struct upper *upper)
 {
-	struct upper upper = {.protocol = ip->nexthdr,
-			      .is_without_source = is_unspecified(&ip->saddr, AF_INET6),
-			      .exit = CHAIN_COMPLETE};
 	/* What lies behind the packet's own end is not in it, but in the next
 	 * fragment. A jumbogram's end is further away than headers are followed. */
 	const bool is_jumbo = !ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS;
 	__u32 left = is_jumbo ? JUDGED_BYTES : bpf_ntohs(ip->payload_len);
 
 	for (int i = 0; i < MAX_EXTENSION_HEADERS; ++i) {
-		if (!is_extension_header(upper.protocol))
+		if (!is_extension_header(upper->protocol))
 			break;
-		if (upper.protocol == IPPROTO_ESP) {
-			upper.exit = CHAIN_OF_DATA;
-			return upper;
-		}
+		if (upper->protocol == IPPROTO_ESP)
+			return CHAIN_OF_DATA;
 		struct extension_header *header = pull(cur, sizeof(*header));
 		if (!header)
-			goto hidden;
+			return CHAIN_HIDDEN;
 		__u32 len = (header->len + 1u) * 8;
-		if (upper.protocol == IPPROTO_AH) /* RFC 4302: in units of four bytes */
+		if (upper->protocol == IPPROTO_AH) /* RFC 4302: in units of four bytes */
 			len = (header->len + 2u) * 4;
-		if (upper.protocol == IPPROTO_FRAGMENT) {
-			if (upper.is_fragmented || is_jumbo)
-				goto hidden;
-			if (header->fragment & bpf_htons(IPV6_FRAGMENT_OFFSET)) {
-				upper.exit = CHAIN_OF_DATA;
-				return upper;
-			}
-			upper.is_fragmented = true;
+		if (upper->protocol == IPPROTO_FRAGMENT) {
+			if (upper->is_fragmented || is_jumbo)
+				return CHAIN_HIDDEN;
+			if (header->fragment & bpf_htons(IPV6_FRAGMENT_OFFSET))
+				return CHAIN_OF_DATA;
+			upper->is_fragmented = true;
 			len = sizeof(*header);
 		}
 		if (len > left || (len > sizeof(*header) && !pull(cur, len - sizeof(*header))))
-			goto hidden;
+			return CHAIN_HIDDEN;
 		left -= len;
-		upper.protocol = header->next_header;
+		upper->protocol = header->next_header;
 	}
 	/* RFC 7112: the headers are all in the first fragment. */
-	if (is_extension_header(upper.protocol) || (upper.is_fragmented && left < ICMP_HEADER_LEN))
-		goto hidden;
-	return upper;
-
-hidden:
-	upper.exit = KUBECNI_DROP_HIDDEN_HEADER;
-	return upper;
+	if (is_extension_header(upper->protocol) ||
+	    (upper->is_fragmented && left < ICMP_HEADER_LEN))
+		return CHAIN_HIDDEN;
+	return CHAIN_COMPLETE;
 }
 
 static __always_inline bool is_group_report(__u8 type)
@@ -187,53 +182,67 @@ static __always_inline bool is_multicast_routers(__u8 type)
 	       type == MLD_ROUTER_TERMINATION;
 }
 
-static __always_inline int judge_icmpv6(const struct __sk_buff *skb, struct cursor *cur,
-					const struct kubecni_pod_iface *iface,
-					const struct upper *upper)
+static __always_inline struct exit judge_icmpv6(const struct __sk_buff *skb, struct cursor *cur,
+						const struct kubecni_pod_iface *iface,
+						const struct upper *upper)
 {
 	__u8 *icmp = pull(cur, ICMP_HEADER_LEN);
 	if (!icmp)
-		return KUBECNI_DROP_SHORT_PACKET;
+		return EXIT(DROP_SHORT_PACKET);
 	const __u8 type = *icmp;
 	if (is_group_report(type))
-		return upper->is_fragmented ? KUBECNI_DROP_HIDDEN_HEADER : -1;
+		return upper->is_fragmented ? EXIT(DROP_HIDDEN_HEADER) : CONTINUE;
 	if (upper->is_without_source)
-		return KUBECNI_DROP_SPOOFED_IP;
+		return EXIT(DROP_SPOOFED_IP);
 	/* No honest sender puts it there, and every receiver finds it (RFC 7113). */
 	if (is_nd_type(type))
-		return is_router_type(type) ? KUBECNI_DROP_ROUTER_ND : KUBECNI_DROP_SPOOFED_ND;
+		return is_router_type(type) ? EXIT(DROP_ROUTER_ND) : EXIT(DROP_SPOOFED_ND);
 	if (is_multicast_routers(type))
-		return KUBECNI_DROP_MULTICAST_ROUTER;
+		return EXIT(DROP_MULTICAST_ROUTER);
 	if (type >= ICMPV6_FIRST_INFORMATIONAL)
-		return -1;
+		return CONTINUE;
 	return !upper->is_fragmented && quotes_own_packet(skb, cur, iface, AF_INET6)
-		       ? -1
-		       : KUBECNI_DROP_FOREIGN_ERROR;
+		       ? CONTINUE
+		       : EXIT(DROP_FOREIGN_ERROR);
 }
 
-/* The same for an IPv6 packet. */
-static __noinline int judge_control6(struct __sk_buff *skb)
+/* The same for IPv6. */
+static __always_inline struct exit judge_upper6(struct __sk_buff *skb)
 {
 	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET6);
 	if (!iface)
-		return -1;
+		return CONTINUE;
 	struct packet pkt = {.family = AF_INET6};
 	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
 	if (!pull_eth(&cur) || !pull_ip(&cur, &pkt))
-		return KUBECNI_DROP_SHORT_PACKET;
+		return EXIT(DROP_SHORT_PACKET);
 	if (is_nd(&pkt, &cur))
 		return judge_nd(skb, iface);
 
-	const struct upper upper = pull_extension_headers(&cur, pkt.v6);
-	if (upper.exit == KUBECNI_DROP_HIDDEN_HEADER)
-		return upper.exit;
-	if (upper.exit == CHAIN_COMPLETE && upper.protocol == IPPROTO_ICMPV6)
+	struct upper upper = {.protocol = pkt.v6->nexthdr,
+			      .is_without_source = is_unspecified(&pkt.v6->saddr, AF_INET6)};
+	const enum chain chain = pull_extension_headers(&cur, pkt.v6, &upper);
+	if (chain == CHAIN_HIDDEN)
+		return EXIT(DROP_HIDDEN_HEADER);
+	if (chain == CHAIN_COMPLETE && upper.protocol == IPPROTO_ICMPV6)
 		return judge_icmpv6(skb, &cur, iface, &upper);
 	if (upper.is_without_source)
-		return KUBECNI_DROP_SPOOFED_IP;
-	if (upper.exit == CHAIN_OF_DATA)
-		return -1;
-	return upper.protocol == IPPROTO_UDP ? judge_udp(&cur, DHCPV6_CLIENT_PORT) : -1;
+		return EXIT(DROP_SPOOFED_IP);
+	if (chain == CHAIN_OF_DATA)
+		return CONTINUE;
+	return upper.protocol == IPPROTO_UDP ? judge_udp(&cur, DHCPV6_CLIENT_PORT) : CONTINUE;
+}
+
+/* Both out of line, or the verifier would walk them for each way that leads on
+ * from here. BPF functions return no structs. */
+static __noinline void judge_control4(struct __sk_buff *skb, struct exit *exit)
+{
+	*exit = judge_upper4(skb);
+}
+
+static __noinline void judge_control6(struct __sk_buff *skb, struct exit *exit)
+{
+	*exit = judge_upper6(skb);
 }
 
 /* Whether judge_control4() and 6() have something to decide. Of TCP and UDP,

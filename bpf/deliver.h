@@ -5,63 +5,58 @@
 #ifndef KUBECNI_BPF_DELIVER_H
 #define KUBECNI_BPF_DELIVER_H
 
+#include "carry.h"
 #include "exits.h"
-#include "flows.h"
 #include "lookup.h"
 #include "packet.h"
 
-static __always_inline int deliver_ip(struct __sk_buff *skb, const int family,
-				      const __u32 fast_reason)
+static __always_inline struct exit deliver_ip(struct __sk_buff *skb, const int family,
+					      const struct exit delivered)
 {
 	struct packet pkt = {.family = family};
 	struct cursor cur = cursor_at_headers(skb);
 	pkt.eth = pull_eth(&cur);
 	if (!pkt.eth || !pull_ip(&cur, &pkt) || !is_sound(&pkt))
-		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IP);
+		return EXIT(PASS_NOT_IP);
 	struct kubecni_endpoint *pod = endpoint_of(cluster_network(), dst_of(&pkt), family);
 	if (!pod)
-		return leave_to_kernel(skb, KUBECNI_PASS_NO_ENDPOINT);
-	if (!(pod->flags & KUBECNI_ENDPOINT_READY))
-		return leave_to_kernel(skb, KUBECNI_PASS_NOT_READY);
-	if (pod->flags & KUBECNI_ENDPOINT_SHAPED)
-		return leave_to_kernel(skb, KUBECNI_PASS_SHAPED);
+		return EXIT(PASS_NO_ENDPOINT);
+	struct exit exit = judge_pod(pod);
+	if (is_exit(exit))
+		return exit;
 	if (!is_remote_pod(src_of(&pkt), family))
-		return leave_to_kernel(skb, KUBECNI_PASS_NOT_FROM_POD);
-	int reason = unusual_header(&pkt);
-	if (reason >= 0)
-		return leave_to_kernel(skb, reason);
-	if (hops_of(&pkt) <= 1)
-		return leave_to_kernel(skb, KUBECNI_PASS_TTL_EXPIRED);
+		return EXIT(PASS_NOT_FROM_POD);
+	exit = judge_ip_header(&pkt);
+	if (is_exit(exit))
+		return exit;
+	exit = judge_hops(&pkt);
+	if (is_exit(exit))
+		return exit;
 
 	struct transport l4;
-	reason = read_transport(&cur, &pkt, &l4);
-	if (reason == KUBECNI_DROP_SHORT_PACKET)
-		return drop(skb, reason);
-	if (reason >= 0)
-		return leave_to_kernel(skb, reason);
-	if (is_kernel_flow(skb, &pkt, &l4))
-		return leave_to_kernel(skb, KUBECNI_PASS_KERNEL_FLOW);
+	exit = judge_flow(skb, &cur, &pkt, &l4);
+	if (is_exit(exit))
+		return exit;
 
-	count(skb, fast_reason);
 	spend_hop(skb, &pkt);
 	__builtin_memcpy(pkt.eth->h_dest, pod->pod_mac, ETH_ALEN);
 	__builtin_memcpy(pkt.eth->h_source, pod->gateway_mac, ETH_ALEN);
-	set_ctx_u32(skb->mark, 0);
-	return bpf_redirect_peer(pod->host_ifindex, 0);
+	redirect_into(skb, pod);
+	return delivered;
 }
 
-static __always_inline int deliver(struct __sk_buff *skb, const __u32 fast_reason)
+/* `delivered` is the exit of what goes into a pod. */
+static __always_inline struct exit deliver(struct __sk_buff *skb, const struct exit delivered)
 {
 	/* That is the traffic of a VLAN device above this one. */
 	if (is_vlan_tagged(skb))
-		return leave_to_kernel(skb, KUBECNI_PASS_VLAN);
+		return EXIT(PASS_VLAN);
 	const bool is_v4 = skb->protocol == bpf_htons(ETH_P_IP);
 	if (!is_v4 && skb->protocol != bpf_htons(ETH_P_IPV6))
-		return leave_to_kernel(skb, KUBECNI_PASS_NOT_IP);
+		return EXIT(PASS_NOT_IP);
 	if (skb->pkt_type != PACKET_HOST)
-		return leave_to_kernel(skb, KUBECNI_PASS_NOT_TO_HOST);
-	return is_v4 ? deliver_ip(skb, AF_INET, fast_reason)
-		     : deliver_ip(skb, AF_INET6, fast_reason);
+		return EXIT(PASS_NOT_TO_HOST);
+	return is_v4 ? deliver_ip(skb, AF_INET, delivered) : deliver_ip(skb, AF_INET6, delivered);
 }
 
 #endif /* KUBECNI_BPF_DELIVER_H */

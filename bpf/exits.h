@@ -1,14 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The ways out of a program. Each counts its reason. */
+/* The ways out of a program. A stage returns a `struct exit`: CONTINUE, or a
+ * reason of the list in include/kubecni/abi.h with the verdict that it has there.
+ *
+ * Each program defines THIS_PROGRAM, its own of enum kubecni_programs, before it
+ * includes anything. A reason that the list does not give it does not compile. */
 #ifndef KUBECNI_BPF_EXITS_H
 #define KUBECNI_BPF_EXITS_H
 
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <stdbool.h>
 
 #include <bpf/bpf_helpers.h>
 
 #include "maps.h"
+
+_Static_assert(KUBECNI_VERDICT_PASS == TC_ACT_UNSPEC, "the kernel's number");
+_Static_assert(KUBECNI_VERDICT_DROP == TC_ACT_SHOT, "the kernel's number");
+_Static_assert(KUBECNI_VERDICT_REDIRECT == TC_ACT_REDIRECT, "the kernel's number");
+
+/* Made by the macros below and nowhere else, so that the two belong together.
+ * Of 64 bits each: clang 19 would pack smaller ones into one register. */
+struct exit {
+	__u64 reason;  /* enum kubecni_exit_reason */
+	__s64 verdict; /* enum kubecni_verdict */
+};
+
+/* The next stage has the packet. */
+#define CONTINUE ((struct exit){.reason = KUBECNI_EXIT_REASON_COUNT})
+
+/* By order, since the verifier remembers bounds and not what a value is unlike. */
+static __always_inline bool is_exit(struct exit exit)
+{
+	return exit.reason < KUBECNI_EXIT_REASON_COUNT;
+}
+
+#define EXIT_IF(name, is_right_verdict)                                                            \
+	({                                                                                         \
+		_Static_assert(KUBECNI_##name##_PROGRAMS & THIS_PROGRAM,                           \
+			       #name " is not for this program");                                  \
+		_Static_assert(is_right_verdict, #name " has another verdict");                    \
+		(struct exit){KUBECNI_##name, KUBECNI_##name##_VERDICT};                           \
+	})
+
+/* Passed or dropped. What is passed goes on as it came: nothing may have been
+ * written to it. */
+#define EXIT(name) EXIT_IF(name, KUBECNI_##name##_VERDICT != TC_ACT_REDIRECT)
+
+/* Redirected, after a helper was told where to. None fails without flags. */
+#define REDIRECTED(name) EXIT_IF(name, KUBECNI_##name##_VERDICT == TC_ACT_REDIRECT)
 
 static __always_inline void count(struct __sk_buff *skb, __u32 reason)
 {
@@ -20,18 +60,11 @@ static __always_inline void count(struct __sk_buff *skb, __u32 reason)
 	slot->bytes += skb->len;
 }
 
-/* The next program of the hook, and then the kernel path, get the packet as it
- * came: nothing may have been written to it. */
-static __always_inline int leave_to_kernel(struct __sk_buff *skb, __u32 reason)
+/* What a program returns: the only place where an exit becomes a TC_ACT_*. */
+static __always_inline int leave(struct __sk_buff *skb, struct exit exit)
 {
-	count(skb, reason);
-	return TC_ACT_UNSPEC;
-}
-
-static __always_inline int drop(struct __sk_buff *skb, __u32 reason)
-{
-	count(skb, reason);
-	return TC_ACT_SHOT;
+	count(skb, exit.reason);
+	return (int)exit.verdict;
 }
 
 #endif /* KUBECNI_BPF_EXITS_H */

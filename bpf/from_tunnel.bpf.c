@@ -2,18 +2,52 @@
 /* from_tunnel: ingress of the tunnel device. Anybody who reaches the node can
  * send to its tunnel's port, so that only the nodes of the cluster are heard,
  * whatever becomes of the packet then. */
+#define THIS_PROGRAM KUBECNI_BY_FROM_TUNNEL
+
 #include "deliver.h"
-#include "tunnel.h"
+
+static __always_inline struct kubecni_tunnel_peer *peer_of(const void *addr, int family)
+{
+	if (family == AF_INET6)
+		return bpf_map_lookup_elem(&tunnel_peers6, addr);
+	return bpf_map_lookup_elem(&tunnel_peers4, addr);
+}
+
+/* Goes on if the outer source is a node's. */
+static __always_inline struct exit judge_source(const void *source, int family, __u32 vni)
+{
+	const struct kubecni_addr6 none = {};
+	struct kubecni_tunnel_peer *peer = NULL;
+	/* The entry of the unspecified address is nobody's. */
+	if (!is_unspecified(source, family))
+		peer = peer_of(source, family);
+	if (peer && peer->vni == vni)
+		return CONTINUE;
+	if (!peer_of(&none, family))
+		return EXIT(PASS_NO_PEERS);
+	return peer ? EXIT(DROP_TUNNEL_ID) : EXIT(DROP_TUNNEL_SOURCE);
+}
+
+/* The same for a packet that the tunnel device received. One without an outer
+ * header, which that device does not make, comes from nowhere. */
+static __always_inline struct exit judge_outer_header(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key = {};
+	if (!bpf_skb_get_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6))
+		return judge_source(key.remote_ipv6, AF_INET6, key.tunnel_id);
+	/* On failure, the kernel clears the key. */
+	bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0);
+	__be32 source = bpf_htonl(key.remote_ipv4);
+	return judge_source(&source, AF_INET, key.tunnel_id);
+}
 
 SEC("tc")
 int from_tunnel(struct __sk_buff *skb)
 {
-	int reason = judge_outer_header(skb);
-	if (reason == KUBECNI_PASS_NO_PEERS)
-		return leave_to_kernel(skb, reason);
-	if (reason >= 0)
-		return drop(skb, reason);
-	return deliver(skb, KUBECNI_FAST_FROM_TUNNEL);
+	struct exit exit = judge_outer_header(skb);
+	if (!is_exit(exit))
+		exit = deliver(skb, REDIRECTED(FAST_FROM_TUNNEL));
+	return leave(skb, exit);
 }
 
 char from_tunnel_license[] SEC("license") = "Dual BSD/GPL";

@@ -11,43 +11,44 @@
 #include "packet.h"
 
 /* How the device counts. */
-struct leave_reasons {
-	__u32 fast;
-	__u32 between_pods;
-	__u32 other;
+struct leave_exits {
+	struct exit fast;
+	struct exit between_pods;
+	struct exit other;
 };
 
-static __always_inline int watch_ip(struct __sk_buff *skb, const int family,
-				    const struct leave_reasons reasons)
+static __always_inline struct exit watch_ip(struct __sk_buff *skb, const int family,
+					    const struct leave_exits exits)
 {
 	struct packet pkt = {.family = family};
 	struct cursor cur = cursor_at_headers(skb);
 	if (!pull_eth(&cur) || !pull_ip(&cur, &pkt) || !is_sound(&pkt) ||
 	    !is_remote_pod(dst_of(&pkt), family))
-		return leave_to_kernel(skb, reasons.other);
+		return exits.other;
 	if (!endpoint_of(cluster_network(), src_of(&pkt), family) &&
 	    !is_remote_pod(src_of(&pkt), family))
-		return leave_to_kernel(skb, reasons.other);
+		return exits.other;
 
 	struct transport l4;
-	if (has_transport(&pkt) && read_transport(&cur, &pkt, &l4) < 0)
+	if (has_transport(&pkt) && read_transport(&cur, &pkt, &l4) == READ_FLOW)
 		note_kernel_flow(skb, &pkt, &l4);
-	return leave_to_kernel(skb, reasons.between_pods);
+	return exits.between_pods;
 }
 
-static __always_inline int watch_leaving(struct __sk_buff *skb, const struct leave_reasons reasons)
+static __always_inline struct exit watch_leaving(struct __sk_buff *skb,
+						 const struct leave_exits exits)
 {
 	if (skb->mark & KUBECNI_MARK_FAST) {
 		set_ctx_u32(skb->mark, skb->mark & ~KUBECNI_MARK_FAST);
-		return leave_to_kernel(skb, reasons.fast);
+		return exits.fast;
 	}
 	if (is_vlan_tagged(skb))
-		return leave_to_kernel(skb, reasons.other);
+		return exits.other;
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return watch_ip(skb, AF_INET, reasons);
+		return watch_ip(skb, AF_INET, exits);
 	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return watch_ip(skb, AF_INET6, reasons);
-	return leave_to_kernel(skb, reasons.other);
+		return watch_ip(skb, AF_INET6, exits);
+	return exits.other;
 }
 
 #endif /* KUBECNI_BPF_LEAVE_H */

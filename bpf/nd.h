@@ -59,33 +59,34 @@ static __always_inline bool is_own_addr6(const struct __sk_buff *skb, const void
 }
 
 /* The exit of a message that comes right after the IPv6 header. */
-static __always_inline int judge_nd(struct __sk_buff *skb, const struct kubecni_pod_iface *iface)
+static __always_inline struct exit judge_nd(struct __sk_buff *skb,
+					    const struct kubecni_pod_iface *iface)
 {
 	/* What lies behind is not looked at, and no message is as long. */
 	if (skb->len > JUDGED_BYTES)
-		return KUBECNI_DROP_SPOOFED_ND;
+		return EXIT(DROP_SPOOFED_ND);
 	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
 	struct ethhdr *eth = pull_eth(&cur);
 	struct ipv6hdr *ip = eth ? pull(&cur, sizeof(*ip)) : NULL;
 	struct nd_message *nd = ip ? pull(&cur, sizeof(*nd)) : NULL;
 	if (!nd)
-		return KUBECNI_DROP_SHORT_PACKET;
+		return EXIT(DROP_SHORT_PACKET);
 	if (is_router_type(nd->type))
-		return KUBECNI_DROP_ROUTER_ND;
+		return EXIT(DROP_ROUTER_ND);
 	if (!same_mac(eth->h_source, iface->pod_mac))
-		return KUBECNI_DROP_SPOOFED_ND;
+		return EXIT(DROP_SPOOFED_ND);
 	/* The unspecified source is that of duplicate address detection, RFC 4862. */
 	if (!is_unspecified(&ip->saddr, AF_INET6) && !is_own_addr6(skb, &ip->saddr, iface))
-		return KUBECNI_DROP_SPOOFED_ND;
+		return EXIT(DROP_SPOOFED_ND);
 	if (nd->type != ND_ROUTER_SOLICITATION) {
 		struct in6_addr *target = pull(&cur, sizeof(*target));
 		if (!target)
-			return KUBECNI_DROP_SHORT_PACKET;
+			return EXIT(DROP_SHORT_PACKET);
 		if (nd->type == ND_NEIGHBOUR_ADVERTISEMENT && !is_own_addr6(skb, target, iface))
-			return KUBECNI_DROP_SPOOFED_ND;
+			return EXIT(DROP_SPOOFED_ND);
 	}
-	return are_options_own(&cur, iface->pod_mac) ? KUBECNI_PASS_NEIGHBOUR_DISCOVERY
-						     : KUBECNI_DROP_SPOOFED_ND;
+	return are_options_own(&cur, iface->pod_mac) ? EXIT(PASS_NEIGHBOUR_DISCOVERY)
+						     : EXIT(DROP_SPOOFED_ND);
 }
 
 #endif /* KUBECNI_BPF_ND_H */

@@ -206,14 +206,12 @@ static __always_inline bool is_extension_header(__u8 next_header)
 	return false;
 }
 
-/* The exit of a packet with more to its IP header than eBPF forwards, or -1. */
-static __always_inline int unusual_header(const struct packet *pkt)
+/* Whether it is whole and has no more to its IP header than eBPF carries. */
+static __always_inline bool is_plain(const struct packet *pkt)
 {
 	if (pkt->family == AF_INET6)
-		return is_extension_header(pkt->v6->nexthdr) ? KUBECNI_PASS_EXTENSION_HEADER : -1;
-	if (pkt->v4->ihl != 5)
-		return KUBECNI_PASS_IP_OPTIONS;
-	return is_fragment(pkt->v4) ? KUBECNI_PASS_FRAGMENT : -1;
+		return !is_extension_header(pkt->v6->nexthdr);
+	return pkt->v4->ihl == 5 && !is_fragment(pkt->v4);
 }
 
 /* Whether the transport header comes next, as in the first of some fragments. */

@@ -2,6 +2,8 @@
 /* to_pod: egress of the host end of a pod's veth. A redirect into a pod passes
  * this hook by, so it sees exactly what the kernel path delivers, and notes the
  * flows whose other direction could be redirected. */
+#define THIS_PROGRAM KUBECNI_BY_TO_POD
+
 #include "exits.h"
 #include "flows.h"
 #include "lookup.h"
@@ -14,36 +16,41 @@ static __always_inline bool is_from_pod(const struct __sk_buff *skb, const void 
 	return (iface && endpoint_of(iface->network, src, family)) || is_remote_pod(src, family);
 }
 
-static __always_inline int watch_delivery(struct __sk_buff *skb, struct ethhdr *eth,
-					  struct cursor *cur, const int family)
+static __always_inline struct exit watch_delivery(struct __sk_buff *skb, struct ethhdr *eth,
+						  struct cursor *cur, const int family)
 {
 	struct packet pkt = {.family = family, .eth = eth};
 	const bool is_ip = pull_ip(cur, &pkt) && is_sound(&pkt);
 	if (is_ip && is_nd(&pkt, cur))
-		return leave_to_kernel(skb, KUBECNI_PASS_NEIGHBOUR_DISCOVERY);
+		return EXIT(PASS_NEIGHBOUR_DISCOVERY);
 	/* The bridge's own group reports among others: no traffic of the pod's. */
 	if (is_multicast_mac(eth->h_dest))
-		return leave_to_kernel(skb, KUBECNI_PASS_MULTICAST);
+		return EXIT(PASS_MULTICAST);
 
 	struct transport l4;
 	if (is_ip && has_transport(&pkt) && is_from_pod(skb, src_of(&pkt), family) &&
-	    read_transport(cur, &pkt, &l4) < 0)
+	    read_transport(cur, &pkt, &l4) == READ_FLOW)
 		note_kernel_flow(skb, &pkt, &l4);
-	return leave_to_kernel(skb, KUBECNI_KERNEL_TO_POD);
+	return EXIT(KERNEL_TO_POD);
 }
 
-SEC("tc")
-int to_pod(struct __sk_buff *skb)
+static __always_inline struct exit watch(struct __sk_buff *skb)
 {
 	if (is_vlan_tagged(skb))
-		return leave_to_kernel(skb, KUBECNI_PASS_VLAN);
+		return EXIT(PASS_VLAN);
 	struct cursor cur = cursor_at_headers(skb);
 	struct ethhdr *eth = pull_eth(&cur);
 	if (eth && eth->h_proto == bpf_htons(ETH_P_IP))
 		return watch_delivery(skb, eth, &cur, AF_INET);
 	if (eth && eth->h_proto == bpf_htons(ETH_P_IPV6))
 		return watch_delivery(skb, eth, &cur, AF_INET6);
-	return leave_to_kernel(skb, KUBECNI_PASS_NOT_IP);
+	return EXIT(PASS_NOT_IP);
+}
+
+SEC("tc")
+int to_pod(struct __sk_buff *skb)
+{
+	return leave(skb, watch(skb));
 }
 
 char to_pod_license[] SEC("license") = "Dual BSD/GPL";

@@ -53,6 +53,14 @@ struct transport {
 	__u32 header_len; /* bytes */
 };
 
+/* What read_transport() found. */
+enum reading {
+	READ_FLOW,  /* that of a flow which eBPF carries: `l4` is filled */
+	READ_SHORT, /* the packet ends inside it */
+	READ_ND,    /* neighbour discovery */
+	READ_OTHER,
+};
+
 static __always_inline bool is_nd_type(__u8 type)
 {
 	return type >= ND_ROUTER_SOLICITATION && type <= ND_REDIRECT;
@@ -92,72 +100,71 @@ static __always_inline bool is_error_type(__u8 type, int family)
  * it is about: past a netfilter that has not seen the flow, to which it would be
  * INVALID, and to one that may have to translate it. Only an error of one end
  * of the flow to the other; all else is the kernel's. */
-static __always_inline int read_error(struct cursor *cur, const struct packet *pkt,
-				      struct transport *l4)
+static __always_inline enum reading read_error(struct cursor *cur, const struct packet *pkt,
+					       struct transport *l4)
 {
 	struct packet quoted = {.family = pkt->family};
-	if (!pull_ip(cur, &quoted) || !is_sound(&quoted) || unusual_header(&quoted) >= 0)
-		return KUBECNI_PASS_PROTOCOL;
+	if (!pull_ip(cur, &quoted) || !is_sound(&quoted) || !is_plain(&quoted))
+		return READ_OTHER;
 	const __u8 protocol = protocol_of(&quoted);
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
-		return KUBECNI_PASS_PROTOCOL;
+		return READ_OTHER;
 	if (!same_addr(src_of(&quoted), dst_of(pkt), pkt->family) ||
 	    !same_addr(dst_of(&quoted), src_of(pkt), pkt->family))
-		return KUBECNI_PASS_PROTOCOL;
+		return READ_OTHER;
 	const __u8 *ports = pull(cur, 4);
 	if (!ports)
-		return KUBECNI_PASS_PROTOCOL;
+		return READ_OTHER;
 	__builtin_memcpy(l4->dst_port, ports, 2);
 	__builtin_memcpy(l4->src_port, ports + 2, 2);
 	l4->protocol = protocol;
 	l4->is_error = true;
-	return -1;
+	return READ_FLOW;
 }
 
-static __always_inline int read_icmp(struct cursor *cur, const struct packet *pkt,
-				     struct transport *l4)
+static __always_inline enum reading read_icmp(struct cursor *cur, const struct packet *pkt,
+					      struct transport *l4)
 {
 	struct icmp_echo *icmp = pull(cur, sizeof(*icmp));
 	if (!icmp)
-		return KUBECNI_DROP_SHORT_PACKET;
+		return READ_SHORT;
 	l4->header_len = sizeof(*icmp);
 	if (pkt->family == AF_INET6 && is_nd_type(icmp->type))
-		return KUBECNI_PASS_NEIGHBOUR_DISCOVERY;
+		return READ_ND;
 	if (is_error_type(icmp->type, pkt->family))
 		return read_error(cur, pkt, l4);
 	if (!is_echo_type(icmp->type, pkt->family))
-		return KUBECNI_PASS_PROTOCOL;
+		return READ_OTHER;
 	__builtin_memcpy(l4->src_port, icmp->identifier, 2);
 	__builtin_memcpy(l4->dst_port, icmp->identifier, 2);
-	return -1;
+	return READ_FLOW;
 }
 
-/* Reads the transport header, which comes next. Returns the exit reason that
- * applies, or -1 when `l4` is filled. */
-static __always_inline int read_transport(struct cursor *cur, const struct packet *pkt,
-					  struct transport *l4)
+/* Reads the transport header, which comes next. */
+static __always_inline enum reading read_transport(struct cursor *cur, const struct packet *pkt,
+						   struct transport *l4)
 {
 	l4->protocol = protocol_of(pkt);
 	l4->is_error = false;
 	if (protocol_of(pkt) == IPPROTO_TCP) {
 		struct tcphdr *tcp = pull(cur, sizeof(*tcp));
 		if (!tcp)
-			return KUBECNI_DROP_SHORT_PACKET;
+			return READ_SHORT;
 		__builtin_memcpy(l4->src_port, &tcp->source, 2);
 		__builtin_memcpy(l4->dst_port, &tcp->dest, 2);
 		l4->header_len = tcp->doff * 4;
-		return -1;
+		return READ_FLOW;
 	}
 	if (protocol_of(pkt) == IPPROTO_UDP) {
 		struct udphdr *udp = pull(cur, sizeof(*udp));
 		if (!udp)
-			return KUBECNI_DROP_SHORT_PACKET;
+			return READ_SHORT;
 		__builtin_memcpy(l4->src_port, &udp->source, 2);
 		__builtin_memcpy(l4->dst_port, &udp->dest, 2);
 		l4->header_len = sizeof(*udp);
-		return -1;
+		return READ_FLOW;
 	}
-	return is_icmp(pkt) ? read_icmp(cur, pkt, l4) : KUBECNI_PASS_PROTOCOL;
+	return is_icmp(pkt) ? read_icmp(cur, pkt, l4) : READ_OTHER;
 }
 
 /* Length of the IP packet that will be on the wire: for a GSO packet, of each

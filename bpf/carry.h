@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Whether eBPF may carry a packet: what from_pod asks of those that it sends on,
+ * and from_wire and from_tunnel of those that they deliver. */
+#ifndef KUBECNI_BPF_CARRY_H
+#define KUBECNI_BPF_CARRY_H
+
+#include "exits.h"
+#include "flows.h"
+#include "packet.h"
+#include "transport.h"
+
+/* By the pod at one end. */
+static __always_inline struct exit judge_pod(const struct kubecni_endpoint *pod)
+{
+	if (!(pod->flags & KUBECNI_ENDPOINT_READY))
+		return EXIT(PASS_NOT_READY);
+	if (pod->flags & KUBECNI_ENDPOINT_SHAPED)
+		return EXIT(PASS_SHAPED);
+	return CONTINUE;
+}
+
+/* By what there is to its IP header. */
+static __always_inline struct exit judge_ip_header(const struct packet *pkt)
+{
+	if (is_plain(pkt))
+		return CONTINUE;
+	if (pkt->family == AF_INET6)
+		return EXIT(PASS_EXTENSION_HEADER);
+	return pkt->v4->ihl != 5 ? EXIT(PASS_IP_OPTIONS) : EXIT(PASS_FRAGMENT);
+}
+
+static __always_inline struct exit judge_hops(const struct packet *pkt)
+{
+	return hops_of(pkt) <= 1 ? EXIT(PASS_TTL_EXPIRED) : CONTINUE;
+}
+
+/* By the flow that it belongs to. Fills `l4` from what comes next. */
+static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct cursor *cur,
+					      const struct packet *pkt, struct transport *l4)
+{
+	switch (read_transport(cur, pkt, l4)) {
+	case READ_FLOW:
+		return is_kernel_flow(skb, pkt, l4) ? EXIT(PASS_KERNEL_FLOW) : CONTINUE;
+	case READ_SHORT:
+		return EXIT(DROP_SHORT_PACKET);
+	case READ_ND:
+		return EXIT(PASS_NEIGHBOUR_DISCOVERY);
+	case READ_OTHER:
+		break;
+	}
+	return EXIT(PASS_PROTOCOL);
+}
+
+/* Puts the packet into the pod's namespace, past the bridge. */
+static __always_inline void redirect_into(struct __sk_buff *skb, const struct kubecni_endpoint *pod)
+{
+	set_ctx_u32(skb->mark, 0);
+	bpf_redirect_peer(pod->host_ifindex, 0);
+}
+
+#endif /* KUBECNI_BPF_CARRY_H */
