@@ -129,6 +129,33 @@ static __always_inline struct exit judge_upper4(struct __sk_buff *skb)
 	return CONTINUE;
 }
 
+/* Steps over one extension header. `left` is what of the packet follows. */
+static __always_inline enum chain step_over(struct cursor *cur, struct upper *upper, __u32 *left,
+					    bool is_jumbo)
+{
+	if (upper->protocol == IPPROTO_ESP)
+		return CHAIN_OF_DATA;
+	struct extension_header *header = pull(cur, sizeof(*header));
+	if (!header)
+		return CHAIN_HIDDEN;
+	__u32 len = (header->len + 1u) * 8;
+	if (upper->protocol == IPPROTO_AH) /* RFC 4302: in units of four bytes */
+		len = (header->len + 2u) * 4;
+	if (upper->protocol == IPPROTO_FRAGMENT) {
+		if (upper->is_fragmented || is_jumbo)
+			return CHAIN_HIDDEN;
+		if (header->fragment & bpf_htons(IPV6_FRAGMENT_OFFSET))
+			return CHAIN_OF_DATA;
+		upper->is_fragmented = true;
+		len = sizeof(*header);
+	}
+	if (len > *left || (len > sizeof(*header) && !pull(cur, len - sizeof(*header))))
+		return CHAIN_HIDDEN;
+	*left -= len;
+	upper->protocol = header->next_header;
+	return CHAIN_COMPLETE;
+}
+
 /* Steps over the extension headers, the Fragment header included: netfilter on
  * this node takes that away before the receiver sees it, and could refuse what
  * came in it (RFC 6980). */
@@ -143,26 +170,9 @@ pull_extension_headers(struct cursor *cur, const struct ipv6hdr *ip, struct uppe
 	for (int i = 0; i < MAX_EXTENSION_HEADERS; ++i) {
 		if (!is_extension_header(upper->protocol))
 			break;
-		if (upper->protocol == IPPROTO_ESP)
-			return CHAIN_OF_DATA;
-		struct extension_header *header = pull(cur, sizeof(*header));
-		if (!header)
-			return CHAIN_HIDDEN;
-		__u32 len = (header->len + 1u) * 8;
-		if (upper->protocol == IPPROTO_AH) /* RFC 4302: in units of four bytes */
-			len = (header->len + 2u) * 4;
-		if (upper->protocol == IPPROTO_FRAGMENT) {
-			if (upper->is_fragmented || is_jumbo)
-				return CHAIN_HIDDEN;
-			if (header->fragment & bpf_htons(IPV6_FRAGMENT_OFFSET))
-				return CHAIN_OF_DATA;
-			upper->is_fragmented = true;
-			len = sizeof(*header);
-		}
-		if (len > left || (len > sizeof(*header) && !pull(cur, len - sizeof(*header))))
-			return CHAIN_HIDDEN;
-		left -= len;
-		upper->protocol = header->next_header;
+		const enum chain chain = step_over(cur, upper, &left, is_jumbo);
+		if (chain != CHAIN_COMPLETE)
+			return chain;
 	}
 	/* RFC 7112: the headers are all in the first fragment. */
 	if (is_extension_header(upper->protocol) ||
