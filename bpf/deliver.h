@@ -10,38 +10,63 @@
 #include "lookup.h"
 #include "packet.h"
 
+/* What the stages find out. */
+struct arrival {
+	struct packet pkt;
+	struct cursor cur;
+	struct kubecni_endpoint *pod;
+};
+
+static __always_inline struct exit parse_arrival(struct __sk_buff *skb, struct arrival *in)
+{
+	in->cur = cursor_at_headers(skb);
+	in->pkt.eth = pull_eth(&in->cur);
+	if (!in->pkt.eth || !pull_ip(&in->cur, &in->pkt) || !is_sound(&in->pkt))
+		return EXIT(PASS_NOT_IP);
+	return CONTINUE;
+}
+
+static __always_inline struct exit decide_arrival(struct __sk_buff *skb, struct arrival *in)
+{
+	const int family = in->pkt.family;
+	in->pod = endpoint_of(cluster_network(), dst_of(&in->pkt), family);
+	if (!in->pod)
+		return EXIT(PASS_NO_ENDPOINT);
+	struct exit exit = judge_pod(in->pod);
+	if (is_exit(exit))
+		return exit;
+	if (!is_remote_pod(src_of(&in->pkt), family))
+		return EXIT(PASS_NOT_FROM_POD);
+	exit = judge_ip_header(&in->pkt);
+	if (is_exit(exit))
+		return exit;
+	exit = judge_hops(&in->pkt);
+	if (is_exit(exit))
+		return exit;
+	struct transport l4;
+	return judge_flow(skb, &in->cur, &in->pkt, &l4);
+}
+
+/* As the kernel's routing would have delivered it. */
+static __always_inline void act_on_arrival(struct __sk_buff *skb, struct arrival *in)
+{
+	spend_hop(skb, &in->pkt);
+	__builtin_memcpy(in->pkt.eth->h_dest, in->pod->pod_mac, ETH_ALEN);
+	__builtin_memcpy(in->pkt.eth->h_source, in->pod->gateway_mac, ETH_ALEN);
+	redirect_into(skb, in->pod);
+}
+
 static __always_inline struct exit deliver_ip(struct __sk_buff *skb, const int family,
 					      const struct exit delivered)
 {
-	struct packet pkt = {.family = family};
-	struct cursor cur = cursor_at_headers(skb);
-	pkt.eth = pull_eth(&cur);
-	if (!pkt.eth || !pull_ip(&cur, &pkt) || !is_sound(&pkt))
-		return EXIT(PASS_NOT_IP);
-	struct kubecni_endpoint *pod = endpoint_of(cluster_network(), dst_of(&pkt), family);
-	if (!pod)
-		return EXIT(PASS_NO_ENDPOINT);
-	struct exit exit = judge_pod(pod);
+	struct arrival in = {.pkt = {.family = family}};
+	struct exit exit = parse_arrival(skb, &in);
 	if (is_exit(exit))
 		return exit;
-	if (!is_remote_pod(src_of(&pkt), family))
-		return EXIT(PASS_NOT_FROM_POD);
-	exit = judge_ip_header(&pkt);
+	exit = decide_arrival(skb, &in);
 	if (is_exit(exit))
 		return exit;
-	exit = judge_hops(&pkt);
-	if (is_exit(exit))
-		return exit;
-
-	struct transport l4;
-	exit = judge_flow(skb, &cur, &pkt, &l4);
-	if (is_exit(exit))
-		return exit;
-
-	spend_hop(skb, &pkt);
-	__builtin_memcpy(pkt.eth->h_dest, pod->pod_mac, ETH_ALEN);
-	__builtin_memcpy(pkt.eth->h_source, pod->gateway_mac, ETH_ALEN);
-	redirect_into(skb, pod);
+	act_on_arrival(skb, &in);
 	return delivered;
 }
 

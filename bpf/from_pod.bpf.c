@@ -13,6 +13,35 @@
 #include "sender.h"
 #include "tunnel.h"
 
+/* An IP packet of the pod, and what the stages find out about it. */
+struct sent {
+	struct packet pkt;
+	struct cursor cur;
+	__u32 network;
+	struct kubecni_endpoint *self;
+	struct kubecni_endpoint *pod; /* the receiver, if it is on this node */
+	struct kubecni_node *node;    /* the receiver's, if not */
+};
+
+/* What is neither IP nor ARP can still be a lie about whose frame it is. */
+static __always_inline struct exit on_other(struct __sk_buff *skb, const struct ethhdr *eth)
+{
+	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
+	if (iface && !same_mac(eth->h_source, iface->pod_mac))
+		return EXIT(DROP_SPOOFED_MAC);
+	return EXIT(PASS_NOT_IP);
+}
+
+/* Parse: the IP header, which comes next. */
+static __always_inline struct exit parse(struct __sk_buff *skb, struct sent *sent)
+{
+	if (!pull_ip(&sent->cur, &sent->pkt))
+		return EXIT(DROP_SHORT_PACKET);
+	if (!is_sound(&sent->pkt))
+		return on_other(skb, sent->pkt.eth);
+	return CONTINUE;
+}
+
 /* Whether a packet may have no source address: one of DHCP, RFC 2131, or of
  * group management, RFC 3376 and 3590, which for IPv6 is behind an extension
  * header. No route leads back to it. */
@@ -51,26 +80,106 @@ on_unconfirmed_sender(struct __sk_buff *skb, const struct packet *pkt, const str
 	return same_mac(pkt->eth->h_source, iface->pod_mac) ? honest : EXIT(DROP_SPOOFED_MAC);
 }
 
-/* What is neither IP nor ARP can still be a lie about whose frame it is. */
-static __always_inline struct exit on_other(struct __sk_buff *skb, const struct ethhdr *eth)
+/* What it says above IP. */
+static __always_inline struct exit judge_control(struct __sk_buff *skb, struct sent *sent)
 {
-	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
-	if (iface && !same_mac(eth->h_source, iface->pod_mac))
-		return EXIT(DROP_SPOOFED_MAC);
-	return EXIT(PASS_NOT_IP);
+	if (!is_control(&sent->pkt, &sent->cur))
+		return CONTINUE;
+	struct exit exit;
+	if (sent->pkt.family == AF_INET6)
+		judge_control6(skb, &exit);
+	else
+		judge_control4(skb, &exit);
+	if (is_exit(exit))
+		return exit;
+	/* It may have moved the packet. */
+	sent->cur = cursor_at_headers(skb);
+	sent->pkt.eth = pull_eth(&sent->cur);
+	if (!sent->pkt.eth || !pull_ip(&sent->cur, &sent->pkt))
+		return EXIT(DROP_SHORT_PACKET);
+	return CONTINUE;
+}
+
+/* Sender: whether it is the pod that it says, one whose packets eBPF carries,
+ * and may say this. */
+static __always_inline struct exit judge_sender(struct __sk_buff *skb, struct sent *sent)
+{
+	const struct exit exit = judge_control(skb, sent);
+	if (is_exit(exit))
+		return exit;
+	struct kubecni_pod_iface *iface = pod_iface_of(skb);
+	if (!iface)
+		return EXIT(PASS_UNKNOWN_SENDER);
+	sent->network = iface->network;
+	sent->self = endpoint_of(sent->network, src_of(&sent->pkt), sent->pkt.family);
+	if (!sent->self || sent->self->host_ifindex != skb->ifindex ||
+	    !same_mac(sent->pkt.eth->h_source, sent->self->pod_mac))
+		return on_unconfirmed_sender(skb, &sent->pkt, &sent->cur);
+	/* Both directions of a flow have to be able to go by eBPF. */
+	return judge_pod(sent->self);
+}
+
+/* Who has the destination address: a pod of this node, or else another node. */
+static __always_inline struct exit find_receiver(struct sent *sent)
+{
+	const void *dst = dst_of(&sent->pkt);
+	sent->pod = endpoint_of(sent->network, dst, sent->pkt.family);
+	sent->node = NULL;
+	if (sent->pod)
+		return CONTINUE;
+	sent->node = node_of(dst, sent->pkt.family);
+	if (!sent->node)
+		return EXIT(PASS_NO_NODE);
+	if (sent->node->kind != KUBECNI_NODE_DIRECT && sent->node->kind != KUBECNI_NODE_VXLAN)
+		return EXIT(PASS_NO_ENDPOINT);
+	/* The answer would not find back by eBPF. */
+	return sent->network != cluster_network() ? EXIT(PASS_OTHER_NETWORK) : CONTINUE;
+}
+
+static __always_inline struct exit judge_way_to_pod(const struct sent *sent)
+{
+	const struct exit exit = judge_pod(sent->pod);
+	if (is_exit(exit))
+		return exit;
+	return same_mac(sent->pkt.eth->h_dest, sent->pod->pod_mac) ? CONTINUE
+								   : EXIT(PASS_OTHER_MAC);
+}
+
+static __always_inline struct exit
+judge_way_to_node(const struct __sk_buff *skb, const struct sent *sent, const struct transport *l4)
+{
+	if (!same_mac(sent->pkt.eth->h_dest, sent->self->gateway_mac))
+		return EXIT(PASS_OTHER_MAC);
+	const struct exit exit = judge_hops(&sent->pkt);
+	if (is_exit(exit))
+		return exit;
+	return wire_ip_len(skb, sent->pkt.family, l4) > sent->node->mtu ? EXIT(PASS_OVER_MTU)
+									: CONTINUE;
+}
+
+/* Decide: whether eBPF carries it, and to whom. */
+static __always_inline struct exit decide(struct __sk_buff *skb, struct sent *sent)
+{
+	if (is_multicast_mac(sent->pkt.eth->h_dest))
+		return EXIT(PASS_MULTICAST);
+	struct exit exit = judge_ip_header(&sent->pkt);
+	if (is_exit(exit))
+		return exit;
+	exit = find_receiver(sent);
+	if (is_exit(exit))
+		return exit;
+	struct transport l4;
+	exit = judge_flow(skb, &sent->cur, &sent->pkt, &l4);
+	if (is_exit(exit))
+		return exit;
+	return sent->pod ? judge_way_to_pod(sent) : judge_way_to_node(skb, sent, &l4);
 }
 
 /* Same node. Traffic between pods of one bridge is switched, not routed: TTL
  * and MACs stay as they are, just as on the bridge. */
-static __always_inline struct exit to_local_pod(struct __sk_buff *skb, const struct ethhdr *eth,
+static __always_inline struct exit to_local_pod(struct __sk_buff *skb,
 						const struct kubecni_endpoint *pod)
 {
-	const struct exit exit = judge_pod(pod);
-	if (is_exit(exit))
-		return exit;
-	if (!same_mac(eth->h_dest, pod->pod_mac))
-		return EXIT(PASS_OTHER_MAC);
-
 	/* The frame is addressed to the other pod, so it arrived as OTHERHOST,
 	 * and before 6.15 it would stay that and be dropped by ip_rcv. */
 	if (skb->pkt_type != PACKET_HOST)
@@ -79,17 +188,23 @@ static __always_inline struct exit to_local_pod(struct __sk_buff *skb, const str
 	return REDIRECTED(FAST_TO_LOCAL_POD);
 }
 
-/* Another node, routed: what the pod sends to its gateway. */
+/* What leaves the node is routed. */
+static __always_inline void route(struct __sk_buff *skb, struct packet *pkt)
+{
+	spend_hop(skb, pkt);
+	set_ctx_u32(skb->mark, KUBECNI_MARK_FAST);
+	/* Or all pods would share the NIC queue that the veth's queue maps to. */
+	set_ctx_u32(skb->queue_mapping, 0);
+}
+
+/* Another node: what the pod sends to its gateway. */
 static __always_inline struct exit to_direct_node(struct __sk_buff *skb, struct packet *pkt,
 						  const struct kubecni_node *node)
 {
 	struct bpf_redir_neigh next = {.nh_family = pkt->family};
 	__builtin_memcpy(next.ipv6_nh, node->next_hop, 16);
 
-	spend_hop(skb, pkt);
-	set_ctx_u32(skb->mark, KUBECNI_MARK_FAST);
-	/* Or all pods would share the NIC queue that the veth's queue maps to. */
-	set_ctx_u32(skb->queue_mapping, 0);
+	route(skb, pkt);
 	bpf_redirect_neigh(node->egress_ifindex, &next, sizeof(next), 0);
 	return REDIRECTED(FAST_TO_NODE);
 }
@@ -99,84 +214,37 @@ static __always_inline struct exit to_tunnel_node(struct __sk_buff *skb, struct 
 						  const struct kubecni_node *node)
 {
 	set_tunnel_key(skb, node);
-	spend_hop(skb, pkt);
 	__builtin_memcpy(pkt->eth->h_dest, node->tunnel_mac, ETH_ALEN);
 	__builtin_memcpy(pkt->eth->h_source, node->own_tunnel_mac, ETH_ALEN);
-	set_ctx_u32(skb->mark, KUBECNI_MARK_FAST);
-	set_ctx_u32(skb->queue_mapping, 0);
+	route(skb, pkt);
 	bpf_redirect(node->egress_ifindex, 0);
 	return REDIRECTED(FAST_TO_TUNNEL);
 }
 
-static __always_inline struct exit on_ip(struct __sk_buff *skb, struct ethhdr *eth,
-					 struct cursor *cur, const int family)
+/* Act: nothing can fail any more, and the packet is changed. */
+static __always_inline struct exit act(struct __sk_buff *skb, struct sent *sent)
 {
-	struct packet pkt = {.family = family, .eth = eth};
-	if (!pull_ip(cur, &pkt))
-		return EXIT(DROP_SHORT_PACKET);
-	if (!is_sound(&pkt))
-		return on_other(skb, eth);
-	struct exit exit;
-	if (is_control(&pkt, cur)) {
-		if (family == AF_INET6)
-			judge_control6(skb, &exit);
-		else
-			judge_control4(skb, &exit);
-		if (is_exit(exit))
-			return exit;
-		/* It may have moved the packet. */
-		*cur = cursor_at_headers(skb);
-		pkt.eth = eth = pull_eth(cur);
-		if (!eth || !pull_ip(cur, &pkt))
-			return EXIT(DROP_SHORT_PACKET);
-	}
-	struct kubecni_pod_iface *iface = pod_iface_of(skb);
-	if (!iface)
-		return EXIT(PASS_UNKNOWN_SENDER);
-	const __u32 network = iface->network;
-	struct kubecni_endpoint *self = endpoint_of(network, src_of(&pkt), family);
-	if (!self || self->host_ifindex != skb->ifindex || !same_mac(eth->h_source, self->pod_mac))
-		return on_unconfirmed_sender(skb, &pkt, cur);
-	/* Both directions of a flow have to be able to go by eBPF. */
-	exit = judge_pod(self);
-	if (is_exit(exit))
-		return exit;
-	if (is_multicast_mac(eth->h_dest))
-		return EXIT(PASS_MULTICAST);
-	exit = judge_ip_header(&pkt);
-	if (is_exit(exit))
-		return exit;
+	if (sent->pod)
+		return to_local_pod(skb, sent->pod);
+	if (sent->node->kind == KUBECNI_NODE_VXLAN)
+		return to_tunnel_node(skb, &sent->pkt, sent->node);
+	return to_direct_node(skb, &sent->pkt, sent->node);
+}
 
-	struct kubecni_endpoint *pod = endpoint_of(network, dst_of(&pkt), family);
-	struct kubecni_node *node = NULL;
-	if (!pod) {
-		node = node_of(dst_of(&pkt), family);
-		if (!node)
-			return EXIT(PASS_NO_NODE);
-		if (node->kind != KUBECNI_NODE_DIRECT && node->kind != KUBECNI_NODE_VXLAN)
-			return EXIT(PASS_NO_ENDPOINT);
-		/* The answer would not find back by eBPF. */
-		if (network != cluster_network())
-			return EXIT(PASS_OTHER_NETWORK);
-	}
-
-	struct transport l4;
-	exit = judge_flow(skb, cur, &pkt, &l4);
+static __always_inline struct exit on_ip(struct __sk_buff *skb, struct ethhdr *eth,
+					 const struct cursor *cur, const int family)
+{
+	struct sent sent = {.pkt = {.family = family, .eth = eth}, .cur = *cur};
+	struct exit exit = parse(skb, &sent);
 	if (is_exit(exit))
 		return exit;
-
-	if (pod)
-		return to_local_pod(skb, eth, pod);
-	if (!same_mac(eth->h_dest, self->gateway_mac))
-		return EXIT(PASS_OTHER_MAC);
-	exit = judge_hops(&pkt);
+	exit = judge_sender(skb, &sent);
 	if (is_exit(exit))
 		return exit;
-	if (wire_ip_len(skb, family, &l4) > node->mtu)
-		return EXIT(PASS_OVER_MTU);
-	if (node->kind == KUBECNI_NODE_VXLAN)
-		return to_tunnel_node(skb, &pkt, node);
-	return to_direct_node(skb, &pkt, node);
+	exit = decide(skb, &sent);
+	if (is_exit(exit))
+		return exit;
+	return act(skb, &sent);
 }
 
 static __always_inline struct exit on_frame(struct __sk_buff *skb)
