@@ -11,7 +11,7 @@ struct nf_conn {
 } __attribute__((preserve_access_index));
 
 struct conntrack_opts { /* struct bpf_ct_opts, as of 5.18 */
-	__s32 netns_id;	/* -1: that of the packet's device */
+	__s32 netns_id; /* -1: that of the packet's device */
 	__s32 error;
 	__u8 l4proto;
 	__u8 dir;

@@ -38,8 +38,7 @@ static __always_inline bool can_ask_conntrack(const struct transport *l4)
 }
 
 static __always_inline __u32 fill_tuple(struct bpf_sock_tuple *tuple, int family, const void *src,
-					const void *dst, const __u8 *src_port,
-					const __u8 *dst_port)
+					const void *dst, const __u8 *src_port, const __u8 *dst_port)
 {
 	if (family == AF_INET6) {
 		__builtin_memcpy(tuple->ipv6.saddr, src, 16);

@@ -67,7 +67,7 @@ static __always_inline bool is_src_first(const struct packet *pkt, const struct 
 		__builtin_memcpy((key)->addr_hi, src_first ? dst_of(pkt) : src_of(pkt), size);     \
 		__builtin_memcpy((key)->port_lo, src_first ? l4->src_port : l4->dst_port, 2);      \
 		__builtin_memcpy((key)->port_hi, src_first ? l4->dst_port : l4->src_port, 2);      \
-		(key)->proto = l4->protocol;                                                   \
+		(key)->proto = l4->protocol;                                                       \
 	} while (0)
 
 static __always_inline void find_flow(const struct packet *pkt, const struct transport *l4,
@@ -96,8 +96,7 @@ static __always_inline bool is_current(const struct flow *flow, const struct tra
 #else
 	if (!flow->known)
 		return false;
-	return flow->now - flow->known->decided_ns <
-	       (can_ask_conntrack(l4) ? VERDICT_NS : ECHO_NS);
+	return flow->now - flow->known->decided_ns < (can_ask_conntrack(l4) ? VERDICT_NS : ECHO_NS);
 #endif
 }
 
@@ -121,8 +120,7 @@ static __always_inline bool is_kernel_flow(struct __sk_buff *skb, const struct p
 		return flow.known->owner == KUBECNI_FLOW_KERNEL;
 	if (!can_ask_conntrack(l4))
 		return false;
-	const __u32 owner =
-		is_netfilters(skb, pkt, l4) ? KUBECNI_FLOW_KERNEL : KUBECNI_FLOW_EBPF;
+	const __u32 owner = is_netfilters(skb, pkt, l4) ? KUBECNI_FLOW_KERNEL : KUBECNI_FLOW_EBPF;
 	remember(&flow, owner);
 	return owner == KUBECNI_FLOW_KERNEL;
 }

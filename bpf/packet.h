@@ -76,7 +76,8 @@ static __always_inline struct cursor cursor_at_start(struct __sk_buff *skb, __u3
 static __always_inline struct cursor cursor_at_headers(struct __sk_buff *skb)
 {
 	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return cursor_at_start(skb, ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr));
+		return cursor_at_start(skb,
+				       ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr));
 	return cursor_at_start(skb, ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr));
 }
 
