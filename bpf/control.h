@@ -129,7 +129,8 @@ static __always_inline struct exit judge_upper4(struct __sk_buff *skb)
 	return CONTINUE;
 }
 
-/* Steps over one extension header. `left` is what of the packet follows. */
+/* Steps over one extension header; CHAIN_COMPLETE: as far as here. `left` is what
+ * of the packet follows. */
 static __always_inline enum chain step_over(struct cursor *cur, struct upper *upper, __u32 *left,
 					    bool is_jumbo)
 {

@@ -20,9 +20,9 @@ if(KUBECNI_SANITIZE)
   # Casting 1e300 to an integer is undefined too, but not part of "undefined".
   set(checks address,undefined,float-cast-overflow)
   target_compile_options(kubecni_flags INTERFACE
-    # Optimizing takes three times as long, and the tests wait more than they compute.
+    # Compiling with -O1 takes three times as long, and the tests wait more than they compute.
     -fsanitize=${checks} -fno-sanitize-recover=all -fno-omit-frame-pointer -O0 -g1)
-  # What is fuzzed tells libFuzzer where it has been.
+  # Coverage for libFuzzer, in the code that is fuzzed.
   set(KUBECNI_COVERAGE -fsanitize=fuzzer-no-link)
   target_compile_definitions(kubecni_flags INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(kubecni_flags INTERFACE -fsanitize=${checks})
