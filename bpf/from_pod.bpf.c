@@ -85,7 +85,7 @@ static __always_inline struct exit judge_control(struct __sk_buff *skb, struct s
 {
 	if (!is_control(&sent->pkt, &sent->cur))
 		return CONTINUE;
-	struct exit exit;
+	struct exit exit = CONTINUE;
 	if (sent->pkt.family == AF_INET6)
 		judge_control6(skb, &exit);
 	else
