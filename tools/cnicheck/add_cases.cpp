@@ -173,7 +173,7 @@ Verdict no_dad(Scenario& scenario) {
   return text;
 }
 
-constexpr Case kCases[] = {
+constexpr Case kAddCases[] = {
     {"C20", "an existing interface is an error and stays as it is", nullptr, nullptr,
      &ifname_exists},
     {"C21", "no namespace at CNI_NETNS is an error, nothing is leaked", nullptr, nullptr,
@@ -189,6 +189,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> add_cases() { return kCases; }
+std::span<const Case> add_cases() { return kAddCases; }
 
 }  // namespace kubecni::cnicheck

@@ -163,13 +163,13 @@ Verdict prev_result_passes(Scenario& scenario) {
   return "";
 }
 
-constexpr Case kCases[] = {
+constexpr Case kChainCases[] = {
     {"C80", "works first, in the middle and last of a list", nullptr, nullptr, &each_position},
     {"C81", "prevResult passes through", nullptr, nullptr, &prev_result_passes},
 };
 
 }  // namespace
 
-std::span<const Case> chain_cases() { return kCases; }
+std::span<const Case> chain_cases() { return kChainCases; }
 
 }  // namespace kubecni::cnicheck

@@ -180,7 +180,7 @@ Verdict extra_route(Scenario& scenario) {
   return "";
 }
 
-constexpr Case kCases[] = {
+constexpr Case kCheckCases[] = {
     {"C50", "CHECK right after ADD succeeds", "CHECK", "0.4.0", &right_after_add},
     {"C51", "CHECK notices each kind of damage", "CHECK", "0.4.0", &notices_damage},
     {"C52", "CHECK accepts what a chained plugin added", "CHECK", "0.4.0", &extra_route},
@@ -189,6 +189,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> check_cases() { return kCases; }
+std::span<const Case> check_cases() { return kCheckCases; }
 
 }  // namespace kubecni::cnicheck

@@ -181,7 +181,7 @@ Verdict parallel_adds(Scenario& scenario) {
   return "";
 }
 
-constexpr Case kCases[] = {
+constexpr Case kCrashCases[] = {
     {"C23", "killed at each step: DEL leaves nothing, ADD works again", nullptr, nullptr,
      &killed_at_each_step},
     {"C26", "50 ADDs and DELs in parallel: unique addresses, no rest", nullptr, nullptr,
@@ -190,6 +190,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> crash_cases() { return kCases; }
+std::span<const Case> crash_cases() { return kCrashCases; }
 
 }  // namespace kubecni::cnicheck

@@ -156,12 +156,10 @@ Verdict state_deleted(Scenario& scenario) {
   const std::string id = (*attached)->target.container_id;
   if (auto deleted = scenario.bench.run_hook("delete-state", id); !deleted) return fail(deleted);
   auto gone = scenario.detach(**attached);
-  auto now = KernelSnapshot::take(scenario.bench.node().fd());
+  auto same = scenario.expect_kernel_unchanged(*before, "after DEL");
   scenario.bench.warm_up();
   if (!gone) return fail(gone);
-  if (!now) return fail(now);
-  if (const auto found = before->differences(*now); !found.empty())
-    return unmet("after DEL", "the node as it was before", joined(found));
+  if (!same) return fail(same);
   return "";
 }
 
@@ -182,7 +180,7 @@ Verdict never_added(Scenario& scenario) {
   return "";
 }
 
-constexpr Case kCases[] = {
+constexpr Case kDelCases[] = {
     {"C40", "DEL twice succeeds and leaves nothing", nullptr, nullptr, &twice},
     {"C41", "DEL three times in parallel succeeds", nullptr, nullptr, &thrice_in_parallel},
     {"C42", "DEL without CNI_NETNS, the namespace is gone", nullptr, nullptr, &no_netns},
@@ -198,6 +196,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> del_cases() { return kCases; }
+std::span<const Case> del_cases() { return kDelCases; }
 
 }  // namespace kubecni::cnicheck

@@ -155,7 +155,7 @@ Verdict other_network_kept(Scenario& scenario) {
   return "";
 }
 
-constexpr Case kCases[] = {
+constexpr Case kGcCases[] = {
     {"C70", "GC removes what is not listed and keeps the rest as it is", "GC", "1.1.0",
      &unlisted_removed},
     {"C71", "GC without the list changes nothing", "GC", "1.1.0", &nothing_removed},
@@ -168,6 +168,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> gc_cases() { return kCases; }
+std::span<const Case> gc_cases() { return kGcCases; }
 
 }  // namespace kubecni::cnicheck

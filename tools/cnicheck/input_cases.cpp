@@ -101,7 +101,7 @@ Verdict large_input(Scenario& scenario) {
   return "";
 }
 
-constexpr Case kCases[] = {
+constexpr Case kInputCases[] = {
     {"C06", "empty stdin is error 6", nullptr, nullptr, &empty_stdin},
     {"C07", "garbage and truncated JSON are error 6", nullptr, nullptr, &garbage},
     {"C08", "no network name is error 7", nullptr, nullptr, &no_name},
@@ -112,6 +112,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> input_cases() { return kCases; }
+std::span<const Case> input_cases() { return kInputCases; }
 
 }  // namespace kubecni::cnicheck

@@ -1,6 +1,7 @@
 #include "network.hpp"
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 
 #include <cerrno>
 #include <sstream>
@@ -18,15 +19,10 @@ std::vector<int> numbers(std::string_view version) {
   return parts;
 }
 
-std::string text_at(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 /// The first IPv4 "subnet" anywhere below `value`.
 std::optional<IpNet> find_subnet(const json& value) {
   if (value.is_object()) {
-    const auto net = IpNet::parse(text_at(value, "subnet"));
+    const auto net = IpNet::parse(text_of(member(value, "subnet")));
     if (net && net->addr.is_v4()) return net;
   }
   if (!value.is_structured()) return std::nullopt;
@@ -46,7 +42,7 @@ Result<Network> Network::load(const std::filesystem::path& path) {
   if (!text) return fail(text);
   const json conf = json::parse(*text, nullptr, false);
   if (!conf.is_object()) return failure(EINVAL, path.string() + " is no JSON object");
-  Network network{text_at(conf, "name"), text_at(conf, "cniVersion"), {}};
+  Network network{text_of(member(conf, "name")), text_of(member(conf, "cniVersion")), {}};
   if (const auto list = conf.find("plugins"); list != conf.end() && list->is_array())
     network.plugins.assign(list->begin(), list->end());
   else
@@ -61,7 +57,7 @@ Result<Network> Network::load(const std::filesystem::path& path) {
 }
 
 std::string Network::type(std::size_t index) const {
-  return plugins[index].is_object() ? text_at(plugins[index], "type") : "";
+  return plugins[index].is_object() ? text_of(member(plugins[index], "type")) : "";
 }
 
 json Network::input(std::size_t index, const json& prev_result, const json& runtime_config) const {

@@ -174,7 +174,7 @@ Verdict only_json_when_verbose(Scenario& scenario) {
   return "";
 }
 
-constexpr Case kCases[] = {
+constexpr Case kProtocolCases[] = {
     {"C01", "no CNI_COMMAND: says what it is, or error 4", nullptr, nullptr, &no_command},
     {"C02", "an unknown command is error 4", nullptr, nullptr, &unknown_command},
     {"C03", "each missing variable is error 4 and named", nullptr, nullptr, &missing_variables},
@@ -188,6 +188,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> protocol_cases() { return kCases; }
+std::span<const Case> protocol_cases() { return kProtocolCases; }
 
 }  // namespace kubecni::cnicheck

@@ -150,7 +150,7 @@ Verdict wishes_honoured(Scenario& scenario) {
   return tried;
 }
 
-constexpr Case kCases[] = {
+constexpr Case kResultCases[] = {
     {"C27", "interface, MAC, MTU, addresses, routes, sandbox are as told", nullptr, nullptr,
      &result_is_true},
     {"C30", "requested address and MAC are honoured or error 2 or 7", nullptr, nullptr,
@@ -159,6 +159,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> result_cases() { return kCases; }
+std::span<const Case> result_cases() { return kResultCases; }
 
 }  // namespace kubecni::cnicheck

@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <functional>
 #include <tuple>
 
 namespace kubecni::cnicheck {
@@ -18,8 +19,22 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kSettleTime = std::chrono::seconds(2);
 constexpr int kPollMs = 20;
 
-std::vector<std::string> left_over(const NodeState& before, const NodeState& now,
-                                   const std::string& container_id) {
+using Differences = std::vector<std::string>;
+
+/// Looks again until there are no differences, as long as a node may take.
+Result<> expect_settled(const std::string& what, const std::function<Result<Differences>()>& look) {
+  const auto deadline = Clock::now() + kSettleTime;
+  for (;;) {
+    auto found = look();
+    if (!found) return fail(found);
+    if (found->empty()) return {};
+    if (Clock::now() > deadline) return unmet(what, "the node as it was before", joined(*found));
+    poll(nullptr, 0, kPollMs);
+  }
+}
+
+Differences left_over(const NodeState& before, const NodeState& now,
+                      const std::string& container_id) {
   auto found = before.kernel.differences(now.kernel);
   for (auto& file : before.files.differences(now.files)) found.push_back(std::move(file));
   if (!container_id.empty())
@@ -111,15 +126,20 @@ Result<NodeState> Scenario::look() const {
 
 Result<> Scenario::expect_unchanged(const NodeState& before, const std::string& what,
                                     const std::string& container_id) const {
-  const auto deadline = Clock::now() + kSettleTime;
-  for (;;) {
+  return expect_settled(what, [&]() -> Result<Differences> {
     auto now = look();
     if (!now) return fail(now);
-    const auto found = left_over(before, *now, container_id);
-    if (found.empty()) return {};
-    if (Clock::now() > deadline) return unmet(what, "the node as it was before", joined(found));
-    poll(nullptr, 0, kPollMs);
-  }
+    return left_over(before, *now, container_id);
+  });
+}
+
+Result<> Scenario::expect_kernel_unchanged(const KernelSnapshot& before,
+                                           const std::string& what) const {
+  return expect_settled(what, [&]() -> Result<Differences> {
+    auto now = KernelSnapshot::take(bench.node().fd());
+    if (!now) return fail(now);
+    return before.differences(*now);
+  });
 }
 
 Result<> Scenario::expect_pod_unchanged(const KernelSnapshot& before, int pod_fd,

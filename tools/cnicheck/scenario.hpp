@@ -64,6 +64,8 @@ class Scenario {
   /// to 2 s, since the kernel takes down a removed namespace in the background.
   Result<> expect_unchanged(const NodeState& before, const std::string& what,
                             const std::string& container_id = "") const;
+  /// The same of what the kernel has alone.
+  Result<> expect_kernel_unchanged(const KernelSnapshot& before, const std::string& what) const;
   /// The pod's namespace has what `before` has.
   Result<> expect_pod_unchanged(const KernelSnapshot& before, int pod_fd,
                                 const std::string& what) const;

@@ -99,7 +99,7 @@ Verdict dataplane_detached(Scenario& scenario) {
   return "";
 }
 
-constexpr Case kCases[] = {
+constexpr Case kStatusCases[] = {
     {"C60", "STATUS of a plugin that is ready succeeds", "STATUS", "1.1.0", &ready},
     {"C61", "STATUS without the daemon is 50 if ADD fails, within 100 ms", "STATUS", "1.1.0",
      &daemon_dead},
@@ -111,6 +111,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> status_cases() { return kCases; }
+std::span<const Case> status_cases() { return kStatusCases; }
 
 }  // namespace kubecni::cnicheck

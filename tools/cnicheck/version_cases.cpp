@@ -94,7 +94,7 @@ Verdict version_list(Scenario& scenario) {
   return joined(bench.versions());
 }
 
-constexpr Case kCases[] = {
+constexpr Case kVersionCases[] = {
     {"C10", "an unsupported cniVersion is error 1", nullptr, nullptr, &unsupported_version},
     {"C11", "ADD and DEL in each listed version, result of its shape", nullptr, nullptr,
      &version_round_trip},
@@ -104,6 +104,6 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> version_cases() { return kCases; }
+std::span<const Case> version_cases() { return kVersionCases; }
 
 }  // namespace kubecni::cnicheck
