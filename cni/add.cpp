@@ -2,8 +2,8 @@
 #include "base/log.hpp"
 #include "base/rollback.hpp"
 #include "cni_result.hpp"
-#include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/kernel_path.hpp"
 #include "dataplane/pod_mac.hpp"
 #include "dataplane/pod_neighbours.hpp"
 #include "delegate.hpp"
@@ -16,6 +16,7 @@
 #include "pods/node_bridge.hpp"
 #include "requests.hpp"
 #include "result_shape.hpp"
+#include "state/attachment.hpp"
 #include "verbs.hpp"
 
 #include <algorithm>

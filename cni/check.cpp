@@ -1,12 +1,13 @@
 #include "base/json.hpp"
-#include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/kernel_path.hpp"
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/netns.hpp"
 #include "net/qdisc.hpp"
 #include "pods/endpoint.hpp"
 #include "result_shape.hpp"
+#include "state/attachment.hpp"
 #include "verbs.hpp"
 
 #include <algorithm>

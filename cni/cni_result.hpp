@@ -1,7 +1,7 @@
 #pragma once
 
-#include "dataplane/attachment.hpp"
 #include "net_conf.hpp"
+#include "state/attachment.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/log.hpp"
-#include "dataplane/node_info.hpp"
+#include "state/node_info.hpp"
 
 #include <optional>
 

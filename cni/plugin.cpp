@@ -3,7 +3,7 @@
 #include "base/log.hpp"
 #include "cni_result.hpp"
 #include "net_conf.hpp"
-#include "pods/call_stats.hpp"
+#include "state/call_stats.hpp"
 #include "verbs.hpp"
 
 namespace kubecni {

@@ -26,7 +26,7 @@ PluginAnswer refuse_input(const Error& error);
 /// it the ADD has failed, and a failed one leaves nothing. Other verbs stay done.
 void undo_unheard(const GetEnv& get, const std::string& input, const PluginAnswer& answer);
 
-/// Counts the call in the run folder of the configuration (pods/call_stats.hpp), for
+/// Counts the call in the run folder of the configuration (state/call_stats.hpp), for
 /// the metrics of kube-cnid. `error_code` is 0 where the runtime got what it wanted.
 /// Never fails: where it cannot be counted, it is not.
 void count_answer(const GetEnv& get, const std::string& input, unsigned error_code,

@@ -1,8 +1,8 @@
 // ADD beyond one pod: many at once, without a subnet, without eBPF.
 
-#include "dataplane/node_info.hpp"
 #include "expect.hpp"
 #include "ipam/lease_store.hpp"
+#include "state/node_info.hpp"
 #include "support/node_state.hpp"
 #include "support/traffic.hpp"
 

@@ -2,8 +2,8 @@
 
 #include "base/file.hpp"
 #include "cluster.hpp"
-#include "pods/call_stats.hpp"
 #include "scrape.hpp"
+#include "state/call_stats.hpp"
 #include "support/traffic.hpp"
 
 #include <fstream>

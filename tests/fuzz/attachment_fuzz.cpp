@@ -1,8 +1,8 @@
 // The record of an attachment.
 
 #include "base/file.hpp"
-#include "dataplane/attachment.hpp"
 #include "fuzz.hpp"
+#include "state/attachment.hpp"
 
 #include <cerrno>
 

@@ -1,7 +1,7 @@
 // The file in which the plugin counts its calls.
 
 #include "fuzz.hpp"
-#include "pods/call_stats.hpp"
+#include "state/call_stats.hpp"
 
 #include <cerrno>
 

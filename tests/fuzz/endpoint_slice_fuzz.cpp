@@ -1,7 +1,8 @@
 // What the API server says of where the API servers are.
 
 #include "fuzz.hpp"
-#include "k8s/endpoint_cache.hpp"
+#include "k8s/endpoint_slice.hpp"
+#include "state/api_endpoints_file.hpp"
 
 #include <cerrno>
 
@@ -9,7 +10,7 @@ using namespace kubecni;
 using fuzz::require;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto path = fuzz::scratch_folder() / "api-endpoints.json";
+  const auto state_dir = fuzz::scratch_folder();
 
   const auto addresses = parse_endpoint_slice(fuzz::text_from(data, size));
 
@@ -18,8 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             "it is no JSON or no EndpointSlice");
     return 0;
   }
-  require(save_endpoints(path, "https://a", *addresses).has_value(), "what was read is written");
-  const auto again = load_endpoints(path, "https://a");
+  require(save_endpoints(state_dir, "https://a", *addresses).has_value(),
+          "what was read is written");
+  const auto again = load_endpoints(state_dir, "https://a");
   require(again && *again == *addresses, "and read back the same");
   return 0;
 }

@@ -1,7 +1,7 @@
 // node.json: what the daemon tells the plugin.
 
-#include "dataplane/node_info.hpp"
 #include "fuzz.hpp"
+#include "state/node_info.hpp"
 
 #include <cerrno>
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "dataplane/attachment.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "state/attachment.hpp"
 #include "support/pod.hpp"
 #include "support/process.hpp"
 

@@ -3,11 +3,11 @@
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
 #include "daemon_report.hpp"
-#include "dataplane/attachment.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/qdisc.hpp"
 #include "pods/endpoint.hpp"
+#include "state/attachment.hpp"
 
 #include <cerrno>
 #include <chrono>

@@ -2,17 +2,18 @@
 
 #include "base/file.hpp"
 #include "daemon/cni_install.hpp"
-#include "dataplane/attachment.hpp"
 #include "dataplane/sysctls.hpp"
 #include "dataplane/unload.hpp"
 #include "net/address.hpp"
 #include "net/link.hpp"
-#include "pods/call_stats.hpp"
 #include "pods/liveness.hpp"
+#include "state/attachment.hpp"
+#include "state/files.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <span>
 #include <utility>
 
 namespace kubecni {
@@ -113,10 +114,10 @@ void remove_bridge(NetlinkSocket& node, const std::string& name, CleanupReport& 
 }
 
 /// Removes what is ours in `folder` by name, and the folder unless others use it, too.
-void remove_folder(const fs::path& folder, const std::vector<std::string>& names,
+void remove_folder(const fs::path& folder, std::span<const char* const> names,
                    CleanupReport& report) {
   const auto before = list_directory(folder);
-  for (const auto& name : names) {
+  for (const char* name : names) {
     for (const fs::path& path : {folder / name, unfinished_name(folder / name)}) {
       std::error_code error;
       fs::remove_all(path, error);
@@ -193,11 +194,8 @@ CleanupReport clean_up_node(const DaemonOptions& options, ReconcileReport betwee
   if (!options.cni.plugin_binary.empty())
     remove_file(options.cni.bin_dir / kProgramName, "plugin", report);
   remove_bridge(*node, options.bridge, report);
-  remove_folder(options.state_dir,
-                {"attachments", "ipam", "node.json", "cluster.json", "api-endpoints.json"}, report);
-  const auto call_stats = call_stats_path(options.run_dir).filename();
-  remove_folder(options.run_dir, {"status.json", "dataplane.lock", kDaemonLock, call_stats},
-                report);
+  remove_folder(options.state_dir, kStateFiles, report);
+  remove_folder(options.run_dir, kRunFiles, report);
   return report;
 }
 

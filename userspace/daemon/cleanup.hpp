@@ -9,9 +9,6 @@
 
 namespace kubecni {
 
-/// In the run folder, held by the daemon of the node.
-inline constexpr const char* kDaemonLock = "kube-cnid.lock";
-
 /// What `kube-cnid cleanup` did, and what it left on the node.
 struct CleanupReport {
   std::vector<std::string> changes;

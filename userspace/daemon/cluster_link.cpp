@@ -2,8 +2,8 @@
 
 #include "base/log.hpp"
 #include "k8s/api_node_source.hpp"
-#include "k8s/endpoint_cache.hpp"
 #include "k8s/file_node_source.hpp"
+#include "state/api_endpoints_file.hpp"
 
 #include <string_view>
 
@@ -13,17 +13,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::shared_ptr<ApiEndpoints> known_endpoints(const ApiConfig& config, const fs::path& cache) {
-  auto addresses = load_endpoints(cache, config.server);
+std::shared_ptr<ApiEndpoints> known_endpoints(const ApiConfig& config, const fs::path& state_dir) {
+  auto addresses = load_endpoints(state_dir, config.server);
   if (!addresses)
     log::warn("addresses of the API servers ignored", {{"err", addresses.error().what}});
   return std::make_shared<ApiEndpoints>(config.servers(),
                                         addresses ? *addresses : std::vector<std::string>());
 }
 
-void keep_endpoints(const fs::path& cache, const std::string& server,
+void keep_endpoints(const fs::path& state_dir, const std::string& server,
                     const std::vector<std::string>& addresses) {
-  if (auto saved = save_endpoints(cache, server, addresses); !saved)
+  if (auto saved = save_endpoints(state_dir, server, addresses); !saved)
     log::error("addresses of the API servers not saved", {{"err", saved.error().what}});
 }
 
@@ -33,15 +33,14 @@ Result<ClusterLink> link_to_api(const DaemonOptions& options) {
   if (config->is_insecure)
     log::warn("whoever answers is taken for the API server (--insecure-skip-tls-verify)",
               {{"server", config->server}});
-  const fs::path cache = options.state_dir / "api-endpoints.json";
-  auto endpoints = known_endpoints(*config, cache);
+  auto endpoints = known_endpoints(*config, options.state_dir);
   auto writer = NodeStatusWriter::start(
       *config, endpoints, {.node_name = options.node_name, .startup_taint = options.startup_taint});
   if (!writer) return fail(writer);
   ApiExtras extras{
       .endpoints = endpoints,
-      .learned = [cache, server = config->server](
-                     const auto& addresses) { keep_endpoints(cache, server, addresses); },
+      .learned = [state_dir = options.state_dir, server = config->server](
+                     const auto& addresses) { keep_endpoints(state_dir, server, addresses); },
       .own_node_changed = [&writer = **writer] { writer.look_again(); },
       .own_name = options.node_name};
   auto source = ApiNodeSource::start(std::move(*config), {}, std::move(extras));

@@ -8,6 +8,7 @@
 #include "daemon/round_pacer.hpp"
 #include "daemon/status_file.hpp"
 #include "pods/liveness.hpp"
+#include "state/files.hpp"
 
 #include <malloc.h>
 #include <poll.h>

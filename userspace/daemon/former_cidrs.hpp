@@ -2,10 +2,10 @@
 
 #include "daemon/cluster_view.hpp"
 #include "daemon/report.hpp"
-#include "dataplane/attachment.hpp"
 #include "net/address.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
+#include "state/attachment.hpp"
 
 #include <string>
 #include <vector>

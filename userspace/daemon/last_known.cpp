@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "state/files.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -83,11 +84,11 @@ Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown
   append_all(text, known.decided.addresses, print_owner);
   text += "}";
   if (known.decided.self) text += ",\n\"self\": " + compact(to_json(*known.decided.self));
-  return write_file_atomically(state_dir / "cluster.json", text + "}\n");
+  return write_file_atomically(state_dir / kClusterFile, text + "}\n");
 }
 
 Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& state_dir) {
-  const auto path = state_dir / "cluster.json";
+  const auto path = state_dir / kClusterFile;
   auto text = read_file(path);
   if (!text && text.error().code == ENOENT) return std::nullopt;
   if (!text) return fail(text);

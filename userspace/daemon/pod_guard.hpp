@@ -3,8 +3,8 @@
 #include "base/result.hpp"
 #include "daemon/kept_table.hpp"
 #include "daemon/pod_guard_table.hpp"
-#include "dataplane/attachment.hpp"
 #include "net/nftables.hpp"
+#include "state/attachment.hpp"
 
 #include <optional>
 #include <string>

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "daemon/report.hpp"
-#include "dataplane/attachment.hpp"
 #include "net/link.hpp"
 #include "net/neighbour.hpp"
 #include "net/netlink.hpp"
+#include "state/attachment.hpp"
 
 #include <vector>
 

@@ -7,9 +7,9 @@
 #include "daemon/report.hpp"
 #include "daemon/tunnel_device.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
-#include "dataplane/node_info.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
+#include "state/node_info.hpp"
 
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 #include "daemon/status_file.hpp"
 
 #include "base/file.hpp"
+#include "state/files.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -82,7 +83,7 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
                     {"warnings", warnings},
                     {"cni", cni_json(report.cni)},
                     {"errors", report.errors}};
-  return write_file_atomically(run_dir / "status.json",
+  return write_file_atomically(run_dir / kStatusFile,
                                status.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 

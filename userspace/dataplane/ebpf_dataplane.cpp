@@ -4,6 +4,7 @@
 #include "base/file_lock.hpp"
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/program_object.hpp"
+#include "state/files.hpp"
 
 #include <bpf/libbpf.h>
 
@@ -55,7 +56,7 @@ Result<std::string> load_and_pin(const std::filesystem::path& bpffs,
                                  const std::filesystem::path& run_dir,
                                  std::chrono::milliseconds patience) {
   if (auto made = ensure_directory(run_dir); !made) return fail(made);
-  auto lock = FileLock::acquire(run_dir / "dataplane.lock", patience);
+  auto lock = FileLock::acquire(run_dir / kDataplaneLock, patience);
   if (!lock) return fail(lock);
   if (EbpfDataplane::open_loaded(bpffs)) return "";  // somebody else was faster
   const PinPaths pins(bpffs);
@@ -166,7 +167,7 @@ Result<> EbpfDataplane::find_programs() {
 }
 
 Result<bool> EbpfDataplane::upgrade_programs(const std::filesystem::path& run_dir) {
-  auto lock = FileLock::acquire(run_dir / "dataplane.lock", kLoadTimeout);
+  auto lock = FileLock::acquire(run_dir / kDataplaneLock, kLoadTimeout);
   if (!lock) return fail(lock);
   auto loaded = load_programs(pins_.maps);
   if (!loaded) return fail(loaded);

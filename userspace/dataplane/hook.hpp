@@ -2,18 +2,13 @@
 
 #include "base/result.hpp"
 #include "kubecni/abi.h"
+#include "state/attach_kind.hpp"
 
 #include <array>
 #include <filesystem>
 #include <string>
 
 namespace kubecni {
-
-/// How a program is held at its hook.
-enum class AttachKind {
-  kTcx,     ///< a pinned link, kernel 6.6 and later
-  kClsact,  ///< a filter of the clsact qdisc
-};
 
 /// Where a program of ours runs. The name is that of the program, too.
 struct Hook {

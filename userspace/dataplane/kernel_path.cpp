@@ -163,29 +163,6 @@ Result<> ensure_forwarding(int family, const std::string& bridge) {
 
 }  // namespace
 
-std::vector<IpNet> PodPort::bridge_addresses() const {
-  std::vector<IpNet> all;
-  for (const PodAddress& address : addresses) {
-    if (!owns_gateways || !address.gateway) continue;
-    const IpNet own{*address.gateway, address.net.prefix};
-    if (std::ranges::find(all, own) == all.end()) all.push_back(own);
-  }
-  return all;
-}
-
-std::vector<IpAddr> PodPort::plain_addresses() const {
-  std::vector<IpAddr> all;
-  for (const PodAddress& address : addresses) all.push_back(address.net.addr);
-  return all;
-}
-
-std::string PodPort::addresses_text() const {
-  std::string text;
-  for (const PodAddress& address : addresses)
-    text += (text.empty() ? "" : ", ") + address.net.str();
-  return text;
-}
-
 Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
                                 const std::vector<IpNet>& addresses, unsigned mtu_bytes,
                                 std::optional<MacAddr> known) {

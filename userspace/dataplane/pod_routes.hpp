@@ -2,20 +2,11 @@
 
 #include "base/ip.hpp"
 #include "net/route.hpp"
+#include "state/pod_port.hpp"
 
-#include <compare>
-#include <optional>
 #include <vector>
 
 namespace kubecni {
-
-/// A route of a pod.
-struct PodRoute {
-  IpNet dst;
-  IpAddr gateway;
-
-  auto operator<=>(const PodRoute&) const = default;
-};
 
 /// A route that the pod does not get, since its destination is taken.
 struct LeftOutRoute {

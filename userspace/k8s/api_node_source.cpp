@@ -2,7 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/signals.hpp"
-#include "k8s/endpoint_cache.hpp"
+#include "k8s/endpoint_slice.hpp"
 
 #include <cerrno>
 #include <system_error>

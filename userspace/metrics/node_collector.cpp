@@ -1,15 +1,15 @@
 #include "metrics/node_collector.hpp"
 
 #include "base/log.hpp"
-#include "dataplane/attachment.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/map_fill.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/link.hpp"
 #include "net/qdisc.hpp"
-#include "pods/call_stats.hpp"
 #include "pods/endpoint.hpp"
 #include "pods/removal.hpp"
+#include "state/attachment.hpp"
+#include "state/call_stats.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/link.hpp"
+#include "state/attachment.hpp"
 
 #include <set>
 

@@ -1,7 +1,7 @@
 #include "pods/liveness.hpp"
 
-#include "dataplane/attachment.hpp"
 #include "net/link.hpp"
+#include "state/attachment.hpp"
 
 #include <sys/stat.h>
 

@@ -1,5 +1,6 @@
 #include "pods/node_bridge.hpp"
 
+#include "dataplane/kernel_path.hpp"
 #include "net/bridge.hpp"
 
 #include <algorithm>

@@ -2,9 +2,9 @@
 
 #include "base/ip.hpp"
 #include "base/result.hpp"
-#include "dataplane/attachment.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
+#include "state/attachment.hpp"
 
 #include <string>
 #include <vector>

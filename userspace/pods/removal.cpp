@@ -1,11 +1,11 @@
 #include "pods/removal.hpp"
 
 #include "base/file.hpp"
-#include "dataplane/attachment.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "dataplane/pod_neighbours.hpp"
 #include "net/conntrack.hpp"
 #include "net/link.hpp"
+#include "state/attachment.hpp"
 
 #include <algorithm>
 #include <cerrno>

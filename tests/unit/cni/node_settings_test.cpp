@@ -1,7 +1,7 @@
 #include "node_settings.hpp"
 
 #include "base/file.hpp"
-#include "dataplane/node_info.hpp"
+#include "state/node_info.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>

@@ -1,7 +1,8 @@
-#include "pods/call_stats.hpp"
+#include "state/call_stats.hpp"
 
 #include "base/file.hpp"
 #include "base/unique_fd.hpp"
+#include "state/files.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -100,7 +101,7 @@ Result<Mapping> open_or_begin_anew(const std::filesystem::path& path) {
 }  // namespace
 
 std::filesystem::path call_stats_path(const std::filesystem::path& run_dir) {
-  return run_dir / "plugin-stats";
+  return run_dir / kCallStatsFile;
 }
 
 Result<> count_call(const std::filesystem::path& run_dir, std::string_view verb,

@@ -1,6 +1,5 @@
-#include "k8s/endpoint_cache.hpp"
+#include "k8s/endpoint_slice.hpp"
 
-#include "base/file.hpp"
 #include "base/ip.hpp"
 #include "base/json.hpp"
 
@@ -13,8 +12,6 @@ namespace kubecni {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::size_t kMaxCacheBytes = std::size_t{1} << 20;
 
 std::string with_port(const IpAddr& address, unsigned port) {
   const std::string text = address.str();
@@ -46,27 +43,6 @@ Result<std::vector<std::string>> parse_endpoint_slice(std::string_view text) {
         addresses.push_back(with_port(*address, port));
   }
   return addresses;
-}
-
-Result<std::vector<std::string>> load_endpoints(const std::filesystem::path& path,
-                                                const std::string& server) {
-  std::vector<std::string> addresses;
-  auto text = read_file(path, kMaxCacheBytes);
-  if (!text && text.error().code == ENOENT) return addresses;
-  if (!text) return fail(text);
-  auto record = parse_json(*text);
-  if (!record || !member(*record, "addresses").is_array())
-    return failure(EBADMSG, path.string() + " is damaged");
-  if (text_of(member(*record, "server")) != server) return addresses;
-  for (const json& address : member(*record, "addresses"))
-    if (address.is_string() && !text_of(address).empty()) addresses.push_back(text_of(address));
-  return addresses;
-}
-
-Result<> save_endpoints(const std::filesystem::path& path, const std::string& server,
-                        const std::vector<std::string>& addresses) {
-  const json record{{"server", server}, {"addresses", addresses}};
-  return write_file_atomically(path, record.dump(1) + "\n");
 }
 
 }  // namespace kubecni

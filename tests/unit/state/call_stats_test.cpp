@@ -1,4 +1,4 @@
-#include "pods/call_stats.hpp"
+#include "state/call_stats.hpp"
 
 #include "base/file.hpp"
 #include "support/temp_dir.hpp"

@@ -1,4 +1,4 @@
-#include "dataplane/attachment.hpp"
+#include "state/attachment.hpp"
 
 #include "base/file.hpp"
 #include "base/json.hpp"

@@ -1,4 +1,4 @@
-#include "dataplane/attachment.hpp"
+#include "state/attachment.hpp"
 
 #include "base/file.hpp"
 #include "support/temp_dir.hpp"

@@ -1,7 +1,8 @@
-#include "dataplane/node_info.hpp"
+#include "state/node_info.hpp"
 
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "state/files.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -15,11 +16,11 @@ Result<> save_node_info(const std::filesystem::path& state_dir, const NodeInfo& 
   json cidrs = json::array();
   for (const auto& cidr : info.pod_cidrs) cidrs.push_back(cidr.str());
   const json record{{"name", info.name}, {"podCIDRs", cidrs}, {"mtu", info.mtu}};
-  return write_file_atomically(state_dir / "node.json", record.dump(2) + "\n");
+  return write_file_atomically(state_dir / kNodeFile, record.dump(2) + "\n");
 }
 
 Result<std::optional<NodeInfo>> load_node_info(const std::filesystem::path& state_dir) {
-  const auto path = state_dir / "node.json";
+  const auto path = state_dir / kNodeFile;
   auto text = read_file(path);
   if (!text && text.error().code == ENOENT) return std::nullopt;
   if (!text) return fail(text);

@@ -1,4 +1,4 @@
-#include "dataplane/node_info.hpp"
+#include "state/node_info.hpp"
 
 #include "base/file.hpp"
 #include "support/temp_dir.hpp"

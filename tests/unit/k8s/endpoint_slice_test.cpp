@@ -1,7 +1,4 @@
-#include "k8s/endpoint_cache.hpp"
-
-#include "base/file.hpp"
-#include "support/temp_dir.hpp"
+#include "k8s/endpoint_slice.hpp"
 
 #include <gtest/gtest.h>
 
@@ -40,42 +37,6 @@ TEST(EndpointSlice, GarbageIsRefusedOrSkipped) {
                   .value(),
               Addresses{})
         << endpoints;
-}
-
-class EndpointCache : public testing::Test {
- protected:
-  test::TempDir dir_;
-  std::filesystem::path path_ = dir_ / "api-endpoints.json";
-};
-
-TEST_F(EndpointCache, KeepsTheAddressesOfAServer) {
-  const Addresses addresses{"192.0.2.1:6443", "[2001:db8::1]:6443"};
-
-  ASSERT_TRUE(save_endpoints(path_, "https://10.96.0.1:443", addresses));
-
-  EXPECT_EQ(load_endpoints(path_, "https://10.96.0.1:443").value(), addresses);
-}
-
-TEST_F(EndpointCache, TheAddressesOfAnotherServerAreNotUsed) {
-  ASSERT_TRUE(save_endpoints(path_, "https://10.96.0.1:443", {"192.0.2.1:6443"}));
-
-  EXPECT_EQ(load_endpoints(path_, "https://10.97.0.1:443").value(), Addresses{});
-}
-
-TEST_F(EndpointCache, IsEmptyBeforeItIsSaved) {
-  EXPECT_EQ(load_endpoints(path_, "https://a").value(), Addresses{});
-}
-
-TEST_F(EndpointCache, ADamagedOneIsNamed) {
-  for (const char* text : {"", "{", "7", R"({"server":"https://a","addresses":7})"}) {
-    ASSERT_TRUE(write_file_atomically(path_, text));
-
-    const auto loaded = load_endpoints(path_, "https://a");
-
-    ASSERT_FALSE(loaded) << text;
-    EXPECT_EQ(loaded.error().code, EBADMSG);
-    EXPECT_NE(loaded.error().what.find(path_), std::string::npos);
-  }
 }
 
 }  // namespace

@@ -2,8 +2,9 @@
 
 #include "base/file_lock.hpp"
 #include "base/result.hpp"
-#include "dataplane/hook.hpp"
-#include "dataplane/kernel_path.hpp"
+#include "state/attach_kind.hpp"
+#include "state/files.hpp"
+#include "state/pod_port.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -37,7 +38,7 @@ std::string host_ifname_for(const std::string& network, const std::string& conta
 class AttachmentStore {
  public:
   explicit AttachmentStore(const std::filesystem::path& state_dir)
-      : folder_(state_dir / "attachments") {}
+      : folder_(state_dir / kAttachmentsFolder) {}
 
   /// Held while a record is written or removed, and for the moment in which a
   /// pod's record and its place in the maps have to agree: DEL removes the record

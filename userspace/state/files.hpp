@@ -1,0 +1,26 @@
+#pragma once
+
+#include <array>
+
+// The names of all files that kube-cni keeps on a node, each once.
+namespace kubecni {
+
+// In the state folder, over a reboot.
+inline constexpr const char* kAttachmentsFolder = "attachments";
+inline constexpr const char* kLeasesFolder = "ipam";
+inline constexpr const char* kNodeFile = "node.json";
+inline constexpr const char* kClusterFile = "cluster.json";
+inline constexpr const char* kApiEndpointsFile = "api-endpoints.json";
+inline constexpr std::array kStateFiles{kAttachmentsFolder, kLeasesFolder, kNodeFile, kClusterFile,
+                                        kApiEndpointsFile};
+
+// In the run folder, until the next boot.
+inline constexpr const char* kStatusFile = "status.json";
+inline constexpr const char* kCallStatsFile = "plugin-stats";
+/// The daemon holds it while it runs.
+inline constexpr const char* kDaemonLock = "kube-cnid.lock";
+/// Held while programs and maps are loaded or switched.
+inline constexpr const char* kDataplaneLock = "dataplane.lock";
+inline constexpr std::array kRunFiles{kStatusFile, kCallStatsFile, kDaemonLock, kDataplaneLock};
+
+}  // namespace kubecni

@@ -1,0 +1,30 @@
+#include "state/pod_port.hpp"
+
+#include <algorithm>
+
+namespace kubecni {
+
+std::vector<IpNet> PodPort::bridge_addresses() const {
+  std::vector<IpNet> all;
+  for (const PodAddress& address : addresses) {
+    if (!owns_gateways || !address.gateway) continue;
+    const IpNet own{*address.gateway, address.net.prefix};
+    if (std::ranges::find(all, own) == all.end()) all.push_back(own);
+  }
+  return all;
+}
+
+std::vector<IpAddr> PodPort::plain_addresses() const {
+  std::vector<IpAddr> all;
+  for (const PodAddress& address : addresses) all.push_back(address.net.addr);
+  return all;
+}
+
+std::string PodPort::addresses_text() const {
+  std::string text;
+  for (const PodAddress& address : addresses)
+    text += (text.empty() ? "" : ", ") + address.net.str();
+  return text;
+}
+
+}  // namespace kubecni

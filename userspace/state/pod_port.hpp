@@ -1,0 +1,51 @@
+#pragma once
+
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+
+#include <compare>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// An address of a pod.
+struct PodAddress {
+  IpNet net;                      ///< with the subnet's prefix
+  std::optional<IpAddr> gateway;  ///< in the same subnet
+
+  auto operator<=>(const PodAddress&) const = default;
+};
+
+/// A route of a pod.
+struct PodRoute {
+  IpNet dst;
+  IpAddr gateway;
+
+  auto operator<=>(const PodRoute&) const = default;
+};
+
+/// One pod's place on the kernel path: a port of the node's bridge, addresses,
+/// and routes via gateways. It is whole by itself; eBPF comes on top.
+struct PodPort {
+  std::string bridge;
+  std::string host_ifname;
+  MacAddr host_mac;
+  std::string pod_ifname;
+  MacAddr pod_mac;
+  std::vector<PodAddress> addresses;
+  std::vector<PodRoute> routes;
+  bool owns_gateways = true;  ///< the bridge has the gateways' addresses
+  MacAddr gateway_mac;        ///< what the pod was told of these; zero where it was not
+  unsigned mtu = 0;           ///< bytes
+
+  /// What the bridge has as its own addresses for this pod, each once.
+  [[nodiscard]] std::vector<IpNet> bridge_addresses() const;
+  /// The pod's addresses without prefixes.
+  [[nodiscard]] std::vector<IpAddr> plain_addresses() const;
+  /// The same for people: "10.200.0.2/24, fd00::2/64".
+  [[nodiscard]] std::string addresses_text() const;
+};
+
+}  // namespace kubecni
