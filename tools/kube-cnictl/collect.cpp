@@ -1,13 +1,13 @@
 #include "collect.hpp"
 
-#include "base/file.hpp"
 #include "base/file_lock.hpp"
-#include "daemon_report.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/qdisc.hpp"
 #include "pods/endpoint.hpp"
 #include "state/attachment.hpp"
+#include "state/daemon_status.hpp"
+#include "state/files.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -39,16 +39,14 @@ json texts_of(const std::vector<IpAddr>& addresses) {
 }  // namespace
 
 Result<json> daemon_status(const NodePaths& paths) {
-  const auto path = paths.run_dir / "status.json";
-  auto text = read_file(path);
-  if (!text && text.error().code == ENOENT) return json();
-  if (!text) return fail(text);
-  auto report = parse_daemon_report(*text);
-  if (!report) return fail(report, path.string());
+  auto status = read_daemon_status(paths.run_dir);
+  if (!status) return fail(status);
+  if (!*status) return json();
+  json shown = to_json(**status);
   // The file outlives the process; its lock does not.
-  const auto lock = FileLock::acquire(paths.run_dir / "kube-cnid.lock", std::chrono::seconds(0));
-  (*report)["running"] = !lock && lock.error().code == ETIMEDOUT;
-  return report;
+  const auto lock = FileLock::acquire(paths.run_dir / kDaemonLock, std::chrono::seconds(0));
+  shown["running"] = !lock && lock.error().code == ETIMEDOUT;
+  return shown;
 }
 
 Result<json> collect_status(const NodePaths& paths) {

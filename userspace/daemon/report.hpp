@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "daemon/desired_state.hpp"
+#include "state/daemon_status.hpp"
 
 #include <chrono>
 #include <optional>
@@ -9,16 +10,6 @@
 #include <vector>
 
 namespace kubecni {
-
-/// How it stands with the list of plugins that the container runtime reads.
-struct CniState {
-  std::string list;                   ///< its path; empty: the daemon was not asked for one
-  bool has_list = false;              ///< it is there
-  std::string pending;                ///< why it is not, or not as it should be
-  std::string cni_version;            ///< the highest that a runtime may choose
-  std::vector<std::string> plugins;   ///< in the list, in its order
-  std::vector<std::string> warnings;  ///< what the operator may not expect
-};
 
 /// What one run of the Reconciler found and did.
 struct ReconcileReport {

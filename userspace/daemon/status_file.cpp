@@ -1,44 +1,29 @@
 #include "daemon/status_file.hpp"
 
-#include "base/file.hpp"
-#include "state/files.hpp"
-
-#include <nlohmann/json.hpp>
+#include "state/daemon_status.hpp"
 
 #include <unistd.h>
 
 namespace kubecni {
 
-using nlohmann::json;
-
 namespace {
 
-json skipped_json(const std::vector<SkippedNode>& skipped) {
-  json list = json::array();
-  for (const SkippedNode& node : skipped)
-    list.push_back({{"name", node.name}, {"reason", node.reason}});
-  return list;
+void add_skipped(std::vector<SkippedStatus>& list, const std::vector<SkippedNode>& skipped) {
+  for (const SkippedNode& node : skipped) list.push_back({node.name, node.reason});
 }
 
-json warnings_json(const std::vector<NodeWarning>& warnings) {
-  json list = json::array();
-  for (const NodeWarning& warning : warnings)
-    list.push_back({{"name", warning.name}, {"text", warning.text}});
-  return list;
+void add_warnings(std::vector<WarningStatus>& list, const std::vector<NodeWarning>& warnings) {
+  for (const NodeWarning& warning : warnings) list.push_back({warning.name, warning.text});
 }
 
-json own_cidrs(const ClusterView& view) {
-  json cidrs = json::array();
-  if (view.self) {
-    for (const IpNet& cidr : view.self->pod_cidrs) cidrs.push_back(cidr.str());
-  }
-  return cidrs;
-}
-
-json cni_json(const CniState& cni) {
-  return {{"list", cni.list},       {"hasList", cni.has_list},
-          {"pending", cni.pending}, {"cniVersion", cni.cni_version},
-          {"plugins", cni.plugins}, {"warnings", cni.warnings}};
+PathStatus status_of(const PeerPath& path) {
+  return {.name = path.node,
+          .pod_cidr = path.cidr.str(),
+          .kind = path.kind == PathKind::kVxlan ? "vxlan" : "direct",
+          .next_hop = path.next_hop.str(),
+          .device = path.device.name,
+          .mtu = path.mtu,
+          .why = path.why};
 }
 
 }  // namespace
@@ -47,44 +32,30 @@ Result<> write_status(const std::filesystem::path& run_dir, const std::string& n
                       const std::string& source, const std::string& source_error,
                       const std::string& metrics, const ClusterView& view,
                       const ReconcileReport& report) {
-  json nodes = json::array();
-  for (const PeerPath& path : report.desired.paths)
-    nodes.push_back({{"name", path.node},
-                     {"podCIDR", path.cidr.str()},
-                     {"kind", path.kind == PathKind::kVxlan ? "vxlan" : "direct"},
-                     {"nextHop", path.next_hop.str()},
-                     {"device", path.device.name},
-                     {"mtu", path.mtu},
-                     {"why", path.why}});
-  json wires = json::array();
-  for (const auto& [name, device] : report.desired.wires) wires.push_back(name);
-  json skipped = skipped_json(view.skipped);
-  for (auto& entry : skipped_json(report.desired.unreachable)) skipped.push_back(entry);
-
-  json warnings = warnings_json(view.warnings);
-  for (auto& entry : warnings_json(report.desired.warnings)) warnings.push_back(entry);
-
-  const json status{{"pid", ::getpid()},
-                    {"version", KUBECNI_VERSION},
-                    {"nodeName", node_name},
-                    {"known", view.self.has_value()},
-                    {"podCIDRs", own_cidrs(view)},
-                    {"mtu", report.desired.mtu},
-                    {"source", source},
-                    {"sourceError", source_error},
-                    {"metrics", metrics},
-                    {"dataplane", report.dataplane},
-                    {"fallbackReason", report.fallback_reason},
-                    {"wires", wires},
-                    {"noConntrackReason", report.no_conntrack_reason},
-                    {"tunnelChecksumOffload", report.offload},
-                    {"nodes", nodes},
-                    {"skipped", skipped},
-                    {"warnings", warnings},
-                    {"cni", cni_json(report.cni)},
-                    {"errors", report.errors}};
-  return write_file_atomically(run_dir / kStatusFile,
-                               status.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  DaemonStatus status;
+  status.pid = static_cast<unsigned>(::getpid());
+  status.version = KUBECNI_VERSION;
+  status.node_name = node_name;
+  status.known = view.self.has_value();
+  if (view.self)
+    for (const IpNet& cidr : view.self->pod_cidrs) status.pod_cidrs.push_back(cidr.str());
+  status.mtu = report.desired.mtu;
+  status.source = source;
+  status.source_error = source_error;
+  status.metrics = metrics;
+  status.dataplane = report.dataplane;
+  status.fallback_reason = report.fallback_reason;
+  for (const auto& [name, device] : report.desired.wires) status.wires.push_back(name);
+  status.no_conntrack_reason = report.no_conntrack_reason;
+  status.tunnel_checksum_offload = report.offload;
+  for (const PeerPath& path : report.desired.paths) status.nodes.push_back(status_of(path));
+  add_skipped(status.skipped, view.skipped);
+  add_skipped(status.skipped, report.desired.unreachable);
+  add_warnings(status.warnings, view.warnings);
+  add_warnings(status.warnings, report.desired.warnings);
+  status.cni = report.cni;
+  status.errors = report.errors;
+  return write_daemon_status(run_dir, status);
 }
 
 }  // namespace kubecni
