@@ -126,6 +126,11 @@ struct Surroundings {
   AttachKind pod_hooks = AttachKind::kTcx;
 };
 
+AttachKind kind_of(PodHooks hooks, bool all_modest) {
+  if (hooks == PodHooks::kAuto) return all_modest ? AttachKind::kClsact : AttachKind::kTcx;
+  return hooks == PodHooks::kTcx ? AttachKind::kTcx : AttachKind::kClsact;
+}
+
 /// Filters are attached sooner, but take the place of the ingress qdisc that the
 /// bandwidth plugin makes, or some other of which we do not know.
 Surroundings look_around(const NetConf& conf, const PodRequests& requests) {
@@ -137,9 +142,7 @@ Surroundings look_around(const NetConf& conf, const PodRequests& requests) {
   const bool all_modest = partners && std::ranges::all_of(*partners, [&](const auto& partner) {
                             return std::ranges::find(kModest, partner.first) != kModest.end();
                           });
-  return {
-      .shaped = false,
-      .pod_hooks = conf.pod_hooks.value_or(all_modest ? AttachKind::kClsact : AttachKind::kTcx)};
+  return {.shaped = false, .pod_hooks = kind_of(conf.pod_hooks, all_modest)};
 }
 
 // Of 2^32 MACs that follow from addresses, one is rarely taken; two in turn never.

@@ -1,5 +1,7 @@
 #include "cni_env.hpp"
 
+#include "config/cni_spec.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -10,9 +12,6 @@
 namespace kubecni {
 
 namespace {
-
-constexpr std::size_t kMaxIdLength = 200;
-constexpr std::size_t kMaxIfnameLength = 15;  // IFNAMSIZ less the terminator
 
 struct CommandNeeds {
   std::string_view command;
@@ -32,21 +31,6 @@ std::string joined(const std::vector<std::string>& words, const char* separator)
 }
 
 }  // namespace
-
-bool is_ifname(const std::string& name) {
-  return !name.empty() && name.size() <= kMaxIfnameLength && name != "." && name != ".." &&
-         std::ranges::none_of(name, [](unsigned char c) {
-           return c == '/' || c == ':' || std::isspace(c) || !std::isprint(c);
-         });
-}
-
-bool is_cni_id(const std::string& id) {
-  return !id.empty() && id.size() <= kMaxIdLength &&
-         std::isalnum(static_cast<unsigned char>(id.front())) &&
-         std::ranges::all_of(id, [](unsigned char c) {
-           return std::isalnum(c) || c == '_' || c == '.' || c == '-';
-         });
-}
 
 std::string CniEnv::arg(std::string_view key) const {
   std::istringstream pairs(args);

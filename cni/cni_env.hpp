@@ -31,13 +31,4 @@ using GetEnv = std::function<const char*(const char* name)>;
 /// Errors: code 4, naming every variable that is missing or wrong.
 CniResult<CniEnv> read_cni_env(const GetEnv& get);
 
-/// Whether `id` may be a container id or a network name: letters, digits, '_',
-/// '.', '-', the first of them a letter or digit; at most 200, since it becomes
-/// part of a file name.
-bool is_cni_id(const std::string& id);
-
-/// Whether the kernel takes `name` for an interface: 1 to 15 characters without
-/// '/', ':' and white space, and neither "." nor "..".
-bool is_ifname(const std::string& name);
-
 }  // namespace kubecni

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "state/files.hpp"
 #include "state/node_info.hpp"
 
 #include <optional>
@@ -16,8 +17,11 @@ using RangeSets = std::vector<std::vector<Range>>;
 /// What the runtime or the configuration says; empty when neither does.
 CniResult<RangeSets> configured_ranges(const NetConf& conf) {
   const auto& of_runtime = member_like_go(conf.runtime_config, "ipRanges");
-  if (of_runtime.is_array() && !of_runtime.empty())
-    return parse_range_sets("runtimeConfig.ipRanges", of_runtime);
+  if (of_runtime.is_array() && !of_runtime.empty()) {
+    auto ranges = parse_range_sets("runtimeConfig.ipRanges", of_runtime);
+    if (!ranges) return cni_error(CniCode::kInvalidConfig, ranges.error().what);
+    return std::move(*ranges);
+  }
   if (!of_runtime.is_null() && !of_runtime.is_array())
     return wrong_value("runtimeConfig.ipRanges", of_runtime, "a list of lists of ranges");
   if (conf.subnet) return RangeSets{{Range{.subnet = *conf.subnet}}};
@@ -54,7 +58,7 @@ CniResult<NodeSettings> node_settings(const NetConf& conf) {
                      "the node's subnet is not known: \"subnet\" is not set and kube-cnid has not "
                      "learned a PodCIDR yet",
                      "look at kube-cnid's log, or set \"subnet\"; looked in " +
-                         (conf.state_dir / "node.json").string());
+                         (conf.state_dir / kNodeFile).string());
   auto pool_sets = pool_sets_of(*ranges);
   if (!pool_sets) return cni_error(pool_sets.error(), "node settings", CniCode::kInvalidConfig);
   return NodeSettings{std::move(*pool_sets), mtu};

@@ -24,7 +24,9 @@ void check_each_version(const json& result) {
 }
 
 void check_addressing(const json& result) {
-  const auto addressing = addressing_of(result, NetConf{.ipam = {.type = "ipam"}});
+  NetConf conf;
+  conf.ipam.type = "ipam";
+  const auto addressing = addressing_of(result, conf);
   if (!addressing) return;
   require(!addressing->addresses.empty(), "a pod has an address");
   for (const PodAddress& address : addressing->addresses)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "config/settings.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -10,9 +11,9 @@ namespace kubecni {
 
 /// Where the node that is asked about keeps its things.
 struct NodePaths {
-  std::filesystem::path state_dir = "/var/lib/kube-cni";
-  std::filesystem::path run_dir = "/run/kube-cni";
-  std::filesystem::path bpffs = "/sys/fs/bpf/kube-cni";
+  std::filesystem::path state_dir = default_of("stateDir");
+  std::filesystem::path run_dir = default_of("runDir");
+  std::filesystem::path bpffs = default_of("bpffs");
 };
 
 // What a subcommand knows, as `-o json` prints it. Each reads the kernel's own

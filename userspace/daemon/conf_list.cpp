@@ -1,7 +1,9 @@
 #include "daemon/conf_list.hpp"
 
 #include "base/json.hpp"
-#include "net_conf.hpp"
+#include "config/check.hpp"
+#include "config/cni_spec.hpp"
+#include "config/plugin_settings.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -44,11 +46,11 @@ bool is_limited_later(const std::vector<json>& plugins) {
 }  // namespace
 
 json plugin_entry(const DaemonOptions& options) {
-  const NetConf defaults;
+  const PluginSettings defaults;
   json entry = options.cni.plugin;
   entry["type"] = "kube-cni";
   if (options.bridge != defaults.bridge) entry["bridge"] = options.bridge;
-  if (options.dataplane != "auto") entry["dataplane"] = options.dataplane;
+  if (options.dataplane != default_of("dataplane")) entry["dataplane"] = options.dataplane;
   if (options.state_dir != defaults.state_dir) entry["stateDir"] = options.state_dir;
   if (options.run_dir != defaults.run_dir) entry["runDir"] = options.run_dir;
   if (options.bpffs != defaults.bpffs) entry["bpffs"] = options.bpffs;
@@ -58,11 +60,11 @@ json plugin_entry(const DaemonOptions& options) {
 }
 
 Result<> check_plugin_entry(const DaemonOptions& options) {
-  json conf = plugin_entry(options);
-  conf["name"] = options.cni.network;
-  conf["cniVersion"] = kSupportedVersions.back();
-  const auto read = parse_net_conf(conf.dump(-1, ' ', false, json::error_handler_t::replace));
-  if (!read) return failure(EINVAL, "in the plugin's configuration: " + read.error().msg);
+  constexpr const char* kWhere = "in the plugin's configuration: ";
+  if (auto problem = problem_of_name(options.cni.network); !problem.empty())
+    return failure(EINVAL, kWhere + problem);
+  const auto read = read_plugin_settings(plugin_entry(options));
+  if (!read) return failure(EINVAL, kWhere + read.error().what);
   return {};
 }
 

@@ -14,7 +14,7 @@ namespace kubecni {
 /// options those that are not the plugin's defaults. Pure.
 nlohmann::json plugin_entry(const DaemonOptions& options);
 
-/// Whether the plugin will take its entry, by the plugin's own parser.
+/// Whether the plugin will take its entry, by the parser that the plugin uses.
 /// Errors: EINVAL it will not, naming the key.
 Result<> check_plugin_entry(const DaemonOptions& options);
 

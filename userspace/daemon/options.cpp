@@ -1,8 +1,9 @@
 #include "daemon/options.hpp"
 
 #include "base/file.hpp"
+#include "config/check.hpp"
+#include "config/settings_file.hpp"
 #include "daemon/conf_list.hpp"
-#include "daemon/config_file.hpp"
 #include "metrics/listen_address.hpp"
 
 #include <CLI/CLI.hpp>
@@ -16,12 +17,13 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 namespace kubecni {
 
 namespace {
 
-constexpr std::uint32_t kMaxVni = (1U << 24) - 1;
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;  // a ConfigMap has at most 1 MiB
 
 std::string check_network(const std::string& text) {
@@ -41,31 +43,45 @@ std::string check_metrics_address(const std::string& text) {
   return parsed ? "" : parsed.error().what;
 }
 
+/// Whether the word is right of itself, where the kind of setting says it.
+void check_by_type(CLI::Option& option, const Setting& setting) {
+  if (setting.type == Type::kNumber) option.check(CLI::Range(setting.least, setting.most));
+  if (setting.type == Type::kNetwork) option.check(check_network);
+  if (setting.type == Type::kChoice) option.check(CLI::IsMember(words_of(setting)));
+}
+
+/// The option of one setting, as the table has it.
+template <typename Target>
+CLI::Option& add(CLI::App& app, const Setting& setting, Target& target) {
+  const std::string name = "--" + option_name(setting);
+  const std::string help(setting.help);
+  if constexpr (std::is_same_v<Target, bool>)
+    if (setting.fallback.empty()) return *app.add_flag(name, target, help);
+  CLI::Option& option = *app.add_option(name, target, help);
+  if constexpr (!std::is_enum_v<Target>) check_by_type(option, setting);
+  if (!setting.fallback.empty()) option.default_str(std::string(setting.fallback));
+  return option;
+}
+
+std::string check_node_source(const std::string& source) {
+  constexpr std::string_view kFile = "file:";
+  const bool is_file = source.starts_with(kFile) && source.size() > kFile.size();
+  return is_file || source == "kubernetes"
+             ? ""
+             : "\"" + source + "\" is neither file:PATH nor kubernetes";
+}
+
 /// How nodes are reached, and what leaves the cluster.
 void add_network_options(CLI::App& app, DaemonOptions& options) {
   static const std::map<std::string, Routing> kRoutings{
       {"auto", Routing::kAuto}, {"direct", Routing::kDirect}, {"vxlan", Routing::kVxlan}};
-  app.add_option("--routing", options.routing,
-                 "How the pods of other nodes are reached. auto: directly where the node is on a "
-                 "link of this one, else by VXLAN; direct: never by VXLAN; vxlan: always")
-      ->transform(CLI::CheckedTransformer(kRoutings).description("auto|direct|vxlan"))
-      ->default_str("auto");
-  app.add_option("--vxlan-port", options.tunnel.port,
-                 "UDP port of the tunnel, the same on all nodes; IANA's is 4789")
-      ->check(CLI::Range(1, 65535))
-      ->capture_default_str();
-  app.add_option("--vxlan-vni", options.tunnel.vni,
-                 "Network identifier of the tunnel, the same on all nodes")
-      ->check(CLI::Range(1U, kMaxVni))
-      ->capture_default_str();
-  app.add_option("--vxlan-checksum-offload", options.tunnel.checksum_offload,
-                 "Whether checksums inside the tunnel are left to the NIC. auto: unless a test "
-                 "with another node shows that it gets them wrong")
-      ->check(CLI::IsMember({"auto", "on", "off"}))
-      ->capture_default_str();
-  app.add_option("--masquerade", options.masquerade,
-                 "on or off: what pods send to the outside of the cluster has the node's address")
-      ->default_str("on");
+  constexpr const Setting& kRouting = daemon_setting("routing");
+  add(app, kRouting, options.routing)
+      .transform(CLI::CheckedTransformer(kRoutings).description(std::string(kRouting.allowed)));
+  add(app, daemon_setting("vxlanPort"), options.tunnel.port);
+  add(app, daemon_setting("vxlanVni"), options.tunnel.vni);
+  add(app, daemon_setting("vxlanChecksumOffload"), options.tunnel.checksum_offload);
+  add(app, daemon_setting("masquerade"), options.masquerade);
 }
 
 /// The cluster's networks as the command line has them.
@@ -80,21 +96,10 @@ std::vector<IpNet> networks_in(const std::vector<std::string>& texts) {
 }
 
 void add_cluster_options(CLI::App& app, NetworkTexts& texts) {
-  app.add_option("--cluster-cidr", texts.clusters,
-                 "Network of the cluster's pods, kubeadm's podSubnet; a PodCIDR outside is "
-                 "refused. May be given several times")
-      ->check(check_network);
-  app.add_option("--service-cidr", texts.services,
-                 "Network of the cluster's Services, kubeadm's serviceSubnet; a PodCIDR that "
-                 "overlaps it is refused. May be given several times")
-      ->check(check_network);
-  app.add_option("--node-cidr", texts.nodes,
-                 "Network of the nodes' addresses; an InternalIP outside is refused. May be given "
-                 "several times")
-      ->check(check_network);
-  app.add_option("--non-masquerade-cidr", texts.non_masquerade,
-                 "Outside network to which pods keep their address; may be given several times")
-      ->check(check_network);
+  add(app, daemon_setting("clusterCidr"), texts.clusters);
+  add(app, daemon_setting("serviceCidr"), texts.services);
+  add(app, daemon_setting("nodeCidr"), texts.nodes);
+  add(app, daemon_setting("nonMasqueradeCidr"), texts.non_masquerade);
 }
 
 /// Throws CLI::ValidationError.
@@ -112,16 +117,33 @@ void take_networks(const NetworkTexts& texts, DaemonOptions& options) {
 
 /// What the container runtime needs of us.
 void add_cni_options(CLI::App& app, CniOptions& options) {
-  app.add_option("--cni-conf-dir", options.conf_dir,
-                 "The runtime's folder of network configurations; without it none is written");
-  app.add_option("--cni-conf-name", options.conf_name,
-                 "The list's file there; the runtime takes the first file by name")
-      ->check(check_list_name)
-      ->capture_default_str();
-  app.add_option("--cni-bin-dir", options.bin_dir, "The runtime's folder of plugins")
-      ->capture_default_str();
-  app.add_option("--plugin-binary", options.plugin_binary,
-                 "The program kube-cni to keep installed there; unset: none is installed");
+  add(app, daemon_setting("cniConfDir"), options.conf_dir);
+  add(app, daemon_setting("cniConfName"), options.conf_name).check(check_list_name);
+  add(app, daemon_setting("cniBinDir"), options.bin_dir);
+  add(app, daemon_setting("pluginBinary"), options.plugin_binary);
+}
+
+/// Who this node is, and who knows the others.
+void add_source_options(CLI::App& app, DaemonOptions& options) {
+  add(app, daemon_setting("nodeName"), options.node_name);
+  add(app, daemon_setting("nodeSource"), options.node_source).check(check_node_source);
+  add(app, daemon_setting("kubeconfig"), options.api.kubeconfig);
+  add(app, daemon_setting("apiServer"), options.api.api_servers);
+  add(app, daemon_setting("caFile"), options.api.ca_file);
+  add(app, daemon_setting("tokenFile"), options.api.token_file);
+  add(app, daemon_setting("insecureSkipTlsVerify"), options.api.insecure_skip_tls_verify);
+  add(app, daemon_setting("startupTaint"), options.startup_taint);
+}
+
+/// What is where on this node.
+void add_node_options(CLI::App& app, DaemonOptions& options) {
+  add(app, daemon_setting("dataplane"), options.dataplane);
+  add(app, daemon_setting("stateDir"), options.state_dir);
+  add(app, daemon_setting("runDir"), options.run_dir);
+  add(app, daemon_setting("bpffs"), options.bpffs);
+  add(app, daemon_setting("bridge"), options.bridge);
+  add(app, daemon_setting("metricsAddress"), options.metrics_address).check(check_metrics_address);
+  add(app, daemon_setting("logLevel"), options.log_level);
 }
 
 /// Gives the options what the file says, and checks what the plugin will be told.
@@ -176,46 +198,12 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
                  "Settings as a JSON object: each option by its name in camel case, like "
                  "\"vxlanPort\", and \"cni\" for the plugin. Options override it")
       ->configurable(false);
-  app.add_option("--node-name", options.node_name,
-                 "Name of this node's Node object (default: the host's, as kubelet has it)");
-  app.add_option("--node-source", options.node_source,
-                 "file:PATH, a NodeList as `kubectl get nodes -o json` prints it, or kubernetes")
-      ->check([](const std::string& source) -> std::string {
-        const bool known = source == "kubernetes" || (source.starts_with("file:") &&
-                                                      source.size() > std::string("file:").size());
-        return known ? "" : "\"" + source + "\" is neither file:PATH nor kubernetes";
-      });
-  app.add_option("--kubeconfig", options.api.kubeconfig,
-                 "How to reach the API server (default: the pod's service account)");
-  app.add_option("--api-server", options.api.api_servers,
-                 "URL of the API server; may be given several times, for when one does not answer");
-  app.add_option("--ca-file", options.api.ca_file, "CA certificates of the API server, PEM");
-  app.add_option("--token-file", options.api.token_file, "Bearer token, read for every request");
-  app.add_flag("--insecure-skip-tls-verify", options.api.insecure_skip_tls_verify,
-               "Do not verify the API server's certificate: for tests alone");
-  app.add_option("--startup-taint", options.startup_taint,
-                 "Key of a taint that is removed from this node's Node once it can take pods");
-  app.add_option("--dataplane", options.dataplane,
-                 "auto: eBPF where it loads; ebpf: eBPF, or exit; bridge: the kernel path alone")
-      ->check(CLI::IsMember({"auto", "ebpf", "bridge"}))
-      ->capture_default_str();
   NetworkTexts networks;
+  add_source_options(app, options);
   add_network_options(app, options);
   add_cluster_options(app, networks);
-  app.add_option("--state-dir", options.state_dir, "What has to survive a reboot")
-      ->capture_default_str();
-  app.add_option("--run-dir", options.run_dir, "Locks and status")->capture_default_str();
-  app.add_option("--bpffs", options.bpffs, "Folder for the pins")->capture_default_str();
-  app.add_option("--bridge", options.bridge, "The pods' bridge")->capture_default_str();
   add_cni_options(app, options.cni);
-  app.add_option(
-         "--metrics-address", options.metrics_address,
-         "ADDRESS:PORT for /metrics, /healthz and /readyz, without encryption or login; off")
-      ->check(check_metrics_address)
-      ->capture_default_str();
-  app.add_option("--log-level", options.log_level, "error, warn, info, debug")
-      ->check(CLI::IsMember({"error", "warn", "info", "debug"}))
-      ->capture_default_str();
+  add_node_options(app, options);
   app.fallthrough();
   const auto* clean_up = app.add_subcommand(
       "cleanup",

@@ -1,8 +1,9 @@
 #pragma once
 
 #include "base/ip.hpp"
+#include "config/cni_options.hpp"
+#include "config/settings.hpp"
 #include "daemon/cluster_rules.hpp"
-#include "daemon/cni_options.hpp"
 #include "daemon/peer_path.hpp"
 #include "daemon/tunnel_device.hpp"
 #include "k8s/api_config.hpp"
@@ -20,21 +21,21 @@ struct DaemonOptions {
   std::string node_name;
   std::string node_source;  ///< "file:PATH" or "kubernetes"
   ApiOptions api;
-  std::string startup_taint;       ///< key of a taint to remove; empty: none
-  std::string dataplane = "auto";  ///< "auto", "ebpf", "bridge"
+  std::string startup_taint;  ///< key of a taint to remove; empty: none
+  std::string dataplane{default_of("dataplane")};
   Routing routing = Routing::kAuto;
   TunnelOptions tunnel;
   ClusterRules rules;
   bool masquerade = true;
   std::vector<IpNet> non_masquerade_cidrs;
-  std::filesystem::path state_dir = "/var/lib/kube-cni";
-  std::filesystem::path run_dir = "/run/kube-cni";
-  std::filesystem::path bpffs = "/sys/fs/bpf/kube-cni";
-  std::string bridge = "cni0";
+  std::filesystem::path state_dir = default_of("stateDir");
+  std::filesystem::path run_dir = default_of("runDir");
+  std::filesystem::path bpffs = default_of("bpffs");
+  std::string bridge{default_of("bridge")};
   CniOptions cni;
   /// Where metrics and health are served: ListenAddress, or "off" or empty: nowhere.
-  std::string metrics_address = "127.0.0.1:9484";
-  std::string log_level = "info";
+  std::string metrics_address{default_of("metricsAddress")};
+  std::string log_level{default_of("logLevel")};
 };
 
 /// The options, or the exit status after help or an error was printed. What the command

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/settings.hpp"
 #include "daemon/checksum_probe.hpp"
 #include "daemon/cluster_view.hpp"
 #include "daemon/peer_path.hpp"
@@ -14,12 +15,12 @@
 
 namespace kubecni {
 
-/// What the operator says about the tunnel. The port is the kernel's own default for
-/// VXLAN, not IANA's 4789, which some hypervisors take for their own tunnels.
+/// What the operator says about the tunnel.
 struct TunnelOptions {
-  std::uint16_t port = 8472;  ///< UDP
-  std::uint32_t vni = 84;
-  std::string checksum_offload = "auto";  ///< "auto": as the probe finds; "on", "off"
+  std::uint16_t port = default_number("vxlanPort");  ///< UDP
+  std::uint32_t vni = default_number("vxlanVni");
+  std::string checksum_offload{
+      default_of("vxlanChecksumOffload")};  ///< "auto": as the probe finds; "on", "off"
 };
 
 /// The smallest MTU of the devices that have an address of this node, bytes.

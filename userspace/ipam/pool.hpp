@@ -1,25 +1,14 @@
 #pragma once
 
 #include "base/ip.hpp"
+#include "base/ip_range.hpp"
 #include "base/result.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace kubecni {
-
-/// What a configuration says of one pool, with the keys of the reference
-/// plugin `host-local`: `subnet`, `rangeStart`, `rangeEnd`, `gateway`.
-struct Range {
-  IpNet subnet;
-  std::optional<IpAddr> start;    ///< the first that a pod may get; else the subnet's first
-  std::optional<IpAddr> end;      ///< the last that a pod may get; else the subnet's last
-  std::optional<IpAddr> gateway;  ///< else the address after the network's
-
-  bool operator==(const Range&) const = default;
-};
 
 /// The addresses of one subnet, IPv4 or IPv6, that pods may get: those of the
 /// range, without the network address (for IPv6 the subnet-router anycast

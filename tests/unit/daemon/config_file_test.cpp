@@ -1,7 +1,6 @@
 #include "base/file.hpp"
 #include "builders.hpp"
 #include "daemon/options.hpp"
-#include "net_conf.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -151,19 +150,6 @@ TEST_F(ConfigFile, ThatIsNotThereIsNamed) {
 
 TEST_F(ConfigFile, HasNoHintFarFromEveryKey) {
   EXPECT_THAT(refusal_of(R"({"xyz": 1})"), Not(HasSubstr("did you mean")));
-}
-
-// The table of the plugin's keys and its parser are in one file; this keeps them one.
-TEST(SettingKeys, AreAllReadByThePlugin) {
-  for (const auto key : kSettingKeys) {
-    if (key == "dns") continue;  // passed on as it is
-    const json conf{{"cniVersion", "1.0.0"}, {"name", "n"}, {std::string(key), json::array({1})}};
-
-    const auto parsed = parse_net_conf(conf.dump());
-
-    ASSERT_FALSE(parsed) << key;
-    EXPECT_THAT(parsed.error().msg, HasSubstr("\"" + std::string(key) + "\""));
-  }
 }
 
 }  // namespace

@@ -43,6 +43,23 @@ TEST(DaemonOptions, HaveDefaultsForTheNetwork) {
   EXPECT_FALSE(options->clean_up);
 }
 
+TEST(DaemonOptions, AreThoseOfTheTable) {
+  const char* const argv[] = {"kube-cnid", "--help"};
+  testing::internal::CaptureStdout();
+
+  EXPECT_FALSE(parse_options(2, argv));
+
+  const std::string help = testing::internal::GetCapturedStdout();
+  for (const Setting& setting : kSettings) {
+    if (!is_of_daemon(setting)) continue;
+    const auto at = help.find("--" + option_name(setting) + " ");
+    ASSERT_NE(at, help.npos) << setting.key << " is no option";
+    const std::string line = help.substr(at, help.find('\n', at) - at);
+    if (!setting.fallback.empty())
+      EXPECT_THAT(line, testing::HasSubstr("[" + std::string(setting.fallback) + "]"));
+  }
+}
+
 TEST(DaemonOptions, OfTheNetworkAreTaken) {
   const auto options =
       parse({"--routing", "vxlan", "--vxlan-port", "4789", "--vxlan-vni", "16777215",

@@ -1,10 +1,12 @@
-#include "ipam_conf.hpp"
+#include "config/ipam_conf.hpp"
 
 #include "base/json.hpp"
-#include "cni_env.hpp"
+#include "config/check.hpp"
+#include "config/cni_spec.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <optional>
 #include <string_view>
 
@@ -14,6 +16,11 @@ using nlohmann::json;
 
 namespace {
 
+std::unexpected<Error> wrong_value(const std::string& key, const json& value,
+                                   std::string_view wanted) {
+  return failure(EINVAL, wrong_value_text(key, value, wanted));
+}
+
 constexpr std::array<std::string_view, 4> kRangeKeys{"subnet", "rangeStart", "rangeEnd", "gateway"};
 constexpr std::array<std::string_view, 2> kOtherKeys{"ranges", "migrateFrom"};
 
@@ -22,7 +29,7 @@ bool has(const Keys& keys, const std::string& key) {
   return std::ranges::find(keys, key) != keys.end();
 }
 
-CniResult<> read_address(const std::string& key, const json& value, std::optional<IpAddr>& target) {
+Result<> read_address(const std::string& key, const json& value, std::optional<IpAddr>& target) {
   if (value.is_null()) return {};
   target = IpAddr::parse(text_of(value));
   if (!target) return wrong_value(key, value, "an IP address");
@@ -30,9 +37,8 @@ CniResult<> read_address(const std::string& key, const json& value, std::optiona
 }
 
 /// The range of an object that may have other keys, too.
-CniResult<Range> read_range(const std::string& key, const json& value) {
-  if (!value.contains("subnet"))
-    return cni_error(CniCode::kInvalidConfig, "\"" + key + ".subnet\" is missing");
+Result<Range> read_range(const std::string& key, const json& value) {
+  if (!value.contains("subnet")) return failure(EINVAL, "\"" + key + ".subnet\" is missing");
   auto subnet = read_cidr(key + ".subnet", value["subnet"]);
   if (!subnet) return std::unexpected(subnet.error());
   Range range{.subnet = *subnet};
@@ -45,7 +51,7 @@ CniResult<Range> read_range(const std::string& key, const json& value) {
   return range;
 }
 
-CniResult<std::vector<Range>> read_set(const std::string& key, const json& set) {
+Result<std::vector<Range>> read_set(const std::string& key, const json& set) {
   if (!set.is_array() || set.empty()) return wrong_value(key, set, "a list with a range or more");
   std::vector<Range> ranges;
   for (std::size_t i = 0; i < set.size(); ++i) {
@@ -54,9 +60,9 @@ CniResult<std::vector<Range>> read_set(const std::string& key, const json& set) 
     // A misspelt key would give out addresses that were to be left out.
     for (const auto& [range_key, value] : set[i].items()) {
       if (!has(kRangeKeys, range_key))
-        return cni_error(CniCode::kInvalidConfig, "\"" + name + "." + range_key +
-                                                      "\" is unknown; a range has subnet, "
-                                                      "rangeStart, rangeEnd, gateway");
+        return failure(EINVAL, "\"" + name + "." + range_key +
+                                   "\" is unknown; a range has subnet, "
+                                   "rangeStart, rangeEnd, gateway");
     }
     auto range = read_range(name, set[i]);
     if (!range) return std::unexpected(range.error());
@@ -65,7 +71,7 @@ CniResult<std::vector<Range>> read_set(const std::string& key, const json& set) 
   return ranges;
 }
 
-CniResult<std::filesystem::path> read_migrate_from(const json& value) {
+Result<std::filesystem::path> read_migrate_from(const json& value) {
   if (value == json(false)) return "";
   if (!value.is_string()) return wrong_value("ipam.migrateFrom", value, "a folder, \"\" or false");
   std::filesystem::path folder = value.get<std::string>();
@@ -74,30 +80,20 @@ CniResult<std::filesystem::path> read_migrate_from(const json& value) {
   return folder;
 }
 
-CniResult<> check_keys(const json& ipam) {
+Result<> check_keys(const json& ipam) {
   for (const auto& [key, value] : ipam.items()) {
     if (!has(kRangeKeys, key) && !has(kOtherKeys, key))
-      return cni_error(CniCode::kInvalidConfig,
-                       "\"ipam." + key +
-                           "\" is unknown; without a \"type\", \"ipam\" has ranges, or subnet, "
-                           "rangeStart, rangeEnd, gateway; and migrateFrom");
+      return failure(EINVAL,
+                     "\"ipam." + key +
+                         "\" is unknown; without a \"type\", \"ipam\" has ranges, or subnet, "
+                         "rangeStart, rangeEnd, gateway; and migrateFrom");
   }
   return {};
 }
 
 }  // namespace
 
-CniResult<IpNet> read_cidr(const std::string& key, const json& value) {
-  const auto net = IpNet::parse(text_of(value));
-  if (!net) return wrong_value(key, value, "a network in CIDR notation, like \"10.200.0.0/24\"");
-  if (*net != net->network())
-    return wrong_value(
-        key, value, "a network: host bits are set; did you mean \"" + net->network().str() + "\"?");
-  return *net;
-}
-
-CniResult<std::vector<std::vector<Range>>> parse_range_sets(const std::string& key,
-                                                            const json& sets) {
+Result<std::vector<std::vector<Range>>> parse_range_sets(const std::string& key, const json& sets) {
   if (!sets.is_array()) return wrong_value(key, sets, "a list of lists of ranges");
   std::vector<std::vector<Range>> ranges;
   for (std::size_t i = 0; i < sets.size(); ++i) {
@@ -108,7 +104,7 @@ CniResult<std::vector<std::vector<Range>>> parse_range_sets(const std::string& k
   return ranges;
 }
 
-CniResult<IpamConf> parse_ipam_conf(const json& ipam) {
+Result<IpamConf> parse_ipam_conf(const json& ipam) {
   if (!ipam.is_object()) return wrong_value("ipam", ipam, "an object");
   if (const json& type = member(ipam, "type"); !type.is_null() && type != "") {
     // It becomes the name of a file.

@@ -27,8 +27,9 @@ Result<nlohmann::json> parse_settings(std::string_view text);
 
 /// Gives each option of `app` that the command line did not set what `settings` have for
 /// it: `--vxlan-port` is the key "vxlanPort", a number; an option that may be repeated is a
-/// list. What kCniSection holds is not looked at. Result: every unknown key, every value of
-/// a wrong type, and every value that the option refuses.
+/// list. `app` has an option for each setting of the daemon in kSettings. What kCniSection holds is
+/// not looked at. Result: every unknown key, every value of a wrong type, and every value that the
+/// option refuses.
 Problems apply_settings(const nlohmann::json& settings, CLI::App& app);
 
 /// " (did you mean "mtu"?)" where one of `known` is nearly `word`; else nothing.

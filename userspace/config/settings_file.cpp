@@ -1,15 +1,17 @@
-#include "daemon/config_file.hpp"
+#include "config/settings_file.hpp"
 
 #include "base/json.hpp"
+#include "config/check.hpp"
+#include "config/settings.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <numeric>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace kubecni {
 
@@ -32,48 +34,32 @@ std::optional<std::string> find_repeated_key(std::string_view text) {
   return repeated;
 }
 
-/// "vxlanPort" of "vxlan-port".
-std::string key_of(const CLI::Option& option) {
-  std::string key;
-  bool upper = false;
-  for (const char c : option.get_lnames().front()) {
-    if (c != '-') key += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
-    upper = c == '-';
-  }
-  return key;
+const Setting* find_daemon_setting(const std::string& key) {
+  const auto* found = std::ranges::find_if(kSettings, [&](const Setting& setting) {
+    return is_of_daemon(setting) && setting.key == key;
+  });
+  return found == kSettings.end() ? nullptr : found;
 }
 
-/// The options that may stand in the file, by their keys.
-std::map<std::string, CLI::Option*> settable_options(CLI::App& app) {
-  std::map<std::string, CLI::Option*> options;
-  for (CLI::Option* option : app.get_options())
-    if (option->get_configurable() && !option->get_lnames().empty())
-      options.emplace(key_of(*option), option);
-  return options;
+/// The keys that the file may have, for hints.
+std::vector<std::string> known_keys() {
+  std::vector<std::string> keys{std::string(kCniSection)};
+  for (const Setting& setting : kSettings)
+    if (is_of_daemon(setting)) keys.emplace_back(setting.key);
+  return keys;
 }
 
-std::string not_allowed(const std::string& key, const json& value, const std::string& wanted) {
-  return "\"" + key + "\": " + shown(value) + " is not " + wanted;
-}
-
-enum class Kind { kText, kNumber, kFlag };
-
-Kind kind_of(const CLI::Option& option) {
-  const std::string type = option.get_type_name();
-  if (type.starts_with("BOOLEAN") || option.get_items_expected_max() == 0) return Kind::kFlag;
-  return type.starts_with("UINT") || type.starts_with("INT") ? Kind::kNumber : Kind::kText;
-}
-
-const char* name_of(Kind kind) {
-  if (kind == Kind::kFlag) return "true or false, without quotes";
-  return kind == Kind::kNumber ? "a whole number, without quotes" : "a text in quotes";
+const char* name_of(Type type) {
+  if (type == Type::kFlag) return "true or false, without quotes";
+  return type == Type::kNumber ? "a whole number, without quotes" : "a text in quotes";
 }
 
 /// The word of the command line that says the same; empty when the type is another.
-std::optional<std::string> word_of(const json& value, Kind kind) {
-  if (kind == Kind::kFlag && value.is_boolean()) return value.get<bool>() ? "true" : "false";
-  if (kind == Kind::kNumber && value.is_number_integer()) return value.dump();
-  if (kind == Kind::kText && value.is_string()) return value.get<std::string>();
+std::optional<std::string> word_of(const json& value, Type type) {
+  if (type == Type::kFlag && value.is_boolean()) return value.get<bool>() ? "true" : "false";
+  if (type == Type::kNumber && value.is_number_integer()) return value.dump();
+  const bool is_text = type != Type::kFlag && type != Type::kNumber;
+  if (is_text && value.is_string()) return value.get<std::string>();
   return std::nullopt;
 }
 
@@ -85,15 +71,14 @@ std::string allowed_by(const CLI::Option& option) {
 }
 
 /// Result: what is wrong with the value; empty when the option took it.
-std::string give(CLI::Option& option, const std::string& key, const json& value) {
-  const Kind kind = kind_of(option);
-  const bool takes_many = option.get_items_expected_max() > 1;
-  if (takes_many && !value.is_array())
-    return not_allowed(key, value, std::string("a list, each of it ") + name_of(kind));
+std::string give(CLI::Option& option, const Setting& setting, const json& value) {
+  const std::string key(setting.key);
+  if (setting.many && !value.is_array())
+    return wrong_value_text(key, value, std::string("a list, each of it ") + name_of(setting.type));
   std::vector<std::string> words;
-  for (const json& entry : takes_many ? value : json::array({value})) {
-    auto word = word_of(entry, kind);
-    if (!word) return not_allowed(key, entry, name_of(kind));
+  for (const json& entry : setting.many ? value : json::array({value})) {
+    auto word = word_of(entry, setting.type);
+    if (!word) return wrong_value_text(key, entry, name_of(setting.type));
     words.push_back(std::move(*word));
   }
   if (words.empty()) return "";
@@ -103,7 +88,7 @@ std::string give(CLI::Option& option, const std::string& key, const json& value)
   } catch (const CLI::ParseError& error) {
     const std::string allowed = allowed_by(option);
     if (allowed.empty()) return "\"" + key + "\": " + error.what();
-    return not_allowed(key, value, "allowed; it may be: " + allowed);
+    return wrong_value_text(key, value, "allowed; it may be: " + allowed);
   }
   return "";
 }
@@ -148,19 +133,18 @@ Result<json> parse_settings(std::string_view text) {
 }
 
 Problems apply_settings(const json& settings, CLI::App& app) {
-  const auto options = settable_options(app);
-  std::vector<std::string> known{std::string(kCniSection)};
-  for (const auto& [key, option] : options) known.push_back(key);
   Problems problems;
   for (const auto& [key, value] : settings.items()) {
     if (key == kCniSection) continue;
-    const auto option = options.find(key);
-    std::string problem;
-    if (option == options.end())
-      problem = "\"" + key + "\" is no setting" + hint_for(key, known);
-    else if (option->second->count() == 0)
-      problem = give(*option->second, key, value);
-    if (!problem.empty()) problems.push_back(std::move(problem));
+    const Setting* setting = find_daemon_setting(key);
+    if (!setting) {
+      problems.push_back("\"" + key + "\" is no setting" + hint_for(key, known_keys()));
+      continue;
+    }
+    CLI::Option* option = app.get_option("--" + option_name(*setting));
+    if (option->count() != 0) continue;
+    if (auto problem = give(*option, *setting, value); !problem.empty())
+      problems.push_back(std::move(problem));
   }
   return problems;
 }

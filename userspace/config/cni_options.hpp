@@ -1,6 +1,7 @@
 #pragma once
 
-#include "daemon/config_file.hpp"
+#include "config/settings.hpp"
+#include "config/settings_file.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -14,10 +15,10 @@ namespace kubecni {
 /// (CNI specification 1.1.0, section 1) in which it comes first.
 struct CniOptions {
   std::filesystem::path conf_dir;  ///< the runtime's folder of lists; empty: no list is written
-  std::string conf_name = "10-kube-cni.conflist";
-  std::filesystem::path bin_dir = "/opt/cni/bin";
+  std::string conf_name{default_of("cniConfName")};
+  std::filesystem::path bin_dir = default_of("cniBinDir");
   std::filesystem::path plugin_binary;  ///< what to install in bin_dir; empty: nothing
-  std::string network = "k8s-pod-network";
+  std::string network{default_of("cni.name")};
   nlohmann::json plugin = nlohmann::json::object();  ///< kube-cni's own keys in the list
   std::vector<nlohmann::json> chain;                 ///< the plugins after it, as configured
 };

@@ -1,11 +1,11 @@
-#include "daemon/cni_options.hpp"
+#include "config/cni_options.hpp"
 
 #include "base/json.hpp"
-#include "cni_env.hpp"
-#include "net_conf.hpp"
+#include "config/check.hpp"
+#include "config/cni_spec.hpp"
+#include "config/plugin_settings.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace kubecni {
 
@@ -14,30 +14,25 @@ using nlohmann::json;
 namespace {
 
 /// The daemon has them itself, and the plugin has to have the same.
-constexpr std::array<std::string_view, 5> kSharedKeys{"bpffs", "bridge", "dataplane", "runDir",
-                                                      "stateDir"};
-
-bool has(const auto& keys, const std::string& key) {
-  return std::ranges::find(keys, key) != keys.end();
-}
-
-std::string wrong(const std::string& key, const json& value, const std::string& wanted) {
-  return "\"" + key + "\": " + shown(value) + " is not " + wanted;
+bool is_shared(std::string_view key) {
+  return std::ranges::any_of(kSettings, [&](const Setting& setting) {
+    return setting.owner == Owner::kBoth && setting.key == key;
+  });
 }
 
 void check_capabilities(const std::string& key, const json& value, Problems& problems) {
-  if (!value.is_object()) return problems.push_back(wrong(key, value, "an object"));
+  if (!value.is_object()) return problems.push_back(wrong_value_text(key, value, "an object"));
   for (const auto& [capability, wanted] : value.items())
     if (!wanted.is_boolean())
-      problems.push_back(wrong(key + "." + capability, wanted, "true or false"));
+      problems.push_back(wrong_value_text(key + "." + capability, wanted, "true or false"));
 }
 
 void check_link(const std::string& key, const json& value, Problems& problems) {
-  if (!value.is_object()) return problems.push_back(wrong(key, value, "an object"));
+  if (!value.is_object()) return problems.push_back(wrong_value_text(key, value, "an object"));
   const json& type = member(value, "type");
   // It becomes the name of a file.
   if (!is_cni_id(text_of(type)))
-    problems.push_back(wrong(key + ".type", type, "the name of a plugin"));
+    problems.push_back(wrong_value_text(key + ".type", type, "the name of a plugin"));
   else if (type == "kube-cni")
     problems.push_back("\"" + key + "\": kube-cni is in the list already");
   if (const json& given = member(value, "capabilities"); !given.is_null())
@@ -46,19 +41,21 @@ void check_link(const std::string& key, const json& value, Problems& problems) {
 
 void read_chain(const json& chain, CniOptions& options, Problems& problems) {
   if (!chain.is_array())
-    return problems.push_back(wrong("cni.chain", chain, "a list of plugins' configurations"));
+    return problems.push_back(
+        wrong_value_text("cni.chain", chain, "a list of plugins' configurations"));
   for (std::size_t i = 0; i < chain.size(); ++i)
     check_link("cni.chain[" + std::to_string(i) + "]", chain[i], problems);
   options.chain = chain.get<std::vector<json>>();
 }
 
 std::string unknown(const std::string& key) {
-  if (has(kSharedKeys, key))
+  if (is_shared(key))
     return "\"cni." + key + "\" is given as \"" + key +
            "\" outside of \"cni\", for daemon and plugin";
-  std::vector<std::string> known{"name", "chain", "capabilities"};
-  for (const auto name : kSettingKeys)
-    if (!has(kSharedKeys, std::string(name))) known.emplace_back(name);
+  std::vector<std::string> known = plugin_only_keys();
+  for (const Setting& setting : kSettings)
+    if (setting.owner == Owner::kList)
+      known.emplace_back(setting.key.substr(kCniSection.size() + 1));
   return "\"cni." + key + "\" is no setting" + hint_for(key, known);
 }
 
@@ -66,19 +63,22 @@ std::string unknown(const std::string& key) {
 
 Problems read_cni_section(const json& section, CniOptions& options) {
   Problems problems;
-  if (!section.is_object()) return {wrong(std::string(kCniSection), section, "an object")};
+  if (!section.is_object())
+    return {wrong_value_text(std::string(kCniSection), section, "an object")};
   for (const auto& [key, value] : section.items()) {
     if (key == "name") {
       options.network = text_of(value);
-      if (!value.is_string()) problems.push_back(wrong("cni.name", value, "a text in quotes"));
+      if (!value.is_string())
+        problems.push_back(wrong_value_text("cni.name", value, "a text in quotes"));
     } else if (key == "chain") {
       read_chain(value, options, problems);
     } else if (key == "capabilities") {
       check_capabilities("cni.capabilities", value, problems);
       options.plugin[key] = value;
     } else if (key == "dns" && !value.is_object()) {
-      problems.push_back(wrong("cni.dns", value, "an object"));  // the plugin only passes it on
-    } else if (has(kSettingKeys, key) && !has(kSharedKeys, key)) {
+      problems.push_back(
+          wrong_value_text("cni.dns", value, "an object"));  // the plugin only passes it on
+    } else if (is_plugin_key(key) && !is_shared(key)) {
       options.plugin[key] = value;
     } else {
       problems.push_back(unknown(key));

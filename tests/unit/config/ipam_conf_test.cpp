@@ -1,8 +1,9 @@
-#include "ipam_conf.hpp"
+#include "config/ipam_conf.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <string>
 
 namespace kubecni::test {
@@ -51,7 +52,7 @@ struct Wrong {
   const char* name;
   const char* text;
   const char* phrase;
-  CniCode code = CniCode::kInvalidConfig;
+  int code = EINVAL;
 
   friend void PrintTo(const Wrong& wrong, std::ostream* out) { *out << wrong.name; }
 };
@@ -63,7 +64,7 @@ TEST_P(WrongIpamConf, IsRefusedWithItsKey) {
 
   ASSERT_FALSE(conf);
   EXPECT_EQ(conf.error().code, GetParam().code);
-  EXPECT_THAT(conf.error().msg, HasSubstr(GetParam().phrase));
+  EXPECT_THAT(conf.error().what, HasSubstr(GetParam().phrase));
 }
 
 INSTANTIATE_TEST_SUITE_P(

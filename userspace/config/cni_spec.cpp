@@ -1,0 +1,33 @@
+#include "config/cni_spec.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace kubecni {
+
+namespace {
+constexpr std::size_t kMaxIdLength = 200;
+constexpr std::size_t kMaxIfnameLength = 15;  // IFNAMSIZ without its end
+}  // namespace
+
+bool is_at_least(std::string_view version, std::string_view other) {
+  return std::ranges::find(kSupportedVersions, version) >=
+         std::ranges::find(kSupportedVersions, other);
+}
+
+bool is_cni_id(const std::string& id) {
+  return !id.empty() && id.size() <= kMaxIdLength &&
+         std::isalnum(static_cast<unsigned char>(id.front())) &&
+         std::ranges::all_of(id, [](unsigned char c) {
+           return std::isalnum(c) || c == '_' || c == '.' || c == '-';
+         });
+}
+
+bool is_ifname(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxIfnameLength && name != "." && name != ".." &&
+         std::ranges::none_of(name, [](unsigned char c) {
+           return c == '/' || c == ':' || std::isspace(c) || !std::isprint(c);
+         });
+}
+
+}  // namespace kubecni

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace kubecni {
+
+/// docs/reference.md with the tables of settings as kSettings has them: what stands between
+/// `<!-- settings: NAME -->` and `<!-- end -->`, for NAME plugin, daemon and list. Pure.
+std::string with_settings_tables(std::string_view page);
+
+}  // namespace kubecni

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace kubecni {
+
+/// Who reads a setting, and where it is given.
+enum class Owner : unsigned char {
+  kRuntime,  ///< the plugin: a key that the specification has, or the runtime fills in
+  kPlugin,   ///< the plugin: a key of the network configuration, and of "cni" in the settings file
+  kBoth,     ///< the daemon, which tells the plugin: an option, and a key of both files
+  kDaemon,   ///< the daemon: an option, and a key of the settings file
+  kList,     ///< the daemon: a key of "cni" in the settings file that is not the plugin's
+};
+
+enum class Type : unsigned char {
+  kText,
+  kPath,       ///< absolute
+  kInterface,  ///< a name
+  kNetwork,    ///< in CIDR notation, without host bits
+  kNumber,     ///< whole, `least` to `most`
+  kFlag,
+  kChoice,  ///< a word of `allowed`
+  kOther,   ///< its reader checks it
+};
+
+/// One setting: everything that is said of it anywhere.
+struct Setting {
+  std::string_view key;  ///< in camel case; "vxlanPort" is the option --vxlan-port
+  Owner owner;
+  Type type;
+  std::string_view fallback = {};  ///< without it; empty: none, or not the same everywhere
+  std::string_view allowed = {};   ///< kChoice: "auto|ebpf|bridge"
+  unsigned least = 0;              ///< kNumber
+  unsigned most = 0;
+  bool many = false;                    ///< a list; as an option it may be repeated
+  std::string_view help = {};           ///< for --help
+  std::string_view meaning = {};        ///< for docs/reference.md
+  std::string_view shown_default = {};  ///< there, where `fallback` does not say it
+};
+
+constexpr bool is_of_plugin(const Setting& setting) {
+  return setting.owner == Owner::kPlugin || setting.owner == Owner::kBoth;
+}
+constexpr bool is_of_daemon(const Setting& setting) {
+  return setting.owner == Owner::kDaemon || setting.owner == Owner::kBoth;
+}
+
+/// "vxlan-port" of "vxlanPort".
+std::string option_name(const Setting& setting);
+
+}  // namespace kubecni
