@@ -1,6 +1,7 @@
 #include "fixture.hpp"
 
 #include "dataplane/program_object.hpp"
+#include "support/ip.hpp"
 
 #include <bpf/bpf.h>
 
@@ -59,8 +60,6 @@ template <typename Map>
 void clear(Map& map) {
   for (const auto& [key, value] : must(map.entries())) must(map.erase(key));
 }
-
-IpAddr addr(const std::string& text) { return IpAddr::parse(text).value(); }
 
 IpAddr to_addr(const __u8 (&bytes)[4]) { return IpAddr::v4(bytes); }
 IpAddr to_addr(const __u8 (&bytes)[16]) { return IpAddr::v6(bytes); }

@@ -5,6 +5,7 @@
 
 #include "expect.hpp"
 #include "net/sysctl.hpp"
+#include "support/ip.hpp"
 #include "support/udp.hpp"
 
 #include <sys/socket.h>
@@ -25,9 +26,6 @@ using testing::Not;
 
 constexpr std::uint16_t kPort = 7000;
 constexpr std::uint16_t kTunnelPort = 8472;
-
-IpAddr addr(const std::string& text) { return IpAddr::parse(text).value(); }
-IpNet net(const std::string& text) { return IpNet::parse(text).value(); }
 
 /// A pod behind a node, and everybody else in one namespace: another node with a pod,
 /// a host that is an exception, and one outside.

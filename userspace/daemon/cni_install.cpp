@@ -90,7 +90,7 @@ Result<CniInstall> CniInstall::open(const DaemonOptions& options) {
 void CniInstall::prepare(const fs::path& folder, ReconcileReport& report) {
   if (auto made = ensure_directory(folder); !made)
     return report.errors.push_back(made.error().what);
-  if (auto watched = watch_.watch(folder); !watched)
+  if (auto watched = watch_->watch(folder); !watched)
     report.cni.warnings.push_back(watched.error().what);
 }
 
@@ -112,10 +112,16 @@ void CniInstall::sync_program(ReconcileReport& report) {
   if (*changed) report.changes.push_back("installed " + path.string());
 }
 
-/// Empty when kube-cni itself is not there, or does not answer.
+/// Empty while plugins are being asked, and when kube-cni itself is not there, or does not answer.
 std::optional<ChainPlan> CniInstall::plan(ReconcileReport& report) {
   const auto now = PluginVersions::Clock::now();
   const auto own = versions_.ask(options_.cni.bin_dir, kProgramName, now);
+  const auto is_being_asked = [&report](const auto& versions) {
+    if (versions || versions.error().code != EINPROGRESS) return false;
+    report.cni.pending = versions.error().what;
+    return true;
+  };
+  if (is_being_asked(own)) return std::nullopt;
   if (!own) {
     report.cni.pending = "the plugin does not work: " + own.error().what;
     report.errors.push_back(report.cni.pending);
@@ -125,6 +131,8 @@ std::optional<ChainPlan> CniInstall::plan(ReconcileReport& report) {
   for (const auto& conf : options_.cni.chain)
     links.push_back(
         {conf, versions_.ask(options_.cni.bin_dir, text_of(member(conf, "type")), now)});
+  for (const auto& link : links)
+    if (is_being_asked(link.versions)) return std::nullopt;
   auto chain = plan_chain(*own, links);
   if (chain.versions.empty()) {
     report.cni.pending = "the plugin speaks no version of the CNI specification from 0.3.1 on";

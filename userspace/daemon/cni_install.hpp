@@ -7,12 +7,17 @@
 #include "daemon/plugin_versions.hpp"
 #include "daemon/report.hpp"
 
+#include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace kubecni {
+
+/// How long a plugin may take to answer VERSION.
+inline constexpr std::chrono::seconds kAnswerTime{2};
 
 /// The plugin's program in the runtime's folder.
 inline constexpr const char* kProgramName = "kube-cni";
@@ -26,19 +31,18 @@ class CniInstall {
   /// Errors: those of FolderWatch::open().
   static Result<CniInstall> open(const DaemonOptions& options);
 
-  /// Readable when something changed in one of the folders.
-  [[nodiscard]] int fd() const { return watch_.fd(); }
-  void drain() { watch_.drain(); }
+  /// Readable when something changed in one of the folders, or a plugin has answered.
+  [[nodiscard]] int fd() const { return watch_->fd(); }
+  void drain() { watch_->drain(); }
 
   /// Looks at everything, and puts right what is wrong: first the program, then the list,
   /// which is made or changed only while `why_not_ready` is empty, that is while the node
-  /// can take pods, or could before. May take 2 s for each plugin of the list that is new
-  /// and does not answer.
+  /// can take pods, or could before, and when all plugins in it have answered VERSION.
   void sync(const std::string& why_not_ready, ReconcileReport& report);
 
  private:
   CniInstall(DaemonOptions options, FolderWatch watch)
-      : options_(std::move(options)), watch_(std::move(watch)) {}
+      : options_(std::move(options)), watch_(std::make_shared<FolderWatch>(std::move(watch))) {}
 
   void prepare(const std::filesystem::path& folder, ReconcileReport& report);
   void sync_program(ReconcileReport& report);
@@ -46,8 +50,8 @@ class CniInstall {
   std::optional<ChainPlan> plan(ReconcileReport& report);
 
   DaemonOptions options_;
-  FolderWatch watch_;
-  PluginVersions versions_;
+  std::shared_ptr<FolderWatch> watch_;  ///< shared with the threads that ask plugins
+  PluginVersions versions_{kAnswerTime, [watch = watch_] { watch->wake(); }};
   bool could_take_pods_ = false;
   /// Of the program that is to be installed and of the installed one, when they were equal.
   std::optional<std::pair<FileIdentity, FileIdentity>> equal_;

@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 namespace kubecni {
 
 namespace {
 
 using nlohmann::json;
+using namespace std::chrono_literals;
 
 constexpr std::chrono::minutes kAskAgainAfter{1};
 
@@ -55,13 +57,36 @@ PluginVersions::Answer PluginVersions::answer_of(const std::filesystem::path& pr
   if (!identity) return std::unexpected(identity.error());
   if (::access(program.c_str(), X_OK) != 0)
     return failure(ENOENT, program.string() + " may not be executed (mode x)");
-  const auto known = known_.find(program);
-  if (known != known_.end() && known->second.program == *identity &&
-      (known->second.answer || now < known->second.asked + kAskAgainAfter))
-    return known->second.answer;
-  auto answer = execute(program, deadline_);
-  known_.insert_or_assign(program, Known{*identity, answer, now});
-  return answer;
+  Known& known = known_[program];
+  if (known.next_answer.valid() && known.next_answer.wait_for(0s) == std::future_status::ready)
+    known.answer = known.next_answer.get();
+  if (!known.next_answer.valid()) {
+    const bool is_same = known.answer && known.program == *identity;
+    if (is_same && (*known.answer || now < known.asked + kAskAgainAfter)) return *known.answer;
+    if (!is_same) known.answer.reset();
+    known.program = *identity;
+    known.asked = now;
+    if (auto begun = begin_to_ask(program, known); !begun) return fail(begun);
+  }
+  if (known.answer && known.program == *identity) return *known.answer;
+  return failure(EINPROGRESS, program.string() + " is being asked for its versions");
+}
+
+/// The thread notifies after the answer is there to be taken, or it would be missed.
+Result<> PluginVersions::begin_to_ask(const std::filesystem::path& program, Known& known) {
+  std::packaged_task<Answer()> task(
+      [program, deadline = deadline_] { return execute(program, deadline); });
+  known.next_answer = task.get_future();
+  try {
+    known.asking = std::jthread([task = std::move(task), answered = answered_]() mutable {
+      task();
+      answered();
+    });
+  } catch (const std::system_error& error) {
+    known.next_answer = {};
+    return sys_error(error.code().value(), "start a thread to ask " + program.string());
+  }
+  return {};
 }
 
 Result<std::vector<std::string>> PluginVersions::ask(const std::filesystem::path& bin_dir,

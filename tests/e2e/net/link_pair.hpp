@@ -3,15 +3,13 @@
 #include "expect.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
+#include "support/ip.hpp"
 #include "support/pod.hpp"
 #include "support/traffic.hpp"
 
 #include <string>
 
 namespace kubecni::test {
-
-inline IpAddr addr(const std::string& text) { return IpAddr::parse(text).value(); }
-inline IpNet net(const std::string& text) { return IpNet::parse(text).value(); }
 
 /// Two namespaces joined by a cable: `here` has 192.0.2.1/24 and 2001:db8::1/64 on
 /// eth0, `there` has 192.0.2.2 and 2001:db8::2.

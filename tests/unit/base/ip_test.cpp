@@ -1,5 +1,7 @@
 #include "base/ip.hpp"
 
+#include "support/ip.hpp"
+
 #include <gtest/gtest.h>
 
 #include <sys/socket.h>
@@ -13,9 +15,6 @@ namespace kubecni::test {
 namespace {
 
 using namespace std::string_literals;
-
-IpAddr addr(const std::string& text) { return IpAddr::parse(text).value(); }
-IpNet net(const std::string& text) { return IpNet::parse(text).value(); }
 
 TEST(IpAddr, ReadsADottedQuadInNetworkOrder) {
   const auto parsed = IpAddr::parse("192.0.2.7");

@@ -1,5 +1,7 @@
 #include "config/ipam_conf.hpp"
 
+#include "support/ip.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +15,6 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 IpamConf parsed(const std::string& text) { return parse_ipam_conf(json::parse(text)).value(); }
-IpNet net(const std::string& text) { return IpNet::parse(text).value(); }
 
 TEST(IpamConf, HasItsDefaultsWhenItIsEmpty) {
   EXPECT_TRUE(parsed("{}").ranges.empty());

@@ -4,14 +4,12 @@
 #include "daemon/cluster_view.hpp"
 #include "daemon/peer_path.hpp"
 #include "k8s/node.hpp"
+#include "support/ip.hpp"
 
 #include <string>
 #include <vector>
 
 namespace kubecni::test {
-
-inline IpAddr addr(const std::string& text) { return IpAddr::parse(text).value(); }
-inline IpNet net(const std::string& text) { return IpNet::parse(text).value(); }
 
 inline Node node(const std::string& name, const std::string& internal_ip,
                  const std::string& pod_cidr) {

@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "ipam/lease_store.hpp"
+#include "support/ip.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -18,8 +19,6 @@ namespace {
 using std::chrono::hours;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-IpAddr addr(const std::string& text) { return IpAddr::parse(text).value(); }
 
 class HostLocalTest : public testing::Test {
  protected:

@@ -1,5 +1,7 @@
 #include "ipam/pool.hpp"
 
+#include "support/ip.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -108,7 +110,6 @@ INSTANTIATE_TEST_SUITE_P(Pool, PoolRefuses,
                                          Refused{"2001:db8::/127", "at least a /126"},
                                          Refused{"2001:db8::1/128", "at least a /126"}));
 
-IpNet net(const std::string& text) { return IpNet::parse(text).value(); }
 std::optional<IpAddr> maybe(const std::string& text) { return IpAddr::parse(text); }
 Range range(const std::string& subnet, const std::string& start = "", const std::string& end = "",
             const std::string& gateway = "") {
