@@ -1,5 +1,6 @@
 #include "cni_env.hpp"
 
+#include "base/text.hpp"
 #include "config/cni_spec.hpp"
 
 #include <algorithm>
@@ -23,12 +24,6 @@ constexpr std::array kCommands{
     CommandNeeds{"CHECK", true, true}, CommandNeeds{"STATUS", false, false},
     CommandNeeds{"GC", false, false},  CommandNeeds{"VERSION", false, false},
 };
-
-std::string joined(const std::vector<std::string>& words, const char* separator) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : separator) + word;
-  return text;
-}
 
 }  // namespace
 

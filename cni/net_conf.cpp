@@ -1,6 +1,7 @@
 #include "net_conf.hpp"
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "config/check.hpp"
 
 #include <algorithm>
@@ -11,13 +12,6 @@ namespace kubecni {
 using nlohmann::json;
 
 namespace {
-
-std::string supported_list() {
-  std::string text;
-  for (const auto version : kSupportedVersions)
-    text += (text.empty() ? "" : ", ") + std::string(version);
-  return text;
-}
 
 /// GC's list. libcni writes null for an empty one, and repeats it under the
 /// older key "cni.dev/attachments", which is not looked at.
@@ -44,7 +38,7 @@ CniResult<> check_version(const json& version) {
     return {};
   return cni_error(CniCode::kIncompatibleVersion,
                    "\"cniVersion\" " + shown(version) + " is not supported",
-                   "supported are " + supported_list());
+                   "supported are " + joined(kSupportedVersions));
 }
 
 CniResult<> check_name(const json& conf) {

@@ -10,8 +10,6 @@
 namespace kubecni {
 
 namespace {
-constexpr unsigned kDefaultMtu = 1500;
-
 using RangeSets = std::vector<std::vector<Range>>;
 
 /// What the runtime or the configuration says; empty when neither does.

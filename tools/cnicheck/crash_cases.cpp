@@ -1,5 +1,6 @@
 // C23 and C26: killed at each step, and many at once.
 
+#include "base/text.hpp"
 #include "case.hpp"
 #include "kill_points.hpp"
 #include "parallel.hpp"
@@ -128,7 +129,7 @@ Verdict killed_at_each_step(Scenario& scenario) {
   for (const char* verb : {"ADD", "DEL"}) {
     auto report = kill_at_each(scenario, verb, in_use);
     if (!report) return fail(report);
-    visited += (visited.empty() ? "" : ", ") + report->visited;
+    append_word(visited, report->visited);
     found.insert(found.end(), report->found.begin(), report->found.end());
   }
   if (auto same = scenario.expect_pod_unchanged(*keeper_before, (*keeper)->pod_fd, "another pod");

@@ -1,6 +1,7 @@
 // C27 and C30: the result, the kernel and the runtime's wishes agree.
 
 #include "base/mac.hpp"
+#include "base/text.hpp"
 #include "case.hpp"
 #include "result_schema.hpp"
 
@@ -141,7 +142,7 @@ Verdict wishes_honoured(Scenario& scenario) {
   for (const auto& [capability, attempt] :
        {std::pair{"ips", &try_address}, std::pair{"mac", &try_mac}}) {
     if (!network.has_capability(capability)) continue;
-    tried += (tried.empty() ? "" : ", ") + std::string(capability);
+    append_word(tried, capability);
     if (auto done = attempt(scenario); !done) found.push_back(done.error().what);
   }
   if (!found.empty()) return failures(found);

@@ -1,6 +1,7 @@
 #include "config/check.hpp"
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "config/cni_spec.hpp"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ std::string wanted_text(const Setting& setting, const std::string& text) {
   const auto words = words_of(setting);
   if (std::ranges::find(words, text) != words.end()) return "";
   std::string list;
-  for (const auto& word : words) list += (list.empty() ? "\"" : ", \"") + word + "\"";
+  for (const auto& word : words) append_word(list, "\"" + word + "\"");
   return "one of " + list;
 }
 

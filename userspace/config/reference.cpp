@@ -1,5 +1,6 @@
 #include "config/reference.hpp"
 
+#include "base/text.hpp"
 #include "config/plugin_settings.hpp"
 #include "config/settings.hpp"
 
@@ -47,7 +48,7 @@ std::string list_table() {
       table += row(code(setting.key.substr(setting.key.find('.') + 1)), default_cell(setting),
                    setting.meaning);
   std::string keys;
-  for (const auto& key : plugin_only_keys()) keys += (keys.empty() ? "" : ", ") + code(key);
+  for (const auto& key : plugin_only_keys()) append_word(keys, code(key));
   return table +
          row(keys, "as the plugin's", "as in the [network configuration](#network-configuration)");
 }

@@ -1,6 +1,7 @@
 #include "daemon/cleanup.hpp"
 
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "daemon/cni_install.hpp"
 #include "dataplane/sysctls.hpp"
 #include "dataplane/unload.hpp"
@@ -167,7 +168,7 @@ void list_sysctls(CleanupReport& report) {
   const auto look = [&](const Sysctl& sysctl) {
     const auto value = read_file(std::string("/proc/sys/") + sysctl.name);
     if (value && *value == std::string(sysctl.value) + "\n")
-      set += (set.empty() ? "" : ", ") + std::string(sysctl.name) + "=" + sysctl.value;
+      append_word(set, std::string(sysctl.name) + "=" + sysctl.value);
   };
   std::ranges::for_each(kPathSysctls, look);
   std::ranges::for_each(kForwardingSysctls, look);

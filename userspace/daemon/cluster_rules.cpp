@@ -1,5 +1,7 @@
 #include "daemon/cluster_rules.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -43,12 +45,6 @@ bool is_nobodys_ipv4(const IpNet& net) {
   return std::ranges::any_of(kNets, [&](const IpNet& known) { return known.contains(net); });
 }
 
-std::string listing_of(const std::vector<IpNet>& nets) {
-  std::string text;
-  for (const IpNet& net : nets) text += (text.empty() ? "" : ", ") + net.str();
-  return text;
-}
-
 const IpNet* find_overlap(const std::vector<IpNet>& nets, const IpNet& net) {
   const auto found =
       std::ranges::find_if(nets, [&](const IpNet& other) { return other.overlaps(net); });
@@ -79,7 +75,7 @@ std::string why_no_pod_cidr(const IpNet& cidr, const ClusterRules& rules) {
     return name + "is larger than a /" + std::to_string(shortest) + ", which no node's pods need";
   if (const auto special = why_special(cidr); !special.empty()) return name + special;
   if (is_outside(rules.cluster_cidrs, cidr))
-    return name + "lies outside the pod networks " + listing_of(rules.cluster_cidrs) +
+    return name + "lies outside the pod networks " + joined(rules.cluster_cidrs) +
            " (--cluster-cidr)";
   if (const IpNet* services = find_overlap(rules.service_cidrs, cidr))
     return name + "overlaps the Service network " + services->str() + " (--service-cidr)";
@@ -101,8 +97,7 @@ std::string why_no_node_address(const IpAddr& address, const ClusterRules& rules
   const std::string name = "InternalIP " + address.str() + " ";
   if (const auto special = why_special(net); !special.empty()) return name + special;
   if (is_outside(rules.node_cidrs, net))
-    return name + "lies outside the nodes' networks " + listing_of(rules.node_cidrs) +
-           " (--node-cidr)";
+    return name + "lies outside the nodes' networks " + joined(rules.node_cidrs) + " (--node-cidr)";
   return "";
 }
 

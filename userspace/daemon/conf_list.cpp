@@ -1,6 +1,7 @@
 #include "daemon/conf_list.hpp"
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "config/check.hpp"
 #include "config/cni_spec.hpp"
 #include "config/plugin_settings.hpp"
@@ -27,12 +28,6 @@ std::vector<std::string> common_to(const std::vector<std::string>& wanted,
   for (const auto& version : wanted)
     if (std::ranges::find(versions, version) != versions.end()) common.push_back(version);
   return common;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 /// A limit that `bandwidth` will make has to be known to kube-cni when it makes the pod.

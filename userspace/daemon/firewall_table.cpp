@@ -1,5 +1,7 @@
 #include "daemon/firewall_table.hpp"
 
+#include "base/text.hpp"
+
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -67,8 +69,8 @@ std::string masquerade_chain(const Family& family, std::uint16_t tunnel_port) {
          except(family, "@cluster_pods" + suffix, "pods see each other's addresses") +
          except(family, "@nodes" + suffix, "nodes see the pods' addresses") +
          except(family, "@exceptions" + suffix, "the operator's exceptions") +
-         except(family, "{ " + join(never_outside) + " }", "stays where it is") + "\t\tudp dport " +
-         std::to_string(tunnel_port) +
+         except(family, "{ " + joined(never_outside) + " }", "stays where it is") +
+         "\t\tudp dport " + std::to_string(tunnel_port) +
          " counter drop comment \"would reach tunnels as this node\"\n" +
          "\t\tmasquerade fully-random comment \"to the outside with the node's address\"\n\t}\n";
 }

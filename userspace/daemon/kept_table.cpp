@@ -1,6 +1,7 @@
 #include "daemon/kept_table.hpp"
 
 #include <cerrno>
+#include <set>
 
 namespace kubecni {
 
@@ -21,9 +22,10 @@ Result<> KeptTable::write(Nftables& nftables, const Plan& plan, const std::strin
     const auto elements = plan_elements(plan.as_before(), wanted);
     if (elements && (elements->empty() || nftables.run(*elements))) return {};
   }
-  if (nftables.run(plan_replacement(name_, before, wanted.text()))) return {};
+  const auto objects = nftables.list_objects(name_).value_or(std::set<std::string>());
+  if (nftables.run(plan_replacement(name_, objects, wanted))) return {};
   // What is there cannot be filled anew, like a set of another type.
-  return nftables.run(plan_replacement(name_, "", wanted.text()));
+  return nftables.run(plan_replacement(name_, {}, wanted));
 }
 
 std::string KeptTable::describe_change(bool was_changed, const std::string& before) const {

@@ -1,5 +1,7 @@
 #include "daemon/nft_table.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <sstream>
@@ -21,27 +23,10 @@ std::string change(const std::string& verb, const std::string& set,
   std::set<std::string> changed;
   std::ranges::set_difference(some, others, std::inserter(changed, changed.end()));
   if (changed.empty()) return "";
-  return verb + " element " + set + " { " + join(changed) + " }\n";
-}
-
-/// "set nodes4", "chain postrouting", ...: what a table consists of, as it is listed.
-std::set<std::string> objects_of(const std::string& table) {
-  std::set<std::string> objects;
-  std::istringstream lines(table);
-  for (std::string line; std::getline(lines, line);) {
-    const bool is_object = line.starts_with("\t") && !line.starts_with("\t\t");
-    if (is_object && line.ends_with(" {")) objects.insert(line.substr(1, line.size() - 3));
-  }
-  return objects;
+  return verb + " element " + set + " { " + joined(changed) + " }\n";
 }
 
 }  // namespace
-
-std::string join(const std::set<std::string>& elements) {
-  std::string text;
-  for (const std::string& element : elements) text += (text.empty() ? "" : ", ") + element;
-  return text;
-}
 
 std::string NftTable::text() const {
   if (rules.empty()) return "";
@@ -49,22 +34,31 @@ std::string NftTable::text() const {
       "table " + name + " {\n\tcomment \"of kube-cnid, which undoes changes by others\"\n";
   for (const auto& [set_name, set] : sets) {
     text += "\tset " + set_name + " {\n\t\t" + set.header;
-    if (!set.elements.empty()) text += " elements = { " + join(set.elements) + " };";
+    if (!set.elements.empty()) text += " elements = { " + joined(set.elements) + " };";
     text += "\n\t}\n";
   }
   return text + rules + "}\n";
 }
 
-std::string plan_replacement(const std::string& name, const std::string& before,
-                             const std::string& wanted) {
-  const auto objects = objects_of(wanted);
+std::set<std::string> NftTable::objects() const {
+  std::set<std::string> objects;
+  if (rules.empty()) return objects;
+  for (const auto& [set_name, set] : sets) objects.insert("set " + set_name);
+  std::istringstream lines(rules);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("\tchain ")) objects.insert(line.substr(1, line.rfind(" {") - 1));
+  return objects;
+}
+
+std::string plan_replacement(const std::string& name, const std::set<std::string>& before,
+                             const NftTable& wanted) {
   // The first command is for the second, which needs a table to delete.
-  if (objects.empty() || objects != objects_of(before))
-    return "add table " + name + "\ndelete table " + name + "\n" + wanted;
+  if (before.empty() || before != wanted.objects())
+    return "add table " + name + "\ndelete table " + name + "\n" + wanted.text();
   std::string text = "flush table " + name + "\n";
-  for (const std::string& object : objects)
-    if (object.starts_with("set ")) text += "flush set " + name + " " + object.substr(4) + "\n";
-  return text + wanted;
+  for (const auto& [set_name, set] : wanted.sets)
+    text += "flush set " + name + " " + set_name + "\n";
+  return text + wanted.text();
 }
 
 std::optional<std::string> plan_elements(const NftTable& before, const NftTable& after) {

@@ -1,5 +1,7 @@
 #include "daemon/peer_path.hpp"
 
+#include "base/text.hpp"
+
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -52,12 +54,6 @@ const Uplink* find_uplink(unsigned ifindex, const std::vector<Uplink>& uplinks) 
 }
 
 std::string family_name(const IpAddr& address) { return address.is_v4() ? "IPv4" : "IPv6"; }
-
-std::string listing_of(const std::vector<IpAddr>& addresses) {
-  std::string text;
-  for (const IpAddr& address : addresses) text += (text.empty() ? "" : ", ") + address.str();
-  return text;
-}
 
 std::optional<PeerPath> on_link_path(const Node& peer, const IpNet& cidr,
                                      const Underlay& underlay) {
@@ -126,8 +122,7 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
   const IpAddr* endpoint = find_endpoint(peer, underlay.own_addresses);
   if (!endpoint)
     return std::unexpected(why + ", and for a tunnel none of its addresses (" +
-                           listing_of(peer.internal_ips) +
-                           ") is another host's, of a family of ours");
+                           joined(peer.internal_ips) + ") is another host's, of a family of ours");
   const unsigned mtu = without_vxlan(mtu_towards(*endpoint, underlay), endpoint->family());
   if (!cidr.addr.is_v4() && mtu < kLeastMtu6)
     return std::unexpected(why + ", and a tunnel would leave an MTU of " + std::to_string(mtu) +
@@ -185,7 +180,7 @@ std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& 
   if (underlay.routing == Routing::kVxlan)
     return tunnel_path(peer, cidr, underlay, "--routing vxlan");
   if (auto path = on_link_path(peer, cidr, underlay)) return *path;
-  std::string off_link = "none of its addresses (" + listing_of(peer.internal_ips) + ") is of " +
+  std::string off_link = "none of its addresses (" + joined(peer.internal_ips) + ") is of " +
                          family_name(cidr.addr) + " and on a link of this node";
   if (underlay.routing == Routing::kAuto)
     return tunnel_path(peer, cidr, underlay, std::move(off_link));

@@ -7,6 +7,7 @@
 #include "net/address.hpp"
 #include "net/link.hpp"
 #include "net/route.hpp"
+#include "state/node_info.hpp"
 
 #include <sys/socket.h>
 
@@ -21,9 +22,6 @@ namespace kubecni {
 
 /// The one VXLAN device of a node.
 inline constexpr const char* kTunnelName = "kcni.vxlan";
-
-/// MTU of a node's pods and of its underlay as long as nothing is known of it, bytes.
-inline constexpr unsigned kDefaultMtu = 1500;
 
 /// What a link needs to carry IPv6, bytes. RFC 8200, section 5.
 inline constexpr unsigned kLeastMtu6 = 1280;

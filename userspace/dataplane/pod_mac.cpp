@@ -1,5 +1,6 @@
 #include "dataplane/pod_mac.hpp"
 
+#include "base/fnv.hpp"
 #include "net/neighbour.hpp"
 #include "net/route.hpp"
 
@@ -12,9 +13,8 @@ namespace kubecni {
 
 MacAddr pod_mac_of(const IpAddr& addr) {
   if (addr.is_v4()) return MacAddr::derived_from(addr);
-  // FNV-1a, 32 bits.
-  std::uint32_t hash = 0x811c9dc5;
-  for (std::size_t i = 0; i < addr.bytes(); ++i) hash = (hash ^ addr.data()[i]) * 0x01000193;
+  const auto hash =
+      fnv1a<std::uint32_t>({reinterpret_cast<const char*>(addr.data()), addr.bytes()});
   MacAddr mac{{0x0a, 0x58}};
   for (std::size_t i = 0; i < 4; ++i)
     mac.bytes[2 + i] = static_cast<std::uint8_t>(hash >> (24 - 8 * i));

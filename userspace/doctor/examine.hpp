@@ -3,6 +3,9 @@
 #include "doctor/finding.hpp"
 
 #include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace kubecni {
 
@@ -20,8 +23,8 @@ Findings examine_programs(const std::filesystem::path& bpffs);
 Findings try_devices_and_rules();
 Findings examine_node();
 
-/// The chains of `chains`, as nft lists them, that drop at the hook forward what no rule
-/// accepts: "FORWARD of table ip filter". Pure.
-std::vector<std::string> dropping_forward_chains(const std::string& chains);
+/// The chains of `chains`, what Nftables::list_chains() gave, that drop at the hook forward what
+/// no rule accepts: "FORWARD of table ip filter". Pure.
+std::vector<std::string> dropping_forward_chains(std::string_view chains);
 
 }  // namespace kubecni

@@ -1,4 +1,6 @@
 #include "base/file.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
 #include "dataplane/sysctls.hpp"
 #include "doctor/examine.hpp"
 #include "net/link.hpp"
@@ -11,7 +13,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 namespace kubecni {
 
@@ -38,9 +39,9 @@ Finding settings() {
   const auto look = [&](const Sysctl& wanted) {
     const std::string value = setting(wanted.name);
     if (value.empty())
-      missing += (missing.empty() ? "" : ", ") + dotted(wanted.name);
+      append_word(missing, dotted(wanted.name));
     else if (value != wanted.value)
-      others += (others.empty() ? "" : ", ") + dotted(wanted.name) + "=" + value;
+      append_word(others, dotted(wanted.name) + "=" + value);
   };
   std::ranges::for_each(kForwardingSysctls, look);
   std::ranges::for_each(kPathSysctls, look);
@@ -58,9 +59,7 @@ Finding firewall() {
   if (!nftables) return {"firewall", Verdict::kUnknown, nftables.error().what, ""};
   auto chains = nftables->list_chains();
   if (!chains) return {"firewall", Verdict::kUnknown, chains.error().what, ""};
-  std::string dropping;
-  for (const std::string& chain : dropping_forward_chains(*chains))
-    dropping += (dropping.empty() ? "" : ", ") + chain;
+  const std::string dropping = joined(dropping_forward_chains(*chains));
   if (!dropping.empty())
     return {"firewall", Verdict::kLimited,
             "drops forwarded packets that no rule accepts: " + dropping, kRemedy};
@@ -127,25 +126,15 @@ Finding path_filter(const Link& uplink) {
 
 }  // namespace
 
-std::vector<std::string> dropping_forward_chains(const std::string& chains) {
+std::vector<std::string> dropping_forward_chains(std::string_view chains) {
   std::vector<std::string> found;
-  std::istringstream lines(chains);
-  std::string table;
-  std::string chain;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string first;
-    words >> first;
-    if (first == "table") {
-      std::string family;
-      words >> family >> table;
-      table = family + " " + table;
-    } else if (first == "chain") {
-      words >> chain;
-    } else if (first == "type" && line.find(" hook forward ") != line.npos &&
-               line.find("policy drop") != line.npos) {
-      found.push_back(chain + " of table " + table);
-    }
+  const auto listing = parse_json(chains);
+  if (!listing) return found;
+  for (const auto& entry : member(*listing, "nftables")) {
+    const auto& chain = member(entry, "chain");
+    if (member(chain, "hook") == "forward" && member(chain, "policy") == "drop")
+      found.push_back(text_of(member(chain, "name")) + " of table " +
+                      text_of(member(chain, "family")) + " " + text_of(member(chain, "table")));
   }
   return found;
 }

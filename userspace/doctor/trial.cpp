@@ -1,3 +1,4 @@
+#include "config/settings.hpp"
 #include "doctor/examine.hpp"
 #include "net/bridge.hpp"
 #include "net/link.hpp"
@@ -16,7 +17,7 @@ namespace kubecni {
 namespace {
 
 constexpr unsigned kMtu = 1500;
-constexpr std::uint16_t kPort = 8472;
+constexpr std::uint16_t kPort = default_number("vxlanPort");
 
 Finding judge(const std::string& subject, const Result<>& tried, Verdict otherwise,
               const std::string& without, const std::string& modules) {

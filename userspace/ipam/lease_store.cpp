@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/file_lock.hpp"
+#include "base/text.hpp"
 
 #include <unistd.h>
 
@@ -17,12 +18,6 @@ namespace {
 // A runtime gives an ADD minutes, and an allocation takes well under a millisecond.
 constexpr std::chrono::seconds kLockTimeout{10};
 
-std::string joined(const std::vector<IpAddr>& addresses) {
-  std::string text;
-  for (const IpAddr& address : addresses) text += (text.empty() ? "" : ", ") + address.str();
-  return text;
-}
-
 bool contains(const PoolSet& set, const IpAddr& address) {
   return std::ranges::any_of(set, [&](const Pool& pool) { return pool.contains(address); });
 }
@@ -37,7 +32,7 @@ std::uint64_t total_of(const PoolSet& set) {
 /// Each requested address has to be of a set, and of each set at most one.
 Result<> check_requested(const std::vector<PoolSet>& sets, const std::vector<IpAddr>& requested) {
   std::string subnets;
-  for (const PoolSet& set : sets) subnets += (subnets.empty() ? "" : ", ") + describe(set);
+  for (const PoolSet& set : sets) append_word(subnets, describe(set));
   for (const IpAddr& address : requested) {
     if (!find_pool(sets, address))
       return failure(EINVAL, "the requested address " + address.str() +

@@ -1,5 +1,7 @@
 #include "ipam/pool.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -114,7 +116,7 @@ bool Pool::overlaps(const Pool& other) const {
 
 std::string describe(const PoolSet& set) {
   std::string text;
-  for (const Pool& pool : set) text += (text.empty() ? "" : ", ") + pool.subnet().str();
+  for (const Pool& pool : set) append_word(text, pool.subnet().str());
   return text;
 }
 

@@ -1,5 +1,6 @@
 #include "k8s/node_status.hpp"
 
+#include "base/fnv.hpp"
 #include "base/json.hpp"
 #include "k8s/node_parser.hpp"
 
@@ -48,10 +49,8 @@ bool says_the_same(const json& a, const json& b) {
   return true;
 }
 
-/// FNV-1a: the same on each machine and in each version.
 std::string digest(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  const auto hash = fnv1a<std::uint64_t>(text);
   char hex[17];
   std::snprintf(hex, sizeof(hex), "%016llx", static_cast<unsigned long long>(hash));
   return hex;

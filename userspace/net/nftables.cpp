@@ -1,5 +1,6 @@
 #include "net/nftables.hpp"
 
+#include "base/json.hpp"
 #include "net/netlink_request.hpp"
 
 #include <arpa/inet.h>
@@ -43,12 +44,13 @@ struct Free {
 /// Each time with a new context: that keeps what the kernel answered, every element of
 /// every set, and with the nodes of a large cluster that is more than all that
 /// the daemon knows.
-Result<std::string> execute(const std::string& commands) {
+Result<std::string> execute(const std::string& commands, unsigned more_flags = 0) {
   const std::unique_ptr<nft_ctx, Free> context(nft_ctx_new(NFT_CTX_DEFAULT));
   if (!context || nft_ctx_buffer_output(context.get()) != 0 ||
       nft_ctx_buffer_error(context.get()) != 0)
     return sys_error(ENOMEM, "nftables");
-  nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
+  nft_ctx_output_set_flags(context.get(),
+                           NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL | more_flags);
   if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) == 0)
     return nft_ctx_get_output_buffer(context.get());
   const std::string explanation(shorten(nft_ctx_get_error_buffer(context.get())));
@@ -76,7 +78,20 @@ Result<std::string> Nftables::list_table(const std::string& name) {
   return listed;
 }
 
-Result<std::string> Nftables::list_chains() { return execute("list chains"); }
+Result<std::set<std::string>> Nftables::list_objects(const std::string& name) {
+  std::set<std::string> objects;
+  auto listed = execute("list table " + name, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE);
+  if (!listed && listed.error().code == ENOENT) return objects;
+  auto listing = listed ? parse_json(*listed) : std::unexpected(listed.error());
+  if (!listing) return fail(listing, "list table " + name);
+  for (const auto& entry : member(*listing, "nftables"))
+    for (const auto& [kind, object] : entry.items())
+      if (kind != "metainfo" && kind != "table" && kind != "rule")
+        objects.insert(kind + " " + text_of(member(object, "name")));
+  return objects;
+}
+
+Result<std::string> Nftables::list_chains() { return execute("list chains", NFT_CTX_OUTPUT_JSON); }
 
 Result<std::uint32_t> Nftables::generation() {
   std::uint32_t generation = 0;

@@ -4,6 +4,7 @@
 #include "net/netlink.hpp"
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 namespace kubecni {
@@ -25,8 +26,12 @@ class Nftables {
   /// count is left out.
   Result<std::string> list_table(const std::string& name);
 
-  /// The chains of all tables without their rules (`nft list chains`): what hook each has,
-  /// and what its policy is.
+  /// What the table `name` consists of, as "set nodes4" or "chain postrouting"; empty when there
+  /// is no such table.
+  Result<std::set<std::string>> list_objects(const std::string& name);
+
+  /// The chains of all tables without their rules, as JSON (`nft -j list chains`,
+  /// libnftables-json(5)): what hook each has, and what its policy is.
   Result<std::string> list_chains();
 
   /// A number that changes whenever anybody changes any table (NFT_MSG_GETGEN).

@@ -1,6 +1,7 @@
 #include "state/attachment.hpp"
 
 #include "base/file.hpp"
+#include "base/fnv.hpp"
 #include "base/json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -130,12 +131,8 @@ Result<Attachment> read_attachment(const std::filesystem::path& path) {
 
 std::string host_ifname_for(const std::string& network, const std::string& container_id,
                             const std::string& ifname) {
-  // FNV-1a, 64 bits, of which an interface name (15 characters) takes 44.
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : network + "/" + container_id + "/" + ifname) {
-    hash ^= static_cast<std::uint8_t>(c);
-    hash *= 0x100000001b3;
-  }
+  // An interface name (15 characters) takes 44 bits of it.
+  const auto hash = fnv1a<std::uint64_t>(network + "/" + container_id + "/" + ifname);
   char name[16];
   std::snprintf(name, sizeof(name), "veth%011llx",
                 static_cast<unsigned long long>(hash & 0xfffffffffff));

@@ -10,6 +10,9 @@
 
 namespace kubecni {
 
+/// MTU of a node's pods and of its underlay as long as nothing is known of it, bytes.
+inline constexpr unsigned kDefaultMtu = 1500;
+
 /// What the daemon has learned about its own node, for the plugin: it stays on
 /// disk, so that ADD works before the daemon is up again.
 struct NodeInfo {

@@ -1,5 +1,7 @@
 #include "state/pod_port.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 
 namespace kubecni {
@@ -22,8 +24,7 @@ std::vector<IpAddr> PodPort::plain_addresses() const {
 
 std::string PodPort::addresses_text() const {
   std::string text;
-  for (const PodAddress& address : addresses)
-    text += (text.empty() ? "" : ", ") + address.net.str();
+  for (const PodAddress& address : addresses) append_word(text, address.net.str());
   return text;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <set>
 
 namespace kubecni::test {
 namespace {
@@ -76,6 +77,29 @@ TEST_F(NftablesTest, LeavesCountersOutOfAList) {
 
   ASSERT_THAT(ruleset(), testing::Not(testing::HasSubstr("packets 0")));
   EXPECT_EQ(list_table("mine"), before);
+}
+
+TEST_F(NftablesTest, ListsWhatATableConsistsOf) {
+  ASSERT_TRUE(
+      ok(run("table inet mine { set s { type ipv4_addr; elements = { 192.0.2.1 }; };"
+             " chain c { ip saddr @s accept; }; }; table inet other { chain d { }; }")));
+
+  std::set<std::string> objects;
+  here.enter([&] { objects = must(nftables->list_objects("inet mine")); });
+  EXPECT_EQ(objects, (std::set<std::string>{"chain c", "set s"}));
+  here.enter([&] { objects = must(nftables->list_objects("inet nobody")); });
+  EXPECT_TRUE(objects.empty());
+}
+
+TEST_F(NftablesTest, ListsChainsWithHookAndPolicyAsJson) {
+  ASSERT_TRUE(ok(
+      run("table inet mine { chain c { type filter hook forward priority 0; policy drop; }; }")));
+
+  std::string chains;
+  here.enter([&] { chains = must(nftables->list_chains()); });
+
+  EXPECT_THAT(chains, testing::HasSubstr(R"("hook": "forward")"));
+  EXPECT_THAT(chains, testing::HasSubstr(R"("policy": "drop")"));
 }
 
 TEST_F(NftablesTest, ListsATableThatIsNotThereAsNothing) { EXPECT_EQ(list_table("mine"), ""); }

@@ -37,9 +37,9 @@ TEST(ReferencePage, GetsARowForEachSetting) {
 TEST(Settings, HaveAMeaningForTheReader) {
   for (const Setting& setting : kSettings) {
     EXPECT_FALSE(setting.meaning.empty()) << setting.key;
-    if (is_of_daemon(setting)) EXPECT_FALSE(setting.help.empty()) << setting.key;
-    if (setting.type == Type::kChoice) EXPECT_FALSE(setting.allowed.empty()) << setting.key;
-    if (setting.type == Type::kNumber) EXPECT_LT(setting.least, setting.most) << setting.key;
+    EXPECT_TRUE(!is_of_daemon(setting) || !setting.help.empty()) << setting.key;
+    EXPECT_EQ(setting.type == Type::kChoice, !setting.allowed.empty()) << setting.key;
+    EXPECT_EQ(setting.type == Type::kNumber, setting.least < setting.most) << setting.key;
   }
 }
 

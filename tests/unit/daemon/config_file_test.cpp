@@ -148,6 +148,19 @@ TEST_F(ConfigFile, ThatIsNotThereIsNamed) {
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("open " + path));
 }
 
+TEST_F(ConfigFile, OfTheReferenceIsTaken) {
+  const std::string page = read_file(KUBECNI_SOURCE_DIR "/docs/reference.md").value();
+  const std::string begin = "```json\n{\n  \"nodeSource\"";
+  const auto at = page.find(begin);
+  ASSERT_NE(at, page.npos);
+  const auto from = page.find('{', at);
+
+  const auto options = parse(page.substr(from, page.find("```", from) - from));
+
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->cni.chain.size(), 2u);
+}
+
 TEST_F(ConfigFile, HasNoHintFarFromEveryKey) {
   EXPECT_THAT(refusal_of(R"({"xyz": 1})"), Not(HasSubstr("did you mean")));
 }

@@ -108,7 +108,7 @@ TEST(FirewallTable, KeepsItsSetsAndChainsWhenTheGuardComesAndGoes) {
 
   EXPECT_THAT(plan_table(left_to_ebpf).text(), Not(HasSubstr("strangers")));
   EXPECT_TRUE(
-      plan_replacement(kFirewallTable, plan_table(guarded).text(), plan_table(left_to_ebpf).text())
+      plan_replacement(kFirewallTable, plan_table(guarded).objects(), plan_table(left_to_ebpf))
           .starts_with("flush table"));
 }
 
@@ -120,29 +120,27 @@ TEST(FirewallTable, LeavesOutNetworksThatOthersContain) {
 }
 
 TEST(FirewallTable, FillsATableOfTheSameSetsAndChainsAnew) {
-  const std::string listed =
-      "table inet kube-cni {\n\tset tunnel_peers4 {\n\t\ttype ipv4_addr\n\t}\n\n"
-      "\tset tunnel_peers6 {\n\t\ttype ipv6_addr\n\t}\n\n\tchain tunnel {\n\t}\n}\n";
   FirewallSpec spec;
   spec.guards_tunnel = true;
-  const auto wanted = plan_table(spec).text();
+  const auto wanted = plan_table(spec);
 
-  EXPECT_EQ(plan_replacement(kFirewallTable, listed, wanted),
+  EXPECT_EQ(plan_replacement(kFirewallTable,
+                             {"chain tunnel", "set tunnel_peers4", "set tunnel_peers6"}, wanted),
             "flush table inet kube-cni\nflush set inet kube-cni tunnel_peers4\n"
             "flush set inet kube-cni tunnel_peers6\n" +
-                wanted);
+                wanted.text());
 }
 
 TEST(FirewallTable, IsMadeAnewWhereSetsOrChainsDiffer) {
   const std::string anew = "add table inet kube-cni\ndelete table inet kube-cni\n";
   FirewallSpec spec;
   spec.guards_tunnel = true;
-  const auto wanted = plan_table(spec).text();
+  const auto wanted = plan_table(spec);
 
-  EXPECT_EQ(plan_replacement(kFirewallTable, "", wanted), anew + wanted);
-  EXPECT_EQ(plan_replacement(kFirewallTable, plan_table(dual_stack()).text(), wanted),
-            anew + wanted);
-  EXPECT_EQ(plan_replacement(kFirewallTable, wanted, ""), anew);
+  EXPECT_EQ(plan_replacement(kFirewallTable, {}, wanted), anew + wanted.text());
+  EXPECT_EQ(plan_replacement(kFirewallTable, plan_table(dual_stack()).objects(), wanted),
+            anew + wanted.text());
+  EXPECT_EQ(plan_replacement(kFirewallTable, wanted.objects(), NftTable()), anew);
 }
 
 TEST(FirewallTable, ChangesElementsAloneWhereThatIsEnough) {

@@ -55,8 +55,8 @@ TEST(DaemonOptions, AreThoseOfTheTable) {
     const auto at = help.find("--" + option_name(setting) + " ");
     ASSERT_NE(at, help.npos) << setting.key << " is no option";
     const std::string line = help.substr(at, help.find('\n', at) - at);
-    if (!setting.fallback.empty())
-      EXPECT_THAT(line, testing::HasSubstr("[" + std::string(setting.fallback) + "]"));
+    const std::string shown(setting.fallback);
+    EXPECT_THAT(line, testing::HasSubstr(shown.empty() ? "" : "[" + shown + "]"));
   }
 }
 
