@@ -56,7 +56,7 @@ TEST(DaemonOptions, AreThoseOfTheTable) {
     ASSERT_NE(at, help.npos) << setting.key << " is no option";
     const std::string line = help.substr(at, help.find('\n', at) - at);
     const std::string shown(setting.fallback);
-    EXPECT_THAT(line, testing::HasSubstr(shown.empty() ? "" : "[" + shown + "]"));
+    EXPECT_THAT(line, testing::HasSubstr(shown.empty() ? "" : "=" + shown));
   }
 }
 
