@@ -28,7 +28,7 @@ TEST(ReferencePage, GetsARowForEachSetting) {
 
   EXPECT_TRUE(page.starts_with("a\n<!-- settings: plugin -->\n\n| key |")) << page;
   EXPECT_TRUE(page.ends_with("<!-- end -->\nz\n")) << page;
-  EXPECT_THAT(page, testing::Not(HasSubstr("old")));
+  EXPECT_THAT(page, testing::Not(HasSubstr("\nold\n")));
   EXPECT_THAT(page, HasSubstr("\n| `mtu` | "));
   EXPECT_THAT(page, HasSubstr("\n| `--vxlan-port` | 8472 | "));
   EXPECT_THAT(page, HasSubstr("\n| `chain` | | "));
