@@ -2,8 +2,8 @@
 #include "base/log.hpp"
 #include "base/rollback.hpp"
 #include "cni_result.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
 #include "dataplane/kernel_path.hpp"
+#include "dataplane/pod_dataplane.hpp"
 #include "dataplane/pod_mac.hpp"
 #include "dataplane/pod_neighbours.hpp"
 #include "delegate.hpp"
@@ -33,13 +33,13 @@ namespace {
 
 /// The eBPF path if the mode asks for it and it is there; else why it is not.
 struct EbpfChoice {
-  std::optional<EbpfDataplane> dataplane;
+  std::optional<PodDataplane> dataplane;
   std::string fallback_reason;
 };
 
 CniResult<EbpfChoice> choose_dataplane(const NetConf& conf) {
   if (conf.dataplane == DataplaneMode::kBridge) return EbpfChoice{};
-  auto opened = EbpfDataplane::open(conf.bpffs, conf.run_dir);
+  auto opened = PodDataplane::open(conf.bpffs, conf.run_dir);
   if (opened) return EbpfChoice{std::move(*opened), ""};
   if (conf.dataplane == DataplaneMode::kEbpf) return cni_error(opened.error(), "ADD");
   return EbpfChoice{std::nullopt, opened.error().what};
@@ -338,15 +338,15 @@ class Adding {
       return failure(EBUSY,
                      "its bandwidth is limited, and before kernel 6.6 the plugin bandwidth "
                      "needs the qdisc that would hold the programs");
-    auto kind = ebpf_.dataplane->attach_pod(pod.host, around_.pod_hooks);
+    auto kind = ebpf_.dataplane->attach(pod.host, around_.pod_hooks);
     if (!kind) return fail(kind);
     attachment_.hooks = *kind;
-    return ebpf_.dataplane->add_endpoint(pod);
+    return ebpf_.dataplane->endpoints.add(pod);
   }
 
   Result<> remove_from_ebpf() {
-    return ebpf_.dataplane->remove_pod({host_.ifindex, host_.name},
-                                       attachment_.port.plain_addresses());
+    return remove_pod(conf_.bpffs, ebpf_.dataplane->endpoints, {host_.ifindex, host_.name},
+                      attachment_.port.plain_addresses());
   }
 
   CniResult<> ensure_bridge() {

@@ -1,6 +1,6 @@
 #include "base/json.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
 #include "dataplane/kernel_path.hpp"
+#include "dataplane/pod_dataplane.hpp"
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/netns.hpp"
@@ -63,7 +63,7 @@ Result<> compare_lease(const NetConf& conf, const CniEnv& env, const PodPort& po
 /// A runtime may CHECK right after ADD, when the daemon has not yet marked a pod that
 /// a later plugin of the list has just limited: the daemon gets a moment, which is longer
 /// than its rounds wait for each other while much happens on the node.
-Result<std::vector<std::string>> settled_differences(const EbpfDataplane& dataplane,
+Result<std::vector<std::string>> settled_differences(const PodDataplane& dataplane,
                                                      NetlinkSocket& netlink,
                                                      const Attachment& attachment,
                                                      const Link& host) {
@@ -90,7 +90,7 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   auto host = find_link(netlink, attachment.port.host_ifname);
   if (!host) return fail(host);
   if (!*host) return {};  // said already
-  auto dataplane = EbpfDataplane::open_loaded(conf.bpffs);
+  auto dataplane = PodDataplane::open_loaded(conf.bpffs);
   if (!dataplane) {
     found.push_back(dataplane.error().what);
     return {};

@@ -1,4 +1,4 @@
-#include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pod_dataplane.hpp"
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/qdisc.hpp"
@@ -54,7 +54,7 @@ CniResult<> check_delegate(const CniEnv& env, const NetConf& conf) {
 }
 
 /// The first pod that has lost its eBPF path, and what is wrong; empty if none has.
-Result<std::string> find_limited_pod(const NetConf& conf, const EbpfDataplane& dataplane) {
+Result<std::string> find_limited_pod(const NetConf& conf, const PodDataplane& dataplane) {
   auto netlink = NetlinkSocket::open();
   if (!netlink) return fail(netlink);
   auto links = list_links(*netlink);
@@ -87,7 +87,7 @@ Result<std::string> find_limited_pod(const NetConf& conf, const EbpfDataplane& d
 /// does not, and no pod notices but by its speed.
 CniResult<> check_ebpf(const NetConf& conf) {
   if (conf.dataplane != DataplaneMode::kEbpf) return {};
-  auto opened = EbpfDataplane::open(conf.bpffs, conf.run_dir, kPatience);
+  auto opened = PodDataplane::open(conf.bpffs, conf.run_dir, kPatience);
   if (!opened) return not_available(opened.error().what);
   auto limited = find_limited_pod(conf, *opened);
   if (!limited) return not_available(limited.error().what);

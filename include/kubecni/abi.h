@@ -13,6 +13,8 @@
 
 #include <linux/types.h>
 
+#include "kubecni/programs.h"
+
 #define KUBECNI_SCHEMA 3
 
 /* Capacities. A map that is full is no outage: the packets that it would have
@@ -181,14 +183,11 @@ enum kubecni_verdict {
 	KUBECNI_VERDICT_REDIRECT = 7, /* TC_ACT_REDIRECT */
 };
 
-/* The programs, and those that have exits in common. */
+/* The programs as bits, and those that have exits in common. */
 enum kubecni_programs {
-	KUBECNI_BY_FROM_POD = 1 << 0,
-	KUBECNI_BY_TO_POD = 1 << 1,
-	KUBECNI_BY_FROM_WIRE = 1 << 2,
-	KUBECNI_BY_TO_WIRE = 1 << 3,
-	KUBECNI_BY_FROM_TUNNEL = 1 << 4,
-	KUBECNI_BY_TO_TUNNEL = 1 << 5,
+#define X(name, NAME, hook, device, maps) KUBECNI_BY_##NAME = 1 << KUBECNI_PROGRAM_##NAME,
+	KUBECNI_PROGRAMS(X)
+#undef X
 	KUBECNI_BY_ARRIVING = KUBECNI_BY_FROM_WIRE | KUBECNI_BY_FROM_TUNNEL,
 	KUBECNI_BY_FROM_ANYWHERE = KUBECNI_BY_FROM_POD | KUBECNI_BY_ARRIVING,
 	KUBECNI_BY_FROM_ANYWHERE_OR_TO_POD = KUBECNI_BY_FROM_ANYWHERE | KUBECNI_BY_TO_POD,

@@ -38,16 +38,16 @@ class EveryExit : public BpfTest {
     return run(kToWire, frame_at(kToWire, packet), metadata);
   }
   static Frame lldp() { return ethernet_frame(kGatewayMac, kPodAMac, ETH_P_LLDP, 60); }
-  static Frame tagged(const Hook& hook) { return with_tags(frame_at(hook, {}), kTag, 0); }
+  static Frame tagged(const Program& hook) { return with_tags(frame_at(hook, {}), kTag, 0); }
 
   /// Those of one program.
-  Exits exits_of(const Hook& hook);
+  Exits exits_of(const Program& hook);
   Exits exits_of_from_pod();
   Exits drops_of_from_pod();
   Exits exits_of_from_wire();
   Exits exits_of_to_pod();
   /// Those of from_pod and from_wire, which ask the same of a packet.
-  Exits exits_of_carrying(const Hook& hook);
+  Exits exits_of_carrying(const Program& hook);
 
   static constexpr std::array<std::uint16_t, 1> kTag{ETH_P_8021Q};
 
@@ -62,15 +62,15 @@ class EveryExit : public BpfTest {
     return names;
   }
   /// What the list says.
-  static std::set<std::string_view> listed_for(const Hook& hook) {
+  static std::set<std::string_view> listed_for(const Program& hook) {
     std::set<std::string_view> names;
     for (const ExitReason& reason : kExitReasons)
-      if ((reason.programs & hook.program) != 0) names.insert(reason.name);
+      if ((reason.programs & hook.bit) != 0) names.insert(reason.name);
     return names;
   }
 };
 
-EveryExit::Exits EveryExit::exits_of_carrying(const Hook& hook) {
+EveryExit::Exits EveryExit::exits_of_carrying(const Program& hook) {
   const auto brings = [&](const IpPacket& packet) { return run(hook, frame_at(hook, packet)); };
   return {
       {KUBECNI_PASS_NOT_IP, [=, this] { return run(hook, lldp()); }},
@@ -127,7 +127,7 @@ EveryExit::Exits EveryExit::exits_of_from_pod() {
        [&] { return pod_sends({.family = AF_INET6, .src = kPodALinkLocal}); }},
       {KUBECNI_PASS_OTHER_NETWORK,
        [&] {
-         must(dataplane().set_cluster_network(kNetwork + 1));
+         must(dataplane().node_config.set_cluster_network(kNetwork + 1));
          return pod_sends({});
        }},
   };
@@ -185,7 +185,7 @@ EveryExit::Exits EveryExit::exits_of_to_pod() {
   };
 }
 
-EveryExit::Exits EveryExit::exits_of(const Hook& hook) {
+EveryExit::Exits EveryExit::exits_of(const Program& hook) {
   const std::string_view name = hook.name;
   Exits exits;
   if (name == kFromPod.name) {
@@ -224,7 +224,7 @@ EveryExit::Exits EveryExit::exits_of(const Hook& hook) {
 }
 
 TEST_F(EveryExit, IsReachedInEachProgramThatMayGiveIt) {
-  for (const Hook& hook : kHooks) {
+  for (const Program& hook : kPrograms) {
     SCOPED_TRACE(hook.name);
     const Exits exits = exits_of(hook);
     // All others need a tunnel key, which no test run has: tunnel_device_test.cpp.

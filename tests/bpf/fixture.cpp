@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 
+#include "dataplane/pins.hpp"
 #include "dataplane/program_object.hpp"
 #include "support/ip.hpp"
 
@@ -34,7 +35,7 @@ struct Node {
     return node;
   }
   Node() : place(PrivateNamespaces::enter()) {
-    for (const Hook& hook : kHooks) {
+    for (const Program& hook : kPrograms) {
       const auto pin = PinPaths(place.bpffs()).progs / hook.name;
       programs[hook.name] = UniqueFd(bpf_obj_get(pin.c_str()));
     }
@@ -44,7 +45,7 @@ struct Node {
   EbpfDataplane dataplane = must(EbpfDataplane::open(place.bpffs(), place.run_dir()));
   Flow4Map flows4 = must(Flow4Map::open(PinPaths(place.bpffs()).maps / "flows4"));
   Flow6Map flows6 = must(Flow6Map::open(PinPaths(place.bpffs()).maps / "flows6"));
-  [[nodiscard]] int program(const Hook& hook) const {
+  [[nodiscard]] int program(const Program& hook) const {
     if (!without_conntrack) return programs.at(hook.name).get();
     return bpf_program__fd(bpf_object__find_program_by_name(without_conntrack.get(), hook.name));
   }
@@ -88,7 +89,7 @@ Key to_key(const Flow& flow) {
   return key;
 }
 
-const Device& usual_device(const Hook& hook) {
+const Device& usual_device(const Program& hook) {
   const std::string_view name = hook.name;
   if (name.ends_with("_pod")) return Node::get().pod_a;
   return name.ends_with("_tunnel") ? Node::get().tunnel : Node::get().nic;
@@ -148,19 +149,19 @@ void BpfTest::reset_the_maps() {
     add_node(family.remote_cidr, KUBECNI_NODE_DIRECT);
     add_node(family.tunnel_cidr, KUBECNI_NODE_VXLAN);
   }
-  must(dataplane().set_cluster_network(kNetwork));
+  must(dataplane().node_config.set_cluster_network(kNetwork));
   const auto add_pod = [](const Device& host, const char* v4, const char* v6, const char* pod_mac) {
-    must(dataplane().add_endpoint({.host = host,
-                                   .network = kNetwork,
-                                   .addresses = {addr(v4), addr(v6)},
-                                   .pod_mac = mac(pod_mac),
-                                   .gateway_mac = mac(kGatewayMac)}));
+    must(dataplane().pods.endpoints.add({.host = host,
+                                         .network = kNetwork,
+                                         .addresses = {addr(v4), addr(v6)},
+                                         .pod_mac = mac(pod_mac),
+                                         .gateway_mac = mac(kGatewayMac)}));
   };
   add_pod(pod_a(), kIpv4.pod_a, kIpv6.pod_a, kPodAMac);
   add_pod(pod_b(), kIpv4.pod_b, kIpv6.pod_b, kPodBMac);
 }
 
-Passage BpfTest::run_uncounted(const Hook& hook, const Device& device, const Frame& frame,
+Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const Frame& frame,
                                Metadata metadata) {
   __sk_buff skb{};
   skb.ifindex = device.ifindex;
@@ -180,26 +181,26 @@ Passage BpfTest::run_uncounted(const Hook& hook, const Device& device, const Fra
   return {.verdict = static_cast<int>(opts.retval), .in = frame, .out = out, .mark = skb.mark};
 }
 
-Passage BpfTest::run(const Hook& hook, const Device& device, const Frame& frame,
+Passage BpfTest::run(const Program& hook, const Device& device, const Frame& frame,
                      Metadata metadata) {
   const ExitCounts before = exit_counts();
   Passage passage = run_uncounted(hook, device, frame, metadata);
   passage.reason = counted_exit(before, exit_counts(), frame.size());
   const ExitReason& listed = kExitReasons.at(passage.reason);
   EXPECT_EQ(passage.verdict, listed.verdict) << listed.name;
-  EXPECT_NE(listed.programs & hook.program, 0) << listed.name << " by " << hook.name;
+  EXPECT_NE(listed.programs & hook.bit, 0) << listed.name << " by " << hook.name;
   return passage;
 }
 
-Passage BpfTest::run(const Hook& hook, const Frame& frame, Metadata metadata) {
+Passage BpfTest::run(const Program& hook, const Frame& frame, Metadata metadata) {
   return run(hook, usual_device(hook), frame, metadata);
 }
 
-Passage BpfTest::run_uncounted(const Hook& hook, const Frame& frame, Metadata metadata) {
+Passage BpfTest::run_uncounted(const Program& hook, const Frame& frame, Metadata metadata) {
   return run_uncounted(hook, usual_device(hook), frame, metadata);
 }
 
-Frame BpfTest::frame_at(const Hook& hook, IpPacket packet) {
+Frame BpfTest::frame_at(const Program& hook, IpPacket packet) {
   struct Usual {
     const char *dst_mac, *src_mac, *src, *dst;
   };
@@ -238,40 +239,41 @@ void BpfTest::add_node(const std::string& cidr, kubecni_node_kind kind, unsigned
     std::ranges::copy(mac(kRemoteTunnelMac).bytes, node.tunnel_mac);
     std::ranges::copy(mac(kTunnelMac).bytes, node.own_tunnel_mac);
   }
-  must(dataplane().set_node_cidr(net, node));
+  must(dataplane().node_cidrs.set(net, node));
 }
 
 void BpfTest::remove_node(const std::string& cidr) {
-  must(dataplane().erase_node_cidr(IpNet::parse(cidr).value()));
+  must(dataplane().node_cidrs.erase(IpNet::parse(cidr).value()));
 }
 
 void BpfTest::set_flags(const std::string& pod, __u32 flags) {
-  auto endpoint = must(dataplane().endpoints().find({kNetwork, addr(pod)})).value();
+  auto endpoint = must(dataplane().pods.endpoints.endpoints().find({kNetwork, addr(pod)})).value();
   endpoint.flags = flags;
-  must(dataplane().endpoints().set({kNetwork, addr(pod)}, endpoint));
+  must(dataplane().pods.endpoints.endpoints().set({kNetwork, addr(pod)}, endpoint));
 }
 
 void BpfTest::remove_endpoint(const std::string& pod) {
-  must(dataplane().endpoints().erase({kNetwork, addr(pod)}));
+  must(dataplane().pods.endpoints.endpoints().erase({kNetwork, addr(pod)}));
 }
 
 void BpfTest::add_address(const std::string& pod, const IpAddr& address) {
-  const auto endpoint = must(dataplane().endpoints().find({kNetwork, addr(pod)})).value();
-  must(dataplane().endpoints().set({kNetwork, address}, endpoint));
+  const auto endpoint =
+      must(dataplane().pods.endpoints.endpoints().find({kNetwork, addr(pod)})).value();
+  must(dataplane().pods.endpoints.endpoints().set({kNetwork, address}, endpoint));
 }
 
 void BpfTest::set_peer(const std::string& address, __u32 vni) {
-  must(dataplane().set_tunnel_peer(addr(address), {.vni = vni}));
+  must(dataplane().tunnel_peers.set(addr(address), {.vni = vni}));
 }
 
 void BpfTest::empty_the_maps() {
-  for (const auto& [cidr, node] : must(dataplane().node_cidrs()))
-    must(dataplane().erase_node_cidr(cidr));
-  for (const auto& [address, peer] : must(dataplane().tunnel_peers()))
-    must(dataplane().erase_tunnel_peer(address));
-  must(dataplane().set_cluster_network(0));
-  clear(dataplane().endpoints());
-  clear(dataplane().pod_ifaces());
+  for (const auto& [cidr, node] : must(dataplane().node_cidrs.entries()))
+    must(dataplane().node_cidrs.erase(cidr));
+  for (const auto& [address, peer] : must(dataplane().tunnel_peers.entries()))
+    must(dataplane().tunnel_peers.erase(address));
+  must(dataplane().node_config.set_cluster_network(0));
+  clear(dataplane().pods.endpoints.endpoints());
+  clear(dataplane().pods.endpoints.pod_ifaces());
   clear(Node::get().flows4);
   clear(Node::get().flows6);
 }

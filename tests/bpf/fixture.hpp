@@ -141,16 +141,17 @@ class BpfTest : public testing::Test {
   /// Runs a program on `frame` as it is at the hook of `device`. Checks that
   /// exactly one exit was counted, with this one packet, and that the list gives
   /// it to this program with this verdict.
-  Passage run(const Hook& hook, const Device& device, const Frame& frame, Metadata metadata = {});
+  Passage run(const Program& hook, const Device& device, const Frame& frame,
+              Metadata metadata = {});
   /// Without the counters and their check: Passage::reason means nothing.
-  Passage run_uncounted(const Hook& hook, const Device& device, const Frame& frame,
+  Passage run_uncounted(const Program& hook, const Device& device, const Frame& frame,
                         Metadata metadata = {});
   /// The same at the hook's usual device: that of pod A, or the NIC.
-  Passage run(const Hook& hook, const Frame& frame, Metadata metadata = {});
-  Passage run_uncounted(const Hook& hook, const Frame& frame, Metadata metadata = {});
+  Passage run(const Program& hook, const Frame& frame, Metadata metadata = {});
+  Passage run_uncounted(const Program& hook, const Frame& frame, Metadata metadata = {});
 
   /// A packet as it comes to the hook, from and to pods, unless it says otherwise.
-  static Frame frame_at(const Hook& hook, IpPacket packet);
+  static Frame frame_at(const Program& hook, IpPacket packet);
 
   void add_node(const std::string& cidr, kubecni_node_kind kind, unsigned mtu = kNicMtu);
   void remove_node(const std::string& cidr);
@@ -185,7 +186,7 @@ class BpfTest : public testing::Test {
 class BothFamilies : public BpfTest, public testing::WithParamInterface<Family> {
  protected:
   static const Family& family() { return GetParam(); }
-  static Frame frame_at(const Hook& hook, IpPacket packet) {
+  static Frame frame_at(const Program& hook, IpPacket packet) {
     packet.family = family().af;
     return BpfTest::frame_at(hook, packet);
   }

@@ -24,9 +24,8 @@ class FlowOwner : public BothFamilies {
   void SetUp() override {
     BothFamilies::SetUp();
     if (IsSkipped()) return;
-    if (!must(dataplane().asks_conntrack()))
-      GTEST_SKIP() << "the kernel's conntrack cannot be asked: "
-                   << dataplane().no_conntrack_reason();
+    if (!must(dataplane().programs.asks_conntrack()))
+      GTEST_SKIP() << "the kernel's conntrack cannot be asked";
     forget_connections();
   }
 
@@ -226,7 +225,7 @@ TEST_P(FlowOwner, OfOtherPortsIsAnother) {
 }
 
 TEST_P(FlowOwner, OfAnErrorIsThatOfTheFlowWhichItIsAbout) {
-  const auto refuse = [&](const Hook& hook) {
+  const auto refuse = [&](const Program& hook) {
     return run(hook, frame_at(hook, {.protocol = IPPROTO_ICMP,
                                      .src_port = 8080,
                                      .dst_port = 7000,
@@ -248,7 +247,7 @@ KUBECNI_FOR_BOTH_FAMILIES(FlowOwner);
 /// Of which conntrack cannot be asked.
 class EchoOwner : public FlowOwner {
  protected:
-  Passage echo(const Hook& hook, std::uint8_t type, std::uint16_t identifier = 5) {
+  Passage echo(const Program& hook, std::uint8_t type, std::uint16_t identifier = 5) {
     return run(
         hook,
         frame_at(hook, {.protocol = IPPROTO_ICMP, .src_port = identifier, .icmp_type = type}));
@@ -266,7 +265,7 @@ TEST_P(EchoOwner, IsEbpfUntilTheKernelCarriesIt) {
 }
 
 TEST_P(EchoOwner, IsTheKernelForHalfAMinuteAfterItsLastPacketThere) {
-  for (const Hook& hook : {kToPod, kToWire}) {
+  for (const Program& hook : {kToPod, kToWire}) {
     reset_the_maps();
     echo(hook, family().echo_request);
     age_flow(29 * kSecond);

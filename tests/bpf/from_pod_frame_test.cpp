@@ -50,7 +50,7 @@ TEST_F(FromPodFrame, TagOfAnUnknownPodIsDroppedToo) {
 
 TEST_F(FromPodFrame, TagThatTheKernelTookOutOfTheFrameIsDropped) {
   const Device pod = add_device("tagging", MacAddr::parse(kNicMac).value());
-  must(dataplane().attach_pod(pod));
+  must(dataplane().pods.attach(pod));
   const UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
   sockaddr_ll to{};
   to.sll_family = AF_PACKET;

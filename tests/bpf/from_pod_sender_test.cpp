@@ -71,17 +71,17 @@ TEST_P(FromPodSender, PodWithoutEndpointIsUnknownWhateverItSays) {
 }
 
 TEST_P(FromPodSender, PodWithoutInterfaceRecordIsUnknownWhateverItSays) {
-  must(dataplane().pod_ifaces().erase(pod_a().ifindex));
+  must(dataplane().pods.endpoints.pod_ifaces().erase(pod_a().ifindex));
 
   EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
   EXPECT_THAT(send({.src = family().pod_b}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
 }
 
 TEST_P(FromPodSender, PodWhoseAddressBelongsToAnotherInterfaceNowIsUnknown) {
-  must(dataplane().add_endpoint({.host = pod_b(),
-                                 .network = kNetwork,
-                                 .addresses = {IpAddr::parse(family().pod_a).value()},
-                                 .pod_mac = MacAddr::parse(kPodAMac).value()}));
+  must(dataplane().pods.endpoints.add({.host = pod_b(),
+                                       .network = kNetwork,
+                                       .addresses = {IpAddr::parse(family().pod_a).value()},
+                                       .pod_mac = MacAddr::parse(kPodAMac).value()}));
 
   EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
 }
@@ -89,15 +89,15 @@ TEST_P(FromPodSender, PodWhoseAddressBelongsToAnotherInterfaceNowIsUnknown) {
 TEST_P(FromPodSender, EachAddressOfAPodWithTwoIsItsOwn) {
   const IpAddr first = IpAddr::parse(family().pod_a).value();
   const IpAddr second = first.plus(1);
-  must(dataplane().add_endpoint({.host = pod_a(),
-                                 .network = kNetwork,
-                                 .addresses = {first, second},
-                                 .pod_mac = MacAddr::parse(kPodAMac).value(),
-                                 .gateway_mac = MacAddr::parse(kGatewayMac).value()}));
+  must(dataplane().pods.endpoints.add({.host = pod_a(),
+                                       .network = kNetwork,
+                                       .addresses = {first, second},
+                                       .pod_mac = MacAddr::parse(kPodAMac).value(),
+                                       .gateway_mac = MacAddr::parse(kGatewayMac).value()}));
 
   for (const IpAddr& own : {first, second})
     EXPECT_EQ(send({.src = own.str()}).verdict, TC_ACT_REDIRECT) << own.str();
-  must(dataplane().endpoints().erase({kNetwork, second}));
+  must(dataplane().pods.endpoints.endpoints().erase({kNetwork, second}));
 }
 
 TEST_P(FromPodSender, SecondAddressNeedsThePodsMacToo) {
@@ -112,9 +112,9 @@ TEST_P(FromPodSender, SecondAddressNeedsThePodsMacToo) {
 // What the interface's record calls the pod's MAC is no lie.
 TEST_P(FromPodSender, PodAboutWhoseMacTheMapsDisagreeIsUnknown) {
   const IpAddr own = IpAddr::parse(family().pod_a).value();
-  auto endpoint = must(dataplane().endpoints().find({kNetwork, own})).value();
+  auto endpoint = must(dataplane().pods.endpoints.endpoints().find({kNetwork, own})).value();
   std::ranges::copy(MacAddr::parse(kPodBMac).value().bytes, endpoint.pod_mac);
-  must(dataplane().endpoints().set({kNetwork, own}, endpoint));
+  must(dataplane().pods.endpoints.endpoints().set({kNetwork, own}, endpoint));
 
   EXPECT_THAT(send({}), LeftToKernel(KUBECNI_PASS_UNKNOWN_SENDER));
   EXPECT_THAT(send({.src_mac = kForeignMac}), Dropped(KUBECNI_DROP_SPOOFED_MAC));
@@ -138,10 +138,10 @@ TEST_P(FromPodSender, EmptiedMapsOfOneFamilyDropNothingOfIt) {
 TEST_P(FromPodSender, PodWithoutAddressOfTheFamilyHasNoneToSendFrom) {
   const Family& other = family_of(family().af == AF_INET ? AF_INET6 : AF_INET);
   remove_endpoint(family().pod_a);
-  must(dataplane().add_endpoint({.host = pod_a(),
-                                 .network = kNetwork,
-                                 .addresses = {IpAddr::parse(other.pod_a).value()},
-                                 .pod_mac = MacAddr::parse(kPodAMac).value()}));
+  must(dataplane().pods.endpoints.add({.host = pod_a(),
+                                       .network = kNetwork,
+                                       .addresses = {IpAddr::parse(other.pod_a).value()},
+                                       .pod_mac = MacAddr::parse(kPodAMac).value()}));
 
   EXPECT_THAT(send({}), Dropped(KUBECNI_DROP_SPOOFED_IP));
 }

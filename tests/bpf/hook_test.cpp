@@ -3,7 +3,7 @@
 #include "dataplane/hook.hpp"
 
 #include "base/unique_fd.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pins.hpp"
 #include "namespaces.hpp"
 
 #include <bpf/bpf.h>
@@ -26,8 +26,8 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 /// A program that does nothing. Whose it is, its name says.
-struct Program {
-  explicit Program(const char* name) {
+struct LoadedProgram {
+  explicit LoadedProgram(const char* name) {
     const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1},
                              {.code = BPF_JMP | BPF_EXIT}};
     fd.reset(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, name, "GPL", code, 2, nullptr));
@@ -57,25 +57,25 @@ class HookTest : public testing::Test {
     if (device_.ifindex != 0) remove_device(device_);
   }
 
-  [[nodiscard]] bool is_ours(const Hook& hook, const Program& program) const {
+  [[nodiscard]] bool is_ours(const Program& hook, const LoadedProgram& program) const {
     return must(is_attached(links_, hook, device_, program.id));
   }
   [[nodiscard]] std::ptrdiff_t pins() const {
     return std::distance(std::filesystem::directory_iterator(links_), {});
   }
 
-  static bpf_tc_hook point(const Hook& hook, const Device& device) {
+  static bpf_tc_hook point(const Program& hook, const Device& device) {
     return {.sz = sizeof(bpf_tc_hook),
             .ifindex = static_cast<int>(device.ifindex),
-            .attach_point = hook.ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS};
+            .attach_point = hook.hook == KUBECNI_HOOK_TC_INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS};
   }
   /// The program of the filter with this handle and priority; 0: there is none.
-  [[nodiscard]] unsigned filter(const Hook& hook, unsigned handle, unsigned priority) const {
+  [[nodiscard]] unsigned filter(const Program& hook, unsigned handle, unsigned priority) const {
     bpf_tc_hook where = point(hook, device_);
     bpf_tc_opts opts{.sz = sizeof(opts), .handle = handle, .priority = priority};
     return bpf_tc_query(&where, &opts) == 0 ? opts.prog_id : 0;
   }
-  [[nodiscard]] bool add_foreign(const Hook& hook, unsigned handle, unsigned priority) const {
+  [[nodiscard]] bool add_foreign(const Program& hook, unsigned handle, unsigned priority) const {
     bpf_tc_hook where = point(hook, device_);
     bpf_tc_opts opts{
         .sz = sizeof(opts), .prog_fd = foreign_->fd.get(), .handle = handle, .priority = priority};
@@ -85,7 +85,7 @@ class HookTest : public testing::Test {
 
   std::filesystem::path links_;
   Device device_;
-  std::optional<Program> ours_, newer_, foreign_;
+  std::optional<LoadedProgram> ours_, newer_, foreign_;
 };
 
 class Tcx : public HookTest {
@@ -96,11 +96,11 @@ class Tcx : public HookTest {
     if (must(attach(links_, kFromWire, device_, ours_->fd.get())) != AttachKind::kTcx)
       GTEST_SKIP() << "this kernel has no tcx";
   }
-  static bpf_attach_type type(const Hook& hook) {
-    return static_cast<bpf_attach_type>(hook.ingress ? 46 : 47);
+  static bpf_attach_type type(const Program& hook) {
+    return static_cast<bpf_attach_type>(hook.hook == KUBECNI_HOOK_TC_INGRESS ? 46 : 47);
   }
   /// The programs at the hook, in their order.
-  [[nodiscard]] std::vector<unsigned> programs(const Hook& hook) const {
+  [[nodiscard]] std::vector<unsigned> programs(const Program& hook) const {
     std::vector<unsigned> ids(8);
     __u32 count = 8;
     if (bpf_prog_query(static_cast<int>(device_.ifindex), type(hook), 0, nullptr, ids.data(),
@@ -109,7 +109,7 @@ class Tcx : public HookTest {
     ids.resize(count);
     return ids;
   }
-  [[nodiscard]] UniqueFd link_foreign(const Hook& hook) const {
+  [[nodiscard]] UniqueFd link_foreign(const Program& hook) const {
     return UniqueFd(bpf_link_create(foreign_->fd.get(), static_cast<int>(device_.ifindex),
                                     type(hook), nullptr));
   }

@@ -10,7 +10,7 @@ namespace kubecni::test {
 namespace {
 
 struct Exit {
-  Hook hook;
+  Program hook;
   kubecni_exit_reason fast, between_pods, other;
 };
 const Exit kWireExit{kToWire, KUBECNI_FAST_SENT_TO_WIRE, KUBECNI_KERNEL_TO_WIRE,

@@ -4,6 +4,7 @@
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "dataplane/map_fill.hpp"
+#include "dataplane/pins.hpp"
 #include "dataplane/program_object.hpp"
 #include "namespaces.hpp"
 
@@ -17,7 +18,10 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <map>
+#include <set>
+#include <sstream>
 #include <vector>
 
 namespace kubecni::test {
@@ -44,7 +48,7 @@ class Lifecycle : public testing::Test {
   }
 
   [[nodiscard]] EbpfDataplane open() const { return must(EbpfDataplane::open(bpffs_, run_dir_)); }
-  [[nodiscard]] unsigned program_id(const Hook& hook) const {
+  [[nodiscard]] unsigned program_id(const Program& hook) const {
     const UniqueFd fd(bpf_obj_get((PinPaths(bpffs_).progs / hook.name).c_str()));
     bpf_prog_info info{};
     __u32 size = sizeof(info);
@@ -78,8 +82,8 @@ TEST_F(Lifecycle, SaysHowFullEachKindOfMapIs) {
   auto flows = must(FlowMap::open(PinPaths(bpffs_).maps / "flows4"));
   constexpr std::uint32_t kEntries = 2500;  // more than one call of the kernel brings
   for (std::uint32_t i = 0; i < kEntries; ++i) {
-    must(dataplane.endpoints().set({kNetwork, addr("198.18.0.0").plus(i)}, {}));
-    must(dataplane.set_node_cidr({addr("2001:db8::").plus(i), 128}, {}));
+    must(dataplane.pods.endpoints.endpoints().set({kNetwork, addr("198.18.0.0").plus(i)}, {}));
+    must(dataplane.node_cidrs.set({addr("2001:db8::").plus(i), 128}, {}));
     kubecni_flow4 flow{};
     std::memcpy(flow.addr_lo, &i, sizeof(i));
     must(flows.set(flow, {}));
@@ -113,15 +117,58 @@ TEST_F(Lifecycle, EstimatesTheFillOfALargeFlowTable) {
   EXPECT_NEAR(static_cast<double>(found->entries), kEntries, kEntries / 10.0);
 }
 
+/// The maps that the kernel knows of the pinned program: of each pair the name without
+/// the family, as in the list. Those without a name of ours are the compiler's.
+std::set<std::string> maps_of(const std::filesystem::path& pin) {
+  const UniqueFd fd(bpf_obj_get(pin.c_str()));
+  std::vector<__u32> ids(64);
+  bpf_prog_info info{};
+  info.nr_map_ids = static_cast<__u32>(ids.size());
+  info.map_ids = reinterpret_cast<std::uintptr_t>(ids.data());
+  __u32 size = sizeof(info);
+  std::set<std::string> names;
+  if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return names;
+  for (__u32 i = 0; i < info.nr_map_ids; ++i) {
+    const UniqueFd map(bpf_map_get_fd_by_id(ids[i]));
+    bpf_map_info of_map{};
+    __u32 map_size = sizeof(of_map);
+    bpf_obj_get_info_by_fd(map.get(), &of_map, &map_size);
+    std::string name = of_map.name;
+    if (name.find('.') != name.npos) continue;
+    if (name.ends_with('4') || name.ends_with('6')) name.pop_back();
+    names.insert(name);
+  }
+  return names;
+}
+
+TEST_F(Lifecycle, ProgramsUseTheMapsOfTheList) {
+  const auto loaded = open();
+
+  for (const Program& program : kPrograms) {
+    std::istringstream listed(program.maps);
+    const std::set<std::string> expected{std::istream_iterator<std::string>(listed), {}};
+    EXPECT_EQ(maps_of(PinPaths(bpffs_).progs / program.name), expected) << program.name;
+  }
+}
+
+TEST_F(Lifecycle, PluginNeedsNothingOfWhatIsForOtherNodes) {
+  must(open().pods.endpoints.endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
+  std::filesystem::remove(PinPaths(bpffs_).progs / kToWire.name);
+  std::filesystem::remove(PinPaths(bpffs_).maps / "node_cidrs4");
+
+  EXPECT_TRUE(PodDataplane::open_loaded(bpffs_));
+  EXPECT_EQ(EbpfDataplane::open_loaded(bpffs_).error().code, ENOENT);
+}
+
 TEST_F(Lifecycle, OpenedAgainItIsTheSame) {
   auto first = open();
-  must(first.endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
+  must(first.pods.endpoints.endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
   const unsigned id = program_id(kFromPod);
 
   auto second = open();
 
   EXPECT_EQ(program_id(kFromPod), id);
-  EXPECT_THAT(must(second.endpoints().entries()), SizeIs(1));
+  EXPECT_THAT(must(second.pods.endpoints.endpoints().entries()), SizeIs(1));
 }
 
 // They are read in portions.
@@ -130,15 +177,15 @@ TEST_F(Lifecycle, MapsOfThousandsAreReadWhole) {
   auto dataplane = open();
   for (unsigned i = 0; i < kNodes; ++i) {
     const std::string number = std::to_string(i / 256) + "." + std::to_string(i % 256);
-    must(dataplane.set_node_cidr(IpNet::parse("10." + number + ".0/24").value(), {.mtu = 1400}));
-    must(dataplane.set_tunnel_peer(addr(("172.16." + number).c_str()), {}));
+    must(dataplane.node_cidrs.set(IpNet::parse("10." + number + ".0/24").value(), {.mtu = 1400}));
+    must(dataplane.tunnel_peers.set(addr(("172.16." + number).c_str()), {}));
   }
 
-  const auto cidrs = must(dataplane.node_cidrs());
+  const auto cidrs = must(dataplane.node_cidrs.entries());
 
   EXPECT_THAT(cidrs, SizeIs(kNodes));
   EXPECT_EQ(cidrs.at(IpNet::parse("10.19.135.0/24").value()).mtu, 1400u);
-  EXPECT_THAT(must(dataplane.tunnel_peers()), SizeIs(kNodes));
+  EXPECT_THAT(must(dataplane.tunnel_peers.entries()), SizeIs(kNodes));
 }
 
 // As older kernels read all maps. A map of devices cannot be read in portions on any.
@@ -156,13 +203,13 @@ TEST_F(Lifecycle, MapWithoutPortionsIsReadOneByOne) {
 }
 
 TEST_F(Lifecycle, LostProgramIsLoadedAgainOnTheSameMaps) {
-  must(open().endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
+  must(open().pods.endpoints.endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
   std::filesystem::remove(PinPaths(bpffs_).progs / kToWire.name);
 
   auto again = open();
 
   EXPECT_NE(program_id(kToWire), 0u);
-  EXPECT_THAT(must(again.endpoints().entries()), SizeIs(1));
+  EXPECT_THAT(must(again.pods.endpoints.endpoints().entries()), SizeIs(1));
 }
 
 TEST_F(Lifecycle, FolderOnAnotherFileSystemIsRefused) {
@@ -178,7 +225,7 @@ TEST_F(Lifecycle, UpgradeToTheSameBuildChangesNothing) {
   auto dataplane = open();
   const unsigned id = program_id(kFromPod);
 
-  EXPECT_FALSE(must(dataplane.upgrade_programs(run_dir_)));
+  EXPECT_FALSE(must(upgrade_programs(bpffs_, run_dir_)).differed);
 
   EXPECT_EQ(program_id(kFromPod), id);
 }
@@ -190,32 +237,32 @@ TEST_F(Lifecycle, UpgradePutsTheProgramsOfThisBuildInPlaceOfOthers) {
   std::filesystem::remove(pin);
   ASSERT_EQ(bpf_obj_pin(other.get(), pin.c_str()), 0);
   auto dataplane = open();
-  must(dataplane.endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
+  must(dataplane.pods.endpoints.endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
 
-  EXPECT_TRUE(must(dataplane.upgrade_programs(run_dir_)));
+  EXPECT_TRUE(must(upgrade_programs(bpffs_, run_dir_)).differed);
 
   EXPECT_NE(program_id(kFromPod), program_id(kToPod));
-  EXPECT_THAT(must(dataplane.endpoints().entries()), SizeIs(1));
-  EXPECT_FALSE(must(dataplane.upgrade_programs(run_dir_)));
+  EXPECT_THAT(must(dataplane.pods.endpoints.endpoints().entries()), SizeIs(1));
+  EXPECT_FALSE(must(upgrade_programs(bpffs_, run_dir_)).differed);
 }
 
 TEST_F(Lifecycle, UpgradeGoesOverToProgramsThatAskConntrackAsSoonAsTheyCan) {
-  if (auto first = open(); !must(first.asks_conntrack()))
-    GTEST_SKIP() << "the kernel's conntrack cannot be asked: " << first.no_conntrack_reason();
+  if (!must(open().programs.asks_conntrack()))
+    GTEST_SKIP() << "the kernel's conntrack cannot be asked";
   const PinPaths pins(bpffs_);
   const BpfObject without = must(load_programs_without_conntrack(pins.maps));
-  for (const Hook& hook : kHooks) {
+  for (const Program& hook : kPrograms) {
     std::filesystem::remove(pins.progs / hook.name);
     const auto* program = bpf_object__find_program_by_name(without.get(), hook.name);
     ASSERT_EQ(bpf_obj_pin(bpf_program__fd(program), (pins.progs / hook.name).c_str()), 0);
   }
-  auto dataplane = open();
-  ASSERT_FALSE(must(dataplane.asks_conntrack()));
+  ASSERT_FALSE(must(open().programs.asks_conntrack()));
 
-  EXPECT_TRUE(must(dataplane.upgrade_programs(run_dir_)));
+  const Upgrade upgrade = must(upgrade_programs(bpffs_, run_dir_));
 
-  EXPECT_TRUE(must(dataplane.asks_conntrack()));
-  EXPECT_EQ(dataplane.no_conntrack_reason(), "");
+  EXPECT_TRUE(upgrade.differed);
+  EXPECT_EQ(upgrade.no_conntrack_reason, "");
+  EXPECT_TRUE(must(open().programs.asks_conntrack()));
 }
 
 TEST_F(Lifecycle, MapOfOtherSizesIsAnotherSchema) {
@@ -230,7 +277,7 @@ TEST_F(Lifecycle, MapOfOtherSizesIsAnotherSchema) {
 
 TEST_F(Lifecycle, MapGivesBackWhatWasSet) {
   auto dataplane = open();
-  auto& endpoints = dataplane.endpoints();
+  auto& endpoints = dataplane.pods.endpoints.endpoints();
   EXPECT_THAT(must(endpoints.entries()), IsEmpty());
 
   const IpAddr v4 = addr("192.0.0.0");
@@ -257,9 +304,10 @@ TEST_F(Lifecycle, MapGivesBackWhatWasSet) {
 
 TEST_F(Lifecycle, FullMapSaysSo) {
   auto dataplane = open();
-  for (std::uint32_t i = 0; i < KUBECNI_MAX_ENDPOINTS; ++i) must(dataplane.pod_ifaces().set(i, {}));
+  for (std::uint32_t i = 0; i < KUBECNI_MAX_ENDPOINTS; ++i)
+    must(dataplane.pods.endpoints.pod_ifaces().set(i, {}));
 
-  const auto set = dataplane.pod_ifaces().set(KUBECNI_MAX_ENDPOINTS, {});
+  const auto set = dataplane.pods.endpoints.pod_ifaces().set(KUBECNI_MAX_ENDPOINTS, {});
 
   ASSERT_FALSE(set);
   EXPECT_EQ(set.error().code, E2BIG) << set.error().what;
@@ -269,15 +317,15 @@ TEST_F(Lifecycle, PodIsAsItShouldBeUntilItIsRemoved) {
   auto dataplane = open();
   const Device host = add_device("pod_l");
   const PodEndpoint pod = pod_on(host);
-  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(5));
+  EXPECT_THAT(must(dataplane.pods.differences(pod)), SizeIs(5));
 
-  must(dataplane.attach_pod(host));
-  must(dataplane.add_endpoint(pod));
-  EXPECT_THAT(must(dataplane.differences(pod)), IsEmpty());
+  must(dataplane.pods.attach(host));
+  must(dataplane.pods.endpoints.add(pod));
+  EXPECT_THAT(must(dataplane.pods.differences(pod)), IsEmpty());
 
-  must(dataplane.remove_pod(host, pod.addresses));
-  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(5));
-  EXPECT_TRUE(dataplane.remove_pod(host, pod.addresses)) << "twice is fine";
+  must(remove_pod(bpffs_, dataplane.pods.endpoints, host, pod.addresses));
+  EXPECT_THAT(must(dataplane.pods.differences(pod)), SizeIs(5));
+  EXPECT_TRUE(remove_pod(bpffs_, dataplane.pods.endpoints, host, pod.addresses)) << "twice is fine";
   remove_device(host);
 }
 
@@ -285,11 +333,11 @@ TEST_F(Lifecycle, RecordOfAnotherPodAtAnInterfaceIsADifference) {
   auto dataplane = open();
   const Device host = add_device("pod_l");
   PodEndpoint pod = pod_on(host);
-  must(dataplane.attach_pod(host));
-  must(dataplane.add_endpoint(pod));
+  must(dataplane.pods.attach(host));
+  must(dataplane.pods.endpoints.add(pod));
 
   pod.pod_mac.bytes[5] ^= 1;
-  EXPECT_THAT(must(dataplane.differences(pod)), SizeIs(1));
+  EXPECT_THAT(must(dataplane.pods.differences(pod)), SizeIs(1));
   remove_device(host);
 }
 
@@ -297,14 +345,15 @@ TEST_F(Lifecycle, PodIsRemovedWithoutItsAddressOrItsDevice) {
   auto dataplane = open();
   const PodEndpoint pod = pod_on({.ifindex = 1000, .name = "gone"});
   for (const auto& addresses : {pod.addresses, {pod.addresses[1]}, std::vector<IpAddr>()}) {
-    must(dataplane.add_endpoint(pod));
+    must(dataplane.pods.endpoints.add(pod));
 
     // Who knows the address may not know the ifindex, and the other way round.
     const unsigned ifindex = addresses.empty() ? pod.host.ifindex : 0;
-    must(dataplane.remove_pod({.ifindex = ifindex, .name = "gone"}, addresses));
+    must(remove_pod(bpffs_, dataplane.pods.endpoints, {.ifindex = ifindex, .name = "gone"},
+                    addresses));
 
-    EXPECT_THAT(must(dataplane.endpoints().entries()), IsEmpty());
-    EXPECT_THAT(must(dataplane.pod_ifaces().entries()), IsEmpty());
+    EXPECT_THAT(must(dataplane.pods.endpoints.endpoints().entries()), IsEmpty());
+    EXPECT_THAT(must(dataplane.pods.endpoints.pod_ifaces().entries()), IsEmpty());
   }
 }
 
@@ -312,15 +361,16 @@ TEST_F(Lifecycle, AddressThatAnotherPodHasByNowStaysItsOwn) {
   auto dataplane = open();
   const PodEndpoint former = pod_on({.ifindex = 1000, .name = "former"});
   const PodEndpoint latter = pod_on({.ifindex = 1001, .name = "latter"});
-  must(dataplane.add_endpoint(former));
-  must(dataplane.add_endpoint(latter));
+  must(dataplane.pods.endpoints.add(former));
+  must(dataplane.pods.endpoints.add(latter));
 
-  must(dataplane.remove_pod(former.host, former.addresses));
+  must(remove_pod(bpffs_, dataplane.pods.endpoints, former.host, former.addresses));
 
-  EXPECT_EQ(
-      must(dataplane.endpoints().find({kNetwork, latter.addresses.front()})).value().host_ifindex,
-      1001u);
-  EXPECT_FALSE(must(dataplane.pod_ifaces().find(1000)));
+  EXPECT_EQ(must(dataplane.pods.endpoints.endpoints().find({kNetwork, latter.addresses.front()}))
+                .value()
+                .host_ifindex,
+            1001u);
+  EXPECT_FALSE(must(dataplane.pods.endpoints.pod_ifaces().find(1000)));
 }
 
 TEST_F(Lifecycle, PodsOfTwoNetworksMayHaveTheSameAddresses) {
@@ -328,15 +378,17 @@ TEST_F(Lifecycle, PodsOfTwoNetworksMayHaveTheSameAddresses) {
   const PodEndpoint here = pod_on({.ifindex = 1000, .name = "here"});
   PodEndpoint there = pod_on({.ifindex = 1001, .name = "there"});
   there.network = kNetwork + 1;
-  must(dataplane.add_endpoint(here));
-  must(dataplane.add_endpoint(there));
-  EXPECT_THAT(must(dataplane.endpoints().entries()), SizeIs(4));
+  must(dataplane.pods.endpoints.add(here));
+  must(dataplane.pods.endpoints.add(there));
+  EXPECT_THAT(must(dataplane.pods.endpoints.endpoints().entries()), SizeIs(4));
 
-  must(dataplane.remove_pod(here.host, here.addresses));
+  must(remove_pod(bpffs_, dataplane.pods.endpoints, here.host, here.addresses));
 
   for (const IpAddr& address : there.addresses) {
-    EXPECT_FALSE(must(dataplane.endpoints().find({kNetwork, address})));
-    EXPECT_EQ(must(dataplane.endpoints().find({there.network, address})).value().host_ifindex,
+    EXPECT_FALSE(must(dataplane.pods.endpoints.endpoints().find({kNetwork, address})));
+    EXPECT_EQ(must(dataplane.pods.endpoints.endpoints().find({there.network, address}))
+                  .value()
+                  .host_ifindex,
               1001u);
   }
 }
@@ -347,29 +399,30 @@ TEST_F(Lifecycle, AddressOfAPodThatIsGoneTakesNothingFromOneThatLives) {
   const PodEndpoint living = pod_on(host);
   PodEndpoint gone = pod_on({.ifindex = 1000, .name = "gone"});
   gone.network = kNetwork + 1;
-  must(dataplane.add_endpoint(living));
-  must(dataplane.add_endpoint(gone));
+  must(dataplane.pods.endpoints.add(living));
+  must(dataplane.pods.endpoints.add(gone));
 
-  must(dataplane.remove_pod({.ifindex = 0, .name = "gone"}, gone.addresses));
+  must(
+      remove_pod(bpffs_, dataplane.pods.endpoints, {.ifindex = 0, .name = "gone"}, gone.addresses));
 
-  const auto left = must(dataplane.endpoints().entries());
+  const auto left = must(dataplane.pods.endpoints.endpoints().entries());
   EXPECT_THAT(left, SizeIs(2));
   for (const auto& [key, endpoint] : left) EXPECT_EQ(endpoint.host_ifindex, host.ifindex);
-  EXPECT_THAT(must(dataplane.pod_ifaces().entries()), SizeIs(1));
+  EXPECT_THAT(must(dataplane.pods.endpoints.pod_ifaces().entries()), SizeIs(1));
   remove_device(host);
 }
 
 TEST_F(Lifecycle, PodThatComesToAnotherBridgeLeavesTheFormerNetwork) {
   auto dataplane = open();
   PodEndpoint pod = pod_on({.ifindex = 1000, .name = "pod"});
-  must(dataplane.add_endpoint(pod));
+  must(dataplane.pods.endpoints.add(pod));
 
   pod.network = kNetwork + 1;
-  EXPECT_THAT(must(dataplane.differences(pod)),
+  EXPECT_THAT(must(dataplane.pods.differences(pod)),
               testing::Contains("map pod_ifaces has another bridge for pod"));
-  must(dataplane.add_endpoint(pod));
+  must(dataplane.pods.endpoints.add(pod));
 
-  const auto endpoints = must(dataplane.endpoints().entries());
+  const auto endpoints = must(dataplane.pods.endpoints.endpoints().entries());
   EXPECT_THAT(endpoints, SizeIs(2));
   for (const auto& [key, endpoint] : endpoints) EXPECT_EQ(key.network, pod.network);
 }
@@ -377,21 +430,21 @@ TEST_F(Lifecycle, PodThatComesToAnotherBridgeLeavesTheFormerNetwork) {
 TEST_F(Lifecycle, PodIsRemovedThoughItsInterfaceRecordWasLost) {
   auto dataplane = open();
   const PodEndpoint pod = pod_on({.ifindex = 1000, .name = "pod"});
-  must(dataplane.add_endpoint(pod));
-  must(dataplane.pod_ifaces().erase(1000));
+  must(dataplane.pods.endpoints.add(pod));
+  must(dataplane.pods.endpoints.pod_ifaces().erase(1000));
 
-  must(dataplane.remove_pod(pod.host, {}));
+  must(remove_pod(bpffs_, dataplane.pods.endpoints, pod.host, {}));
 
-  EXPECT_THAT(must(dataplane.endpoints().entries()), IsEmpty());
+  EXPECT_THAT(must(dataplane.pods.endpoints.endpoints().entries()), IsEmpty());
 }
 
 TEST_F(Lifecycle, ClusterNetworkIsNoneUntilItIsSet) {
   auto dataplane = open();
-  EXPECT_EQ(must(dataplane.cluster_network()), 0u);
+  EXPECT_EQ(must(dataplane.node_config.cluster_network()), 0u);
 
-  must(dataplane.set_cluster_network(kNetwork));
+  must(dataplane.node_config.set_cluster_network(kNetwork));
 
-  EXPECT_EQ(must(open().cluster_network()), kNetwork);
+  EXPECT_EQ(must(open().node_config.cluster_network()), kNetwork);
 }
 
 TEST_F(Lifecycle, NodesAndPeersOfBothFamiliesAreKept) {
@@ -402,50 +455,50 @@ TEST_F(Lifecycle, NodesAndPeersOfBothFamiliesAreKept) {
   node.kind = KUBECNI_NODE_VXLAN;
   for (const IpNet& cidr : {v4, v6}) {
     node.vni = cidr.prefix;
-    must(dataplane.set_node_cidr(cidr, node));
-    must(dataplane.set_tunnel_peer(cidr.addr, {.vni = cidr.prefix}));
-    must(dataplane.set_tunnel_peer(IpAddr::any(cidr.addr.family()), {}));
+    must(dataplane.node_cidrs.set(cidr, node));
+    must(dataplane.tunnel_peers.set(cidr.addr, {.vni = cidr.prefix}));
+    must(dataplane.tunnel_peers.set(IpAddr::any(cidr.addr.family()), {}));
   }
 
-  EXPECT_EQ(must(dataplane.node_cidrs()).at(v4).vni, 24u);
-  EXPECT_EQ(must(dataplane.node_cidrs()).at(v6).vni, 64u);
-  EXPECT_EQ(must(dataplane.tunnel_peers()).at(v4.addr).vni, 24u);
-  EXPECT_EQ(must(dataplane.tunnel_peers()).at(v6.addr).vni, 64u);
-  EXPECT_THAT(must(dataplane.tunnel_peers()), SizeIs(4));
-  must(dataplane.erase_node_cidr(v6));
-  must(dataplane.erase_node_cidr(v6));
-  must(dataplane.erase_tunnel_peer(IpAddr::any(AF_INET)));
-  EXPECT_THAT(must(dataplane.node_cidrs()), SizeIs(1));
-  EXPECT_THAT(must(dataplane.tunnel_peers()), SizeIs(3));
+  EXPECT_EQ(must(dataplane.node_cidrs.entries()).at(v4).vni, 24u);
+  EXPECT_EQ(must(dataplane.node_cidrs.entries()).at(v6).vni, 64u);
+  EXPECT_EQ(must(dataplane.tunnel_peers.entries()).at(v4.addr).vni, 24u);
+  EXPECT_EQ(must(dataplane.tunnel_peers.entries()).at(v6.addr).vni, 64u);
+  EXPECT_THAT(must(dataplane.tunnel_peers.entries()), SizeIs(4));
+  must(dataplane.node_cidrs.erase(v6));
+  must(dataplane.node_cidrs.erase(v6));
+  must(dataplane.tunnel_peers.erase(IpAddr::any(AF_INET)));
+  EXPECT_THAT(must(dataplane.node_cidrs.entries()), SizeIs(1));
+  EXPECT_THAT(must(dataplane.tunnel_peers.entries()), SizeIs(3));
 }
 
 TEST_F(Lifecycle, TunnelIsAttachedAndDetachedApartFromAWire) {
   auto dataplane = open();
   const Device tunnel = add_device("tunnel_l");
-  must(dataplane.attach_tunnel(tunnel));
-  EXPECT_TRUE(must(dataplane.is_tunnel_attached(tunnel)));
-  EXPECT_TRUE(must(dataplane.is_tunnel_held(tunnel)));
-  EXPECT_FALSE(must(dataplane.is_wire_held(tunnel)));
+  must(dataplane.programs.attach(KUBECNI_ON_TUNNEL, tunnel));
+  EXPECT_TRUE(must(dataplane.programs.is_attached(KUBECNI_ON_TUNNEL, tunnel)));
+  EXPECT_TRUE(must(is_any_held(bpffs_, KUBECNI_ON_TUNNEL, tunnel)));
+  EXPECT_FALSE(must(is_any_held(bpffs_, KUBECNI_ON_WIRE, tunnel)));
 
-  must(dataplane.detach_wire(tunnel));
-  EXPECT_TRUE(must(dataplane.is_tunnel_attached(tunnel)));
+  must(detach_programs(bpffs_, KUBECNI_ON_WIRE, tunnel));
+  EXPECT_TRUE(must(dataplane.programs.is_attached(KUBECNI_ON_TUNNEL, tunnel)));
 
-  must(dataplane.detach_tunnel(tunnel));
-  EXPECT_FALSE(must(dataplane.is_tunnel_attached(tunnel)));
-  EXPECT_FALSE(must(dataplane.is_tunnel_held(tunnel)));
+  must(detach_programs(bpffs_, KUBECNI_ON_TUNNEL, tunnel));
+  EXPECT_FALSE(must(dataplane.programs.is_attached(KUBECNI_ON_TUNNEL, tunnel)));
+  EXPECT_FALSE(must(is_any_held(bpffs_, KUBECNI_ON_TUNNEL, tunnel)));
   remove_device(tunnel);
 }
 
 TEST_F(Lifecycle, WireIsAttachedAndDetached) {
   auto dataplane = open();
   const Device nic = add_device("nic_l");
-  EXPECT_FALSE(must(dataplane.is_wire_attached(nic)));
+  EXPECT_FALSE(must(dataplane.programs.is_attached(KUBECNI_ON_WIRE, nic)));
 
-  must(dataplane.attach_wire(nic));
-  EXPECT_TRUE(must(dataplane.is_wire_attached(nic)));
+  must(dataplane.programs.attach(KUBECNI_ON_WIRE, nic));
+  EXPECT_TRUE(must(dataplane.programs.is_attached(KUBECNI_ON_WIRE, nic)));
 
-  must(dataplane.detach_wire(nic));
-  EXPECT_FALSE(must(dataplane.is_wire_attached(nic)));
+  must(detach_programs(bpffs_, KUBECNI_ON_WIRE, nic));
+  EXPECT_FALSE(must(dataplane.programs.is_attached(KUBECNI_ON_WIRE, nic)));
   remove_device(nic);
 }
 

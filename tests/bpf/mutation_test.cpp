@@ -23,7 +23,7 @@ class Mutation : public BpfTest {
   }
 
   /// A packet that a program would understand.
-  Frame sound_frame(const Hook& hook) {
+  Frame sound_frame(const Program& hook) {
     if (below(10) == 0)
       return arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = kPodA});
     if (below(10) == 0) return discovery();
@@ -32,7 +32,7 @@ class Mutation : public BpfTest {
     if (below(4) == 0) {
       packet.dst_mac = kPodBMac;
       packet.dst = family.pod_b;
-    } else if (below(4) == 0 && hook.ingress) {
+    } else if (below(4) == 0 && hook.hook == KUBECNI_HOOK_TC_INGRESS) {
       packet.dst = family.tunnel_pod;
     }
     if (below(10) == 0) {
@@ -81,9 +81,9 @@ class Mutation : public BpfTest {
     return frame;
   }
 
-  static bool only_watches(const Hook& hook) { return !hook.ingress; }
+  static bool only_watches(const Program& hook) { return hook.hook == KUBECNI_HOOK_TC_EGRESS; }
 
-  void check(const Hook& hook, const Passage& passage) {
+  void check(const Program& hook, const Passage& passage) {
     if (passage.verdict != TC_ACT_REDIRECT) {
       ASSERT_THAT(passage.verdict, testing::AnyOf(TC_ACT_UNSPEC, TC_ACT_SHOT));
       ASSERT_EQ(passage.out, passage.in);
@@ -107,7 +107,7 @@ TEST_F(Mutation, PacketsOfAnyBytesKeepTheRules) {
   const std::uint64_t before = total();
 
   for (unsigned i = 0; i < kRuns; ++i) {
-    const Hook& hook = kHooks[below(kHooks.size())];
+    const Program& hook = kPrograms[below(kPrograms.size())];
     Frame frame = sound_frame(hook);
     spoil(frame);
     const Metadata metadata{.mark = below(8) == 0 ? below(0xffffffff) : 0,

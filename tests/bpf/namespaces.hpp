@@ -2,8 +2,9 @@
 
 #include "base/mac.hpp"
 #include "base/result.hpp"
-#include "dataplane/hook.hpp"
+#include "dataplane/program.hpp"
 #include "support/process.hpp"
+#include "support/programs.hpp"
 #include "support/temp_dir.hpp"
 
 #include <filesystem>

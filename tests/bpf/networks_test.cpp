@@ -22,11 +22,11 @@ class Networks : public BothFamilies {
 
   /// A pod behind othernet, on the other network.
   void add_other_pod(const char* address, const char* pod_mac) {
-    must(dataplane().add_endpoint({.host = other_,
-                                   .network = kOtherNetwork,
-                                   .addresses = {IpAddr::parse(address).value()},
-                                   .pod_mac = MacAddr::parse(pod_mac).value(),
-                                   .gateway_mac = MacAddr::parse(kGatewayMac).value()}));
+    must(dataplane().pods.endpoints.add({.host = other_,
+                                         .network = kOtherNetwork,
+                                         .addresses = {IpAddr::parse(address).value()},
+                                         .pod_mac = MacAddr::parse(pod_mac).value(),
+                                         .gateway_mac = MacAddr::parse(kGatewayMac).value()}));
   }
   Passage other_pod_sends(const IpPacket& packet) {
     return run(kFromPod, other_, frame_at(kFromPod, packet));
@@ -77,13 +77,13 @@ TEST_P(Networks, PodOfAnotherNodeReachesPodsOfTheClustersNetworkAlone) {
   ASSERT_EQ(run(kFromWire, to_a).verdict, TC_ACT_REDIRECT);
 
   for (const unsigned network : {0u, kOtherNetwork}) {
-    must(dataplane().set_cluster_network(network));
+    must(dataplane().node_config.set_cluster_network(network));
     EXPECT_THAT(run(kFromWire, to_a), LeftToKernel(KUBECNI_PASS_NO_ENDPOINT)) << network;
   }
 }
 
 TEST_P(Networks, WithoutAClusterNetworkNothingGoesToOtherNodesByEbpf) {
-  must(dataplane().set_cluster_network(0));
+  must(dataplane().node_config.set_cluster_network(0));
   const Frame local = frame_at(kFromPod, {.dst_mac = kPodBMac, .dst = family().pod_b});
 
   EXPECT_THAT(run(kFromPod, frame_at(kFromPod, {})), LeftToKernel(KUBECNI_PASS_OTHER_NETWORK));

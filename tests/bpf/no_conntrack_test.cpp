@@ -34,7 +34,7 @@ TEST_P(NoConntrack, FlowThatTheKernelDoesNotCarryIsEbpf) {
 }
 
 TEST_P(NoConntrack, FlowThatTheKernelCarriedStaysThereHoweverLongAgo) {
-  for (const Hook& hook : {kToPod, kToWire, kToTunnel}) {
+  for (const Program& hook : {kToPod, kToWire, kToTunnel}) {
     for (const auto protocol : kProtocols) {
       reset_the_maps();
       const bool is_inward = hook.name == std::string_view(kToPod.name);
@@ -45,7 +45,7 @@ TEST_P(NoConntrack, FlowThatTheKernelCarriedStaysThereHoweverLongAgo) {
       state.decided_ns = 1;  // the machine had just been switched on
       set_flow(flow, state);
 
-      const Hook& answers = is_inward ? kFromPod : kFromWire;
+      const Program& answers = is_inward ? kFromPod : kFromWire;
       IpPacket answer = back(protocol);
       if (hook.name == std::string_view(kToTunnel.name)) answer.src = family().tunnel_pod;
       EXPECT_THAT(run(answers, frame_at(answers, answer)), LeftToKernel(KUBECNI_PASS_KERNEL_FLOW));

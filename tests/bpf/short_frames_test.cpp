@@ -53,25 +53,25 @@ class ShortFrames : public BothFamilies {
 };
 
 TEST_P(ShortFrames, OfAPodAreDropped) {
-  make_device([](const Device& pod) { return dataplane().attach_pod(pod); });
+  make_device([](const Device& pod) { return dataplane().pods.attach(pod); });
 
   expect_counted(frame_at(kFromPod, {}), "short_peer", KUBECNI_DROP_SHORT_PACKET);
 }
 
 TEST_P(ShortFrames, ToAPodPass) {
-  make_device([](const Device& pod) { return dataplane().attach_pod(pod); });
+  make_device([](const Device& pod) { return dataplane().pods.attach(pod); });
 
   expect_counted(frame_at(kToPod, {}), "short", KUBECNI_KERNEL_TO_POD);
 }
 
 TEST_P(ShortFrames, FromTheWireAreLeftToTheKernel) {
-  make_device([](const Device& nic) { return dataplane().attach_wire(nic); });
+  make_device([](const Device& nic) { return dataplane().programs.attach(KUBECNI_ON_WIRE, nic); });
 
   expect_counted(frame_at(kFromWire, {}), "short_peer", KUBECNI_PASS_NOT_IP);
 }
 
 TEST_P(ShortFrames, ToTheWirePass) {
-  make_device([](const Device& nic) { return dataplane().attach_wire(nic); });
+  make_device([](const Device& nic) { return dataplane().programs.attach(KUBECNI_ON_WIRE, nic); });
 
   expect_counted(frame_at(kToWire, {}), "short", KUBECNI_KERNEL_TO_WIRE_OTHER);
 }

@@ -17,7 +17,7 @@ class Truncation : public BothFamilies {
   }
   /// Runs `hook` on every beginning of `frame` with which the kernel lets us
   /// test: the IP header is whole. See ShortFrames for the rest.
-  void for_each_beginning(const Hook& hook, const Frame& frame,
+  void for_each_beginning(const Program& hook, const Frame& frame,
                           const std::function<void(const Passage&)>& check) {
     const bool is_arp = frame.at(12) == ETH_P_ARP >> 8 && frame.at(13) == (ETH_P_ARP & 0xff);
     const std::size_t smallest = is_arp ? ETH_HLEN : ip_end();

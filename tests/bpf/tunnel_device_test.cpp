@@ -84,10 +84,11 @@ class TunnelDevice : public BpfTest, public testing::WithParamInterface<std::tup
                          "dev", "under"}});
     }
     must_run({.argv = {"ip", "link", "set", "vx", "up"}});
-    must(dataplane().attach_tunnel(vx_));
+    must(dataplane().programs.attach(KUBECNI_ON_TUNNEL, vx_));
   }
   void TearDown() override {
-    if (vx_.ifindex != 0) must(dataplane().detach_tunnel(vx_));
+    if (vx_.ifindex != 0)
+      must(detach_programs(PrivateNamespaces::enter().bpffs(), KUBECNI_ON_TUNNEL, vx_));
     for (const Device& device : {vx_, under_})
       if (device.ifindex != 0) remove_device(device);
   }
@@ -133,19 +134,19 @@ class TunnelDevice : public BpfTest, public testing::WithParamInterface<std::tup
 
 TEST_P(TunnelDevice, PacketOfAPodComesOutUnderTheNodesHeader) {
   const Device pod = add_device("vxpod");
-  must(dataplane().add_endpoint({.host = pod,
-                                 .network = kNetwork,
-                                 .addresses = {IpAddr::parse(inner().pod_a).value()},
-                                 .pod_mac = MacAddr::parse(kPodAMac).value(),
-                                 .gateway_mac = MacAddr::parse(kGatewayMac).value()}));
-  must(dataplane().attach_pod(pod));
+  must(dataplane().pods.endpoints.add({.host = pod,
+                                       .network = kNetwork,
+                                       .addresses = {IpAddr::parse(inner().pod_a).value()},
+                                       .pod_mac = MacAddr::parse(kPodAMac).value(),
+                                       .gateway_mac = MacAddr::parse(kGatewayMac).value()}));
+  must(dataplane().pods.attach(pod));
   const IpNet cidr = IpNet::parse(inner().tunnel_cidr).value();
   const IpAddr endpoint = IpAddr::parse(outer().family.tunnel_node).value();
-  kubecni_node node = must(dataplane().node_cidrs()).at(cidr);
+  kubecni_node node = must(dataplane().node_cidrs.entries()).at(cidr);
   node.egress_ifindex = vx_.ifindex;
   node.next_hop_family = static_cast<__u32>(endpoint.family());
   std::copy_n(endpoint.data(), endpoint.bytes(), node.next_hop);
-  must(dataplane().set_node_cidr(cidr, node));
+  must(dataplane().node_cidrs.set(cidr, node));
   const FrameSocket wire("under_peer");
   const Frame sent = frame_at(kFromPod, {.family = inner().af, .dst = inner().tunnel_pod});
   const auto before = exit_counts();

@@ -50,7 +50,7 @@ TEST_F(AddFailureOnAUsedNode, BpffsIsNone) {
 TEST_F(AddFailureOnAUsedNode, EndpointMapIsFull) {
   auto dataplane = node.dataplane();
   for (std::uint32_t i = 0; i + 1 < KUBECNI_MAX_ENDPOINTS; ++i)
-    must(dataplane.endpoints().set({1, IpAddr::v4({192, 0, 2, 0}).plus(i)}, {}));
+    must(dataplane.pods.endpoints.endpoints().set({1, IpAddr::v4({192, 0, 2, 0}).plus(i)}, {}));
 
   expect_failure(node, {}, 101, "endpoints4");
 }

@@ -39,7 +39,8 @@ class Bandwidth : public testing::Test {
 
   [[nodiscard]] std::string host_ifname() const { return node.attachment(pod).port.host_ifname; }
   [[nodiscard]] bool is_shaped() const {
-    const auto endpoint = must(node.dataplane().endpoints().find(node.endpoint_key(pod)));
+    const auto endpoint =
+        must(node.dataplane().pods.endpoints.endpoints().find(node.endpoint_key(pod)));
     return endpoint && (endpoint->flags & KUBECNI_ENDPOINT_SHAPED);
   }
 

@@ -112,25 +112,28 @@ INSTANTIATE_TEST_SUITE_P(
                "program to_pod is not attached"},
         Damage{"EndpointGone",
                [](auto& node, auto& pod, auto&) {
-                 must(node.dataplane().endpoints().erase(node.endpoint_key(pod)));
+                 must(node.dataplane().pods.endpoints.endpoints().erase(node.endpoint_key(pod)));
                },
                "endpoints4 has no entry for 10.200.0.2"},
-        Damage{"EndpointNotReady",
-               [](auto& node, auto& pod, auto&) {
-                 auto dataplane = node.dataplane();
-                 auto endpoint = must(dataplane.endpoints().find(node.endpoint_key(pod))).value();
-                 endpoint.flags = 0;
-                 must(dataplane.endpoints().set(node.endpoint_key(pod), endpoint));
-               },
-               "10.200.0.2 is not READY"},
-        Damage{"PodIfaceGone",
-               [](auto& node, auto& pod, auto&) {
-                 auto dataplane = node.dataplane();
-                 const auto endpoint =
-                     must(dataplane.endpoints().find(node.endpoint_key(pod))).value();
-                 must(dataplane.pod_ifaces().erase(endpoint.host_ifindex));
-               },
-               "pod_ifaces has no entry"},
+        Damage{
+            "EndpointNotReady",
+            [](auto& node, auto& pod, auto&) {
+              auto dataplane = node.dataplane();
+              auto endpoint =
+                  must(dataplane.pods.endpoints.endpoints().find(node.endpoint_key(pod))).value();
+              endpoint.flags = 0;
+              must(dataplane.pods.endpoints.endpoints().set(node.endpoint_key(pod), endpoint));
+            },
+            "10.200.0.2 is not READY"},
+        Damage{
+            "PodIfaceGone",
+            [](auto& node, auto& pod, auto&) {
+              auto dataplane = node.dataplane();
+              const auto endpoint =
+                  must(dataplane.pods.endpoints.endpoints().find(node.endpoint_key(pod))).value();
+              must(dataplane.pods.endpoints.pod_ifaces().erase(endpoint.host_ifindex));
+            },
+            "pod_ifaces has no entry"},
         Damage{"LeaseGone",
                [](auto& node, auto&, auto&) { fs::remove_all(node.state_dir() / "ipam"); },
                "the lease of 10.200.0.2/24 is gone"},

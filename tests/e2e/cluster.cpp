@@ -148,7 +148,7 @@ bool has_route(const Node& node, const std::string& cidr) {
 bool has_map_entry(const Node& node, const std::string& cidr) {
   auto dataplane = EbpfDataplane::open_loaded(node.bpffs());
   if (!dataplane) return false;
-  return must(dataplane->node_cidrs()).contains(IpNet::parse(cidr).value());
+  return must(dataplane->node_cidrs.entries()).contains(IpNet::parse(cidr).value());
 }
 
 bool knows_cidr(const Node& node, const std::string& cidr) {
@@ -156,7 +156,7 @@ bool knows_cidr(const Node& node, const std::string& cidr) {
   if (!node.is_ebpf()) return true;
   auto dataplane = EbpfDataplane::open_loaded(node.bpffs());
   if (!dataplane) return false;
-  const auto nodes = must(dataplane->node_cidrs());
+  const auto nodes = must(dataplane->node_cidrs.entries());
   const auto entry = nodes.find(IpNet::parse(cidr).value());
   if (entry == nodes.end()) return false;
   const bool tunnel = entry->second.kind == KUBECNI_NODE_VXLAN;

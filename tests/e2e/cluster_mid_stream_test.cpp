@@ -37,12 +37,12 @@ class TwoNodesMidStream : public testing::Test {
 
   static void empty_maps(const Node& node) {
     auto dataplane = node.dataplane();
-    for (const auto& [key, value] : must(dataplane.node_cidrs()))
-      must(dataplane.erase_node_cidr(key));
-    for (const auto& [key, value] : must(dataplane.endpoints().entries()))
-      must(dataplane.endpoints().erase(key));
-    for (const auto& [key, value] : must(dataplane.pod_ifaces().entries()))
-      must(dataplane.pod_ifaces().erase(key));
+    for (const auto& [key, value] : must(dataplane.node_cidrs.entries()))
+      must(dataplane.node_cidrs.erase(key));
+    for (const auto& [key, value] : must(dataplane.pods.endpoints.endpoints().entries()))
+      must(dataplane.pods.endpoints.endpoints().erase(key));
+    for (const auto& [key, value] : must(dataplane.pods.endpoints.pod_ifaces().entries()))
+      must(dataplane.pods.endpoints.pod_ifaces().erase(key));
   }
 
   Cluster cluster{"ebpf"};

@@ -55,7 +55,7 @@ TEST_F(DaemonOnFile, RouteRemovedByHandComesBackAtOnce) {
 }
 
 TEST_F(DaemonOnFile, MapEntryRemovedByHandComesBack) {
-  must(cluster.a.dataplane().erase_node_cidr(*IpNet::parse("10.200.2.0/24")));
+  must(cluster.a.dataplane().node_cidrs.erase(*IpNet::parse("10.200.2.0/24")));
 
   EXPECT_TRUE(eventually([&] { return has_map_entry(cluster.a, "10.200.2.0/24"); }, kResync));
 }
@@ -139,7 +139,7 @@ TEST_P(DaemonOnClaims, IsReportedAndTheOwnerKeepsIt) {
   EXPECT_TRUE(eventually([&] { return says("node=a-first-by-name"); })) << cluster.daemon_a->err();
   EXPECT_EQ(cluster.a.must_run({"ip", "route", "show", "proto", "84"}),
             "10.200.2.0/24 via 192.0.2.2 dev eth0 \n");
-  EXPECT_EQ(must(cluster.a.dataplane().node_cidrs()).size(), 2u);
+  EXPECT_EQ(must(cluster.a.dataplane().node_cidrs.entries()).size(), 2u);
   EXPECT_TRUE(reach_each_other());
 }
 
@@ -204,7 +204,7 @@ TEST_F(DaemonOnFile, PinsThatAreLostComeBackWithThePodsOnThem) {
       [&] {
         return std::filesystem::exists(PinPaths(cluster.a.bpffs()).links) &&
                knows_cidr(cluster.a, "10.200.2.0/24") &&
-               !must(cluster.a.dataplane().endpoints().entries()).empty();
+               !must(cluster.a.dataplane().pods.endpoints.endpoints().entries()).empty();
       },
       kResync))
       << cluster.daemon_a->err();

@@ -128,7 +128,7 @@ TEST_F(Killed, AddGivesNoAddressAwayThatALaterPodGetsToo) {
     endpoint.host.name = attachment.port.host_ifname;
     endpoint.addresses = {later.address};
     endpoint.network = node.endpoint_key(later).network;
-    EXPECT_THAT(must(node.dataplane().differences(endpoint)),
+    EXPECT_THAT(must(node.dataplane().pods.differences(endpoint)),
                 testing::Not(testing::Contains(
                     testing::HasSubstr("has no entry for " + later.address.str()))));
     EXPECT_TRUE(ok(node.cni("DEL", later)));

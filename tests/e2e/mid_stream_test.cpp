@@ -44,24 +44,24 @@ class MidStream : public testing::Test {
   void detach(const Pod& pod) const {
     const Device host = host_end(pod);
     node.netns.enter([&] {
-      for (const Hook& hook : kPodHooks)
+      for (const Program& hook : programs_on(KUBECNI_ON_POD))
         must(kubecni::detach(PinPaths(node.bpffs()).links, hook, host));
     });
   }
 
   void attach(const Pod& pod) const {
     const Device host = host_end(pod);
-    node.netns.enter([&] { must(node.dataplane().attach_pod(host)); });
+    node.netns.enter([&] { must(node.dataplane().pods.attach(host)); });
   }
 
   void empty_maps() {
     auto dataplane = node.dataplane();
-    for (const auto& [key, value] : must(dataplane.endpoints().entries()))
-      must(dataplane.endpoints().erase(key));
-    for (const auto& [key, value] : must(dataplane.pod_ifaces().entries()))
-      must(dataplane.pod_ifaces().erase(key));
-    for (const auto& [key, value] : must(dataplane.node_cidrs()))
-      must(dataplane.erase_node_cidr(key));
+    for (const auto& [key, value] : must(dataplane.pods.endpoints.endpoints().entries()))
+      must(dataplane.pods.endpoints.endpoints().erase(key));
+    for (const auto& [key, value] : must(dataplane.pods.endpoints.pod_ifaces().entries()))
+      must(dataplane.pods.endpoints.pod_ifaces().erase(key));
+    for (const auto& [key, value] : must(dataplane.node_cidrs.entries()))
+      must(dataplane.node_cidrs.erase(key));
   }
 
   Node node{"node", "10.200.0.0/24", "ebpf"};

@@ -52,7 +52,7 @@ TEST_F(TwoNetworks, FrameForAPodOnTheOtherBridgeIsNotDelivered) {
 TEST_F(TwoNetworks, DelOfOnePodLeavesThatOfTheSameAddressAlone) {
   EXPECT_TRUE(ok(node.cni("DEL", second_server, kSecond)));
 
-  EXPECT_TRUE(must(node.dataplane().endpoints().find(node.endpoint_key(server))));
+  EXPECT_TRUE(must(node.dataplane().pods.endpoints.endpoints().find(node.endpoint_key(server))));
   EXPECT_TRUE(ok(ping(client.netns, server.address)));
 }
 
@@ -62,7 +62,7 @@ TEST_F(TwoNetworks, DelAfterTheBridgeIsGoneTakesOnlyItsOwnEntries) {
   EXPECT_TRUE(ok(node.cni("DEL", second_client, kSecond)));
   EXPECT_TRUE(ok(node.cni("DEL", second_server, kSecond)));
 
-  EXPECT_EQ(must(node.dataplane().endpoints().entries()).size(), 2u);
+  EXPECT_EQ(must(node.dataplane().pods.endpoints.endpoints().entries()).size(), 2u);
   EXPECT_TRUE(ok(ping(client.netns, server.address)));
 }
 

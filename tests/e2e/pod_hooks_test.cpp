@@ -58,7 +58,8 @@ TEST_F(PodHooks, ALimitInTheListIsHeededWithoutADaemon) {
 
   const Pod pod = node.add_pod("pod", conf());
 
-  const auto endpoint = must(node.dataplane().endpoints().find(node.endpoint_key(pod)));
+  const auto endpoint =
+      must(node.dataplane().pods.endpoints.endpoints().find(node.endpoint_key(pod)));
   EXPECT_EQ(endpoint.value().flags, KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED);
 }
 

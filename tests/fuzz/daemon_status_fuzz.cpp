@@ -23,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   report["running"] = false;
   print_status({{"dataplane", {{"loaded", true}, {"schema", 1}}},
                 {"daemon", report},
+                {"programs", json::array()},
                 {"podsOnEbpf", 0},
                 {"podsOnKernelPath", json::array()},
                 {"damaged", json::array()}});

@@ -2,6 +2,7 @@
 
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pins.hpp"
 #include "state/attachment.hpp"
 #include "support/pod.hpp"
 #include "support/process.hpp"

@@ -70,10 +70,10 @@ void list_pins(const Node& node, Lines& lines) {
     lines.push_back(entry.path());
   auto dataplane = EbpfDataplane::open_loaded(node.bpffs());
   if (!dataplane) return;
-  for (const auto& [key, endpoint] : must(dataplane->endpoints().entries()))
+  for (const auto& [key, endpoint] : must(dataplane->pods.endpoints.endpoints().entries()))
     lines.push_back("endpoint " + std::to_string(key.network) + " " + key.address.str() + " " +
                     std::to_string(endpoint.host_ifindex));
-  for (const auto& [ifindex, iface] : must(dataplane->pod_ifaces().entries()))
+  for (const auto& [ifindex, iface] : must(dataplane->pods.endpoints.pod_ifaces().entries()))
     lines.push_back("pod_iface " + std::to_string(ifindex) + " " + IpAddr::v4(iface.addr4).str() +
                     " " + IpAddr::v6(iface.addr6).str());
 }

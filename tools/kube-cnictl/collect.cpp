@@ -3,6 +3,7 @@
 #include "base/file_lock.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pins.hpp"
 #include "net/qdisc.hpp"
 #include "pods/endpoint.hpp"
 #include "state/attachment.hpp"
@@ -17,6 +18,30 @@ namespace kubecni {
 using nlohmann::json;
 
 namespace {
+
+/// Each program, and to how many devices it is attached, in whatever version.
+Result<json> programs_json(const NodePaths& paths) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  auto links = list_links(*netlink);
+  if (!links) return fail(links);
+  const PinPaths pins(paths.bpffs);
+  json list = json::array();
+  for (const Program& program : kPrograms) {
+    int devices = 0;
+    for (const Link& link : *links) {
+      auto held = is_held(pins.links, program, {link.ifindex, link.name});
+      if (!held) return fail(held);
+      devices += *held ? 1 : 0;
+    }
+    list.push_back({{"name", program.name},
+                    {"hook", name_of(program.hook)},
+                    {"of", name_of(program.kind)},
+                    {"maps", program.maps},
+                    {"devices", devices}});
+  }
+  return list;
+}
 
 /// Why there is no eBPF is best known to the daemon, if there is one.
 json dataplane_json(const NodePaths& paths, const json& daemon) {
@@ -54,6 +79,8 @@ Result<json> collect_status(const NodePaths& paths) {
   if (!daemon) return fail(daemon);
   auto endpoints = collect_endpoints(paths);
   if (!endpoints) return endpoints;
+  auto programs = programs_json(paths);
+  if (!programs) return programs;
   int ebpf = 0;
   json on_kernel_path = json::array();
   for (const json& endpoint : (*endpoints)["endpoints"]) {
@@ -65,6 +92,7 @@ Result<json> collect_status(const NodePaths& paths) {
                                 {"reason", endpoint["reason"]}});
   }
   return json{{"dataplane", dataplane_json(paths, *daemon)},
+              {"programs", *programs},
               {"daemon", *daemon},
               {"podsOnEbpf", ebpf},
               {"podsOnKernelPath", on_kernel_path},
@@ -74,7 +102,7 @@ Result<json> collect_status(const NodePaths& paths) {
 Result<json> collect_endpoints(const NodePaths& paths) {
   auto listing = AttachmentStore(paths.state_dir).list();
   if (!listing) return fail(listing);
-  auto dataplane = EbpfDataplane::open_loaded(paths.bpffs);
+  auto dataplane = PodDataplane::open_loaded(paths.bpffs);
   auto netlink = NetlinkSocket::open();
   if (!netlink) return fail(netlink);
 

@@ -1,5 +1,5 @@
 #include "collect.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/node_tables.hpp"
 #include "net/link.hpp"
 #include "net/route.hpp"
 
@@ -102,8 +102,8 @@ Result<json> collect_nodes(const NodePaths& paths) {
   if (!netlink) return fail(netlink);
   NodeRows rows(*netlink);
   rows.add_wanted(*daemon);
-  if (auto dataplane = EbpfDataplane::open_loaded(paths.bpffs)) {
-    auto entries = dataplane->node_cidrs();
+  if (auto node_cidrs = open_node_cidrs(paths.bpffs)) {
+    auto entries = node_cidrs->entries();
     if (!entries) return fail(entries);
     for (const auto& [cidr, entry] : *entries) rows.add_map_entry(cidr, entry);
   }

@@ -101,6 +101,15 @@ void print_warnings(const json& warnings) {
               << "\n";
 }
 
+/// "to_pod 2, from_pod 2, ...": to how many devices each is attached.
+void print_programs(const json& programs) {
+  std::string text;
+  for (const json& program : programs)
+    text += (text.empty() ? "" : ", ") + program["name"].get<std::string>() + " " +
+            program["devices"].dump();
+  std::cout << "programs:   " << text << "\n";
+}
+
 void print_damaged(const json& damaged) {
   for (const json& text : damaged)
     std::cout << "damaged: " << text.get<std::string>()
@@ -120,6 +129,7 @@ void print_status(const json& status) {
     std::cout << "            conntrack cannot be asked, flows that began on the kernel path stay "
                  "there: "
               << daemon["noConntrackReason"].get<std::string>() << "\n";
+  print_programs(status["programs"]);
   print_daemon(daemon);
   std::cout << "pods:       " << status["podsOnEbpf"] << " on eBPF, "
             << status["podsOnKernelPath"].size() << " on the kernel path\n";

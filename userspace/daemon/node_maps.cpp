@@ -35,8 +35,8 @@ std::string describe_peer(const IpAddr& address) {
 }  // namespace
 
 void sync_node_maps(EbpfDataplane& dataplane, ReconcileReport& report) {
-  auto cidrs = dataplane.node_cidrs();
-  auto peers = dataplane.tunnel_peers();
+  auto cidrs = dataplane.node_cidrs.entries();
+  auto peers = dataplane.tunnel_peers.entries();
   if (!cidrs || !peers)
     return report.errors.push_back(cidrs ? peers.error().what : cidrs.error().what);
   auto peer_changes = plan_changes(report.desired.tunnel_peers, *peers, kEqualBytes);
@@ -44,14 +44,15 @@ void sync_node_maps(EbpfDataplane& dataplane, ReconcileReport& report) {
   std::ranges::stable_partition(peer_changes.set, std::not_fn(kIsMarker));
   std::ranges::stable_partition(peer_changes.erase, kIsMarker);
   for (const auto& [address, peer] : peer_changes.set)
-    report.apply(dataplane.set_tunnel_peer(address, peer), "map " + describe_peer(address));
+    report.apply(dataplane.tunnel_peers.set(address, peer), "map " + describe_peer(address));
   const auto changes = plan_changes(report.desired.cidrs, *cidrs, kEqualBytes);
   for (const auto& [cidr, entry] : changes.set)
-    report.apply(dataplane.set_node_cidr(cidr, entry), "map " + cidr.str() + " " + describe(entry));
+    report.apply(dataplane.node_cidrs.set(cidr, entry),
+                 "map " + cidr.str() + " " + describe(entry));
   for (const auto& [cidr, entry] : changes.erase)
-    report.apply(dataplane.erase_node_cidr(cidr), "map " + cidr.str() + " removed");
+    report.apply(dataplane.node_cidrs.erase(cidr), "map " + cidr.str() + " removed");
   for (const auto& [address, peer] : peer_changes.erase)
-    report.apply(dataplane.erase_tunnel_peer(address), "map no longer: " + describe_peer(address));
+    report.apply(dataplane.tunnel_peers.erase(address), "map no longer: " + describe_peer(address));
 }
 
 }  // namespace kubecni

@@ -17,7 +17,7 @@ namespace kubecni {
 namespace {
 
 /// False: DEL has come in between.
-Result<bool> restore_pod(EbpfDataplane& dataplane, const AttachmentStore& store,
+Result<bool> restore_pod(PodDataplane& dataplane, const AttachmentStore& store,
                          const Attachment& attachment, const PodEndpoint& pod) {
   auto lock = store.lock();
   if (!lock) return fail(lock);
@@ -25,9 +25,9 @@ Result<bool> restore_pod(EbpfDataplane& dataplane, const AttachmentStore& store,
       store.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
   if (!current) return fail(current);
   if (!*current || !(*current)->ebpf) return false;
-  if (auto attached = dataplane.attach_pod(pod.host, attachment.hooks); !attached)
+  if (auto attached = dataplane.attach(pod.host, attachment.hooks); !attached)
     return fail(attached);
-  if (auto added = dataplane.add_endpoint(pod); !added) return fail(added);
+  if (auto added = dataplane.endpoints.add(pod); !added) return fail(added);
   return true;
 }
 
@@ -91,7 +91,7 @@ Result<bool> restore_port(NetlinkSocket& netlink, const AttachmentStore& store,
 
 void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
                const std::vector<Attachment>& attachments, const std::vector<Link>& links,
-               EbpfDataplane* dataplane, ReconcileReport& report) {
+               PodDataplane* dataplane, ReconcileReport& report) {
   auto shaped = list_shaped_links(netlink);
   if (!shaped) return report.errors.push_back(shaped.error().what);
   auto state = read_kernel_state(netlink, links);

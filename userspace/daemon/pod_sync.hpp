@@ -1,7 +1,7 @@
 #pragma once
 
 #include "daemon/report.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pod_dataplane.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
 #include "state/attachment.hpp"
@@ -17,6 +17,6 @@ namespace kubecni {
 /// in the report.
 void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
                const std::vector<Attachment>& attachments, const std::vector<Link>& links,
-               EbpfDataplane* dataplane, ReconcileReport& report);
+               PodDataplane* dataplane, ReconcileReport& report);
 
 }  // namespace kubecni

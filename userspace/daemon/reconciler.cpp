@@ -62,9 +62,16 @@ void Reconciler::open_dataplane() {
 /// Whoever runs its programs gets the new ones in sync_wires() and sync_pods().
 void Reconciler::upgrade_programs() {
   loaded_beside_conntrack_ = is_conntrack_there();
-  auto upgraded = dataplane_->upgrade_programs(options_.run_dir);
+  auto upgraded = kubecni::upgrade_programs(options_.bpffs, options_.run_dir);
   upgrade_error_ = upgraded ? "" : "the pinned programs stay: " + upgraded.error().what;
-  no_conntrack_reason_ = dataplane_->no_conntrack_reason();
+  if (!upgraded) return;
+  no_conntrack_reason_ = upgraded->no_conntrack_reason;
+  if (!upgraded->differed) return;
+  auto opened = EbpfDataplane::open_loaded(options_.bpffs);
+  if (opened)
+    dataplane_ = std::move(*opened);
+  else
+    upgrade_error_ = opened.error().what;
 }
 
 /// Takes what is pinned now: pins may be removed while we run, and made anew by
@@ -95,8 +102,10 @@ void Reconciler::withdraw(const std::vector<Link>& links, ReconcileReport& repor
   sync_wires(links, report);
   // Also where the device has gone, and left the pins.
   const auto tunnel = find_tunnel(links);
-  auto held = tunnel ? dataplane_->is_tunnel_held(*tunnel) : Result<bool>(false);
-  auto detached = dataplane_->detach_tunnel(tunnel.value_or(Device{0, kTunnelName}));
+  auto held =
+      tunnel ? is_any_held(options_.bpffs, KUBECNI_ON_TUNNEL, *tunnel) : Result<bool>(false);
+  auto detached =
+      detach_programs(options_.bpffs, KUBECNI_ON_TUNNEL, tunnel.value_or(Device{0, kTunnelName}));
   if (!detached || (held && *held)) report.apply(detached, "detached from_tunnel and to_tunnel");
   report.desired = std::move(desired);
   dataplane_.reset();
@@ -149,8 +158,9 @@ bool Reconciler::is_guarding_tunnel() {
   if (!dataplane_) return false;
   auto device = find_link(netlink_, kTunnelName);
   if (!device || !*device) return false;
-  auto attached = dataplane_->is_tunnel_attached({(*device)->ifindex, (*device)->name});
-  auto peers = dataplane_->tunnel_peers();
+  auto attached =
+      dataplane_->programs.is_attached(KUBECNI_ON_TUNNEL, {(*device)->ifindex, (*device)->name});
+  auto peers = dataplane_->tunnel_peers.entries();
   return attached && *attached && peers && peers->contains(IpAddr::any(AF_INET)) &&
          peers->contains(IpAddr::any(AF_INET6));
 }
@@ -210,26 +220,27 @@ std::optional<Underlay> Reconciler::look_at_underlay(const ClusterView& view,
 void Reconciler::sync_tunnel_programs(const std::vector<Link>& links, ReconcileReport& report) {
   const auto tunnel = find_tunnel(links);
   if (!tunnel) return;
-  auto attached = dataplane_->is_tunnel_attached(*tunnel);
+  auto attached = dataplane_->programs.is_attached(KUBECNI_ON_TUNNEL, *tunnel);
   if (attached && *attached) return;
-  auto done = dataplane_->attach_tunnel(*tunnel);
+  auto done = dataplane_->programs.attach(KUBECNI_ON_TUNNEL, *tunnel);
   report.apply(done ? Result<>() : fail(done),
                "attached from_tunnel and to_tunnel to " + tunnel->name);
 }
 
 void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& report) {
   for (const auto& [name, nic] : report.desired.wires) {
-    auto attached = dataplane_->is_wire_attached(nic);
+    auto attached = dataplane_->programs.is_attached(KUBECNI_ON_WIRE, nic);
     if (attached && *attached) continue;
-    auto done = dataplane_->attach_wire(nic);
+    auto done = dataplane_->programs.attach(KUBECNI_ON_WIRE, nic);
     report.apply(done ? Result<>() : fail(done), "attached from_wire and to_wire to " + name);
   }
   for (const Link& link : links) {
     const Device nic{link.ifindex, link.name};
     if (report.desired.wires.contains(link.name)) continue;
-    auto held = dataplane_->is_wire_held(nic);
+    auto held = is_any_held(options_.bpffs, KUBECNI_ON_WIRE, nic);
     if (!held || !*held) continue;
-    report.apply(dataplane_->detach_wire(nic), "detached from_wire and to_wire from " + link.name);
+    report.apply(detach_programs(options_.bpffs, KUBECNI_ON_WIRE, nic),
+                 "detached from_wire and to_wire from " + link.name);
   }
 }
 
@@ -237,9 +248,9 @@ void Reconciler::sync_wires(const std::vector<Link>& links, ReconcileReport& rep
 void Reconciler::sync_cluster_network(const std::vector<Link>& links, ReconcileReport& report) {
   const auto bridge = std::ranges::find(links, options_.bridge, &Link::name);
   const unsigned wanted = bridge == links.end() ? 0 : bridge->ifindex;
-  auto known = dataplane_->cluster_network();
+  auto known = dataplane_->node_config.cluster_network();
   if (known && *known == wanted) return;
-  report.apply(known ? dataplane_->set_cluster_network(wanted) : Result<>(fail(known)),
+  report.apply(known ? dataplane_->node_config.set_cluster_network(wanted) : Result<>(fail(known)),
                wanted == 0 ? "there is no bridge " + options_.bridge + " for pods of other nodes"
                            : "pods of other nodes reach those on " + options_.bridge);
 }
@@ -275,7 +286,7 @@ void Reconciler::sync_attachments(const ClusterView& view, std::vector<Link>& li
   restore_bridge_macs(netlink_, listing->attachments, links, report);
   if (listing->damaged.empty())
     remove_strange_neighbours(netlink_, listing->attachments, links, neighbours, report);
-  sync_pods(netlink_, store, listing->attachments, links, dataplane_ ? &*dataplane_ : nullptr,
+  sync_pods(netlink_, store, listing->attachments, links, dataplane_ ? &dataplane_->pods : nullptr,
             report);
 }
 

@@ -1,7 +1,7 @@
 #include "dataplane/counters.hpp"
 
 #include "dataplane/bpf_map.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pins.hpp"
 
 #include <bpf/libbpf.h>
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <optional>
 
 namespace kubecni {
@@ -20,19 +21,36 @@ namespace {
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 
+/// What holds the programs of a hook.
+struct Holders {
+  bpf_attach_type link;
+  /// For kernels that have no such link; 0: nothing.
+  bpf_tc_attach_point filter;
+};
+
+Holders holders_at(kubecni_hook hook) {
+  switch (hook) {
+    case KUBECNI_HOOK_TC_INGRESS:
+      return {kTcxIngress, BPF_TC_INGRESS};
+    case KUBECNI_HOOK_TC_EGRESS:
+      return {kTcxEgress, BPF_TC_EGRESS};
+  }
+  std::abort();
+}
+
 // Our place among the clsact filters of a device. Fixed: a filter left at
 // another priority would run beside the new one.
 constexpr unsigned kFilterPriority = 10;
 constexpr unsigned kFilterHandle = 1;
 
-std::string label(const Hook& hook, const Device& device) {
-  return std::string(hook.name) + " to " + device.name;
+std::string label(const Program& program, const Device& device) {
+  return std::string(program.name) + " to " + device.name;
 }
 
 /// bpffs takes no '.' in names, and no device has a ':' in its own.
-std::filesystem::path pin_path(const std::filesystem::path& links_dir, const Hook& hook,
+std::filesystem::path pin_path(const std::filesystem::path& links_dir, const Program& program,
                                const Device& device) {
-  std::string name = device.name + "_" + hook.name;
+  std::string name = device.name + "_" + program.name;
   std::replace(name.begin(), name.end(), '.', ':');
   return links_dir / name;
 }
@@ -70,13 +88,13 @@ Result<bool> update_link(const std::filesystem::path& pin, const Device& device,
   return false;
 }
 
-/// False: this kernel has no tcx.
-Result<bool> create_link(const std::filesystem::path& pin, const Hook& hook, const Device& device,
-                         int prog_fd) {
+/// False: this kernel has no such link.
+Result<bool> create_link(const std::filesystem::path& pin, const Program& program,
+                         const Device& device, int prog_fd) {
   const UniqueFd link(bpf_link_create(prog_fd, static_cast<int>(device.ifindex),
-                                      hook.ingress ? kTcxIngress : kTcxEgress, nullptr));
+                                      holders_at(program.hook).link, nullptr));
   if (!link && errno == EINVAL) return false;
-  if (!link) return sys_error(errno, "attach " + label(hook, device));
+  if (!link) return sys_error(errno, "attach " + label(program, device));
   int pinned = bpf_obj_pin(link.get(), pin.c_str());
   if (pinned != 0 && errno == ENOENT) {
     // Somebody removed the folder with all links, to take the programs off.
@@ -87,11 +105,11 @@ Result<bool> create_link(const std::filesystem::path& pin, const Hook& hook, con
   return true;
 }
 
-bpf_tc_hook tc_hook(const Hook& hook, const Device& device) {
+bpf_tc_hook tc_hook(const Program& program, const Device& device) {
   bpf_tc_hook tc{};
   tc.sz = sizeof(tc);
   tc.ifindex = static_cast<int>(device.ifindex);
-  tc.attach_point = hook.ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+  tc.attach_point = holders_at(program.hook).filter;
   return tc;
 }
 
@@ -104,11 +122,12 @@ bpf_tc_opts our_filter() {
 }
 
 /// The filter at our place; empty when there is none.
-std::optional<bpf_tc_opts> find_filter(const Hook& hook, const Device& device) {
+std::optional<bpf_tc_opts> find_filter(const Program& program, const Device& device) {
   keep_libbpf_log();  // that there is none is no news
-  bpf_tc_hook tc = tc_hook(hook, device);
+  bpf_tc_hook tc = tc_hook(program, device);
   bpf_tc_opts filter = our_filter();
-  if (device.ifindex == 0 || bpf_tc_query(&tc, &filter) != 0) return std::nullopt;
+  if (device.ifindex == 0 || tc.attach_point == 0 || bpf_tc_query(&tc, &filter) != 0)
+    return std::nullopt;
   return filter;
 }
 
@@ -123,14 +142,15 @@ std::string program_of(const bpf_tc_opts& filter) {
 
 bool is_ours(const bpf_tc_opts& filter) {
   const std::string name = program_of(filter);
-  return std::ranges::any_of(kHooks, [&](const Hook& hook) { return name == hook.name; });
+  return std::ranges::any_of(kPrograms,
+                             [&](const Program& program) { return name == program.name; });
 }
 
-/// The hook's own filter. At the same place may be that of the device's other
+/// The program's own filter. At the same place may be that of the device's other
 /// role: a pod's veth has from_pod where a NIC has from_wire.
-std::optional<bpf_tc_opts> find_own_filter(const Hook& hook, const Device& device) {
-  auto there = find_filter(hook, device);
-  if (there && program_of(*there) != hook.name) return std::nullopt;
+std::optional<bpf_tc_opts> find_own_filter(const Program& program, const Device& device) {
+  auto there = find_filter(program, device);
+  if (there && program_of(*there) != program.name) return std::nullopt;
   return there;
 }
 
@@ -143,73 +163,76 @@ bool has_tcx() {
          errno != EINVAL;
 }
 
-Result<> attach_clsact(const Hook& hook, const Device& device, int prog_fd) {
+Result<> attach_clsact(const Program& program, const Device& device, int prog_fd) {
   keep_libbpf_log();  // that the qdisc exists already is no news
-  bpf_tc_hook tc = tc_hook(hook, device);
+  bpf_tc_hook tc = tc_hook(program, device);
+  if (tc.attach_point == 0)
+    return failure(ENOTSUP, "attach " + label(program, device) + ": the kernel is too old");
   const int created = bpf_tc_hook_create(&tc);
   if (created < 0 && created != -EEXIST)
     return sys_error(-created, "create the clsact qdisc of " + device.name);
   // A new qdisc has no filters yet.
-  const auto there = created == 0 ? std::nullopt : find_filter(hook, device);
+  const auto there = created == 0 ? std::nullopt : find_filter(program, device);
   if (there && !is_ours(*there))
-    return failure(EBUSY, "attach " + label(hook, device) + ": a filter that is not ours is at " +
-                              "priority 10, handle 1; move it (`tc filter show dev " + device.name +
-                              "`)");
+    return failure(EBUSY,
+                   "attach " + label(program, device) + ": a filter that is not ours is at " +
+                       "priority 10, handle 1; move it (`tc filter show dev " + device.name + "`)");
   bpf_tc_opts filter = our_filter();
   filter.prog_fd = prog_fd;
   filter.flags = BPF_TC_F_REPLACE;
   if (const int error = bpf_tc_attach(&tc, &filter); error < 0)
-    return sys_error(-error, "attach " + label(hook, device));
+    return sys_error(-error, "attach " + label(program, device));
   return {};
 }
 
-Result<AttachKind> attach(const std::filesystem::path& links_dir, const Hook& hook,
+Result<AttachKind> attach(const std::filesystem::path& links_dir, const Program& program,
                           const Device& device, int prog_fd, AttachKind preferred) {
-  const auto pin = pin_path(links_dir, hook, device);
+  const auto pin = pin_path(links_dir, program, device);
   auto reused = update_link(pin, device, prog_fd);
   if (!reused) return fail(reused);
   if (*reused) return AttachKind::kTcx;
   // Fails where the kernel has no cls_bpf, or somebody else has the place.
-  if (preferred == AttachKind::kClsact && attach_clsact(hook, device, prog_fd))
+  if (preferred == AttachKind::kClsact && attach_clsact(program, device, prog_fd))
     return AttachKind::kClsact;
-  auto on_tcx = create_link(pin, hook, device, prog_fd);
+  auto on_tcx = create_link(pin, program, device, prog_fd);
   if (!on_tcx) return fail(on_tcx);
   if (*on_tcx) return AttachKind::kTcx;
-  if (auto attached = attach_clsact(hook, device, prog_fd); !attached) return fail(attached);
+  if (auto attached = attach_clsact(program, device, prog_fd); !attached) return fail(attached);
   return AttachKind::kClsact;
 }
 
-Result<> detach(const std::filesystem::path& links_dir, const Hook& hook, const Device& device) {
-  const auto pin = pin_path(links_dir, hook, device);
+Result<> detach(const std::filesystem::path& links_dir, const Program& program,
+                const Device& device) {
+  const auto pin = pin_path(links_dir, program, device);
   auto link = open_link(pin);
   if (!link) return fail(link);
   if (*link) {
     bpf_link_detach((*link)->fd.get());
     return delete_file(pin);
   }
-  if (!find_own_filter(hook, device)) return {};
-  bpf_tc_hook tc = tc_hook(hook, device);
+  if (!find_own_filter(program, device)) return {};
+  bpf_tc_hook tc = tc_hook(program, device);
   bpf_tc_opts filter = our_filter();
   const int error = bpf_tc_detach(&tc, &filter);
   if (error < 0 && error != -ENOENT && error != -ENODEV)
-    return sys_error(-error, "detach " + label(hook, device));
+    return sys_error(-error, "detach " + label(program, device));
   return {};
 }
 
-Result<bool> is_held(const std::filesystem::path& links_dir, const Hook& hook,
+Result<bool> is_held(const std::filesystem::path& links_dir, const Program& program,
                      const Device& device) {
-  auto link = open_link(pin_path(links_dir, hook, device));
+  auto link = open_link(pin_path(links_dir, program, device));
   if (!link) return fail(link);
   if (*link) return (*link)->ifindex == device.ifindex;
-  return find_own_filter(hook, device).has_value();
+  return find_own_filter(program, device).has_value();
 }
 
-Result<bool> is_attached(const std::filesystem::path& links_dir, const Hook& hook,
+Result<bool> is_attached(const std::filesystem::path& links_dir, const Program& program,
                          const Device& device, unsigned prog_id) {
-  auto link = open_link(pin_path(links_dir, hook, device));
+  auto link = open_link(pin_path(links_dir, program, device));
   if (!link) return fail(link);
   if (*link) return (*link)->ifindex == device.ifindex && (*link)->prog_id == prog_id;
-  const auto filter = find_filter(hook, device);
+  const auto filter = find_filter(program, device);
   return filter && filter->prog_id == prog_id;
 }
 

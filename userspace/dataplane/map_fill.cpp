@@ -2,7 +2,8 @@
 
 #include "base/file.hpp"
 #include "base/unique_fd.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pins.hpp"
+#include "kubecni/abi.h"
 
 #include <bpf/bpf.h>
 

@@ -84,14 +84,20 @@ Result<std::string> try_programs() {
   return std::move(loaded->no_conntrack_reason);
 }
 
-Result<bool> asks_conntrack(int prog_fd) {
+Result<bpf_prog_info> program_info(int prog_fd) {
   bpf_prog_info info{};
   __u32 size = sizeof(info);
   if (bpf_obj_get_info_by_fd(prog_fd, &info, &size) != 0)
     return sys_error(errno, "read program information");
-  if (info.btf_id == 0) return false;  // a kernel without BTF
+  return info;
+}
+
+Result<bool> asks_conntrack(int prog_fd) {
+  auto info = program_info(prog_fd);
+  if (!info) return fail(info);
+  if (info->btf_id == 0) return false;  // a kernel without BTF
   // The type of a conntrack entry is known to the one build and not to the other.
-  btf* types = btf__load_from_kernel_by_id(info.btf_id);
+  btf* types = btf__load_from_kernel_by_id(info->btf_id);
   if (!types) return sys_error(errno, "read the types of a program");
   const int found = btf__find_by_name_kind(types, "nf_conn", BTF_KIND_STRUCT);
   btf__free(types);

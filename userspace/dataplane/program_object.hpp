@@ -4,6 +4,8 @@
 
 #include <bpf/libbpf.h>
 
+#include <linux/bpf.h>
+
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -36,6 +38,9 @@ Result<BpfObject> load_programs_without_conntrack(const std::filesystem::path& m
 /// Loads the programs on maps of their own and lets them go. Returns why those that ask
 /// conntrack are not to be had; empty: they are. Errors: as load_programs().
 Result<std::string> try_programs();
+
+/// What the kernel knows of a loaded program.
+Result<bpf_prog_info> program_info(int prog_fd);
 
 /// Whether the loaded program `prog_fd` is one that asks conntrack.
 Result<bool> asks_conntrack(int prog_fd);

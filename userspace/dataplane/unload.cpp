@@ -2,7 +2,7 @@
 
 #include "base/file.hpp"
 #include "dataplane/bpf_fs.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pins.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -28,10 +28,10 @@ struct Progress {
 
 void detach_all(const fs::path& links_dir, const std::vector<Device>& devices, Progress& progress) {
   for (const Device& device : devices) {
-    for (const Hook& hook : kHooks) {
-      auto held = is_held(links_dir, hook, device);
+    for (const Program& program : kPrograms) {
+      auto held = is_held(links_dir, program, device);
       if (!held || *held)
-        progress.note(held ? detach(links_dir, hook, device) : Result<>(fail(held)));
+        progress.note(held ? detach(links_dir, program, device) : Result<>(fail(held)));
     }
   }
 }
@@ -51,8 +51,9 @@ bool is_schema(const std::string& name) {
 
 /// "eth0_from_wire", also of a device that is gone.
 bool is_link_of_ours(const std::string& name) {
-  return std::ranges::any_of(
-      kHooks, [&](const Hook& hook) { return name.ends_with(std::string("_") + hook.name); });
+  return std::ranges::any_of(kPrograms, [&](const Program& program) {
+    return name.ends_with(std::string("_") + program.name);
+  });
 }
 
 void remove_pins(const fs::path& bpffs, Progress& progress) {

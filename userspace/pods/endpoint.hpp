@@ -1,6 +1,6 @@
 #pragma once
 
-#include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/endpoint_table.hpp"
 #include "net/link.hpp"
 #include "state/attachment.hpp"
 

@@ -1,7 +1,7 @@
 #include "pods/removal.hpp"
 
 #include "base/file.hpp"
-#include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/pod_dataplane.hpp"
 #include "dataplane/pod_neighbours.hpp"
 #include "net/conntrack.hpp"
 #include "net/link.hpp"
@@ -28,10 +28,10 @@ Result<std::optional<T>> unless_damaged(Result<std::optional<T>> found) {
 /// nothing is loaded there is nothing to do.
 Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
                           const std::vector<IpAddr>& addresses) {
-  auto dataplane = EbpfDataplane::open_loaded(paths.bpffs);
-  if (!dataplane && dataplane.error().code == ENOENT) return {};
-  if (!dataplane) return fail(dataplane);
-  return dataplane->remove_pod(host, addresses);
+  auto endpoints = EndpointTable::open(paths.bpffs);
+  if (!endpoints && endpoints.error().code == ENOENT) return {};
+  if (!endpoints) return fail(endpoints);
+  return remove_pod(paths.bpffs, *endpoints, host, addresses);
 }
 
 /// What the node's tables have of the pod. Where its record is lost the port tells the bridge;

@@ -1,6 +1,6 @@
 #include "dataplane/counters.hpp"
 
-#include "dataplane/hook.hpp"
+#include "support/programs.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -44,9 +44,9 @@ TEST(ExitReasons, HaveTheVerdictThatTheNamePromises) {
 
 // What to_pod, to_wire and to_tunnel see, the kernel path has decided about.
 TEST(ExitReasons, OfTheProgramsThatOnlyWatchPass) {
-  for (const Hook& hook : {kToPod, kToWire, kToTunnel}) {
+  for (const Program& hook : {kToPod, kToWire, kToTunnel}) {
     for (const auto& reason : kExitReasons) {
-      if ((reason.programs & hook.program) == 0) continue;
+      if ((reason.programs & hook.bit) == 0) continue;
       EXPECT_EQ(reason.verdict, KUBECNI_VERDICT_PASS) << reason.name << " by " << hook.name;
     }
   }

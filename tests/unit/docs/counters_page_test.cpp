@@ -1,6 +1,6 @@
 #include "base/file.hpp"
 #include "dataplane/counters.hpp"
-#include "dataplane/hook.hpp"
+#include "dataplane/program.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,9 +11,9 @@ namespace {
 
 std::string programs_of(const ExitReason& reason) {
   std::string names;
-  for (const Hook& hook : kHooks)
-    if ((reason.programs & hook.program) != 0)
-      names += std::string(names.empty() ? "" : ", ") + hook.name;
+  for (const Program& program : kPrograms)
+    if ((reason.programs & program.bit) != 0)
+      names += std::string(names.empty() ? "" : ", ") + program.name;
   return names;
 }
 

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every program, once. This list feeds the build (bpf/CMakeLists.txt reads the
+ * names), the exits (enum kubecni_programs), the attach table
+ * (userspace/dataplane/program.hpp) and `kube-cnictl status`. Tests hold
+ * docs/architecture.md and the loaded programs against it. */
+#ifndef KUBECNI_PROGRAMS_H
+#define KUBECNI_PROGRAMS_H
+
+/* Columns: the name, which is that of bpf/NAME.bpf.c, too; the hook; the kind of
+ * device; the maps, of which "flows" stands for both flows4 and flows6.
+ *
+ * A device gets its programs in this order, and loses them in the reverse. The
+ * one that watches the kernel path comes first: from the moment on at which the
+ * other one redirects, no kernel flow may go unseen. */
+#define KUBECNI_PROGRAMS(X)                                                                        \
+	X(to_pod, TO_POD, TC_EGRESS, POD, "endpoints exit_counts flows node_cidrs pod_ifaces")     \
+	X(from_pod, FROM_POD, TC_INGRESS, POD,                                                     \
+	  "endpoints exit_counts flows node_cidrs node_config pod_ifaces")                         \
+	X(to_wire, TO_WIRE, TC_EGRESS, WIRE, "endpoints exit_counts flows node_cidrs node_config") \
+	X(from_wire, FROM_WIRE, TC_INGRESS, WIRE,                                                  \
+	  "endpoints exit_counts flows node_cidrs node_config")                                    \
+	X(to_tunnel, TO_TUNNEL, TC_EGRESS, TUNNEL,                                                 \
+	  "endpoints exit_counts flows node_cidrs node_config")                                    \
+	X(from_tunnel, FROM_TUNNEL, TC_INGRESS, TUNNEL,                                            \
+	  "endpoints exit_counts flows node_cidrs node_config tunnel_peers")
+
+enum kubecni_program {
+#define X(name, NAME, hook, device, maps) KUBECNI_PROGRAM_##NAME,
+	KUBECNI_PROGRAMS(X)
+#undef X
+};
+
+/* Where a program runs. Of a device: ingress is what the pod, the wire or the
+ * tunnel sends. */
+enum kubecni_hook {
+	KUBECNI_HOOK_TC_INGRESS,
+	KUBECNI_HOOK_TC_EGRESS,
+};
+
+/* Whose programs a device gets. */
+enum kubecni_device {
+	KUBECNI_ON_POD,	   /* the host end of a pod's veth */
+	KUBECNI_ON_WIRE,   /* the node's NIC */
+	KUBECNI_ON_TUNNEL, /* the VXLAN device */
+};
+
+#endif /* KUBECNI_PROGRAMS_H */

@@ -1,0 +1,191 @@
+#include "dataplane/endpoint_table.hpp"
+
+#include "dataplane/pins.hpp"
+
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <optional>
+
+namespace kubecni {
+
+namespace {
+
+template <std::size_t N>
+void copy(const std::uint8_t* from, __u8 (&to)[N]) {
+  std::copy_n(from, N, to);
+}
+
+/// The first address of the family.
+std::optional<IpAddr> first_of(const std::vector<IpAddr>& addresses, int family) {
+  const auto found = std::ranges::find(addresses, family, &IpAddr::family);
+  return found == addresses.end() ? std::nullopt : std::optional(*found);
+}
+
+kubecni_pod_iface iface_of(const PodEndpoint& pod) {
+  kubecni_pod_iface iface{};
+  if (const auto v4 = first_of(pod.addresses, AF_INET)) copy(v4->data(), iface.addr4);
+  if (const auto v6 = first_of(pod.addresses, AF_INET6)) copy(v6->data(), iface.addr6);
+  copy(pod.pod_mac.bytes.data(), iface.pod_mac);
+  iface.network = pod.network;
+  return iface;
+}
+
+bool same(const kubecni_pod_iface& a, const kubecni_pod_iface& b) {
+  return std::memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+/// The addresses that the map has for the interface.
+std::vector<IpAddr> addresses_of(const kubecni_pod_iface& iface) {
+  std::vector<IpAddr> addresses;
+  for (const IpAddr& address : {IpAddr::v4(iface.addr4), IpAddr::v6(iface.addr6)}) {
+    if (address != IpAddr::any(address.family())) addresses.push_back(address);
+  }
+  return addresses;
+}
+
+std::string map_of(const IpAddr& address) {
+  return address.is_v4() ? "map endpoints4" : "map endpoints6";
+}
+
+__u32 flags_of(const PodEndpoint& pod) {
+  return pod.shaped ? KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED : KUBECNI_ENDPOINT_READY;
+}
+
+}  // namespace
+
+Result<EndpointTable> EndpointTable::open(const std::filesystem::path& bpffs) {
+  const PinPaths pins(bpffs);
+  auto endpoints = EndpointMap::open(pins.maps, "endpoints");
+  if (!endpoints) return fail(endpoints);
+  auto pod_ifaces = PodIfaceMap::open(pins.maps / "pod_ifaces");
+  if (!pod_ifaces) return fail(pod_ifaces);
+  return EndpointTable(std::move(*endpoints), std::move(*pod_ifaces));
+}
+
+Result<> EndpointTable::add(const PodEndpoint& pod) {
+  if (pod.addresses.empty()) return {};
+  auto former = pod_ifaces_.find(pod.host.ifindex);
+  if (!former) return fail(former);
+  // A bridge that was made anew is another network.
+  if (*former && (*former)->network != pod.network) {
+    if (auto erased = erase_pod(pod.host.ifindex, pod.addresses); !erased) return erased;
+  }
+  if (auto set = pod_ifaces_.set(pod.host.ifindex, iface_of(pod)); !set) return set;
+
+  kubecni_endpoint endpoint{};
+  endpoint.host_ifindex = pod.host.ifindex;
+  endpoint.flags = flags_of(pod);
+  copy(pod.pod_mac.bytes.data(), endpoint.pod_mac);
+  copy(pod.gateway_mac.bytes.data(), endpoint.gateway_mac);
+  for (const IpAddr& address : pod.addresses) {
+    if (auto set = endpoints_.set({pod.network, address}, endpoint); !set) return set;
+  }
+  return {};
+}
+
+Result<std::set<unsigned>> EndpointTable::find_gone_ifaces(
+    const std::vector<IpAddr>& addresses) const {
+  const auto is_one = [&](const IpAddr& address) {
+    return std::ranges::find(addresses, address) != addresses.end();
+  };
+  std::set<unsigned> found;
+  auto endpoints = endpoints_.entries();
+  if (!endpoints) return fail(endpoints);
+  for (const auto& [key, endpoint] : *endpoints)
+    if (is_one(key.address)) found.insert(endpoint.host_ifindex);
+  // Killed between the two maps, and then the interface went with its pod.
+  auto ifaces = pod_ifaces_.entries();
+  if (!ifaces) return fail(ifaces);
+  for (const auto& [ifindex, iface] : *ifaces)
+    if (std::ranges::any_of(addresses_of(iface), is_one)) found.insert(ifindex);
+  std::erase_if(found, [](unsigned ifindex) {
+    char name[IF_NAMESIZE];
+    return ::if_indextoname(ifindex, name) != nullptr;
+  });
+  return found;
+}
+
+Result<> EndpointTable::erase_endpoint(const EndpointKey& key, unsigned host_ifindex) {
+  auto endpoint = endpoints_.find(key);
+  if (!endpoint) return fail(endpoint);
+  if (!*endpoint || (*endpoint)->host_ifindex != host_ifindex) return {};
+  return endpoints_.erase(key);
+}
+
+Result<> EndpointTable::erase_endpoints_of(unsigned host_ifindex) {
+  auto endpoints = endpoints_.entries();
+  if (!endpoints) return fail(endpoints);
+  for (const auto& [key, endpoint] : *endpoints) {
+    if (endpoint.host_ifindex != host_ifindex) continue;
+    if (auto erased = endpoints_.erase(key); !erased) return erased;
+  }
+  return {};
+}
+
+Result<> EndpointTable::erase_pod(unsigned host_ifindex, const std::vector<IpAddr>& addresses) {
+  auto iface = pod_ifaces_.find(host_ifindex);
+  if (!iface) return fail(iface);
+  // Without the record nobody can say under which network the pod is.
+  if (!*iface) return erase_endpoints_of(host_ifindex);
+  // Whoever lost the lease does not know the address, but the map does.
+  std::vector<IpAddr> known = addresses;
+  std::ranges::copy(addresses_of(**iface), std::back_inserter(known));
+  // First no redirect may name the pod, then nothing may be called spoofed.
+  for (const IpAddr& address : known) {
+    if (auto erased = erase_endpoint({(*iface)->network, address}, host_ifindex); !erased)
+      return erased;
+  }
+  return pod_ifaces_.erase(host_ifindex);
+}
+
+Result<> EndpointTable::remove(unsigned host_ifindex, const std::vector<IpAddr>& addresses) {
+  std::set<unsigned> ifindexes{host_ifindex};
+  if (host_ifindex == 0) {
+    auto gone = find_gone_ifaces(addresses);
+    if (!gone) return fail(gone);
+    ifindexes = std::move(*gone);
+  }
+  for (const unsigned ifindex : ifindexes) {
+    if (auto erased = erase_pod(ifindex, addresses); !erased) return erased;
+  }
+  return {};
+}
+
+Result<> EndpointTable::compare_endpoint(const PodEndpoint& pod, const IpAddr& address,
+                                         std::vector<std::string>& found) const {
+  auto endpoint = endpoints_.find({pod.network, address});
+  if (!endpoint) return fail(endpoint);
+  if (!*endpoint)
+    found.push_back(map_of(address) + " has no entry for " + address.str());
+  else if ((*endpoint)->host_ifindex != pod.host.ifindex)
+    found.push_back(map_of(address) + " has another interface for " + address.str());
+  else if (!((*endpoint)->flags & KUBECNI_ENDPOINT_READY))
+    found.push_back("endpoint " + address.str() + " is not READY");
+  else if ((*endpoint)->flags != flags_of(pod))
+    found.push_back("endpoint " + address.str() +
+                    (pod.shaped ? " gets redirected packets, which bypass its queueing discipline; "
+                                  "kube-cnid corrects that: does it run?"
+                                : " is marked as SHAPED and has no queueing discipline"));
+  return {};
+}
+
+Result<> EndpointTable::compare(const PodEndpoint& pod, std::vector<std::string>& found) const {
+  auto iface = pod_ifaces_.find(pod.host.ifindex);
+  if (!iface) return fail(iface);
+  if (!*iface && !pod.addresses.empty())
+    found.push_back("map pod_ifaces has no entry for " + pod.host.name);
+  else if (*iface && (*iface)->network != pod.network)
+    found.push_back("map pod_ifaces has another bridge for " + pod.host.name);
+  else if (*iface && !same(**iface, iface_of(pod)))
+    found.push_back("map pod_ifaces has another pod for " + pod.host.name);
+  for (const IpAddr& address : pod.addresses) {
+    if (auto compared = compare_endpoint(pod, address, found); !compared) return compared;
+  }
+  return {};
+}
+
+}  // namespace kubecni

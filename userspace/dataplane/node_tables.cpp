@@ -1,0 +1,33 @@
+#include "dataplane/node_tables.hpp"
+
+#include "dataplane/pins.hpp"
+
+#include <utility>
+
+namespace kubecni {
+
+Result<NodeCidrMap> open_node_cidrs(const std::filesystem::path& bpffs) {
+  return NodeCidrMap::open(PinPaths(bpffs).maps, "node_cidrs");
+}
+
+Result<TunnelPeerMap> open_tunnel_peers(const std::filesystem::path& bpffs) {
+  return TunnelPeerMap::open(PinPaths(bpffs).maps, "tunnel_peers");
+}
+
+Result<NodeConfig> NodeConfig::open(const std::filesystem::path& bpffs) {
+  auto map = Map::open(PinPaths(bpffs).maps / "node_config");
+  if (!map) return fail(map);
+  return NodeConfig(std::move(*map));
+}
+
+Result<unsigned> NodeConfig::cluster_network() const {
+  auto config = map_.find(0);
+  if (!config) return fail(config);
+  return *config ? (*config)->cluster_network : 0;
+}
+
+Result<> NodeConfig::set_cluster_network(unsigned bridge_ifindex) {
+  return map_.set(0, {.cluster_network = bridge_ifindex});
+}
+
+}  // namespace kubecni

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "dataplane/bpf_map.hpp"
+#include "dataplane/dual_stack_map.hpp"
+
+#include <filesystem>
+
+namespace kubecni {
+
+// Each opens what is pinned below `bpffs`, with the errors of BpfMap::open().
+
+/// How to reach the node of each PodCIDR.
+Result<NodeCidrMap> open_node_cidrs(const std::filesystem::path& bpffs);
+
+/// From where nodes of the cluster may send through the tunnel. The entry of
+/// IpAddr::any(family) says that the family's list is complete; without it nobody of
+/// that family is refused. Hence: set it last.
+Result<TunnelPeerMap> open_tunnel_peers(const std::filesystem::path& bpffs);
+
+/// What holds for the whole node.
+class NodeConfig {
+ public:
+  static Result<NodeConfig> open(const std::filesystem::path& bpffs);
+
+  /// The network that pods of other nodes are on: the ifindex of its bridge, or 0 for
+  /// none, and then nothing goes to or comes from other nodes by eBPF.
+  [[nodiscard]] Result<unsigned> cluster_network() const;
+  Result<> set_cluster_network(unsigned bridge_ifindex);
+
+ private:
+  using Map = BpfMap<__u32, kubecni_node_config>;
+  explicit NodeConfig(Map map) : map_(std::move(map)) {}
+  Map map_;
+};
+
+}  // namespace kubecni
