@@ -1,6 +1,7 @@
 #include "base/json.hpp"
 #include "dataplane/kernel_path.hpp"
 #include "dataplane/pod_dataplane.hpp"
+#include "dataplane/schema_change.hpp"
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/netns.hpp"
@@ -90,6 +91,9 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   auto host = find_link(netlink, attachment.port.host_ifname);
   if (!host) return fail(host);
   if (!*host) return {};  // said already
+  auto kept = is_kept_by_other_schema(conf.bpffs, {(*host)->ifindex, (*host)->name});
+  if (!kept) return fail(kept);
+  if (*kept) return {};
   auto dataplane = PodDataplane::open_loaded(conf.bpffs);
   if (!dataplane) {
     found.push_back(dataplane.error().what);

@@ -1,4 +1,5 @@
 #include "dataplane/pod_dataplane.hpp"
+#include "dataplane/schema_change.hpp"
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/qdisc.hpp"
@@ -75,9 +76,13 @@ Result<std::string> find_limited_pod(const NetConf& conf, const PodDataplane& da
       found = dataplane.differences(pod);
     }
     if (!found) return fail(found);
+    if (found->empty()) continue;
+    auto kept = is_kept_by_other_schema(conf.bpffs, pod.host);
+    if (!kept) return fail(kept);
+    if (*kept) continue;
     auto still =
         attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
-    if (!found->empty() && still && *still)  // else a DEL was faster
+    if (still && *still)  // else a DEL was faster
       return "pod " + attachment.port.addresses_text() + " is limited: " + found->front();
   }
   return "";

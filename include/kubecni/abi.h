@@ -17,6 +17,12 @@
 
 #define KUBECNI_SCHEMA 3
 
+/* The tests build a second schema, to take a node from one to the other. */
+#ifdef KUBECNI_OTHER_SCHEMA
+#undef KUBECNI_SCHEMA
+#define KUBECNI_SCHEMA 9003
+#endif
+
 /* Capacities. A map that is full is no outage: the packets that it would have
  * named go by the kernel path. */
 #define KUBECNI_MAX_NODE_CIDRS 16384
@@ -101,6 +107,9 @@ enum kubecni_endpoint_flags {
 /* Value of `endpoints4` and `endpoints6`. One lookup serves the delivery to a pod and the check
  * of what a pod sends. */
 struct kubecni_endpoint {
+#ifdef KUBECNI_OTHER_SCHEMA
+	__u32 others[3]; /* moves what follows */
+#endif
 	__u32 host_ifindex; /* the host end of the pod's veth */
 	__u32 flags;	    /* enum kubecni_endpoint_flags */
 	__u8 pod_mac[6];
@@ -311,7 +320,9 @@ KUBECNI_ASSERT_SIZE(struct kubecni_addr4, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_addr6, 16);
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint4_key, 8);
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint6_key, 20);
+#ifndef KUBECNI_OTHER_SCHEMA
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint, 20);
+#endif
 KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 32);
 KUBECNI_ASSERT_SIZE(struct kubecni_node_config, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_tunnel_peer, 4);

@@ -53,7 +53,7 @@ json Node::conf(const json& changes) const {
 
 Process Node::start(const CniCall& call) const {
   std::vector<std::string> argv = call.wrapper;
-  argv.emplace_back(program("kube-cni"));
+  argv.emplace_back(program(programs_ + "kube-cni"));
   return Process({.argv = argv,
                   .env = call.env,
                   .input = call.input,
@@ -113,9 +113,17 @@ EndpointKey Node::endpoint_key(const Pod& pod) const {
 ExitCounts Node::counters() const { return must(read_exit_counts(bpffs_)); }
 
 Process Node::start_daemon(const std::vector<std::string>& options) const {
-  std::vector<std::string> argv{
-      program("kube-cnid"), "--node-name", name(),    "--dataplane", dataplane_, "--state-dir",
-      state_dir(),          "--run-dir",   run_dir(), "--bpffs",     bpffs_};
+  std::vector<std::string> argv{program(programs_ + "kube-cnid"),
+                                "--node-name",
+                                name(),
+                                "--dataplane",
+                                dataplane_,
+                                "--state-dir",
+                                state_dir(),
+                                "--run-dir",
+                                run_dir(),
+                                "--bpffs",
+                                bpffs_};
   argv.insert(argv.end(), options.begin(), options.end());
   return Process({.argv = argv, .netns_fd = netns.fd()});
 }

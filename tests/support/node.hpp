@@ -53,6 +53,10 @@ class Node {
   Node& operator=(const Node&) = delete;
   ~Node();
 
+  /// From now on kube-cni and kube-cnid are those of `folder` ("other-schema/"), which is
+  /// below that of the programs; empty: the usual ones.
+  void use_programs_of(const std::string& folder) { programs_ = folder; }
+
   [[nodiscard]] const std::string& name() const { return netns.name(); }
   [[nodiscard]] bool is_ebpf() const { return dataplane_ != "bridge"; }
   [[nodiscard]] std::filesystem::path state_dir() const { return folder_ / "state"; }
@@ -104,6 +108,7 @@ class Node {
   std::filesystem::path bpffs_;
   std::vector<std::string> subnets_;
   std::string dataplane_;
+  std::string programs_;
 };
 
 /// How much `reason` of `after` is over that of `before`, in packets.

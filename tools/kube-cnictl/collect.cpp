@@ -4,6 +4,7 @@
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "dataplane/pins.hpp"
+#include "dataplane/schema_change.hpp"
 #include "net/qdisc.hpp"
 #include "pods/endpoint.hpp"
 #include "state/attachment.hpp"
@@ -48,6 +49,8 @@ json dataplane_json(const NodePaths& paths, const json& daemon) {
   auto opened = EbpfDataplane::open_loaded(paths.bpffs);
   if (opened) return {{"loaded", true}, {"schema", KUBECNI_SCHEMA}};
   std::string reason = opened.error().what;
+  if (const auto others = other_schemas(paths.bpffs); others && !others->empty())
+    reason += "; " + others->front().string() + " is there: ask the kube-cnictl of that build";
   if (daemon.is_object() && daemon.value("dataplane", "") == "bridge") {
     reason = daemon.value("fallbackReason", "");
     if (reason.empty()) reason = "as kube-cnid is told";

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,19 +17,31 @@ namespace kubecni {
 
 namespace {
 
-/// False: DEL has come in between.
-Result<bool> restore_pod(PodDataplane& dataplane, const AttachmentStore& store,
-                         const Attachment& attachment, const PodEndpoint& pod) {
+/// Attaches its programs, too, if `programs` are given. False: DEL has come in between.
+Result<bool> restore_pod(const ProgramStore* programs, EndpointTable& endpoints,
+                         const AttachmentStore& store, const Attachment& attachment,
+                         const PodEndpoint& pod) {
   auto lock = store.lock();
   if (!lock) return fail(lock);
   auto current =
       store.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
   if (!current) return fail(current);
   if (!*current || !(*current)->ebpf) return false;
-  if (auto attached = dataplane.attach(pod.host, attachment.hooks); !attached)
-    return fail(attached);
-  if (auto added = dataplane.endpoints.add(pod); !added) return fail(added);
+  if (programs) {
+    auto attached = programs->attach(KUBECNI_ON_POD, pod.host, attachment.hooks);
+    if (!attached) return fail(attached);
+  }
+  if (auto added = endpoints.add(pod); !added) return fail(added);
   return true;
+}
+
+void remove_strange_endpoints(EndpointTable& endpoints, const std::vector<Link>& links,
+                              ReconcileReport& report) {
+  std::set<unsigned> ifindexes;
+  for (const Link& link : links) ifindexes.insert(link.ifindex);
+  auto removed = endpoints.remove_gone(ifindexes);
+  if (!removed || *removed != 0)
+    report.apply(removed ? Result<>() : fail(removed), "map entries of pods that are gone removed");
 }
 
 /// What the bridges have of all pods, read at once.
@@ -111,12 +124,30 @@ void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
     const PodEndpoint pod = endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped);
     auto differences = dataplane->differences(pod);
     if (differences && differences->empty()) continue;
-    auto restored = restore_pod(*dataplane, store, attachment, pod);
+    auto restored = restore_pod(&dataplane->programs, dataplane->endpoints, store, attachment, pod);
     if (!restored || *restored)
       report.apply(
           restored ? Result<>() : fail(restored),
           "pod " + addresses +
               (pod.shaped ? " is not redirected: its bandwidth is limited" : " is on eBPF again"));
+  }
+  if (dataplane) remove_strange_endpoints(dataplane->endpoints, links, report);
+}
+
+void fill_endpoints(NetlinkSocket& netlink, const AttachmentStore& store,
+                    const std::vector<Link>& links, EndpointTable& endpoints,
+                    ReconcileReport& report) {
+  auto shaped = list_shaped_links(netlink);
+  auto listing = store.list();
+  if (!shaped || !listing)
+    return report.errors.push_back(shaped ? listing.error().what : shaped.error().what);
+  for (const Attachment& attachment : listing->attachments) {
+    const auto host = std::ranges::find(links, attachment.port.host_ifname, &Link::name);
+    const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
+    if (!attachment.ebpf || host == links.end() || bridge == links.end()) continue;
+    const PodEndpoint pod = endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped);
+    auto restored = restore_pod(nullptr, endpoints, store, attachment, pod);
+    if (!restored) report.errors.push_back(restored.error().what);
   }
 }
 

@@ -19,4 +19,9 @@ void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
                const std::vector<Attachment>& attachments, const std::vector<Link>& links,
                PodDataplane* dataplane, ReconcileReport& report);
 
+/// Tells the maps of all pods, and leaves their programs alone: what a schema change begins with.
+void fill_endpoints(NetlinkSocket& netlink, const AttachmentStore& store,
+                    const std::vector<Link>& links, EndpointTable& endpoints,
+                    ReconcileReport& report);
+
 }  // namespace kubecni

@@ -6,6 +6,7 @@
 #include "daemon/pod_neighbour_sync.hpp"
 #include "daemon/pod_sync.hpp"
 #include "dataplane/bpf_fs.hpp"
+#include "dataplane/schema_change.hpp"
 #include "dataplane/sysctls.hpp"
 #include "ipam/pool.hpp"
 #include "net/address.hpp"
@@ -90,14 +91,42 @@ void Reconciler::ensure_dataplane(ReconcileReport& report) {
   if (!upgrade_error_.empty()) report.errors.push_back(upgrade_error_);
 }
 
+/// Fills the maps of this build while the programs of the other schema still carry the
+/// pods: those of this build find everything as it was.
+void Reconciler::begin_schema_change(const std::vector<Link>& links, ReconcileReport& report) {
+  auto carried = carry_over_flows(options_.bpffs);
+  if (!carried) report.errors.push_back(carried.error().what);
+  sync_cluster_network(links, report);
+  sync_node_maps(*dataplane_, report);
+  fill_endpoints(netlink_, AttachmentStore(options_.state_dir), links, dataplane_->pods.endpoints,
+                 report);
+}
+
+/// Once no device runs programs of the other schema, nobody needs its pins.
+void Reconciler::end_schema_change(const std::vector<Link>& links, ReconcileReport& report) {
+  for (const Link& link : links) {
+    auto others = runs_other_programs(options_.bpffs, {link.ifindex, link.name});
+    if (!others) return report.errors.push_back(others.error().what);
+    if (*others)
+      return report.errors.push_back(
+          "the maps of another schema stay, since programs of it run on " + link.name);
+  }
+  // What the other programs noted meanwhile.
+  auto carried = carry_over_flows(options_.bpffs);
+  report.apply(carried ? remove_other_schemas(options_.bpffs, options_.run_dir) : carried,
+               "went over from the maps of another schema");
+}
+
 /// `--dataplane bridge` on a node that had eBPF before: no map may go on to
 /// send packets where nobody corrects it. Pods made with eBPF keep the way to
 /// each other on this node.
 void Reconciler::withdraw(const std::vector<Link>& links, ReconcileReport& report) {
-  auto pinned = EbpfDataplane::open_loaded(options_.bpffs);
+  auto pinned = changes_schema_ ? EbpfDataplane::open(options_.bpffs, options_.run_dir)
+                                : EbpfDataplane::open_loaded(options_.bpffs);
   if (!pinned) return;
   dataplane_ = std::move(*pinned);
   auto desired = std::exchange(report.desired, {});
+  if (changes_schema_) begin_schema_change(links, report);
   sync_node_maps(*dataplane_, report);
   sync_wires(links, report);
   // Also where the device has gone, and left the pins.
@@ -108,7 +137,8 @@ void Reconciler::withdraw(const std::vector<Link>& links, ReconcileReport& repor
       detach_programs(options_.bpffs, KUBECNI_ON_TUNNEL, tunnel.value_or(Device{0, kTunnelName}));
   if (!detached || (held && *held)) report.apply(detached, "detached from_tunnel and to_tunnel");
   report.desired = std::move(desired);
-  dataplane_.reset();
+  // Pods that run another schema's programs are taken over first.
+  if (!changes_schema_) dataplane_.reset();
 }
 
 void Reconciler::ensure_settings(ReconcileReport& report) {
@@ -298,6 +328,8 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
     return report;
   }
   ensure_dataplane(report);
+  const auto others = other_schemas(options_.bpffs);
+  changes_schema_ = others && !others->empty();
   ensure_settings(report);
   sync_firewall(view, report);
   const auto underlay = look_at_underlay(view, *routes, report);
@@ -313,6 +345,7 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
     return report;
   }
   if (dataplane_) {
+    if (changes_schema_) begin_schema_change(*links, report);
     sync_tunnel_programs(*links, report);
     sync_wires(*links, report);
     sync_cluster_network(*links, report);
@@ -324,6 +357,8 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
   if (is_guard_standing_ == is_guarding_tunnel()) sync_firewall(view, report);
   tunnel_.sync_offload(view, report);
   sync_attachments(view, *links, report);
+  if (dataplane_ && changes_schema_) end_schema_change(*links, report);
+  if (options_.dataplane == "bridge") dataplane_.reset();
   report.dataplane = dataplane_ ? "ebpf" : "bridge";
   report.fallback_reason = fallback_reason_;
   if (dataplane_) report.no_conntrack_reason = no_conntrack_reason_;
@@ -343,6 +378,7 @@ ReconcileReport Reconciler::clean_up() {
     report.apply(delete_link(netlink_, tunnel->ifindex), "tunnel device removed");
     std::erase_if(*links, [&](const Link& link) { return link.ifindex == tunnel->ifindex; });
   }
+  changes_schema_ = false;
   withdraw(*links, report);
   sync_kernel_routes(netlink_, *routes, 0, report);
   auto firewall = NodeFirewall::open();

@@ -40,6 +40,8 @@ class Reconciler {
   void open_dataplane();
   void upgrade_programs();
   void ensure_dataplane(ReconcileReport& report);
+  void begin_schema_change(const std::vector<Link>& links, ReconcileReport& report);
+  void end_schema_change(const std::vector<Link>& links, ReconcileReport& report);
   void withdraw(const std::vector<Link>& links, ReconcileReport& report);
   void ensure_settings(ReconcileReport& report);
   void ensure_bridge_of(const ClusterView& view, ReconcileReport& report);
@@ -60,6 +62,7 @@ class Reconciler {
   std::string fallback_reason_;
   std::string upgrade_error_;
   std::string no_conntrack_reason_;
+  bool changes_schema_ = false;  ///< pins of another one are there
   bool loaded_beside_conntrack_ = false;
   std::optional<NodeFirewall> firewall_;
   std::optional<PodGuard> pod_guard_;

@@ -18,8 +18,11 @@ const std::array<ExitReason, KUBECNI_EXIT_REASON_COUNT> kExitReasons{{
 }};
 
 Result<ExitCounts> read_exit_counts(const std::filesystem::path& bpffs) {
-  auto map =
-      open_pinned_map(PinPaths(bpffs).maps / "exit_counts", sizeof(__u32), sizeof(kubecni_count));
+  return read_exit_counts_at(PinPaths(bpffs).maps / "exit_counts");
+}
+
+Result<ExitCounts> read_exit_counts_at(const std::filesystem::path& pin) {
+  auto map = open_pinned_map(pin, sizeof(__u32), sizeof(kubecni_count));
   if (!map) return fail(map);
   const int cpus = libbpf_num_possible_cpus();
   if (cpus < 1) return sys_error(-cpus, "count the CPUs");

@@ -27,4 +27,7 @@ using ExitCounts = std::array<kubecni_count, KUBECNI_EXIT_REASON_COUNT>;
 /// Errors: ENOENT nothing is loaded; EPERM no CAP_BPF.
 Result<ExitCounts> read_exit_counts(const std::filesystem::path& bpffs);
 
+/// The same of the map pinned at `pin`.
+Result<ExitCounts> read_exit_counts_at(const std::filesystem::path& pin);
+
 }  // namespace kubecni

@@ -47,6 +47,11 @@ std::vector<IpAddr> addresses_of(const kubecni_pod_iface& iface) {
   return addresses;
 }
 
+bool is_interface(unsigned ifindex) {
+  char name[IF_NAMESIZE];
+  return ::if_indextoname(ifindex, name) != nullptr;
+}
+
 std::string map_of(const IpAddr& address) {
   return address.is_v4() ? "map endpoints4" : "map endpoints6";
 }
@@ -102,10 +107,7 @@ Result<std::set<unsigned>> EndpointTable::find_gone_ifaces(
   if (!ifaces) return fail(ifaces);
   for (const auto& [ifindex, iface] : *ifaces)
     if (std::ranges::any_of(addresses_of(iface), is_one)) found.insert(ifindex);
-  std::erase_if(found, [](unsigned ifindex) {
-    char name[IF_NAMESIZE];
-    return ::if_indextoname(ifindex, name) != nullptr;
-  });
+  std::erase_if(found, is_interface);
   return found;
 }
 
@@ -153,6 +155,24 @@ Result<> EndpointTable::remove(unsigned host_ifindex, const std::vector<IpAddr>&
     if (auto erased = erase_pod(ifindex, addresses); !erased) return erased;
   }
   return {};
+}
+
+Result<std::size_t> EndpointTable::remove_gone(const std::set<unsigned>& links) {
+  auto endpoints = endpoints_.entries();
+  if (!endpoints) return fail(endpoints);
+  auto ifaces = pod_ifaces_.entries();
+  if (!ifaces) return fail(ifaces);
+  std::set<unsigned> gone;
+  for (const auto& [key, endpoint] : *endpoints) gone.insert(endpoint.host_ifindex);
+  for (const auto& [ifindex, iface] : *ifaces) gone.insert(ifindex);
+  std::erase_if(gone,
+                [&](unsigned ifindex) { return links.contains(ifindex) || is_interface(ifindex); });
+  for (const unsigned ifindex : gone) {
+    if (auto erased = erase_pod(ifindex, {}); !erased) return fail(erased);
+    // Also what is under another network than its record says.
+    if (auto erased = erase_endpoints_of(ifindex); !erased) return fail(erased);
+  }
+  return gone.size();
 }
 
 Result<> EndpointTable::compare_endpoint(const PodEndpoint& pod, const IpAddr& address,

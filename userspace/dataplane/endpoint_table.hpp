@@ -8,6 +8,7 @@
 #include "dataplane/program.hpp"
 #include "kubecni/abi.h"
 
+#include <cstddef>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -43,6 +44,10 @@ class EndpointTable {
   /// network may have the same. Otherwise they may be empty, when nobody knows them any
   /// more.
   Result<> remove(unsigned host_ifindex, const std::vector<IpAddr>& addresses);
+
+  /// Removes the entries of interfaces that are not among `links` and not in the kernel by
+  /// now, as a DEL by a plugin of another schema leaves them. Returns how many interfaces.
+  Result<std::size_t> remove_gone(const std::set<unsigned>& links);
 
   /// Adds to `found` what of the pod's entries is not as it should be, a phrase each.
   Result<> compare(const PodEndpoint& pod, std::vector<std::string>& found) const;

@@ -1,6 +1,10 @@
 #pragma once
 
+#include "base/result.hpp"
+
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 
@@ -15,6 +19,12 @@ struct PinPaths {
   std::filesystem::path progs;
   std::filesystem::path links;
 };
+
+/// The schemas of which something is pinned: "v2", "v3". Errors: those of readdir(3).
+Result<std::vector<std::string>> list_schemas(const std::filesystem::path& bpffs);
+
+/// Removes the pins of a schema, `folder` is "<bpffs>/v2"; what others have in it stays.
+Result<> remove_schema(const std::filesystem::path& folder);
 
 /// Whether all maps and programs of this build are pinned.
 bool is_complete(const PinPaths& pins);

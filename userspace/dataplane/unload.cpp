@@ -5,7 +5,6 @@
 #include "dataplane/pins.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <string>
 
@@ -36,19 +35,6 @@ void detach_all(const fs::path& links_dir, const std::vector<Device>& devices, P
   }
 }
 
-Result<> remove_tree(const fs::path& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  if (error) return sys_error(error.value(), "remove " + path.string());
-  return {};
-}
-
-/// "v2", the pins of one schema.
-bool is_schema(const std::string& name) {
-  return name.size() > 1 && name[0] == 'v' &&
-         std::all_of(name.begin() + 1, name.end(), [](unsigned char c) { return std::isdigit(c); });
-}
-
 /// "eth0_from_wire", also of a device that is gone.
 bool is_link_of_ours(const std::string& name) {
   return std::ranges::any_of(kPrograms, [&](const Program& program) {
@@ -62,16 +48,11 @@ void remove_pins(const fs::path& bpffs, Progress& progress) {
   if (!link_names) return progress.note(fail(link_names));
   for (const auto& name : *link_names)
     if (is_link_of_ours(name)) progress.note(delete_file(links / name));
-  auto names = list_directory(bpffs);
-  if (!names) return progress.note(fail(names));
-  for (const auto& name : *names) {
-    if (!is_schema(name)) continue;
-    for (const char* folder : {"maps", "progs"}) progress.note(remove_tree(bpffs / name / folder));
-  }
+  auto schemas = list_schemas(bpffs);
+  if (!schemas) return progress.note(fail(schemas));
+  for (const auto& schema : *schemas) progress.note(remove_schema(bpffs / schema));
   // Where others have something in them, these stay.
   std::error_code not_empty;
-  for (const auto& name : *names)
-    if (is_schema(name)) fs::remove(bpffs / name, not_empty);
   fs::remove(links, not_empty);
   fs::remove(bpffs, not_empty);
 }

@@ -1,6 +1,7 @@
 #include "pods/removal.hpp"
 
 #include "base/file.hpp"
+#include "dataplane/pins.hpp"
 #include "dataplane/pod_dataplane.hpp"
 #include "dataplane/pod_neighbours.hpp"
 #include "net/conntrack.hpp"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -24,12 +26,15 @@ Result<std::optional<T>> unless_damaged(Result<std::optional<T>> found) {
   return found;
 }
 
-/// Takes the pod out of the maps, and its programs off. Where
-/// nothing is loaded there is nothing to do.
+/// Takes the pod out of the maps, and its programs off. Maps of another schema are left to
+/// their daemon. Where nothing is loaded there is nothing to do.
 Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
                           const std::vector<IpAddr>& addresses) {
   auto endpoints = EndpointTable::open(paths.bpffs);
-  if (!endpoints && endpoints.error().code == ENOENT) return {};
+  if (!endpoints && endpoints.error().code == ENOENT)
+    return std::filesystem::exists(PinPaths(paths.bpffs).links)
+               ? detach_programs(paths.bpffs, KUBECNI_ON_POD, host)
+               : Result<>();
   if (!endpoints) return fail(endpoints);
   return remove_pod(paths.bpffs, *endpoints, host, addresses);
 }

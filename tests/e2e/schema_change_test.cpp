@@ -1,0 +1,204 @@
+// A node whose daemon or plugin has maps of another schema: the daemon goes over to
+// its own while pods run, and no packet is lost.
+
+#include "cluster.hpp"
+#include "support/traffic.hpp"
+#include "support/udp.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <set>
+#include <thread>
+
+namespace kubecni::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// kube-cni and kube-cnid of the schema that the tests build: beside those of this build.
+constexpr const char* kOther = "other-schema/";
+constexpr const char* kOtherPins = "v9003";
+constexpr std::uint64_t kBytesPerSecond = 24 << 20;
+constexpr std::uint64_t kBytes = 512 << 20;
+constexpr std::chrono::seconds kSwitched{30};
+
+/// One datagram after another from one pod to another and back, until it is stopped.
+class Conversation {
+ public:
+  Conversation(const Pod& from, const Pod& to)
+      : client_(from.netns, AF_INET), server_(to.netns, AF_INET, kPort), to_(to.address) {
+    thread_ = std::thread([this] {
+      while (!stopped_) {
+        const bool arrived = ask(client_, server_, to_, kPort, std::to_string(asked_)).has_value();
+        lost_ += arrived ? 0 : 1;
+        ++asked_;
+      }
+    });
+  }
+  Conversation(const Conversation&) = delete;
+  Conversation& operator=(const Conversation&) = delete;
+  ~Conversation() { stop(); }
+
+  void stop() {
+    stopped_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  [[nodiscard]] unsigned asked() const { return asked_; }
+  [[nodiscard]] unsigned lost() const { return lost_; }
+
+ private:
+  static constexpr std::uint16_t kPort = 5010;
+  UdpSocket client_;
+  UdpSocket server_;
+  IpAddr to_;
+  std::atomic<bool> stopped_ = false;
+  std::atomic<unsigned> asked_ = 0;
+  std::atomic<unsigned> lost_ = 0;
+  std::thread thread_;
+};
+
+class SchemaChange : public testing::Test {
+ protected:
+  [[nodiscard]] std::string own_pins() const {
+    return PinPaths(cluster.a.bpffs()).maps.parent_path().filename();
+  }
+  [[nodiscard]] std::set<std::string> schemas() const {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(cluster.a.bpffs()))
+      if (entry.path().filename() != "links") names.insert(entry.path().filename());
+    return names;
+  }
+  [[nodiscard]] ExitCounts counters(const std::string& pins) const {
+    return must(read_exit_counts_at(cluster.a.bpffs() / pins / "maps" / "exit_counts"));
+  }
+
+  void stop_daemon(int signal = SIGTERM) {
+    cluster.daemon_a->signal(signal);
+    cluster.daemon_a->wait();
+  }
+  void start_daemon(const std::string& programs) {
+    cluster.a.use_programs_of(programs);
+    cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+  }
+  /// Stops the node's daemon, starts the other one, and waits until it went over to `pins`.
+  void change_to(const std::string& programs, const std::string& pins) {
+    stop_daemon();
+    start_daemon(programs);
+    ASSERT_TRUE(eventually([&] { return schemas() == std::set{pins}; }, kSwitched))
+        << cluster.daemon_a->err();
+  }
+
+  [[nodiscard]] TcpTransfer::Options transfer() const {
+    return {.client = cluster.pod_a->netns,
+            .server = cluster.pod_b->netns,
+            .to = cluster.pod_b->address,
+            .bytes = kBytes,
+            .bytes_per_second = kBytesPerSecond,
+            .deadline = std::chrono::seconds(90)};
+  }
+  [[nodiscard]] std::optional<kubecni_endpoint> find_endpoint(const Pod& pod) const {
+    return must(cluster.a.dataplane().pods.endpoints.endpoints().find(cluster.a.endpoint_key(pod)));
+  }
+  /// That eBPF carries what pods of this node and of the other send each other.
+  void expect_on_ebpf(const std::string& pins) {
+    const ExitCounts before = counters(pins);
+    EXPECT_TRUE(ok(udp_echo(cluster.pod_a->netns, near.netns, near.address, 10)));
+    EXPECT_TRUE(ok(udp_echo(cluster.pod_a->netns, cluster.pod_b->netns, cluster.pod_b->address)));
+    const ExitCounts after = counters(pins);
+    EXPECT_GE(grown(before, after, KUBECNI_FAST_TO_LOCAL_POD), 20u) << growth(before, after);
+    EXPECT_GE(grown(before, after, KUBECNI_FAST_TO_NODE), 5u) << growth(before, after);
+    EXPECT_GE(grown(before, after, KUBECNI_FAST_FROM_WIRE), 5u) << growth(before, after);
+  }
+
+  Cluster cluster{"ebpf"};
+  Pod near = cluster.add_pod(cluster.a, "near");
+};
+
+TEST_F(SchemaChange, ToAnotherSchemaAndBackLosesNoPacketAndNoCount) {
+  Conversation here(near, *cluster.pod_a);
+  Conversation far(near, *cluster.pod_b);
+  TcpTransfer stream(transfer());
+  ASSERT_TRUE(eventually([&] {
+    return here.asked() > 100 && far.asked() > 100 && stream.bytes_received() > kBytesPerSecond;
+  }));
+  const auto counted = counters(own_pins());
+
+  change_to(kOther, kOtherPins);
+  const auto counted_by_other = counters(kOtherPins);
+  expect_on_ebpf(kOtherPins);
+  change_to("", own_pins());
+  expect_on_ebpf(own_pins());
+
+  EXPECT_TRUE(stream.is_running()) << "the transfer was over too soon to test anything";
+  EXPECT_TRUE(ok(stream.finish()));
+  here.stop();
+  far.stop();
+  EXPECT_EQ(here.lost(), 0u) << "of " << here.asked();
+  EXPECT_EQ(far.lost(), 0u) << "of " << far.asked();
+  EXPECT_GE(counted_by_other[KUBECNI_FAST_TO_LOCAL_POD].packets,
+            counted[KUBECNI_FAST_TO_LOCAL_POD].packets);
+  EXPECT_GE(counters(own_pins())[KUBECNI_FAST_TO_LOCAL_POD].packets,
+            counted_by_other[KUBECNI_FAST_TO_LOCAL_POD].packets);
+}
+
+TEST_F(SchemaChange, DaemonKilledInTheMiddleIsFinishedByTheNext) {
+  Conversation here(near, *cluster.pod_a);
+  Conversation far(near, *cluster.pod_b);
+  const fs::path other = cluster.a.bpffs() / kOtherPins;
+  const auto is_there = [](const fs::path& pin) { return [pin] { return fs::exists(pin); }; };
+
+  stop_daemon(SIGKILL);
+  for (const std::function<bool()>& moment : std::vector<std::function<bool()>>{
+           is_there(other / "maps" / "endpoints4"), is_there(other / "progs" / "to_pod"),
+           [&] { return counters(kOtherPins)[KUBECNI_FAST_SENT_TO_WIRE].packets != 0; },
+           [&] { return counters(kOtherPins)[KUBECNI_FAST_TO_LOCAL_POD].packets != 0; }}) {
+    start_daemon(kOther);
+    ASSERT_TRUE(eventually(moment, kSwitched)) << cluster.daemon_a->err();
+    stop_daemon(SIGKILL);
+  }
+  start_daemon(kOther);
+
+  ASSERT_TRUE(eventually([&] { return schemas() == std::set<std::string>{kOtherPins}; }, kSwitched))
+      << cluster.daemon_a->err();
+  expect_on_ebpf(kOtherPins);
+  here.stop();
+  far.stop();
+  EXPECT_EQ(here.lost() + far.lost(), 0u) << "of " << here.asked() + far.asked();
+}
+
+TEST_F(SchemaChange, PluginOfAnotherSchemaAddsChecksAndRemovesPodsBesideTheDaemon) {
+  cluster.a.use_programs_of(kOther);
+  const nlohmann::json daemon_knows{{"subnet", nullptr}, {"ipam", nullptr}};
+  const std::uint32_t former = find_endpoint(near).value().host_ifindex;
+
+  Pod added("added");
+  const auto answer = cluster.a.cni("ADD", added, daemon_knows);
+  ASSERT_TRUE(ok(answer));
+  added.address = IpNet::parse(answer.json["ips"][0]["address"].get<std::string>()).value().addr;
+
+  EXPECT_TRUE(ok(ping(added.netns, near.address)));
+  EXPECT_TRUE(ok(ping(added.netns, cluster.pod_b->address)));
+  nlohmann::json check = daemon_knows;
+  check["prevResult"] = answer.json;
+  EXPECT_TRUE(ok(cluster.a.cni("CHECK", added, check)));
+  // The daemon takes the pod to the schema of its own, and what the plugin loaded goes.
+  EXPECT_TRUE(eventually(
+      [&] { return schemas() == std::set{own_pins()} && find_endpoint(added).has_value(); },
+      kSwitched));
+  EXPECT_TRUE(ok(cluster.a.cni("CHECK", added, check)));
+
+  const fs::path link = PinPaths(cluster.a.bpffs()).links /
+                        (cluster.a.attachment(near).port.host_ifname + "_from_pod");
+  ASSERT_TRUE(fs::exists(link));
+  EXPECT_TRUE(ok(cluster.a.cni("DEL", near, daemon_knows)));
+
+  EXPECT_FALSE(fs::exists(link));
+  EXPECT_TRUE(eventually([&] {
+    const auto ifaces = must(cluster.a.dataplane().pods.endpoints.pod_ifaces().entries());
+    return std::ranges::none_of(ifaces, [&](const auto& entry) { return entry.first == former; });
+  }));
+}
+
+}  // namespace
+}  // namespace kubecni::test
