@@ -17,7 +17,7 @@ struct List {
 
 /// The list in `bytes`, given in parts of `part` bytes, or the first error.
 Result<List> decoded(std::string_view bytes, std::size_t part) {
-  ListDecoder decoder(kMaxItem);
+  ListDecoder decoder(kMaxItem, ObjectFields::of({"kind", "metadata.name", "spec.podCIDRs"}));
   List list;
   for (; !bytes.empty(); bytes.remove_prefix(std::min(part, bytes.size()))) {
     auto items = decoder.feed(bytes.substr(0, part));

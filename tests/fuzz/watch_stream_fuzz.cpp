@@ -13,7 +13,7 @@ constexpr std::size_t kMaxLine = 1024;
 
 /// The events of `bytes`, given in parts of `part` bytes, up to the first error.
 Result<std::vector<WatchEvent>> decoded(std::string_view bytes, std::size_t part) {
-  WatchDecoder decoder(kMaxLine);
+  WatchDecoder decoder(kMaxLine, ObjectFields::of({"kind", "metadata.name", "spec.podCIDRs"}));
   std::vector<WatchEvent> all;
   for (; !bytes.empty(); bytes.remove_prefix(std::min(part, bytes.size()))) {
     auto events = decoder.feed(bytes.substr(0, part));

@@ -16,15 +16,11 @@ constexpr std::size_t kThreads = 32;  // a watch occupies one
 void ApiServer::State::route() {
   using httplib::Request;
   using httplib::Response;
-  http->Get("/api/v1/nodes", [this](const Request& request, Response& response) {
-    const std::lock_guard lock(mutex);
-    const std::string watched = request.get_param_value("watch");
-    const bool is_watch = watched == "1" || watched == "true";
-    ++(is_watch ? counters.watches : counters.lists);
-    if (!admit(is_watch ? "watch nodes" : "list nodes", request, response) || fail(response))
-      return;
-    is_watch ? watch(request, response) : list(request, response);
-  });
+  for (const char* path : {kNodes, "/apis/.+"})
+    http->Get(path, [this](const Request& request, Response& response) {
+      const std::lock_guard lock(mutex);
+      answer_collection(request, response);
+    });
   http->Get("/api/v1/nodes/([^/]+)", [this](const Request& request, Response& response) {
     const std::lock_guard lock(mutex);
     if (admit("get nodes", request, response)) get_node(request.matches[1].str(), response);
@@ -41,15 +37,6 @@ void ApiServer::State::route() {
                const std::lock_guard lock(mutex);
                if (admit("create events", request, response)) post_event(request, response);
              });
-  http->Get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
-            [this](const Request& request, Response& response) {
-              const std::lock_guard lock(mutex);
-              if (!admit("get endpointslices.discovery.k8s.io", request, response)) return;
-              if (endpoint_slice.is_null())
-                answer_status(404, "NotFound", "endpointslices \"kubernetes\" not found", response);
-              else
-                response.set_content(endpoint_slice.dump(), "application/json");
-            });
 }
 
 ApiServer::ApiServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -119,11 +106,29 @@ std::vector<json> ApiServer::events() const {
 
 void ApiServer::set_endpoints(const std::vector<std::string>& addresses, int port) {
   const std::lock_guard lock(state_->mutex);
-  state_->endpoint_slice = {{"kind", "EndpointSlice"},
-                            {"metadata", {{"name", "kubernetes"}, {"namespace", "default"}}},
-                            {"addressType", "IPv4"},
-                            {"endpoints", {{{"addresses", addresses}}}},
-                            {"ports", {{{"name", "https"}, {"port", port}}}}};
+  state_->store({{"kind", "EndpointSlice"},
+                 {"metadata", {{"name", "kubernetes"}, {"namespace", "default"}}},
+                 {"addressType", "IPv4"},
+                 {"endpoints", {{{"addresses", addresses}}}},
+                 {"ports", {{{"name", "https"}, {"port", port}}}}},
+                State::kSlices);
+}
+
+void ApiServer::add_kind(const std::string& path, const std::string& list_kind,
+                         const std::string& resource) {
+  const std::lock_guard lock(state_->mutex);
+  state_->collections[path] = {list_kind, resource};
+}
+
+void ApiServer::set_object(const std::string& path, json object) {
+  const std::lock_guard lock(state_->mutex);
+  state_->store(std::move(object), path);
+}
+
+void ApiServer::delete_object(const std::string& path, const std::string& name) {
+  const std::lock_guard lock(state_->mutex);
+  auto object = state_->collections.at(path).objects.extract(name);
+  if (object) state_->record("DELETED", object.mapped(), path);
 }
 
 void ApiServer::delete_node(const std::string& name) {
@@ -166,7 +171,7 @@ void ApiServer::cut_connections(Cut where) {
 
 void ApiServer::send_raw_line(const std::string& line) {
   const std::lock_guard lock(state_->mutex);
-  state_->history.push_back({++state_->version, false, line + "\n"});
+  state_->history.push_back({State::kNodes, ++state_->version, false, line + "\n"});
   state_->changed.notify_all();
 }
 

@@ -15,8 +15,9 @@
 namespace kubecni::test {
 
 /// A real HTTP server that answers as the Kubernetes API server does, as far as
-/// nodes are concerned: LIST, WATCH, GET and PATCH of nodes, POST of events, and
-/// the EndpointSlice of the API servers. It fails on demand. Any thread may call it.
+/// nodes are concerned: LIST, WATCH, GET and PATCH of nodes, POST of events, and LIST and
+/// WATCH of the EndpointSlice of the API servers, and of any other kind. It fails on demand.
+/// Any thread may call it.
 class ApiServer {
  public:
   struct Options {
@@ -53,6 +54,12 @@ class ApiServer {
   [[nodiscard]] std::vector<nlohmann::json> events() const;
   /// Says that the API servers are at `addresses`; without this there is no EndpointSlice.
   void set_endpoints(const std::vector<std::string>& addresses, int port);
+
+  /// Serves one more kind: "/apis/example.net/v1/widgets", "WidgetList", "widgets.example.net".
+  void add_kind(const std::string& path, const std::string& list_kind, const std::string& resource);
+  /// As set_node() and delete_node(), for objects of that kind.
+  void set_object(const std::string& path, nlohmann::json object);
+  void delete_object(const std::string& path, const std::string& name);
 
   /// Forgets all events so far: live watches get an ERROR event 410 and end, and
   /// the next watch from an older resourceVersion is answered with status 410.

@@ -1,4 +1,4 @@
-// The test's API server: LIST and WATCH of nodes.
+// The test's API server: LIST and WATCH.
 
 #include "test_api_server/api_server_state.hpp"
 #include "test_api_server/make_node.hpp"
@@ -50,25 +50,43 @@ bool ApiServer::State::fail(httplib::Response& response) {
   return true;
 }
 
+/// LIST and WATCH of any kind; those of nodes are counted, and fail on demand.
+void ApiServer::State::answer_collection(const httplib::Request& request,
+                                         httplib::Response& response) {
+  const auto found = collections.find(request.path);
+  if (found == collections.end())
+    return answer_status(404, "NotFound", "no " + request.path, response);
+  const bool is_watch = is_true(request.get_param_value("watch"));
+  const bool is_of_nodes = request.path == kNodes;
+  if (is_of_nodes) ++(is_watch ? counters.watches : counters.lists);
+  if (!admit((is_watch ? "watch " : "list ") + found->second.resource, request, response)) return;
+  if (is_of_nodes && fail(response)) return;
+  is_watch ? watch(request, response) : list(request, response);
+}
+
 void ApiServer::State::list(const httplib::Request& request, httplib::Response& response) {
   const std::size_t limit =
       std::min<std::size_t>(number_at(request, "limit", SIZE_MAX), page_limit);
   // The token has characters that only survive a client which escapes them.
   const std::string from = request.get_param_value("continue");
-  auto node = from.empty() ? nodes.begin() : nodes.upper_bound(from.substr(from.find('&') + 1));
+  const Collection& kind = collections.at(request.path);
+  const auto& objects = kind.objects;
+  auto object =
+      from.empty() ? objects.begin() : objects.upper_bound(from.substr(from.find('&') + 1));
 
   std::string items;
   std::string last;
-  for (std::size_t count = 0; node != nodes.end() && count < limit; ++node, ++count) {
-    json item = node->second;
+  for (std::size_t count = 0; object != objects.end() && count < limit; ++object, ++count) {
+    json item = object->second;
     item.erase("kind");  // as the real one does
     item.erase("apiVersion");
     items += (items.empty() ? "" : ",") + with_ballast(item, ballast);
-    last = node->first;
+    last = object->first;
   }
   json page = make_node_list({});
+  page["kind"] = kind.list_kind;
   page["metadata"]["resourceVersion"] = std::to_string(version);
-  if (node != nodes.end()) page["metadata"]["continue"] = "after=+&" + last;
+  if (object != objects.end()) page["metadata"]["continue"] = "after=+&" + last;
   std::string text = page.dump();
   const std::string_view no_items = "\"items\":[";
   text.insert(text.find(no_items) + no_items.size(), items);
@@ -94,7 +112,9 @@ void ApiServer::State::answer_slowly(std::string text, httplib::Response& respon
 }
 
 void ApiServer::State::watch(const httplib::Request& request, httplib::Response& response) {
-  counters.last_watched_resource_version = request.get_param_value("resourceVersion");
+  const bool is_of_nodes = request.path == kNodes;
+  if (is_of_nodes)
+    counters.last_watched_resource_version = request.get_param_value("resourceVersion");
   const std::uint64_t from = number_at(request, "resourceVersion", version);
   if (from < oldest_version) {
     response.status = 410;
@@ -102,15 +122,15 @@ void ApiServer::State::watch(const httplib::Request& request, httplib::Response&
     return;
   }
   const auto end = Clock::now() + std::chrono::seconds(number_at(request, "timeoutSeconds", 3600));
-  auto state = std::make_shared<Watch>(
-      Watch{from, is_true(request.get_param_value("allowWatchBookmarks")), cuts, end});
-  ++counters.live_watches;
+  auto state = std::make_shared<Watch>(Watch{
+      request.path, from, is_true(request.get_param_value("allowWatchBookmarks")), cuts, end});
+  if (is_of_nodes) ++counters.live_watches;
   response.set_chunked_content_provider(
       "application/json",
       [this, state](std::size_t, httplib::DataSink& sink) { return write_next(*state, sink); },
-      [this](bool) {
+      [this, is_of_nodes](bool) {
         const std::lock_guard lock(mutex);
-        --counters.live_watches;
+        if (is_of_nodes) --counters.live_watches;
       });
 }
 
@@ -143,7 +163,8 @@ bool ApiServer::State::write_next(Watch& watch, httplib::DataSink& sink) {
 std::string ApiServer::State::lines_for(Watch& watch) const {
   std::string lines;
   for (const Change& change : history)
-    if (change.version > watch.version && (watch.wants_bookmarks || !change.is_bookmark))
+    if (change.path == watch.path && change.version > watch.version &&
+        (watch.wants_bookmarks || !change.is_bookmark))
       lines += change.line;
   watch.version = version;
   return lines;
@@ -161,17 +182,18 @@ bool ApiServer::State::write(const std::string& lines, std::unique_lock<std::mut
   return true;
 }
 
-void ApiServer::State::record(const char* type, json& object) {
+void ApiServer::State::record(const char* type, json& object, const std::string& path) {
   object["metadata"]["resourceVersion"] = std::to_string(++version);
-  history.push_back(
-      {version, std::string(type) == "BOOKMARK", event_line(type, with_ballast(object, ballast))});
+  history.push_back({path, version, std::string(type) == "BOOKMARK",
+                     event_line(type, with_ballast(object, ballast))});
   changed.notify_all();
 }
 
-void ApiServer::State::store(json node) {
-  const std::string name = node.at("metadata").at("name");
-  record(nodes.contains(name) ? "MODIFIED" : "ADDED", node);
-  nodes[name] = std::move(node);
+void ApiServer::State::store(json object, const std::string& path) {
+  const std::string name = object.at("metadata").at("name");
+  auto& objects = collections.at(path).objects;
+  record(objects.contains(name) ? "MODIFIED" : "ADDED", object, path);
+  objects[name] = std::move(object);
 }
 
 }  // namespace kubecni::test

@@ -17,13 +17,25 @@ struct ApiServer::State {
   using Clock = std::chrono::steady_clock;
   using json = nlohmann::json;
 
+  static constexpr const char* kNodes = "/api/v1/nodes";
+  static constexpr const char* kSlices =
+      "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+
+  /// The objects of one path.
+  struct Collection {
+    std::string list_kind;
+    std::string resource;  ///< for RBAC: "nodes"
+    std::map<std::string, json> objects = {};
+  };
   struct Change {
+    std::string path;  ///< of the collection
     std::uint64_t version;
     bool is_bookmark;
     std::string line;
   };
   /// Where one watch stands.
   struct Watch {
+    std::string path;
     std::uint64_t version;
     bool wants_bookmarks;
     unsigned cuts_seen;
@@ -38,12 +50,14 @@ struct ApiServer::State {
 
   mutable std::mutex mutex;
   std::condition_variable changed;
-  std::map<std::string, json> nodes;
+  std::map<std::string, Collection> collections{
+      {kNodes, {"NodeList", "nodes"}},
+      {kSlices, {"EndpointSliceList", "endpointslices.discovery.k8s.io"}}};
+  std::map<std::string, json>& nodes = collections.at(kNodes).objects;
   std::vector<Change> history;
   std::uint64_t version = 100;
   std::uint64_t oldest_version = 100;  ///< a watch from before this gets 410
   std::map<std::string, json> events;
-  json endpoint_slice;  ///< null: there is none
 
   unsigned cuts = 0;
   Cut cut_where = Cut::kBetweenEvents;
@@ -68,6 +82,7 @@ struct ApiServer::State {
   // Each of these needs the mutex.
   bool admit(const std::string& permission, const httplib::Request& request,
              httplib::Response& response);
+  void answer_collection(const httplib::Request& request, httplib::Response& response);
   bool fail(httplib::Response& response);
   void list(const httplib::Request& request, httplib::Response& response);
   void watch(const httplib::Request& request, httplib::Response& response);
@@ -77,8 +92,8 @@ struct ApiServer::State {
   void answer_slowly(std::string text, httplib::Response& response);
   std::string lines_for(Watch& watch) const;
   /// Gives `object` the next resourceVersion and makes it an event for watches.
-  void record(const char* type, json& object);
-  void store(json node);
+  void record(const char* type, json& object, const std::string& path = kNodes);
+  void store(json object, const std::string& path = kNodes);
 
   bool write_next(Watch& watch, httplib::DataSink& sink);
   bool write(const std::string& lines, std::unique_lock<std::mutex>& lock, httplib::DataSink& sink);

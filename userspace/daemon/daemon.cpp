@@ -128,10 +128,9 @@ void Daemon::load_last_known_state() {
 
 void Daemon::take_news() {
   while (auto news = source_->take()) {
-    // A cluster without any node cannot have us in it: a wrong cluster, or an
-    // API server that has lost its data. Every pod would be cut off.
-    if (*news && (*news)->nodes.empty() && (*news)->skipped.empty())
-      *news = failure(ENOENT, "the list has no node at all, not even this one");
+    // Nodes that are as before may be those that were refused.
+    if (*news && ((*news)->has_changed || !source_error_.empty()))
+      if (auto seen = look_at_nodes(); !seen) *news = fail(seen);
     if (!*news) {
       source_error_ = news->error().what;
       log::error("nodes not read, the last known ones stay",
@@ -140,12 +139,25 @@ void Daemon::take_news() {
     }
     if (!source_error_.empty()) log::info("nodes read again", {{"source", source_->describe()}});
     source_error_.clear();
-    cluster_known_ = true;
-    view_ = view_cluster(**news, options_.node_name, std::move(view_).incumbents(), options_.rules);
-    const Incumbents decided{view_.owners, view_.address_owners, view_.self};
-    if (auto saved = save_last_known(options_.state_dir, {std::move(**news), decided}); !saved)
-      log::error("last known cluster not saved", {{"err", saved.error().what}});
   }
+}
+
+/// Takes over what the source knows. Errors: ENOENT no node at all.
+Result<> Daemon::look_at_nodes() {
+  Result<> seen;
+  source_->read([&](const NodeSnapshot& nodes) {
+    // A cluster without any node cannot have us in it: a wrong cluster, or an
+    // API server that has lost its data. Every pod would be cut off.
+    if (nodes.nodes.empty() && nodes.skipped.empty()) {
+      seen = failure(ENOENT, "the list has no node at all, not even this one");
+      return;
+    }
+    cluster_known_ = true;
+    view_ = view_cluster(nodes, options_.node_name, std::move(view_).incumbents(), options_.rules);
+    if (auto saved = save_last_known(options_.state_dir, nodes, view_); !saved)
+      log::error("last known cluster not saved", {{"err", saved.error().what}});
+  });
+  return seen;
 }
 
 /// Each error and each skipped node once, as long as it lasts.

@@ -51,6 +51,7 @@ class Daemon {
 
   void load_last_known_state();
   void take_news();
+  Result<> look_at_nodes();
   bool hear_changes(bool of_kernel, bool of_folders);
   /// When to look again at the latest.
   std::chrono::milliseconds reconcile();

@@ -69,22 +69,26 @@ void append_all(std::string& text, const Items& items, Print print) {
 
 }  // namespace
 
-Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown& known) {
+Result<> save_last_known(const std::filesystem::path& state_dir, const NodeSnapshot& snapshot,
+                         const ClusterView& view) {
   const auto print_owner = [](const auto& owner) {
     return compact(owner.first.str()) + ": " + compact(owner.second);
   };
   std::string text = "{\"nodes\": [";
-  append_all(text, known.snapshot.nodes, [](const Node& node) { return compact(to_json(node)); });
+  append_all(text, snapshot.nodes, [](const Node& node) { return compact(to_json(node)); });
   text += "],\n\"skipped\": [";
-  append_all(text, known.snapshot.skipped,
+  append_all(text, snapshot.skipped,
              [](const SkippedNode& skipped) { return compact(to_json(skipped)); });
   text += "],\n\"owners\": {";
-  append_all(text, known.decided.cidrs, print_owner);
+  append_all(text, view.owners, print_owner);
   text += "},\n\"addressOwners\": {";
-  append_all(text, known.decided.addresses, print_owner);
+  append_all(text, view.address_owners, print_owner);
   text += "}";
-  if (known.decided.self) text += ",\n\"self\": " + compact(to_json(*known.decided.self));
-  return write_file_atomically(state_dir / kClusterFile, text + "}\n");
+  if (view.self) text += ",\n\"self\": " + compact(to_json(*view.self));
+  text += "}\n";
+  const auto path = state_dir / kClusterFile;
+  if (const auto present = read_file(path); present && *present == text) return {};
+  return write_file_atomically(path, text);
 }
 
 Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& state_dir) {

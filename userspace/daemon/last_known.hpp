@@ -16,8 +16,10 @@ struct LastKnown {
   Incumbents decided;  ///< with this node, also while its object is not in the snapshot
 };
 
-/// Writes <state dir>/cluster.json.
-Result<> save_last_known(const std::filesystem::path& state_dir, const LastKnown& known);
+/// Writes <state dir>/cluster.json, with what `view` decided of `snapshot`, unless it says
+/// the same already.
+Result<> save_last_known(const std::filesystem::path& state_dir, const NodeSnapshot& snapshot,
+                         const ClusterView& view);
 
 /// Empty when nothing was saved yet. Errors: EBADMSG the file is damaged.
 Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& state_dir);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "k8s/api_call.hpp"
 #include "k8s/api_config.hpp"
 #include "k8s/api_endpoints.hpp"
 #include "k8s/api_request.hpp"
@@ -11,7 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace kubecni {
 
@@ -29,7 +30,8 @@ struct ApiDeadlines {
   std::chrono::seconds watch{300};
 };
 
-/// HTTP requests to the API server. One thread calls it; only stop() and what is
+/// HTTP requests to the API server, any number at once: as streams of one connection
+/// with HTTP/2, else on a connection each. One thread calls it; only stop() and what is
 /// const are for the others.
 ///
 /// Where nobody answers at one endpoint, the others are tried at once. After a
@@ -38,13 +40,15 @@ struct ApiDeadlines {
 ///
 /// Errors of all requests, which name the server and what to do:
 /// ECONNREFUSED, EHOSTUNREACH and others of connect(2); ETIMEDOUT a deadline
-/// passed; ECONNRESET the connection ended too early; EPROTO TLS failed;
-/// EACCES 401; EPERM 403; ENOENT 404; EEXIST 409; ESTALE 410, the server's
-/// history does not reach back; EREMOTEIO any other answer but 2xx; ENOENT and
-/// others of reading the token file; ECANCELED stop() was called; EFBIG an
-/// answer over 16 MiB, and those of the reader.
+/// passed; ECONNRESET the connection ended too early, or was given up since another
+/// request on it got no answer; EPROTO TLS failed; EACCES 401; EPERM 403; ENOENT 404;
+/// EEXIST 409; ESTALE 410, the server's history does not reach back; EREMOTEIO any other
+/// answer but 2xx; ENOENT and others of reading the token file; ECANCELED stop() was
+/// called; EFBIG an answer over 16 MiB, and those of the reader.
 class ApiClient {
  public:
+  using Clock = ApiCall::Clock;
+
   /// `endpoints` may be shared between clients; without them there are those of `config`.
   static Result<std::unique_ptr<ApiClient>> create(
       ApiConfig config, ApiDeadlines deadlines, std::shared_ptr<ApiEndpoints> endpoints = nullptr);
@@ -52,34 +56,30 @@ class ApiClient {
   ApiClient& operator=(const ApiClient&) = delete;
   ~ApiClient();
 
-  /// The whole answer, which may take `deadline`, or ApiDeadlines::answer.
+  /// Begins a request, which may take `deadline`. turn() calls `reader` and `done`, which
+  /// may begin others. After stop() nothing is called any more.
+  void start(ApiRequest request, ApiReader reader, std::chrono::milliseconds deadline,
+             ApiCall::Done done);
+
+  /// Does what there is to do for the requests that were begun, or waits for that until
+  /// `until`, or stop().
+  void turn(Clock::time_point until);
+
+  /// The whole answer, which may take `deadline`, or ApiDeadlines::answer. Waits for it.
   Result<std::string> ask(const ApiRequest& request,
                           std::optional<std::chrono::milliseconds> deadline = {});
 
-  /// One page of the list of nodes; `continue_token` is empty for the first.
-  Result<> list_nodes(std::string_view continue_token, const ApiReader& reader);
-
-  /// Watches what comes after `resource_version` until the server ends it, which
-  /// is success.
-  Result<> watch_nodes(std::string_view resource_version, const ApiReader& reader);
-
-  /// How long the server wanted to be left alone with its last answer
+  /// How long the server wanted to be left alone with its last answer to ask()
   /// (Retry-After), at most a minute; usually 0.
   [[nodiscard]] std::chrono::milliseconds retry_after() const { return retry_after_; }
-
-  /// Sleeps, but not beyond stop().
-  void pause(std::chrono::milliseconds duration);
 
   /// From any thread: ends the call that runs, and all later ones, at once.
   void stop();
   [[nodiscard]] bool stopped() const { return stopped_; }
 
-  /// When the server last sent a piece of an answer 2xx; empty: never.
-  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> last_heard() const;
-
-  /// The URL, and the address where that is another one: "https://10.96.0.1:443
-  /// at 192.0.2.1:6443".
-  [[nodiscard]] std::string server() const;
+  [[nodiscard]] const ApiDeadlines& deadlines() const { return deadlines_; }
+  /// Where the next request goes, for people.
+  [[nodiscard]] std::string server() const { return name_of(endpoints_->current()); }
 
  private:
   ApiClient(ApiConfig config, ApiDeadlines deadlines, std::shared_ptr<ApiEndpoints> endpoints,
@@ -89,26 +89,20 @@ class ApiClient {
         endpoints_(std::move(endpoints)),
         multi_(multi) {}
 
-  Result<std::string> bearer_token() const;
-  Result<> send(const ApiRequest& request, const ApiReader& reader,
-                std::chrono::milliseconds deadline);
-  Result<> try_endpoint(const ApiEndpoint& endpoint, const ApiRequest& request,
-                        const ApiReader& reader, std::chrono::milliseconds deadline);
-  Result<> exchange(const ApiEndpoint& endpoint, const ApiRequest& request, const ApiReader& reader,
-                    const std::string& token, std::chrono::milliseconds deadline);
-  Result<> transfer(class ApiTransfer& transfer, std::chrono::milliseconds deadline);
+  void begin_waiting();
+  void note_ends();
+  bool settle_ended();
+  void wait(Clock::time_point until);
   void drop_connections();
 
   ApiConfig config_;
   ApiDeadlines deadlines_;
   std::shared_ptr<ApiEndpoints> endpoints_;
-  std::mutex multi_mutex_;    ///< for stop() against drop_connections()
-  void* multi_;               ///< CURLM, keeps connections open from one request to the next
-  bool unreachable_ = false;  ///< nobody answered to the last exchange
+  std::mutex multi_mutex_;  ///< for stop() against drop_connections()
+  void* multi_;             ///< CURLM, keeps connections open from one request to the next
+  std::vector<std::unique_ptr<ApiCall>> calls_;
   std::chrono::milliseconds retry_after_{};
   std::atomic<bool> stopped_{false};
-  /// The clock's epoch: never.
-  std::atomic<std::chrono::steady_clock::time_point> last_heard_{};
 };
 
 }  // namespace kubecni

@@ -114,7 +114,6 @@ std::size_t ApiTransfer::on_header(char* data, std::size_t, std::size_t size, vo
   transfer.heard_ = Clock::now();
   const bool is_last = std::string_view(data, size) == "\r\n";
   if (!is_last || !transfer.is_good()) return size;
-  transfer.heard_good_ = transfer.heard_;
   if (transfer.reader_.opened) transfer.reader_.opened();
   return size;
 }
@@ -127,7 +126,6 @@ std::size_t ApiTransfer::on_body(char* data, std::size_t, std::size_t size, void
     refusal.append(data, std::min(size, kMaxErrorBytes - refusal.size()));
     return size;
   }
-  transfer.heard_good_ = transfer.heard_;
   transfer.read_ = transfer.reader_.read({data, size});
   return transfer.read_ ? size : CURL_WRITEFUNC_ERROR;
 }

@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace kubecni {
@@ -29,8 +28,6 @@ class ApiTransfer {
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
   /// When the server last said something, at first when this was made.
   [[nodiscard]] Clock::time_point heard() const { return heard_; }
-  /// When it last said something of an answer 2xx; empty: it did not.
-  [[nodiscard]] std::optional<Clock::time_point> heard_good() const { return heard_good_; }
   /// Whether the server answered at all, be it with a refusal.
   [[nodiscard]] bool is_answered() const { return status() != 0; }
   /// How long the server wants to be left alone; 0: it did not say.
@@ -64,7 +61,6 @@ class ApiTransfer {
   std::string refusal_;  ///< the beginning of a body that is not our answer
   Result<> read_;        ///< what the reader said last
   Clock::time_point heard_ = Clock::now();
-  std::optional<Clock::time_point> heard_good_;
   char error_text_[CURL_ERROR_SIZE]{};  ///< curl's own words
 };
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace kubecni {
 
@@ -28,21 +29,30 @@ unsigned https_port(const json& slice) {
   return 0;
 }
 
-}  // namespace
-
-Result<std::vector<std::string>> parse_endpoint_slice(std::string_view text) {
-  auto slice = parse_json(text);
-  if (!slice) return fail(slice, "EndpointSlice");
-  const unsigned port = https_port(*slice);
+Result<std::vector<std::string>> addresses_in_slice(const json& slice) {
+  const unsigned port = https_port(slice);
   if (port == 0) return failure(EBADMSG, "the EndpointSlice has no port that is called https");
   std::vector<std::string> addresses;
-  for (const json& endpoint : member(*slice, "endpoints")) {
+  for (const json& endpoint : member(slice, "endpoints")) {
     if (member(member(endpoint, "conditions"), "ready") == false) continue;
     for (const json& item : member(endpoint, "addresses"))
       if (const auto address = IpAddr::parse(text_of(item)))
         addresses.push_back(with_port(*address, port));
   }
   return addresses;
+}
+
+}  // namespace
+
+ApiServers parse_api_servers(const json& kept) {
+  auto addresses = addresses_in_slice(kept);
+  return {addresses ? std::move(*addresses) : std::vector<std::string>()};
+}
+
+Result<std::vector<std::string>> parse_endpoint_slice(std::string_view text) {
+  auto slice = parse_json(text);
+  if (!slice) return fail(slice, "EndpointSlice");
+  return addresses_in_slice(*slice);
 }
 
 }  // namespace kubecni

@@ -13,11 +13,6 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
 }
 
-bool same_news(const Result<NodeSnapshot>& a, const Result<NodeSnapshot>& b) {
-  if (a.has_value() != b.has_value()) return false;
-  return a ? *a == *b : a.error().what == b.error().what;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<NodeSource>> FileNodeSource::open(std::filesystem::path path) {
@@ -29,20 +24,38 @@ Result<std::unique_ptr<NodeSource>> FileNodeSource::open(std::filesystem::path p
   return std::unique_ptr<NodeSource>(new FileNodeSource(std::move(path), std::move(*watch)));
 }
 
-std::optional<Result<NodeSnapshot>> FileNodeSource::take() {
+std::optional<Result<NodeNews>> FileNodeSource::take() {
   const bool is_unchanged = !watch_.drain() && watching_;
-  auto news = is_unchanged ? std::nullopt : std::optional(load());
-  if (news && last_ && same_news(*last_, *news)) news.reset();
-  if (news) last_ = news;
-  note_status();
-  return news;
+  if (is_unchanged) {
+    note_heard();
+    return std::nullopt;
+  }
+  auto loaded = load();
+  const std::string error = loaded ? "" : loaded.error().what;
+  const bool has_changed = loaded && (!was_read_ || *loaded != nodes_);
+  const bool is_news = has_changed || error != last_error_;
+  last_error_ = error;
+  note_status(error);
+  if (loaded && has_changed) nodes_ = std::move(*loaded);
+  was_read_ = was_read_ || loaded;
+  if (!is_news) return std::nullopt;
+  if (!loaded) return fail(loaded);
+  return NodeNews{.has_changed = has_changed};
 }
 
-void FileNodeSource::note_status() {
+/// A file that cannot be read says nothing.
+void FileNodeSource::note_heard() {
   const std::lock_guard lock(status_mutex_);
-  status_.connected = last_ && last_->has_value();
-  status_.error = last_ && !last_->has_value() ? last_->error().what : "";
   if (status_.connected) status_.last_heard = std::chrono::steady_clock::now();
+}
+
+void FileNodeSource::note_status(const std::string& error) {
+  {
+    const std::lock_guard lock(status_mutex_);
+    status_.connected = error.empty();
+    status_.error = error;
+  }
+  note_heard();
 }
 
 SourceStatus FileNodeSource::status() const {

@@ -23,7 +23,8 @@ class FileNodeSource final : public NodeSource {
   static Result<std::unique_ptr<NodeSource>> open(std::filesystem::path path);
 
   [[nodiscard]] int fd() const override { return watch_.fd(); }
-  std::optional<Result<NodeSnapshot>> take() override;
+  std::optional<Result<NodeNews>> take() override;
+  void read(const std::function<void(const NodeSnapshot&)>& look) const override { look(nodes_); }
   [[nodiscard]] SourceStatus status() const override;
   [[nodiscard]] std::string describe() const override { return "file:" + path_.string(); }
 
@@ -32,12 +33,15 @@ class FileNodeSource final : public NodeSource {
       : path_(std::move(path)), watch_(std::move(watch)) {}
 
   Result<NodeSnapshot> load();
-  void note_status();
+  void note_heard();
+  void note_status(const std::string& error);
 
   std::filesystem::path path_;
   FolderWatch watch_;
   bool watching_ = true;  ///< false: the folder is gone, so that no event will come
-  std::optional<Result<NodeSnapshot>> last_;
+  bool was_read_ = false;
+  NodeSnapshot nodes_;
+  std::string last_error_;
   mutable std::mutex status_mutex_;
   SourceStatus status_;
 };

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -20,18 +21,28 @@ std::string_view without_space_behind(std::string_view text) {
 
 Result<std::vector<nlohmann::json>> ListDecoder::feed(std::string_view bytes) {
   std::vector<nlohmann::json> items;
-  for (const char c : bytes) {
-    step(c);
+  while (!bytes.empty()) {
+    const std::size_t taken = take_text(bytes);
+    if (taken == 0) step(bytes.front());
+    bytes.remove_prefix(std::max<std::size_t>(taken, 1));
     if (item_.size() > max_item_bytes_ || list_.size() > max_item_bytes_)
       return failure(EMSGSIZE,
                      "list: an item over " + std::to_string(max_item_bytes_) + " bytes long");
     if (!std::exchange(item_done_, false)) continue;
-    auto item = parse_json(item_);
+    auto item = pick_fields(item_, kept_);
     if (!item) return failure(EBADMSG, "item of a list: " + item.error().what);
     items.push_back(std::move(*item));
     item_.clear();
   }
   return items;
+}
+
+/// Takes what is inside of a string, up to what step() has to see. Result: how much.
+std::size_t ListDecoder::take_text(std::string_view bytes) {
+  if (!in_string_ || is_escaped_) return 0;
+  const std::size_t end = std::min(bytes.find_first_of("\"\\"), bytes.size());
+  (in_item_ ? item_ : list_) += bytes.substr(0, end);
+  return end;
 }
 
 /// Follows strings and nesting; what is wrong with the rest the JSON parser says.

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "k8s/object_fields.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kubecni {
@@ -14,8 +16,9 @@ namespace kubecni {
 /// than one of them is in memory: a Node has 10 to 50 kB, and a page hundreds.
 class ListDecoder {
  public:
-  explicit ListDecoder(std::size_t max_item_bytes = std::size_t{16} << 20)
-      : max_item_bytes_(max_item_bytes) {}
+  /// `kept` of each item, by default all.
+  explicit ListDecoder(std::size_t max_item_bytes = std::size_t{16} << 20, ObjectFields kept = {})
+      : max_item_bytes_(max_item_bytes), kept_(std::move(kept)) {}
 
   /// The items that `bytes` complete; the rest waits for more.
   /// Errors: EBADMSG an item is not JSON; EMSGSIZE an item, or all that is not in
@@ -27,10 +30,12 @@ class ListDecoder {
   Result<nlohmann::json> finish() const;
 
  private:
+  std::size_t take_text(std::string_view bytes);
   void step(char c);
   [[nodiscard]] bool is_items_array() const;
 
   std::size_t max_item_bytes_;
+  ObjectFields kept_;
   std::string list_;  ///< what is not in an item
   std::string item_;
   unsigned depth_ = 0;  ///< of brackets and braces

@@ -148,8 +148,4 @@ Result<NodeSnapshot> parse_node_list(std::string_view text) {
   return snapshot;
 }
 
-std::string metadata_text(const json& object, std::string_view key) {
-  return text_of(member(member(object, "metadata"), key));
-}
-
 }  // namespace kubecni

@@ -4,6 +4,7 @@
 #include "k8s/node.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -20,6 +21,11 @@ struct SourceStatus {
   std::string error = {};
 };
 
+/// What take() has to say.
+struct NodeNews {
+  bool has_changed;  ///< false: an error is over, and the nodes are as before
+};
+
 /// Where the nodes of the cluster come from. All calls but status() are for one
 /// thread.
 class NodeSource {
@@ -33,11 +39,15 @@ class NodeSource {
   /// Readable from the beginning or as soon as the first content is there.
   [[nodiscard]] virtual int fd() const = 0;
 
-  /// The newest complete snapshot, or an error to report; empty when there is
-  /// nothing new. An error holds until the next snapshot, and what was known
+  /// Whether read() has other nodes than the last time, or an error to report; empty when
+  /// there is nothing new. An error holds until there is no error, and what was known
   /// before stays the best known state. Never blocks. fd() stays readable until
   /// all was taken.
-  virtual std::optional<Result<NodeSnapshot>> take() = 0;
+  virtual std::optional<Result<NodeNews>> take() = 0;
+
+  /// Calls `look` with all nodes as they are by now, which the source does not change
+  /// meanwhile. For after the first news without an error.
+  virtual void read(const std::function<void(const NodeSnapshot&)>& look) const = 0;
 
   /// From any thread.
   [[nodiscard]] virtual SourceStatus status() const = 0;

@@ -2,7 +2,7 @@
 
 #include "base/fnv.hpp"
 #include "base/json.hpp"
-#include "k8s/node_parser.hpp"
+#include "k8s/object_fields.hpp"
 
 #include <cstdint>
 #include <cstdio>

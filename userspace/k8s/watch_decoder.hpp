@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "k8s/object_fields.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -14,14 +15,15 @@ namespace kubecni {
 struct WatchEvent {
   enum class Type { kAdded, kModified, kDeleted, kBookmark, kError };
   Type type;
-  nlohmann::json object;  ///< the Node; with kError a `v1 Status`
+  nlohmann::json object;  ///< what is kept of it; with kError a `v1 Status`
 };
 
 /// Cuts the byte stream of a watch into its events, one JSON text per line.
 class WatchDecoder {
  public:
-  explicit WatchDecoder(std::size_t max_line_bytes = std::size_t{16} << 20)
-      : max_line_bytes_(max_line_bytes) {}
+  /// `kept` of each object, by default all.
+  explicit WatchDecoder(std::size_t max_line_bytes = std::size_t{16} << 20,
+                        const ObjectFields& kept = {});
 
   /// The events that `bytes` complete; the rest waits for more.
   /// Errors: EBADMSG not JSON or no watch event; EMSGSIZE a line over the limit.
@@ -29,7 +31,10 @@ class WatchDecoder {
   Result<std::vector<WatchEvent>> feed(std::string_view bytes);
 
  private:
+  [[nodiscard]] Result<WatchEvent> decode(std::string_view line) const;
+
   std::size_t max_line_bytes_;
+  ObjectFields fields_;  ///< of an event
   std::string partial_line_;
 };
 

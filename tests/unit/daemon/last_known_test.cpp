@@ -11,6 +11,14 @@
 namespace kubecni::test {
 namespace {
 
+ClusterView view_with(const Incumbents& decided) {
+  ClusterView view = view_of({});
+  view.self = decided.self;
+  view.owners = decided.cidrs;
+  view.address_owners = decided.addresses;
+  return view;
+}
+
 TEST(LastKnown, IsReadAsItWasWritten) {
   const TempDir dir;
   const LastKnown known{
@@ -19,7 +27,7 @@ TEST(LastKnown, IsReadAsItWasWritten) {
        .addresses = {{addr("192.0.2.1"), "n1"}, {addr("2001:db8::1"), "n1"}},
        .self = node("n1", "192.0.2.1", "10.200.1.0/24")}};
 
-  ASSERT_TRUE(save_last_known(dir.path(), known));
+  ASSERT_TRUE(save_last_known(dir.path(), known.snapshot, view_with(known.decided)));
   const auto read = load_last_known(dir.path());
 
   ASSERT_TRUE(read && *read);

@@ -39,7 +39,7 @@ long growth_of_a_list(const ApiConfig& config) {
     {
       const auto source = std::move(*ApiNodeSource::start(config));
       if (!test::is_readable(source->fd(), kLong)) ::_exit(1);
-      const auto news = source->take();
+      const auto news = test::taken(*source);
       if (news && *news && (*news)->nodes.size() == kNodes) growth = peak_kb() - before;
     }
     ::_exit(::write(ends[1], &growth, sizeof(growth)) == sizeof(growth) ? 0 : 1);

@@ -146,7 +146,7 @@ TEST_F(ApiTls, WhereTheServersAreIsLearned) {
 }
 
 TEST_F(ApiTls, WhoMayNotKnowWhereTheServersAreWatchesAllTheSame) {
-  server_->forbid("get endpointslices.discovery.k8s.io");
+  server_->forbid("list endpointslices.discovery.k8s.io");
 
   const auto source =
       std::move(*ApiNodeSource::start(config_, {}, {.learned = [](const auto&) { FAIL(); }}));

@@ -29,6 +29,8 @@ ApiTimings fast_retries() {
           .slowest_retry = 50ms};
 }
 
+const ApiRequest kListNodes{.path = "/api/v1/nodes", .permission = "list nodes"};
+
 class ApiTransport : public testing::Test {
  protected:
   ApiTransport() {
@@ -149,9 +151,9 @@ TEST_F(ApiTransport, RetryAfterIsBounded) {
   auto client = std::move(*ApiClient::create(config_, fast_retries().deadlines));
   server_->set_failure(429, 1, "", 7200s);
 
-  EXPECT_FALSE(client->list_nodes("", {.read = [](auto) { return Result<>(); }}));
+  EXPECT_FALSE(client->ask(kListNodes));
   EXPECT_EQ(client->retry_after(), 60s);
-  EXPECT_TRUE(client->list_nodes("", {.read = [](auto) { return Result<>(); }}));
+  EXPECT_TRUE(client->ask(kListNodes));
   EXPECT_EQ(client->retry_after(), 0s);
 }
 

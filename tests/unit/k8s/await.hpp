@@ -18,12 +18,22 @@ inline bool is_readable(int fd, std::chrono::milliseconds timeout = {}) {
   return ::poll(&poll_fd, 1, static_cast<int>(timeout.count())) > 0;
 }
 
+/// What `source` has to tell, with the nodes if they can be told.
+inline std::optional<Result<NodeSnapshot>> taken(NodeSource& source) {
+  auto news = source.take();
+  if (!news) return std::nullopt;
+  if (!*news) return fail(*news);
+  NodeSnapshot snapshot;
+  source.read([&](const NodeSnapshot& nodes) { snapshot = nodes; });
+  return snapshot;
+}
+
 /// The next news of `source`; empty when the deadline passes without any.
 inline std::optional<Result<NodeSnapshot>> next_news(NodeSource& source) {
   const auto end = std::chrono::steady_clock::now() + kDeadline;
   for (auto now = end - kDeadline; now < end; now = std::chrono::steady_clock::now()) {
     if (!is_readable(source.fd(), std::chrono::ceil<std::chrono::milliseconds>(end - now))) break;
-    if (auto news = source.take()) return news;
+    if (auto news = taken(source)) return news;
   }
   return std::nullopt;
 }

@@ -49,7 +49,7 @@ TEST_F(FileNodeSourceTest, TheFirstNewsIsTheContent) {
 
   EXPECT_EQ(names(next_news(*source)), "n1");
   EXPECT_FALSE(is_readable(source->fd()));
-  EXPECT_EQ(names(source->take()), "no news");
+  EXPECT_EQ(names(test::taken(*source)), "no news");
   EXPECT_EQ(source->describe(), "file:" + path_.string());
 }
 
@@ -78,7 +78,7 @@ TEST_F(FileNodeSourceTest, AnUnchangedFileIsGoodNewsToo) {
   ASSERT_EQ(names(next_news(*source)), "n1");
   const auto before = source->status().last_heard;
 
-  ASSERT_EQ(names(source->take()), "no news");
+  ASSERT_EQ(names(test::taken(*source)), "no news");
 
   EXPECT_GT(source->status().last_heard, before);
 }
@@ -168,7 +168,7 @@ TEST_F(FileNodeSourceTest, TheSameContentAgainIsNoNews) {
   ASSERT_TRUE(write_file_atomically(path_, list_of("n1")));
 
   EXPECT_TRUE(is_readable(source->fd(), test::kDeadline));
-  EXPECT_EQ(names(source->take()), "no news");
+  EXPECT_EQ(names(test::taken(*source)), "no news");
 }
 
 TEST_F(FileNodeSourceTest, ADirectoryThatWasReplacedIsWatchedAgain) {

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "k8s/delta_news.hpp"
+#include "k8s/kind.hpp"
+#include "k8s/node_source.hpp"
+#include "k8s/object_fields.hpp"
+#include "k8s/watch_decoder.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// What an Informer is without its type: what LIST and WATCH tell, in their order, and
+/// where the next watch begins. No I/O.
+///
+/// begin_list(), then add_item() for what is on a page and end_page(), until the
+/// last page; then apply() for each event. A new list replaces what is known as one
+/// step, when its last page is in.
+class AnyInformer {
+ public:
+  AnyInformer(const AnyInformer&) = delete;
+  AnyInformer& operator=(const AnyInformer&) = delete;
+  virtual ~AnyInformer() = default;
+
+  // For those who want the objects, on any thread.
+
+  /// Is readable while take() has something.
+  [[nodiscard]] int fd() const { return news_.fd(); }
+  /// What changed since the last time, or what keeps us from knowing. The first time all
+  /// are added. No deltas: an error is over.
+  std::optional<Result<std::vector<Delta>>> take() { return news_.take(); }
+  [[nodiscard]] SourceStatus status() const;
+
+  // For the thread that watches.
+
+  [[nodiscard]] const KindSource& source() const { return source_; }
+  [[nodiscard]] const ObjectFields& kept() const { return kept_; }
+
+  /// Forgets the pages of a list that was not finished.
+  void begin_list() { forget_listed(); }
+  /// Takes what is kept of one item of a page.
+  void add_item(const nlohmann::json& item);
+  /// Takes the page itself, a list without its items. Result: the `continue` token for the
+  /// next page; empty after the last, when the new content is there.
+  /// Errors: EBADMSG not a list of this kind, or without a resourceVersion.
+  Result<std::string> end_page(const nlohmann::json& page);
+
+  /// Result: whether anything changed.
+  /// Errors, after which needs_list() holds: ESTALE the server's history does
+  /// not reach back to us (410); EREMOTEIO any other ERROR event.
+  Result<bool> apply(const WatchEvent& event);
+
+  /// The server cannot go on from resource_version(): only a list can.
+  void expire() { resource_version_.clear(); }
+  [[nodiscard]] bool needs_list() const { return resource_version_.empty(); }
+  [[nodiscard]] const std::string& resource_version() const { return resource_version_; }
+
+  /// The server sent a piece of an answer 2xx.
+  void heard() { last_heard_ = Clock::now(); }
+  /// From when a watch is open until it fails; its regular end is none. An open watch ends
+  /// an error.
+  void set_connected(bool is_connected);
+  void failed(Error error) { news_.post(std::move(error)); }
+
+ protected:
+  AnyInformer(KindSource source, DeltaNews news);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  virtual void forget_listed() = 0;
+  virtual void add_listed(std::string key, const nlohmann::json& object) = 0;
+  // Each returns what it changed.
+  virtual std::vector<Delta> replace_by_listed() = 0;
+  virtual std::vector<Delta> set(const std::string& key, const nlohmann::json& object) = 0;
+  virtual std::vector<Delta> erase(const std::string& key) = 0;
+
+  KindSource source_;
+  ObjectFields kept_;
+  DeltaNews news_;
+  std::string resource_version_;
+  std::atomic<bool> connected_{false};
+  /// The clock's epoch: never.
+  std::atomic<Clock::time_point> last_heard_{};
+};
+
+}  // namespace kubecni

@@ -1,0 +1,144 @@
+#include "k8s/watcher.hpp"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// A watch that stood for so long was a good one, even if nothing happened.
+constexpr std::chrono::seconds kGoodWatch{1};
+constexpr std::size_t kMaxObjectBytes = std::size_t{16} << 20;
+
+/// `text` as a value in a query.
+std::string escaped(std::string_view text) {
+  const std::unique_ptr<char, decltype(&curl_free)> value(
+      curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size())), &curl_free);
+  return value.get();
+}
+
+milliseconds slowest_retry(const KindSource& source, const ApiTimings& timings) {
+  return source.slowest_retry.count() > 0 ? source.slowest_retry : timings.slowest_retry;
+}
+
+}  // namespace
+
+Watcher::Watcher(ApiClient& client, AnyInformer& informer, const ApiTimings& timings)
+    : client_(client),
+      informer_(informer),
+      backoff_(timings.first_retry, slowest_retry(informer.source(), timings)) {}
+
+Watcher::Clock::time_point Watcher::turn(Clock::time_point now) {
+  if (now < next_) return next_;
+  next_ = Clock::time_point::max();
+  if (informer_.needs_list()) {
+    informer_.begin_list();
+    list("");
+  } else {
+    watch();
+  }
+  return next_;
+}
+
+std::string Watcher::path_with(const std::string& query) const {
+  const KindSource& source = informer_.source();
+  return source.path + "?" + (source.selector.empty() ? "" : source.selector + "&") + query;
+}
+
+void Watcher::list(const std::string& continue_token) {
+  page_.emplace(kMaxObjectBytes, informer_.kept());
+  std::string query = "limit=500";
+  if (!continue_token.empty()) query += "&continue=" + escaped(continue_token);
+  client_.start({.path = path_with(query), .permission = "list " + informer_.source().resource},
+                {.opened = [this] { informer_.heard(); },
+                 .read = [this](std::string_view bytes) { return take_items(bytes); }},
+                client_.deadlines().answer, [this](Result<> listed, milliseconds retry_after) {
+                  end_page(std::move(listed), retry_after);
+                });
+}
+
+Result<> Watcher::take_items(std::string_view bytes) {
+  informer_.heard();
+  auto items = page_->feed(bytes);
+  if (!items) return fail(items);
+  for (const auto& item : *items) informer_.add_item(item);
+  return {};
+}
+
+void Watcher::end_page(Result<> listed, milliseconds retry_after) {
+  const std::string context = "list " + informer_.source().resource;
+  if (listed) {
+    auto page = page_->finish();
+    auto next = page ? informer_.end_page(*page) : std::unexpected(std::move(page.error()));
+    page_.reset();
+    if (next && next->empty()) return watch();
+    if (next) return list(*next);
+    listed = fail(next, client_.server());
+  }
+  page_.reset();
+  informer_.failed(std::move(listed.error()).in(context));
+  rest(retry_after);
+}
+
+void Watcher::watch() {
+  events_.emplace(kMaxObjectBytes, informer_.kept());
+  opened_.reset();
+  const auto& deadlines = client_.deadlines();
+  client_.start({.path = path_with("watch=1&allowWatchBookmarks=true&resourceVersion=" +
+                                   escaped(informer_.resource_version()) +
+                                   "&timeoutSeconds=" + std::to_string(deadlines.watch.count())),
+                 .permission = "watch " + informer_.source().resource},
+                {.opened =
+                     [this] {
+                       opened_ = Clock::now();
+                       informer_.heard();
+                       informer_.set_connected(true);
+                     },
+                 .read = [this](std::string_view bytes) { return take_events(bytes); }},
+                deadlines.watch + deadlines.idle, [this](Result<> ended, milliseconds retry_after) {
+                  end_watch(std::move(ended), retry_after);
+                });
+}
+
+/// After an error the next round lists again: what we know may lack an event.
+Result<> Watcher::take_events(std::string_view bytes) {
+  informer_.heard();
+  auto events = events_->feed(bytes);
+  if (!events) {
+    informer_.expire();
+    return fail(events);
+  }
+  for (const WatchEvent& event : *events) {
+    auto changed = informer_.apply(event);
+    if (!changed) return fail(changed);
+    backoff_.reset();
+  }
+  return {};
+}
+
+void Watcher::end_watch(Result<> ended, milliseconds retry_after) {
+  events_.reset();
+  if (opened_ && Clock::now() - *opened_ >= kGoodWatch) backoff_.reset();
+  if (!ended) {
+    informer_.set_connected(false);
+    const int code = ended.error().code;
+    const bool was_cut = opened_ && (code == ECONNRESET || code == ETIMEDOUT);
+    if (code == ESTALE) informer_.expire();
+    if (!was_cut && code != ESTALE)
+      informer_.failed(std::move(ended.error()).in("watch " + informer_.source().resource));
+  }
+  rest(retry_after);
+}
+
+void Watcher::rest(milliseconds retry_after) {
+  next_ = Clock::now() + retry_after + backoff_.next();
+}
+
+}  // namespace kubecni

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "k8s/any_informer.hpp"
+#include "k8s/api_client.hpp"
+#include "k8s/backoff.hpp"
+#include "k8s/list_decoder.hpp"
+#include "k8s/watch_decoder.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kubecni {
+
+/// How patient a Watcher is.
+struct ApiTimings {
+  ApiDeadlines deadlines;
+  std::chrono::milliseconds first_retry{100};
+  std::chrono::milliseconds slowest_retry{30'000};
+};
+
+/// Keeps one informer as the API server has it: a list, then a watch, by requests that
+/// `client` carries out. Of the client's thread.
+///
+/// A watch that ends or is cut goes on where it was and is no error; only when
+/// the server's history does not reach back (410) the list is read again.
+class Watcher {
+ public:
+  using Clock = ApiClient::Clock;
+
+  /// Both outlive it.
+  Watcher(ApiClient& client, AnyInformer& informer, const ApiTimings& timings);
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  /// Begins the next request, if it is time for one. Result: when to call again at the
+  /// latest.
+  Clock::time_point turn(Clock::time_point now);
+
+ private:
+  void list(const std::string& continue_token);
+  void end_page(Result<> listed, std::chrono::milliseconds retry_after);
+  void watch();
+  void end_watch(Result<> ended, std::chrono::milliseconds retry_after);
+  Result<> take_items(std::string_view bytes);
+  Result<> take_events(std::string_view bytes);
+  void rest(std::chrono::milliseconds retry_after);
+  [[nodiscard]] std::string path_with(const std::string& query) const;
+
+  ApiClient& client_;
+  AnyInformer& informer_;
+  Backoff backoff_;
+  Clock::time_point next_{};  ///< when the next request may begin; max(): one runs
+  std::optional<ListDecoder> page_;
+  std::optional<WatchDecoder> events_;
+  std::optional<Clock::time_point> opened_;  ///< when the watch that runs was answered
+};
+
+}  // namespace kubecni
