@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "daemon/diagnosis.hpp"
 #include "daemon/last_known.hpp"
 #include "daemon/readiness.hpp"
@@ -152,7 +153,7 @@ Result<> Daemon::look_at_nodes() {
       seen = failure(ENOENT, "the list has no node at all, not even this one");
       return;
     }
-    cluster_known_ = true;
+    cluster_known_ = has_grown_ = true;
     view_ = view_cluster(nodes, options_.node_name, std::move(view_).incumbents(), options_.rules);
     if (auto saved = save_last_known(options_.state_dir, nodes, view_); !saved)
       log::error("last known cluster not saved", {{"err", saved.error().what}});
@@ -234,13 +235,17 @@ std::chrono::milliseconds Daemon::reconcile() {
   const auto again_in = report.again_in.value_or(resync_interval(view_.peers.size()));
   report = {};
   // Loading the programs takes 8 MB for a moment, and a run with 5000 nodes 20, which
-  // malloc would keep.
-  ::malloc_trim(0);
+  // malloc would keep. What only a start or a large change needs goes, too.
+  if (std::exchange(has_grown_, false))
+    give_back_memory();
+  else
+    ::malloc_trim(0);
   return again_in;
 }
 
 /// Removes what pods left that ended without a DEL.
 void Daemon::sweep() {
+  has_grown_ = true;
   const PodPaths paths{options_.state_dir, options_.bpffs};
   auto networks = list_networks(paths);
   if (!networks) return log::error("not swept", {{"err", networks.error().what}});

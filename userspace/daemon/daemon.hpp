@@ -70,6 +70,7 @@ class Daemon {
   Observer observer_;
 
   bool cluster_known_ = false;
+  bool has_grown_ = true;  ///< since memory was given back
   ClusterView view_;
   std::string source_error_;
   std::set<std::string> reported_;  // errors, warnings and skipped nodes of the last run

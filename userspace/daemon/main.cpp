@@ -1,6 +1,7 @@
 // kube-cnid: the node daemon.
 
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/diagnosis.hpp"
 #include "daemon/options.hpp"
@@ -49,6 +50,7 @@ int run(const DaemonOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  kubecni::use_one_heap();
   const auto options = kubecni::parse_options(argc, argv);
   return options ? run(*options) : options.error();
 }
