@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "cni_result.hpp"
 #include "fuzz.hpp"
+#include "ipam/pool.hpp"
 #include "requests.hpp"
 #include "result_shape.hpp"
 
