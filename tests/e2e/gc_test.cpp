@@ -2,6 +2,8 @@
 // are gone is found by who needs the room.
 
 #include "expect.hpp"
+#include "net/link.hpp"
+#include "net/netlink.hpp"
 #include "support/node_state.hpp"
 
 #include <filesystem>

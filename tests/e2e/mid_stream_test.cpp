@@ -2,6 +2,8 @@
 // connection, the connection goes on, and no byte is lost.
 
 #include "expect.hpp"
+#include "net/link.hpp"
+#include "net/netlink.hpp"
 #include "support/traffic.hpp"
 
 #include <filesystem>
