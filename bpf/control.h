@@ -245,7 +245,7 @@ static __always_inline struct exit judge_upper6(struct __sk_buff *skb)
 }
 
 /* Global functions, which the verifier walks once and not for each way that leads
- * here: from_pod would take six times as long to load. Such a function returns a
+ * here: from_pod would take three times as long to load. Such a function returns a
  * number, and its pointers may be NULL to the verifier. */
 __noinline int judge_control4(struct __sk_buff *skb, struct exit *exit)
 {
