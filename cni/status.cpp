@@ -92,7 +92,13 @@ Result<std::string> find_limited_pod(const NetConf& conf, const PodDataplane& da
 /// does not, and no pod notices but by its speed.
 CniResult<> check_ebpf(const NetConf& conf) {
   if (conf.dataplane != DataplaneMode::kEbpf) return {};
-  auto opened = PodDataplane::open(conf.bpffs, conf.run_dir, kPatience);
+  auto opened = PodDataplane::open_loaded(conf.bpffs);
+  if (!opened && opened.error().code == ENOENT) {
+    // A daemon that has another schema would remove what is loaded here, and each STATUS load it.
+    const auto others = other_schemas(conf.bpffs);
+    if (others && !others->empty()) return {};
+    opened = PodDataplane::open(conf.bpffs, conf.run_dir, kPatience);
+  }
   if (!opened) return not_available(opened.error().what);
   auto limited = find_limited_pod(conf, *opened);
   if (!limited) return not_available(limited.error().what);

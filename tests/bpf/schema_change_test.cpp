@@ -98,6 +98,32 @@ TEST_F(OtherSchema, CountsAreAddedOnceAndThePinsGo) {
   EXPECT_TRUE(EbpfDataplane::open_loaded(bpffs_));
 }
 
+TEST_F(OtherSchema, AddressesAreErasedFromItsEndpointsWhateverTheirValuesAre) {
+  const UniqueFd wider = add_map(BPF_MAP_TYPE_HASH, "endpoints4", sizeof(kubecni_endpoint4_key),
+                                 sizeof(kubecni_endpoint) + 8);
+  const UniqueFd strange = add_map(BPF_MAP_TYPE_HASH, "endpoints6", 4, 4);
+  const IpAddr v4 = IpAddr::parse("192.0.2.10").value();
+  const IpAddr v6 = IpAddr::parse("2001:db8::10").value();
+  const auto key = EndpointKeys::key4({7, v4});
+  const auto key_on_another_bridge = EndpointKeys::key4({8, v4});
+  const std::vector<char> value(sizeof(kubecni_endpoint) + 8);
+  for (const auto& one : {key, key_on_another_bridge})
+    ASSERT_EQ(bpf_map_update_elem(wider.get(), &one, value.data(), BPF_ANY), 0);
+
+  must(erase_from_other_schemas(bpffs_, 7, {v4, v6}));
+  must(erase_from_other_schemas(bpffs_, 7, {v4, v6}));
+
+  std::vector<char> found(value.size());
+  EXPECT_NE(bpf_map_lookup_elem(wider.get(), &key, found.data()), 0);
+  EXPECT_EQ(bpf_map_lookup_elem(wider.get(), &key_on_another_bridge, found.data()), 0);
+}
+
+TEST_F(OtherSchema, FolderWithoutPinsIsNone) {
+  fs::create_directory(bpffs_ / "v1");
+
+  EXPECT_THAT(must(other_schemas(bpffs_)), ElementsAre(other()));
+}
+
 TEST_F(OtherSchema, ADeviceIsKeptByItWhileItRunsProgramsThatAreNotOurs) {
   const Device host = add_device("pod_s");
   EXPECT_FALSE(must(is_kept_by_other_schema(bpffs_, host))) << "nothing is attached";

@@ -5,6 +5,8 @@
 #include "support/traffic.hpp"
 #include "support/udp.hpp"
 
+#include <bpf/bpf.h>
+
 #include <atomic>
 #include <csignal>
 #include <filesystem>
@@ -191,14 +193,50 @@ TEST_F(SchemaChange, PluginOfAnotherSchemaAddsChecksAndRemovesPodsBesideTheDaemo
   const fs::path link = PinPaths(cluster.a.bpffs()).links /
                         (cluster.a.attachment(near).port.host_ifname + "_from_pod");
   ASSERT_TRUE(fs::exists(link));
+  const EndpointKey key = cluster.a.endpoint_key(near);
+  stop_daemon();
   EXPECT_TRUE(ok(cluster.a.cni("DEL", near, daemon_knows)));
 
   EXPECT_FALSE(fs::exists(link));
+  EXPECT_FALSE(must(cluster.a.dataplane().pods.endpoints.endpoints().find(key)))
+      << "pods would send to an interface that is gone";
+  start_daemon("");
   EXPECT_TRUE(eventually([&] {
     const auto ifaces = must(cluster.a.dataplane().pods.endpoints.pod_ifaces().entries());
     return std::ranges::none_of(ifaces, [&](const auto& entry) { return entry.first == former; });
   }));
 }
+
+class UnloadableSchema : public SchemaChange {
+ protected:
+  /// A map of the other schema that its programs cannot use.
+  void spoil() const {
+    const fs::path maps = cluster.a.bpffs() / kOtherPins / "maps";
+    fs::create_directories(maps);
+    const UniqueFd flows(bpf_obj_get((PinPaths(cluster.a.bpffs()).maps / "flows4").c_str()));
+    ASSERT_EQ(bpf_obj_pin(flows.get(), (maps / "endpoints4").c_str()), 0);
+  }
+  void expect_kernel_path_alone(const std::string& mode) {
+    stop_daemon();
+    spoil();
+    cluster.a.use_dataplane(mode);
+    start_daemon(kOther);
+
+    EXPECT_TRUE(eventually([&] {
+      return cluster.daemon_a->err().find("took off the programs of another schema") !=
+             std::string::npos;
+    })) << cluster.daemon_a->err();
+    EXPECT_FALSE(fs::exists(cluster.a.bpffs() / own_pins()));
+    EXPECT_TRUE(ok(udp_echo(cluster.pod_a->netns, near.netns, near.address)));
+    EXPECT_TRUE(ok(udp_echo(cluster.pod_a->netns, cluster.pod_b->netns, cluster.pod_b->address)));
+  }
+};
+
+TEST_F(UnloadableSchema, LeavesNoProgramsWhoseMapsNobodyCorrects) {
+  expect_kernel_path_alone("auto");
+}
+
+TEST_F(UnloadableSchema, LeavesNoneToTheKernelPathEither) { expect_kernel_path_alone("bridge"); }
 
 }  // namespace
 }  // namespace kubecni::test

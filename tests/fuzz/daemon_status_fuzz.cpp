@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   json report = to_json(*status);
   report["running"] = false;
-  print_status({{"dataplane", {{"loaded", true}, {"schema", 1}}},
+  print_status({{"dataplane", {{"loaded", true}, {"schema", 1}, {"otherSchemas", json::array()}}},
                 {"daemon", report},
                 {"programs", json::array()},
                 {"podsOnEbpf", 0},

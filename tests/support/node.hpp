@@ -56,6 +56,8 @@ class Node {
   /// From now on kube-cni and kube-cnid are those of `folder` ("other-schema/"), which is
   /// below that of the programs; empty: the usual ones.
   void use_programs_of(const std::string& folder) { programs_ = folder; }
+  /// What daemons and calls from now on are told, as `--dataplane` and "dataplane".
+  void use_dataplane(std::string dataplane) { dataplane_ = std::move(dataplane); }
 
   [[nodiscard]] const std::string& name() const { return netns.name(); }
   [[nodiscard]] bool is_ebpf() const { return dataplane_ != "bridge"; }

@@ -46,16 +46,17 @@ Result<json> programs_json(const NodePaths& paths) {
 
 /// Why there is no eBPF is best known to the daemon, if there is one.
 json dataplane_json(const NodePaths& paths, const json& daemon) {
+  json others = json::array();
+  if (const auto found = other_schemas(paths.bpffs))
+    for (const auto& folder : *found) others.push_back(folder.string());
   auto opened = EbpfDataplane::open_loaded(paths.bpffs);
-  if (opened) return {{"loaded", true}, {"schema", KUBECNI_SCHEMA}};
+  if (opened) return {{"loaded", true}, {"schema", KUBECNI_SCHEMA}, {"otherSchemas", others}};
   std::string reason = opened.error().what;
-  if (const auto others = other_schemas(paths.bpffs); others && !others->empty())
-    reason += "; " + others->front().string() + " is there: ask the kube-cnictl of that build";
   if (daemon.is_object() && daemon.value("dataplane", "") == "bridge") {
     reason = daemon.value("fallbackReason", "");
     if (reason.empty()) reason = "as kube-cnid is told";
   }
-  return {{"loaded", false}, {"reason", reason}};
+  return {{"loaded", false}, {"reason", reason}, {"otherSchemas", others}};
 }
 
 json texts_of(const std::vector<IpAddr>& addresses) {
@@ -83,7 +84,6 @@ Result<json> collect_status(const NodePaths& paths) {
   auto endpoints = collect_endpoints(paths);
   if (!endpoints) return endpoints;
   auto programs = programs_json(paths);
-  if (!programs) return programs;
   int ebpf = 0;
   json on_kernel_path = json::array();
   for (const json& endpoint : (*endpoints)["endpoints"]) {
@@ -95,7 +95,8 @@ Result<json> collect_status(const NodePaths& paths) {
                                 {"reason", endpoint["reason"]}});
   }
   return json{{"dataplane", dataplane_json(paths, *daemon)},
-              {"programs", *programs},
+              {"programs", programs ? *programs : json::array()},
+              {"programsError", programs ? "" : programs.error().what},
               {"daemon", *daemon},
               {"podsOnEbpf", ebpf},
               {"podsOnKernelPath", on_kernel_path},

@@ -102,12 +102,12 @@ void print_warnings(const json& warnings) {
 }
 
 /// "to_pod 2, from_pod 2, ...": to how many devices each is attached.
-void print_programs(const json& programs) {
+void print_programs(const json& programs, const std::string& error) {
   std::string text;
   for (const json& program : programs)
     text += (text.empty() ? "" : ", ") + program["name"].get<std::string>() + " " +
             program["devices"].dump();
-  std::cout << "programs:   " << text << "\n";
+  std::cout << "programs:   " << (error.empty() ? text : "not known: " + error) << "\n";
 }
 
 void print_damaged(const json& damaged) {
@@ -124,12 +124,15 @@ void print_status(const json& status) {
     std::cout << "dataplane:  eBPF, schema " << dataplane["schema"] << "\n";
   else
     std::cout << "dataplane:  kernel path only: " << dataplane["reason"].get<std::string>() << "\n";
+  if (!dataplane["otherSchemas"].empty())
+    std::cout << "            maps of another schema: " << joined(dataplane["otherSchemas"])
+              << "; the kube-cnictl of that build shows them\n";
   const json& daemon = status["daemon"];
   if (!daemon.is_null() && daemon["noConntrackReason"] != "")
     std::cout << "            conntrack cannot be asked, flows that began on the kernel path stay "
                  "there: "
               << daemon["noConntrackReason"].get<std::string>() << "\n";
-  print_programs(status["programs"]);
+  print_programs(status["programs"], status.value("programsError", ""));
   print_daemon(daemon);
   std::cout << "pods:       " << status["podsOnEbpf"] << " on eBPF, "
             << status["podsOnKernelPath"].size() << " on the kernel path\n";

@@ -8,6 +8,7 @@
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/schema_change.hpp"
 #include "dataplane/sysctls.hpp"
+#include "dataplane/unload.hpp"
 #include "ipam/pool.hpp"
 #include "net/address.hpp"
 #include "net/sysctl.hpp"
@@ -16,6 +17,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
@@ -51,10 +53,12 @@ Result<Reconciler> Reconciler::open(const DaemonOptions& options) {
 void Reconciler::open_dataplane() {
   auto opened = EbpfDataplane::open(options_.bpffs, options_.run_dir);
   if (!opened) {
-    fallback_reason_ = opened.error().what;
+    load_error_ = opened.error();
+    fallback_reason_ = load_error_->what;
     return;
   }
   dataplane_ = std::move(*opened);
+  load_error_.reset();
   fallback_reason_.clear();
   upgrade_programs();
 }
@@ -123,7 +127,10 @@ void Reconciler::end_schema_change(const std::vector<Link>& links, ReconcileRepo
 void Reconciler::withdraw(const std::vector<Link>& links, ReconcileReport& report) {
   auto pinned = changes_schema_ ? EbpfDataplane::open(options_.bpffs, options_.run_dir)
                                 : EbpfDataplane::open_loaded(options_.bpffs);
-  if (!pinned) return;
+  if (!pinned) {
+    load_error_ = pinned.error();
+    return;
+  }
   dataplane_ = std::move(*pinned);
   auto desired = std::exchange(report.desired, {});
   if (changes_schema_) begin_schema_change(links, report);
@@ -139,6 +146,20 @@ void Reconciler::withdraw(const std::vector<Link>& links, ReconcileReport& repor
   report.desired = std::move(desired);
   // Pods that run another schema's programs are taken over first.
   if (!changes_schema_) dataplane_.reset();
+}
+
+/// Our programs cannot take the place of another schema's, which would go on to redirect by
+/// maps that nobody corrects. The kernel path carries everything then.
+void Reconciler::take_off_other_schema(const std::vector<Link>& links, ReconcileReport& report) {
+  // What may be over in the next round.
+  constexpr std::array kPassing{ETIMEDOUT, ENOMEM, EAGAIN, EINTR};
+  if (!load_error_ || std::ranges::find(kPassing, load_error_->code) != kPassing.end()) return;
+  std::vector<Device> devices;
+  for (const Link& link : links) devices.push_back({link.ifindex, link.name});
+  auto unloaded = unload_dataplane(options_.bpffs, devices);
+  report.apply(unloaded ? Result<>() : fail(unloaded),
+               "took off the programs of another schema, since those of this build do not load: " +
+                   load_error_->what);
 }
 
 void Reconciler::ensure_settings(ReconcileReport& report) {
@@ -353,6 +374,7 @@ ReconcileReport Reconciler::run(const ClusterView& view) {
   } else if (options_.dataplane == "bridge") {
     withdraw(*links, report);
   }
+  if (!dataplane_ && changes_schema_) take_off_other_schema(*links, report);
   // The firewall's guard stood while the device was made, and until the program took over.
   if (is_guard_standing_ == is_guarding_tunnel()) sync_firewall(view, report);
   tunnel_.sync_offload(view, report);

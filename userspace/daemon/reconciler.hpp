@@ -43,6 +43,7 @@ class Reconciler {
   void begin_schema_change(const std::vector<Link>& links, ReconcileReport& report);
   void end_schema_change(const std::vector<Link>& links, ReconcileReport& report);
   void withdraw(const std::vector<Link>& links, ReconcileReport& report);
+  void take_off_other_schema(const std::vector<Link>& links, ReconcileReport& report);
   void ensure_settings(ReconcileReport& report);
   void ensure_bridge_of(const ClusterView& view, ReconcileReport& report);
   Result<> tell_plugin(const NodeInfo& info, ReconcileReport& report);
@@ -59,6 +60,7 @@ class Reconciler {
   DaemonOptions options_;
   NetlinkSocket netlink_;
   std::optional<EbpfDataplane> dataplane_;
+  std::optional<Error> load_error_;
   std::string fallback_reason_;
   std::string upgrade_error_;
   std::string no_conntrack_reason_;

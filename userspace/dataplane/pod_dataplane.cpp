@@ -1,6 +1,5 @@
 #include "dataplane/pod_dataplane.hpp"
 
-#include <cerrno>
 #include <utility>
 
 namespace kubecni {
@@ -8,11 +7,7 @@ namespace kubecni {
 Result<PodDataplane> PodDataplane::open(const std::filesystem::path& bpffs,
                                         const std::filesystem::path& run_dir,
                                         std::chrono::milliseconds patience) {
-  auto opened = open_loaded(bpffs);
-  if (opened || opened.error().code != ENOENT) return opened;
-  if (auto pinned = load_and_pin(bpffs, run_dir, patience); !pinned)
-    return fail(pinned, "eBPF dataplane");
-  return open_loaded(bpffs);
+  return open_or_load(&open_loaded, bpffs, run_dir, patience);
 }
 
 Result<PodDataplane> PodDataplane::open_loaded(const std::filesystem::path& bpffs) {

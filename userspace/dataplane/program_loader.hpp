@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -18,6 +19,24 @@ inline constexpr std::chrono::seconds kLoadTimeout{30};
 /// verifier's, with the end of its log.
 Result<> load_and_pin(const std::filesystem::path& bpffs, const std::filesystem::path& run_dir,
                       std::chrono::milliseconds patience);
+
+/// What `open_loaded` opens of what is pinned below `bpffs`; where something of it is not
+/// there, load_and_pin() comes first, with its errors. It comes again, should a daemon of
+/// another schema remove the pins in between.
+template <typename Opened>
+Result<Opened> open_or_load(Result<Opened> (*open_loaded)(const std::filesystem::path& bpffs),
+                            const std::filesystem::path& bpffs,
+                            const std::filesystem::path& run_dir,
+                            std::chrono::milliseconds patience) {
+  constexpr int kTries = 3;
+  auto opened = open_loaded(bpffs);
+  for (int i = 0; i < kTries && !opened && opened.error().code == ENOENT; ++i) {
+    if (auto pinned = load_and_pin(bpffs, run_dir, patience); !pinned)
+      return fail(pinned, "eBPF dataplane");
+    opened = open_loaded(bpffs);
+  }
+  return opened;
+}
 
 /// What upgrade_programs() did.
 struct Upgrade {

@@ -4,6 +4,7 @@
 #include "base/file_lock.hpp"
 #include "base/unique_fd.hpp"
 #include "dataplane/bpf_map.hpp"
+#include "dataplane/dual_stack_map.hpp"
 #include "dataplane/hook.hpp"
 #include "dataplane/pins.hpp"
 #include "dataplane/program_loader.hpp"
@@ -102,6 +103,16 @@ Result<> take_counts(const fs::path& bpffs, const fs::path& other) {
   return *maps ? add_counts(**maps) : Result<>();
 }
 
+/// What is absent is fine, and so is a map with other keys.
+template <typename Key>
+Result<> erase_key(const fs::path& pin, const Key& key) {
+  auto map = open_any_map(pin);
+  if (!map) return fail(map);
+  if (!*map || (*map)->info.key_size != sizeof(key)) return {};
+  if (bpf_map_delete_elem((*map)->fd.get(), &key) == 0 || errno == ENOENT) return {};
+  return sys_error(errno, "delete from map " + pin.string());
+}
+
 }  // namespace
 
 Result<std::vector<fs::path>> other_schemas(const fs::path& bpffs) {
@@ -109,8 +120,13 @@ Result<std::vector<fs::path>> other_schemas(const fs::path& bpffs) {
   if (!names) return fail(names);
   const fs::path own = PinPaths(bpffs).maps.parent_path().filename();
   std::vector<fs::path> others;
-  for (const auto& name : *names)
-    if (name != own) others.push_back(bpffs / name);
+  for (const auto& name : *names) {
+    const fs::path folder = bpffs / name;
+    std::error_code ignored;
+    const bool has_pins =
+        fs::exists(folder / "maps", ignored) || fs::exists(folder / "progs", ignored);
+    if (name != own && has_pins) others.push_back(folder);
+  }
   return others;
 }
 
@@ -123,6 +139,22 @@ Result<> carry_over_flows(const fs::path& bpffs) {
       if (!maps) return fail(maps);
       if (!*maps) continue;
       if (auto copied = copy_entries(**maps); !copied) return fail(copied, name);
+    }
+  }
+  return {};
+}
+
+Result<> erase_from_other_schemas(const fs::path& bpffs, unsigned network,
+                                  const std::vector<IpAddr>& addresses) {
+  auto others = other_schemas(bpffs);
+  if (!others) return fail(others);
+  for (const auto& other : *others) {
+    for (const IpAddr& address : addresses) {
+      const EndpointKey key{network, address};
+      auto erased = address.is_v4()
+                        ? erase_key(other / "maps" / "endpoints4", EndpointKeys::key4(key))
+                        : erase_key(other / "maps" / "endpoints6", EndpointKeys::key6(key));
+      if (!erased) return erased;
     }
   }
   return {};

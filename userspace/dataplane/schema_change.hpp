@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/ip.hpp"
 #include "base/result.hpp"
 #include "dataplane/program.hpp"
 
@@ -21,6 +22,12 @@ Result<std::vector<std::filesystem::path>> other_schemas(const std::filesystem::
 /// out: its flows are asked about again. What records or the cluster tell is for who
 /// knows these. Errors: ENOENT ours are not pinned.
 Result<> carry_over_flows(const std::filesystem::path& bpffs);
+
+/// Takes the pod with these addresses in the network out of the other schemas' maps of
+/// endpoints, or pods that run their programs would send to an interface that is gone. The
+/// values may have any layout; where the keys have another than ours, nothing can be done.
+Result<> erase_from_other_schemas(const std::filesystem::path& bpffs, unsigned network,
+                                  const std::vector<IpAddr>& addresses);
 
 /// Whether the device runs programs of ours that are not those pinned by this build.
 Result<bool> runs_other_programs(const std::filesystem::path& bpffs, const Device& device);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/result.hpp"
 #include "doctor/finding.hpp"
 
 #include <filesystem>
@@ -25,6 +26,6 @@ Findings examine_node();
 
 /// The chains of `chains`, what Nftables::list_chains() gave, that drop at the hook forward what
 /// no rule accepts: "FORWARD of table ip filter". Pure.
-std::vector<std::string> dropping_forward_chains(std::string_view chains);
+Result<std::vector<std::string>> dropping_forward_chains(std::string_view chains);
 
 }  // namespace kubecni

@@ -59,7 +59,9 @@ Finding firewall() {
   if (!nftables) return {"firewall", Verdict::kUnknown, nftables.error().what, ""};
   auto chains = nftables->list_chains();
   if (!chains) return {"firewall", Verdict::kUnknown, chains.error().what, ""};
-  const std::string dropping = joined(dropping_forward_chains(*chains));
+  const auto found = dropping_forward_chains(*chains);
+  if (!found) return {"firewall", Verdict::kUnknown, found.error().what, ""};
+  const std::string dropping = joined(*found);
   if (!dropping.empty())
     return {"firewall", Verdict::kLimited,
             "drops forwarded packets that no rule accepts: " + dropping, kRemedy};
@@ -126,10 +128,10 @@ Finding path_filter(const Link& uplink) {
 
 }  // namespace
 
-std::vector<std::string> dropping_forward_chains(std::string_view chains) {
+Result<std::vector<std::string>> dropping_forward_chains(std::string_view chains) {
   std::vector<std::string> found;
-  const auto listing = parse_json(chains);
-  if (!listing) return found;
+  auto listing = parse_json(chains);
+  if (!listing) return fail(listing, "what nftables lists");
   for (const auto& entry : member(*listing, "nftables")) {
     const auto& chain = member(entry, "chain");
     if (member(chain, "hook") == "forward" && member(chain, "policy") == "drop")

@@ -56,6 +56,8 @@ class ApiCall {
   // Of a call whose transfer has ended.
   /// Whether what ended it says that the open connections are of no use.
   [[nodiscard]] bool distrusts_connections() const;
+  /// Whether the server answered, and others may use the connection.
+  [[nodiscard]] bool ended_well() const { return is_answered_ && result_ && *result_; }
   /// Whether there is another way to try, which begin() takes then; the call has not ended.
   [[nodiscard]] bool goes_on();
   void finish() { done_(std::move(*result_), retry_after_); }

@@ -45,15 +45,15 @@ void ApiClient::start(ApiRequest request, ApiReader reader, milliseconds deadlin
 }
 
 /// With a new connection nobody knows yet whether others can share it. So they wait until
-/// it has brought an answer, or none. (CURLOPT_PIPEWAIT lets them wait for the end of a
+/// it has brought its first answer, or none. (CURLOPT_PIPEWAIT lets them wait for the end of a
 /// watch where the server speaks HTTP/1.1.)
 void ApiClient::begin_waiting() {
   const auto is_answered = [](const auto& call) { return call->is_answered(); };
   const auto is_running = [](const auto& call) { return call->is_running(); };
+  has_answered_ = has_answered_ || std::ranges::any_of(calls_, is_answered);
   for (const auto& call : calls_) {
     if (call->is_running() || call->has_ended()) continue;
-    if (std::ranges::any_of(calls_, is_running) && std::ranges::none_of(calls_, is_answered))
-      return;
+    if (!has_answered_ && std::ranges::any_of(calls_, is_running)) return;
     call->begin(multi_);
   }
 }
@@ -89,6 +89,7 @@ bool ApiClient::settle_ended() {
   for (const auto& call : calls) call->leave(multi_);
   for (auto& call : calls) {
     if (stopped_) break;
+    has_answered_ = call->ended_well();
     if (call->distrusts_connections()) drop_connections();
     if (!call->goes_on()) {
       call->finish();
@@ -145,6 +146,7 @@ Result<std::string> ApiClient::ask(const ApiRequest& request,
 void ApiClient::drop_connections() {
   CURLM* fresh = curl_multi_init();
   if (!fresh) return;
+  has_answered_ = false;
   for (const auto& call : calls_) {
     if (call->is_answered() && !call->has_ended()) call->end_cut();
     call->leave(multi_);

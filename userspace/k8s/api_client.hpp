@@ -101,6 +101,7 @@ class ApiClient {
   std::mutex multi_mutex_;  ///< for stop() against drop_connections()
   void* multi_;             ///< CURLM, keeps connections open from one request to the next
   std::vector<std::unique_ptr<ApiCall>> calls_;
+  bool has_answered_ = false;  ///< the server, on a connection that others may share
   std::chrono::milliseconds retry_after_{};
   std::atomic<bool> stopped_{false};
 };

@@ -4,6 +4,7 @@
 #include "dataplane/pins.hpp"
 #include "dataplane/pod_dataplane.hpp"
 #include "dataplane/pod_neighbours.hpp"
+#include "dataplane/schema_change.hpp"
 #include "net/conntrack.hpp"
 #include "net/link.hpp"
 #include "state/attachment.hpp"
@@ -26,10 +27,14 @@ Result<std::optional<T>> unless_damaged(Result<std::optional<T>> found) {
   return found;
 }
 
-/// Takes the pod out of the maps, and its programs off. Maps of another schema are left to
-/// their daemon. Where nothing is loaded there is nothing to do.
-Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
+/// Takes the pod out of the maps, also out of those of another schema, and its programs
+/// off. Where nothing is loaded there is nothing to do. `network` is 0 where nobody knows it.
+Result<> remove_from_ebpf(const PodPaths& paths, const Device& host, unsigned network,
                           const std::vector<IpAddr>& addresses) {
+  if (network != 0) {
+    auto erased = erase_from_other_schemas(paths.bpffs, network, addresses);
+    if (!erased) return erased;
+  }
   auto endpoints = EndpointTable::open(paths.bpffs);
   if (!endpoints && endpoints.error().code == ENOENT)
     return std::filesystem::exists(PinPaths(paths.bpffs).links)
@@ -39,18 +44,22 @@ Result<> remove_from_ebpf(const PodPaths& paths, const Device& host,
   return remove_pod(paths.bpffs, *endpoints, host, addresses);
 }
 
-/// What the node's tables have of the pod. Where its record is lost the port tells the bridge;
-/// where that is gone, too, the daemon removes what belongs to no record.
+/// The bridge that the pod is on; 0 if nobody knows. Where the record is lost the port tells it.
+Result<unsigned> find_bridge(NetlinkSocket& netlink, const std::optional<Attachment>& record,
+                             const std::optional<Link>& host) {
+  const unsigned of_port = host ? host->master_ifindex : 0;
+  if (!record) return of_port;
+  auto bridge = find_link(netlink, record->port.bridge);
+  if (!bridge) return fail(bridge);
+  return *bridge ? (*bridge)->ifindex : of_port;
+}
+
+/// What the node's tables have of the pod. Where nobody knows its bridge, the daemon removes
+/// what belongs to no record.
 Result<> forget_neighbours(NetlinkSocket& netlink, const std::optional<Attachment>& record,
-                           const std::optional<Link>& host, std::vector<IpAddr> addresses) {
-  unsigned bridge_ifindex = host ? host->master_ifindex : 0;
-  if (record) {
-    auto bridge = find_link(netlink, record->port.bridge);
-    if (!bridge) return fail(bridge);
-    if (*bridge) bridge_ifindex = (*bridge)->ifindex;
-    addresses.push_back(record->port.pod_mac.link_local());
-  }
+                           unsigned bridge_ifindex, std::vector<IpAddr> addresses) {
   if (bridge_ifindex == 0) return {};
+  if (record) addresses.push_back(record->port.pod_mac.link_local());
   return delete_neighbours_at(netlink, addresses, bridge_ifindex);
 }
 
@@ -84,7 +93,9 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
   // While the record is there, as it alone may know the bridge. A daemon that makes them
   // again in between removes them when the record is gone.
   const auto recorded = *record ? (*record)->port.plain_addresses() : std::vector<IpAddr>{};
-  if (auto forgotten = forget_neighbours(*netlink, *record, *host, recorded); !forgotten)
+  auto bridge = find_bridge(*netlink, *record, *host);
+  if (!bridge) return fail(bridge);
+  if (auto forgotten = forget_neighbours(*netlink, *record, *bridge, recorded); !forgotten)
     return fail(forgotten);
   // It tells the daemon that this goes for good. What is below can do without it: an
   // address that it alone knows is found by the interface.
@@ -100,10 +111,11 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
 
   // First nobody may be sent there any more, last the address is given away.
   const Device device{*host ? (*host)->ifindex : 0, host_ifname};
-  if (auto removed = remove_from_ebpf(paths, device, addresses); !removed) return fail(removed);
+  if (auto removed = remove_from_ebpf(paths, device, *bridge, addresses); !removed)
+    return fail(removed);
   if (*host) {
     // Without a record.
-    if (auto forgotten = forget_neighbours(*netlink, {}, *host, addresses); !forgotten)
+    if (auto forgotten = forget_neighbours(*netlink, {}, *bridge, addresses); !forgotten)
       return fail(forgotten);
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
   }

@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 TEST(ForwardChains, ThatDropByPolicyAreNamed) {
-  EXPECT_THAT(dropping_forward_chains(R"({"nftables": [
+  EXPECT_THAT(*dropping_forward_chains(R"({"nftables": [
         {"metainfo": {"version": "1.0.6", "json_schema_version": 1}},
         {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "handle": 1,
                    "type": "filter", "hook": "input", "prio": 0, "policy": "drop"}},
@@ -22,12 +22,15 @@ TEST(ForwardChains, ThatDropByPolicyAreNamed) {
 }
 
 TEST(ForwardChains, ThatAcceptOrHookNothingAreNot) {
-  EXPECT_THAT(dropping_forward_chains(R"({"nftables": [
+  EXPECT_THAT(*dropping_forward_chains(R"({"nftables": [
         {"chain": {"family": "ip", "table": "filter", "name": "FORWARD", "handle": 2,
                    "type": "filter", "hook": "forward", "prio": 0, "policy": "accept"}},
         {"chain": {"family": "ip", "table": "filter", "name": "forward-drop", "handle": 3}}]})"),
               IsEmpty());
-  EXPECT_THAT(dropping_forward_chains("no JSON"), IsEmpty());
+}
+
+TEST(ForwardChains, ThatCannotBeReadAreNotTakenForNone) {
+  EXPECT_FALSE(dropping_forward_chains("no JSON"));
 }
 
 }  // namespace
