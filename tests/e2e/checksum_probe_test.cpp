@@ -1,6 +1,6 @@
 // Who may say that checksums do not arrive: the node that was asked, and nobody else.
 
-#include "daemon/checksum_probe.hpp"
+#include "control/nodes/checksum_probe.hpp"
 
 #include "expect.hpp"
 #include "support/capture.hpp"

@@ -1,9 +1,8 @@
 // The daemon installs plugin and list for a container runtime that runs already.
 
-#include "daemon/cni_install.hpp"
-
 #include "base/file.hpp"
 #include "containerd_cri.hpp"
+#include "control/install/install_controller.hpp"
 #include "expect.hpp"
 #include "support/node.hpp"
 #include "support/program.hpp"

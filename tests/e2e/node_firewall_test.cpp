@@ -1,7 +1,7 @@
 // Masquerade and the tunnel's guard on one node: whose address a server sees, and
 // that the table comes back, changes and goes without anything else being touched.
 
-#include "daemon/node_firewall.hpp"
+#include "control/firewall/node_firewall.hpp"
 
 #include "expect.hpp"
 #include "net/sysctl.hpp"

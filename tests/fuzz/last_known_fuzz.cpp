@@ -1,7 +1,7 @@
 // cluster.json: the cluster as the daemon saw it last.
 
-#include "daemon/last_known.hpp"
 #include "fuzz.hpp"
+#include "state/last_known.hpp"
 
 #include <cerrno>
 

@@ -1,7 +1,7 @@
 // The daemon's settings file, up to the list of plugins that is made of it.
 
 #include "base/json.hpp"
-#include "daemon/conf_list.hpp"
+#include "control/install/conf_list.hpp"
 #include "daemon/options.hpp"
 #include "fuzz.hpp"
 #include "net_conf.hpp"

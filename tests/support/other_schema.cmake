@@ -3,7 +3,7 @@
 # Libraries that see the maps' layout are compiled once more. Any other library must not
 # link one of them.
 set(libraries kubecni_dataplane kubecni_doctor kubecni_pods kubecni_metrics kubecni_cni
-  kubecni_daemon)
+  kubecni_control kubecni_daemon)
 set(of_maps ${libraries} kubecni_bpf_dataplane kubecni_bpf_dataplane_no_conntrack)
 
 foreach(library ${libraries})

@@ -2,7 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
-#include "daemon/cni_install.hpp"
+#include "control/install/install_controller.hpp"
 #include "dataplane/sysctls.hpp"
 #include "dataplane/unload.hpp"
 #include "net/address.hpp"
@@ -177,11 +177,13 @@ void list_sysctls(CleanupReport& report) {
 
 }  // namespace
 
-CleanupReport clean_up_node(const DaemonOptions& options, ReconcileReport between_nodes) {
-  CleanupReport report{.changes = std::move(between_nodes.changes),
-                       .errors = std::move(between_nodes.errors),
+CleanupReport clean_up_node(const DaemonOptions& options, const RoundReport& between_nodes) {
+  CleanupReport report{.changes = {},
+                       .errors = between_nodes.texts_of(ConditionKind::kFailed),
                        .pods = {},
                        .kept = {}};
+  for (const Outcome& outcome : between_nodes.outcomes)
+    std::ranges::copy(outcome.changes, std::back_inserter(report.changes));
   auto node = NetlinkSocket::open();
   if (!node) {
     report.errors.push_back(node.error().what);

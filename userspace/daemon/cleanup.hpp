@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "daemon/options.hpp"
-#include "daemon/report.hpp"
+#include "control/options.hpp"
+#include "daemon/round_report.hpp"
 
 #include <string>
 #include <vector>
@@ -24,11 +24,11 @@ struct CleanupReport {
   }
 };
 
-/// What comes after Reconciler::clean_up(): takes the programs off every device and their
+/// What comes after Controllers::clean_up(): takes the programs off every device and their
 /// pins away. Pods that live go on by bridge and kernel, and what the runtime needs to
 /// delete them stays: plugin, its list, records and bridge. Without pods these go, too.
 /// Nothing of others is touched: files and pins go by their names, the bridge by its MAC.
 /// Goes on after an error. Nobody else may be reconciling the node.
-CleanupReport clean_up_node(const DaemonOptions& options, ReconcileReport between_nodes);
+CleanupReport clean_up_node(const DaemonOptions& options, const RoundReport& between_nodes);
 
 }  // namespace kubecni

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "daemon/node_status_writer.hpp"
-#include "daemon/options.hpp"
+#include "control/node_status/node_status_writer.hpp"
+#include "control/options.hpp"
 #include "k8s/node_source.hpp"
 
 #include <memory>

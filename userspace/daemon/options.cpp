@@ -3,7 +3,7 @@
 #include "base/file.hpp"
 #include "config/check.hpp"
 #include "config/settings_file.hpp"
-#include "daemon/conf_list.hpp"
+#include "control/install/conf_list.hpp"
 #include "metrics/listen_address.hpp"
 
 #include <CLI/CLI.hpp>

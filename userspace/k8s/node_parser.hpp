@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "k8s/node.hpp"
+#include "cluster/node.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "cluster/node.hpp"
 #include "k8s/delta_news.hpp"
-#include "k8s/node.hpp"
 
 #include <expected>
 #include <optional>

@@ -78,7 +78,7 @@ nlohmann::json to_json(const DaemonStatus& status);
 /// own format and a key is missing.
 Result<DaemonStatus> parse_daemon_status(std::string_view text);
 
-/// Errors: those of write_file_atomically().
+/// Unless the file says the same already. Errors: those of write_file_atomically().
 Result<> write_daemon_status(const std::filesystem::path& run_dir, const DaemonStatus& status);
 
 /// Empty when the daemon has not reported yet. Errors: those of read_file() and

@@ -14,15 +14,15 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-IpamConf parsed(const std::string& text) { return parse_ipam_conf(json::parse(text)).value(); }
+IpamConf ipam_of(const std::string& text) { return parse_ipam_conf(json::parse(text)).value(); }
 
 TEST(IpamConf, HasItsDefaultsWhenItIsEmpty) {
-  EXPECT_TRUE(parsed("{}").ranges.empty());
-  EXPECT_EQ(parsed("{}").migrate_from, "/var/lib/cni/networks");
+  EXPECT_TRUE(ipam_of("{}").ranges.empty());
+  EXPECT_EQ(ipam_of("{}").migrate_from, "/var/lib/cni/networks");
 }
 
 TEST(IpamConf, HasASetForEachListOfRanges) {
-  const auto conf = parsed(R"({"ranges": [
+  const auto conf = ipam_of(R"({"ranges": [
       [{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.9", "rangeEnd": "10.1.0.20",
         "gateway": "10.1.0.254"}, {"subnet": "10.2.0.0/24"}],
       [{"subnet": "fd00::/64"}]]})");
@@ -35,7 +35,7 @@ TEST(IpamConf, HasASetForEachListOfRanges) {
 }
 
 TEST(IpamConf, HasTheShortFormAsItsFirstSet) {
-  const auto conf = parsed(R"({"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.9",
+  const auto conf = ipam_of(R"({"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.9",
                                "ranges": [[{"subnet": "fd00::/64"}]]})");
 
   ASSERT_EQ(conf.ranges.size(), 2u);
@@ -44,9 +44,9 @@ TEST(IpamConf, HasTheShortFormAsItsFirstSet) {
 }
 
 TEST(IpamConf, SaysWhereAHostLocalLeftItsLeases) {
-  EXPECT_EQ(parsed(R"({"migrateFrom": "/srv/leases"})").migrate_from, "/srv/leases");
-  EXPECT_EQ(parsed(R"({"migrateFrom": ""})").migrate_from, "");
-  EXPECT_EQ(parsed(R"({"migrateFrom": false})").migrate_from, "");
+  EXPECT_EQ(ipam_of(R"({"migrateFrom": "/srv/leases"})").migrate_from, "/srv/leases");
+  EXPECT_EQ(ipam_of(R"({"migrateFrom": ""})").migrate_from, "");
+  EXPECT_EQ(ipam_of(R"({"migrateFrom": false})").migrate_from, "");
 }
 
 struct Wrong {

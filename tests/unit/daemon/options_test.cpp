@@ -1,6 +1,6 @@
 #include "daemon/options.hpp"
 
-#include "builders.hpp"
+#include "support/cluster.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -13,7 +13,6 @@
 namespace kubecni::test {
 namespace {
 
-IpAddr parsed(const std::string& text) { return IpAddr::parse(text).value(); }
 Pool pool_of(const std::string& subnet) { return Pool::of(IpNet::parse(subnet).value()).value(); }
 
 struct Edges {
@@ -41,8 +40,8 @@ TEST_P(PoolEdges, AreAllAddressesButNetworkGatewayAndBroadcast) {
 TEST_P(PoolEdges, HaveTheNumbersOfTheirAddresses) {
   const Pool pool = pool_of(GetParam().subnet);
 
-  EXPECT_EQ(pool.index_of(parsed(GetParam().first)), 0u);
-  EXPECT_EQ(pool.index_of(parsed(GetParam().last)), pool.size() - 1);
+  EXPECT_EQ(pool.index_of(addr(GetParam().first)), 0u);
+  EXPECT_EQ(pool.index_of(addr(GetParam().last)), pool.size() - 1);
 }
 
 TEST_P(PoolEdges, ExcludeWhatNoPodMayGet) {
@@ -51,9 +50,9 @@ TEST_P(PoolEdges, ExcludeWhatNoPodMayGet) {
 
   EXPECT_EQ(pool.index_of(network), pool.size());
   EXPECT_EQ(pool.index_of(pool.gateway()), pool.size());
-  EXPECT_EQ(pool.index_of(parsed(GetParam().broadcast)), pool.size());
+  EXPECT_EQ(pool.index_of(addr(GetParam().broadcast)), pool.size());
   EXPECT_EQ(pool.index_of(network.plus((std::uint64_t{1} << 32) - 1)), pool.size());
-  EXPECT_EQ(pool.index_of(parsed(GetParam().broadcast).plus(1)), pool.size());
+  EXPECT_EQ(pool.index_of(addr(GetParam().broadcast).plus(1)), pool.size());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -83,7 +82,7 @@ TEST(Pool, IsThatOfTheNetworkWhenHostBitsAreSet) {
 TEST(Pool, HasNoNumberForAnIpv6Address) {
   const Pool pool = pool_of("10.200.1.0/24");
 
-  EXPECT_EQ(pool.index_of(parsed("::ac8:102")), pool.size());
+  EXPECT_EQ(pool.index_of(addr("::ac8:102")), pool.size());
 }
 
 struct Refused {
@@ -173,11 +172,11 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Pool, GivesOnRequestAlsoAddressesThatHaveNoNumber) {
   const Pool pool = Pool::of(range("fd00::/64")).value();
 
-  EXPECT_TRUE(pool.contains(parsed("fd00::ffff:ffff:ffff:ffff")));
-  EXPECT_EQ(pool.index_of(parsed("fd00::ffff:ffff:ffff:ffff")), pool.size());
-  EXPECT_FALSE(pool.contains(parsed("fd00::"))) << "the anycast address of the routers";
-  EXPECT_FALSE(pool.contains(parsed("fd00::1"))) << "the gateway";
-  EXPECT_FALSE(pool.contains(parsed("fd00:0:0:1::")));
+  EXPECT_TRUE(pool.contains(addr("fd00::ffff:ffff:ffff:ffff")));
+  EXPECT_EQ(pool.index_of(addr("fd00::ffff:ffff:ffff:ffff")), pool.size());
+  EXPECT_FALSE(pool.contains(addr("fd00::"))) << "the anycast address of the routers";
+  EXPECT_FALSE(pool.contains(addr("fd00::1"))) << "the gateway";
+  EXPECT_FALSE(pool.contains(addr("fd00:0:0:1::")));
 }
 
 struct RefusedRange {
@@ -220,8 +219,8 @@ TEST(PoolSets, AreOneForEachListOfRanges) {
   ASSERT_TRUE(sets);
   ASSERT_EQ(sets->size(), 2u);
   EXPECT_EQ(describe(sets->at(0)), "10.1.0.0/24, 10.2.0.0/24");
-  EXPECT_EQ(find_pool(*sets, parsed("10.2.0.9")), &sets->at(0).at(1));
-  EXPECT_EQ(find_pool(*sets, parsed("10.3.0.9")), nullptr);
+  EXPECT_EQ(find_pool(*sets, addr("10.2.0.9")), &sets->at(0).at(1));
+  EXPECT_EQ(find_pool(*sets, addr("10.3.0.9")), nullptr);
 }
 
 TEST(PoolSets, MayHaveTwoRangesOfOneSubnet) {

@@ -1,0 +1,263 @@
+#include "control/nodes/desired_state.hpp"
+
+#include "support/cluster.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace kubecni::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Key;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+constexpr const char* kBridge = "cni0";
+constexpr unsigned kMainTable = 254;
+
+/// On the network of eth1, and on none.
+const Node kNear = node("n2", "198.51.100.7", "10.200.2.0/24");
+const Node kFar = node("n3", "203.0.113.9", "10.200.3.0/24");
+const IpNet kNearCidr = kNear.pod_cidrs[0];
+const IpNet kFarCidr = kFar.pod_cidrs[0];
+
+DesiredState plan(const std::vector<Node>& peers, const Underlay& from = underlay()) {
+  return plan_desired_state(view_of(peers), from, kBridge);
+}
+
+std::string next_hop_text(const kubecni_node& entry) {
+  return entry.next_hop_family == AF_INET ? IpAddr::v4({entry.next_hop[0], entry.next_hop[1],
+                                                        entry.next_hop[2], entry.next_hop[3]})
+                                                .str()
+                                          : IpAddr::v6(entry.next_hop).str();
+}
+
+TEST(DesiredState, MarksItsOwnPodCidrAsLocal) {
+  const auto state = plan({});
+
+  ASSERT_THAT(state.cidrs, UnorderedElementsAre(Key(net("10.200.1.0/24"))));
+  EXPECT_EQ(state.cidrs.at(net("10.200.1.0/24")).kind, KUBECNI_NODE_LOCAL);
+  EXPECT_THAT(state.routes, IsEmpty());
+  EXPECT_THAT(state.rules, IsEmpty());
+}
+
+TEST(DesiredState, ReachesAPeerOnALinkByItsDevice) {
+  const auto state = plan({kNear});
+
+  const auto& entry = state.cidrs.at(kNearCidr);
+  EXPECT_EQ(entry.kind, KUBECNI_NODE_DIRECT);
+  EXPECT_EQ(entry.egress_ifindex, 3u);
+  EXPECT_EQ(next_hop_text(entry), "198.51.100.7");
+  EXPECT_EQ(entry.mtu, 9000u);
+  const auto& route = state.routes.at({kMainTable, kNearCidr});
+  EXPECT_EQ(route.gateway, addr("198.51.100.7"));
+  EXPECT_EQ(route.ifindex, 3u);
+  EXPECT_EQ(route.protocol, kRouteProtocol);
+  EXPECT_FALSE(route.encap);
+  EXPECT_THAT(state.neighbours, IsEmpty());
+}
+
+TEST(DesiredState, ReachesAPeerThroughTheTunnelOnBothPaths) {
+  const auto state = plan({kFar});
+
+  const auto& entry = state.cidrs.at(kFarCidr);
+  EXPECT_EQ(entry.kind, KUBECNI_NODE_VXLAN);
+  EXPECT_EQ(entry.egress_ifindex, 9u);
+  EXPECT_EQ(entry.vni, 84u);
+  EXPECT_EQ(next_hop_text(entry), "203.0.113.9");
+  EXPECT_THAT(entry.tunnel_mac, ElementsAre(0x0a, 0x58, 203, 0, 113, 9));
+  EXPECT_THAT(entry.own_tunnel_mac, ElementsAre(0x0a, 0x58, 192, 0, 2, 1));
+  EXPECT_EQ(IpAddr::v6(entry.own_endpoint), addr("c000:201::"));  // 192.0.2.1
+  const auto& route = state.routes.at({kMainTable, kFarCidr});
+  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84, addr("192.0.2.1")}));
+  EXPECT_EQ(route.gateway, addr("203.0.113.9"));
+  EXPECT_TRUE(route.onlink);
+  EXPECT_EQ(route.source, addr("192.0.2.1"));
+  EXPECT_EQ(state.neighbours.at(addr("203.0.113.9")).mac.str(), "0a:58:cb:00:71:09");
+}
+
+TEST(DesiredState, LeavesTheOuterSourceToTheKernelWhereItIsOnNoDevice) {
+  auto from = underlay();
+  from.own_addresses = {addr("192.0.2.77")};
+
+  const auto state = plan({kFar}, from);
+
+  EXPECT_EQ(IpAddr::v6(state.cidrs.at(kFarCidr).own_endpoint), addr("::"));
+  EXPECT_FALSE(state.routes.at({kMainTable, kFarCidr}).encap->local);
+}
+
+TEST(DesiredState, SendsPodsThroughTheTunnelToTheNodeBehindIt) {
+  const auto state = plan({kFar});
+
+  const auto& route = state.routes.at({kNodeTable, net("203.0.113.9/32")});
+  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84, addr("192.0.2.1")}));
+  ASSERT_THAT(state.rules, UnorderedElementsAre(Key(AF_INET)));
+  EXPECT_EQ(state.rules.at(AF_INET).iif, kBridge);
+  EXPECT_EQ(state.rules.at(AF_INET).table, kNodeTable);
+  EXPECT_THAT(plan({kNear}).rules, IsEmpty());
+}
+
+TEST(DesiredState, OfIpv6PodsOverAnIpv4TunnelHasALinkLocalGateway) {
+  Node far = kFar;
+  far.pod_cidrs.push_back(net("fd00:10:3::/64"));
+
+  const auto state = plan({far});
+
+  const auto& route = state.routes.at({kMainTable, net("fd00:10:3::/64")});
+  const IpAddr gateway = MacAddr::derived_from(addr("203.0.113.9")).link_local();
+  EXPECT_EQ(route.gateway, gateway);
+  EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84, addr("192.0.2.1")}));
+  EXPECT_EQ(route.metric, kDefaultMetric6);
+  EXPECT_FALSE(route.source) << "the node has no IPv6 address";
+  EXPECT_EQ(state.neighbours.at(gateway).mac, MacAddr::derived_from(addr("203.0.113.9")));
+  EXPECT_EQ(next_hop_text(state.cidrs.at(net("fd00:10:3::/64"))), "203.0.113.9");
+}
+
+TEST(DesiredState, OfDualStackNodesUsesTheOwnFamilyWhereItIsOnLink) {
+  auto from = underlay();
+  from.uplinks.push_back(uplink(3, "eth1", "2001:db8:1::1/64", 9000));
+  from.own_addresses.push_back(addr("2001:db8:1::1"));
+
+  const auto state = plan(
+      {dual_node("n2", "198.51.100.7", "10.200.2.0/24", "2001:db8:1::7", "fd00:10:2::/64")}, from);
+
+  EXPECT_EQ(next_hop_text(state.cidrs.at(net("fd00:10:2::/64"))), "2001:db8:1::7");
+  EXPECT_EQ(state.routes.at({kMainTable, net("fd00:10:2::/64")}).gateway, addr("2001:db8:1::7"));
+  EXPECT_EQ(state.routes.at({kMainTable, net("10.200.2.0/24")}).gateway, addr("198.51.100.7"));
+}
+
+TEST(DesiredState, LetsEveryNodeUseTheTunnelWhateverOurWayToItIs) {
+  const auto state = plan({kNear, kFar});
+
+  EXPECT_THAT(state.tunnel_peers,
+              UnorderedElementsAre(Key(addr("198.51.100.7")), Key(addr("203.0.113.9")),
+                                   Key(addr("0.0.0.0")), Key(addr("::"))));
+  EXPECT_EQ(state.tunnel_peers.at(addr("198.51.100.7")).vni, 84u);
+}
+
+TEST(DesiredState, WithoutATunnelHasNoTunnelPeers) {
+  auto from = underlay();
+  from.tunnel.reset();
+  from.no_tunnel_because = "for a test";
+
+  const auto state = plan({kNear, kFar}, from);
+
+  EXPECT_THAT(state.tunnel_peers, IsEmpty());
+  EXPECT_TRUE(state.cidrs.contains(kNearCidr));
+  ASSERT_EQ(state.unreachable.size(), 1u);
+  EXPECT_EQ(state.unreachable[0].name, "n3");
+  EXPECT_THAT(state.unreachable[0].reason, HasSubstr("for a test"));
+  EXPECT_FALSE(state.routes.contains({kMainTable, kFarCidr}));
+}
+
+TEST(DesiredState, AttachesToTheDevicesOfItselfAndOfItsPeers) {
+  EXPECT_THAT(plan({kNear}).wires, UnorderedElementsAre(Key("eth0"), Key("eth1")));
+  EXPECT_THAT(plan({kFar}).wires, UnorderedElementsAre(Key("eth0")));
+}
+
+TEST(DesiredState, GivesPodsTheSmallestMtuOnTheWayToOthers) {
+  Underlay nothing;
+
+  EXPECT_EQ(plan({}).mtu, 1400u);
+  EXPECT_EQ(plan({}, nothing).mtu, 1500u);
+  EXPECT_EQ(plan({kNear}).mtu, 1400u);
+  EXPECT_EQ(plan({}, underlay(Routing::kVxlan)).mtu, 1350u);
+}
+
+TEST(DesiredState, GivesPodsTheMtuOfTheTunnelWhereAPeerIsBehindIt) {
+  auto from = underlay();
+  from.routes = {Route{.dst = net("0.0.0.0/0"),
+                       .gateway = addr("192.0.2.254"),
+                       .ifindex = 2,
+                       .encap = {},
+                       .source = {}}};
+
+  EXPECT_EQ(plan({kFar}, from).mtu, 1350u);
+}
+
+TEST(DesiredState, TakesTheFirstAddressOfAPeerThatIsOnALink) {
+  Node peer = kFar;
+  peer.internal_ips.push_back(addr("192.0.2.2"));
+
+  EXPECT_EQ(plan({peer}).routes.at({kMainTable, kFarCidr}).gateway, addr("192.0.2.2"));
+}
+
+TEST(PlanChanges, SetsWhatIsMissingOrDiffersAndErasesWhatIsNotWanted) {
+  const std::map<int, int> wanted{{1, 10}, {2, 20}, {3, 30}};
+  const std::map<int, int> actual{{1, 10}, {2, 99}, {4, 40}};
+
+  const auto changes = plan_changes(wanted, actual, std::equal_to<>());
+
+  EXPECT_THAT(changes.set, testing::ElementsAre(Pair(2, 20), Pair(3, 30)));
+  EXPECT_THAT(changes.erase, testing::ElementsAre(Pair(4, 40)));
+}
+
+TEST(PlanChanges, PlansNothingWhenBothSidesAreEqual) {
+  const std::map<int, int> both{{1, 10}};
+
+  const auto changes = plan_changes(both, both, std::equal_to<>());
+
+  EXPECT_THAT(changes.set, IsEmpty());
+  EXPECT_THAT(changes.erase, IsEmpty());
+}
+
+TEST(DesiredState, TunnelsToOneAddressOfANodeOnly) {
+  Node greedy = kFar;
+  greedy.internal_ips.push_back(addr("203.0.113.53"));
+
+  const auto state = plan({greedy});
+
+  EXPECT_TRUE(state.routes.contains({kNodeTable, net("203.0.113.9/32")}));
+  EXPECT_FALSE(state.routes.contains({kNodeTable, net("203.0.113.53/32")}));
+}
+
+TEST(DesiredState, LeavesPodsUnreachedWhoseRouteWouldTakeItsOwnWaysAway) {
+  Underlay from = underlay();
+  from.routes = {{.dst = net("0.0.0.0/0"), .gateway = addr("192.0.2.254"), .ifindex = 2}};
+  for (const auto& [cidr, what] :
+       {std::pair{"192.0.2.0/29", "192.0.2.1, this node's address on eth0"},
+        {"192.0.2.248/29", "192.0.2.254, the router of this node"}}) {
+    const auto state = plan({node("n2", "198.51.100.7", cidr), kNear}, from);
+
+    EXPECT_FALSE(state.routes.contains({kMainTable, net(cidr)}));
+    EXPECT_FALSE(state.cidrs.contains(net(cidr)));
+    ASSERT_EQ(state.unreachable.size(), 1u);
+    EXPECT_THAT(state.unreachable[0].reason, HasSubstr(what));
+    EXPECT_TRUE(state.cidrs.contains(kNearCidr)) << "the others are reached";
+  }
+}
+
+TEST(DesiredState, WarnsAboutItsOwnInternalIpOnNoDevice) {
+  Underlay from = underlay();
+  from.local_addresses = {addr("127.0.0.1")};
+
+  const auto state = plan({}, from);
+
+  ASSERT_EQ(state.warnings.size(), 1u);
+  EXPECT_EQ(state.warnings[0].name, "n1");
+  EXPECT_THAT(state.warnings[0].text, HasSubstr("192.0.2.1 is on no device of this node; set"));
+  EXPECT_THAT(plan({}).warnings, IsEmpty());
+}
+
+TEST(DesiredState, WarnsAboutAPublicAddressOffItsLinksUnlessTheNodesNetworksAreConfigured) {
+  const auto view = view_of({node("n2", "8.8.8.8", "10.200.2.0/24")});
+
+  const auto state = plan_desired_state(view, underlay(), kBridge);
+
+  ASSERT_EQ(state.warnings.size(), 1u);
+  EXPECT_EQ(state.warnings[0].name, "n2");
+  EXPECT_THAT(state.warnings[0].text, HasSubstr("--node-cidr"));
+  const ClusterRules rules{.node_cidrs = {net("8.8.8.0/24")}};
+  EXPECT_THAT(plan_desired_state(view, underlay(), kBridge, rules).warnings, IsEmpty());
+}
+
+}  // namespace
+}  // namespace kubecni::test

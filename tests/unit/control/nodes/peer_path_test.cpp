@@ -1,0 +1,223 @@
+#include "control/nodes/peer_path.hpp"
+
+#include "support/cluster.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <linux/rtnetlink.h>
+
+namespace kubecni::test {
+namespace {
+
+using testing::HasSubstr;
+
+const IpNet kCidr = net("10.200.2.0/24");
+const IpNet kCidr6 = net("fd00:10:2::/64");
+
+Node peer_at(const std::vector<std::string>& addresses) {
+  Node peer{"n2", {}, {kCidr}};
+  for (const auto& address : addresses) peer.internal_ips.push_back(addr(address));
+  return peer;
+}
+
+Route default_route(const std::string& gateway, unsigned ifindex) {
+  return {.dst = net(addr(gateway).is_v4() ? "0.0.0.0/0" : "::/0"),
+          .gateway = addr(gateway),
+          .ifindex = ifindex,
+          .encap = {},
+          .source = {}};
+}
+
+TEST(ChoosePath, OnALinkOfOursIsDirect) {
+  const auto path = choose_path(peer_at({"198.51.100.7"}), kCidr, underlay());
+
+  ASSERT_TRUE(path) << path.error();
+  EXPECT_EQ(path->kind, PathKind::kDirect);
+  EXPECT_EQ(path->next_hop, addr("198.51.100.7"));
+  EXPECT_EQ(path->device.name, "eth1");
+  EXPECT_EQ(path->mtu, 9000u);
+  EXPECT_EQ(path->why, "on the network of eth1");
+}
+
+TEST(ChoosePath, OnNoLinkOfOursIsThroughTheTunnel) {
+  const auto path = choose_path(peer_at({"203.0.113.9"}), kCidr, underlay());
+
+  ASSERT_TRUE(path) << path.error();
+  EXPECT_EQ(path->kind, PathKind::kVxlan);
+  EXPECT_EQ(path->next_hop, addr("203.0.113.9"));
+  EXPECT_EQ(path->device.name, "kcni.vxlan");
+  EXPECT_EQ(path->tunnel_mac.str(), "0a:58:cb:00:71:09");
+  EXPECT_THAT(path->why, HasSubstr("203.0.113.9"));
+}
+
+TEST(ChoosePath, RoutingVxlanTunnelsAlsoOnALink) {
+  const auto path = choose_path(peer_at({"192.0.2.2"}), kCidr, underlay(Routing::kVxlan));
+
+  ASSERT_TRUE(path) << path.error();
+  EXPECT_EQ(path->kind, PathKind::kVxlan);
+  EXPECT_EQ(path->mtu, 1350u);
+  EXPECT_EQ(path->why, "--routing vxlan");
+}
+
+TEST(ChoosePath, RoutingDirectGoesByTheRouterThatLeadsThere) {
+  auto from = underlay(Routing::kDirect);
+  from.routes = {default_route("192.0.2.254", 2)};
+
+  const auto path = choose_path(peer_at({"203.0.113.9"}), kCidr, from);
+
+  ASSERT_TRUE(path) << path.error();
+  EXPECT_EQ(path->kind, PathKind::kDirect);
+  EXPECT_EQ(path->next_hop, addr("192.0.2.254"));
+  EXPECT_EQ(path->device.name, "eth0");
+  EXPECT_THAT(path->why, HasSubstr("router"));
+}
+
+TEST(ChoosePath, RouterOfTheLongestPrefixAndLowestMetricLeadsThere) {
+  auto from = underlay(Routing::kDirect);
+  Route closer = default_route("198.51.100.254", 3);
+  closer.dst = net("203.0.113.0/24");
+  Route worse = closer;
+  worse.gateway = addr("192.0.2.253");
+  worse.metric = 100;
+  from.routes = {default_route("192.0.2.254", 2), worse, closer};
+
+  EXPECT_EQ(choose_path(peer_at({"203.0.113.9"}), kCidr, from)->next_hop, addr("198.51.100.254"));
+}
+
+TEST(ChoosePath, OurOwnRoutesAndThoseOfOtherTablesLeadNowhere) {
+  auto from = underlay(Routing::kDirect);
+  Route ours = default_route("192.0.2.254", 2);
+  ours.protocol = kRouteProtocol;
+  Route other_table = default_route("192.0.2.254", 2);
+  other_table.table = 100;
+  Route blackhole = default_route("192.0.2.254", 2);
+  blackhole.unicast = false;
+  from.routes = {ours, other_table, blackhole};
+
+  const auto path = choose_path(peer_at({"203.0.113.9"}), kCidr, from);
+
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error(), HasSubstr("203.0.113.9"));
+  EXPECT_THAT(path.error(), HasSubstr("--routing auto"));
+}
+
+TEST(ChoosePath, DirectNeedsAnAddressOfThePodsFamily) {
+  auto from = underlay();
+  from.uplinks.push_back(uplink(2, "eth0", "2001:db8:1::1/64", 1400));
+  from.own_addresses.push_back(addr("2001:db8:1::1"));
+
+  const auto direct = choose_path(peer_at({"192.0.2.2", "2001:db8:1::2"}), kCidr6, from);
+  const auto tunnelled = choose_path(peer_at({"192.0.2.2"}), kCidr6, from);
+
+  ASSERT_TRUE(direct && tunnelled);
+  EXPECT_EQ(direct->kind, PathKind::kDirect);
+  EXPECT_EQ(direct->next_hop, addr("2001:db8:1::2"));
+  EXPECT_EQ(tunnelled->kind, PathKind::kVxlan);
+  EXPECT_EQ(tunnelled->next_hop, addr("192.0.2.2"));
+}
+
+TEST(ChoosePath, TunnelEndsAtTheFirstAddressOfAFamilyOfOurs) {
+  const auto path = choose_path(peer_at({"2001:db8:9::9", "203.0.113.9"}), kCidr, underlay());
+
+  ASSERT_TRUE(path) << path.error();
+  EXPECT_EQ(path->next_hop, addr("203.0.113.9"));
+  // The MAC is that of the first address all the same: the other node derives it so.
+  EXPECT_EQ(path->tunnel_mac, MacAddr::derived_from(addr("2001:db8:9::9")));
+}
+
+TEST(ChoosePath, TunnelOverIpv6LeavesRoomForItsLongerHeader) {
+  auto from = underlay(Routing::kVxlan);
+  from.uplinks = {uplink(2, "eth0", "2001:db8:1::1/64", 1500)};
+  from.own_addresses = {addr("2001:db8:1::1")};
+
+  EXPECT_EQ(choose_path(peer_at({"2001:db8:1::2"}), kCidr, from)->mtu, 1430u);
+}
+
+TEST(ChoosePath, TunnelIsOfTheFamilyOfOurFirstAddress) {
+  auto from = underlay(Routing::kVxlan);
+  from.own_addresses = {addr("192.0.2.1"), addr("2001:db8:1::1")};
+
+  EXPECT_EQ(choose_path(peer_at({"2001:db8:9::9", "203.0.113.9"}), kCidr, from)->next_hop,
+            addr("203.0.113.9"));
+}
+
+TEST(ChoosePath, NoTunnelLeadsToOurselves) {
+  // A Node object that was left behind under another name.
+  const auto path = choose_path(peer_at({"192.0.2.1"}), kCidr, underlay(Routing::kVxlan));
+
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error(), HasSubstr("192.0.2.1"));
+}
+
+TEST(ChoosePath, TunnelThatIsTooNarrowForIpv6SaysSo) {
+  auto from = underlay(Routing::kVxlan);
+  from.uplinks = {uplink(2, "eth0", "192.0.2.1/24", 1300)};
+
+  const auto path = choose_path(peer_at({"192.0.2.2"}), kCidr6, from);
+
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error(), HasSubstr("1280"));
+  EXPECT_EQ(choose_path(peer_at({"192.0.2.2"}), kCidr, from)->mtu, 1250u);
+}
+
+TEST(WithoutVxlan, IsNeverNegative) {
+  EXPECT_EQ(without_vxlan(1500, AF_INET), 1450u);
+  EXPECT_EQ(without_vxlan(1500, AF_INET6), 1430u);
+  EXPECT_EQ(without_vxlan(49, AF_INET), 0u);
+}
+
+TEST(ChoosePath, WithoutATunnelSaysWhyThereIsNone) {
+  auto from = underlay();
+  from.tunnel.reset();
+  from.no_tunnel_because = "UDP port 8472 is taken";
+
+  const auto path = choose_path(peer_at({"203.0.113.9"}), kCidr, from);
+
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error(), HasSubstr("UDP port 8472 is taken"));
+}
+
+TEST(ChoosePath, WithoutAnAddressOfOurFamilySaysSo) {
+  const auto path = choose_path(peer_at({"2001:db8:9::9"}), kCidr, underlay());
+
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error(), HasSubstr("family"));
+}
+
+TEST(ChoosePath, NetworkAndBroadcastAddressAreNoNeighbours) {
+  for (const char* address : {"192.0.2.0", "192.0.2.255"}) {
+    const auto path = choose_path(peer_at({address}), kCidr, underlay());
+    ASSERT_TRUE(path) << address << ": " << path.error();
+    EXPECT_EQ(path->kind, PathKind::kVxlan) << address;
+  }
+}
+
+TEST(ChoosePath, AnAddressOfOurOwnIsNoWayToAnother) {
+  const auto path = choose_path(peer_at({"192.0.2.1"}), kCidr, underlay());
+
+  ASSERT_FALSE(path);
+  EXPECT_THAT(path.error(), HasSubstr("(192.0.2.1) is another host's"));
+}
+
+TEST(FindUplinks, LeavesOutBridgeTunnelLoopbackLinkLocalAndWhatIsDown) {
+  const std::vector<Link> links{{.ifindex = 1, .name = "lo", .up = true},
+                                {.ifindex = 2, .name = "eth0", .mtu = 1500, .up = true},
+                                {.ifindex = 3, .name = "cni0", .up = true},
+                                {.ifindex = 4, .name = "eth1", .up = false},
+                                {.ifindex = 5, .name = kTunnelName, .up = true}};
+  const std::vector<LinkAddress> addresses{
+      {1, net("127.0.0.1/8")},    {2, net("192.0.2.1/24")},  {2, net("2001:db8:1::1/64")},
+      {2, net("fe80::1/64")},     {3, net("10.200.1.1/24")}, {4, net("198.51.100.1/24")},
+      {5, net("198.51.100.9/24")}};
+
+  const auto uplinks = find_uplinks(links, addresses, "cni0");
+
+  ASSERT_EQ(uplinks.size(), 2u);
+  EXPECT_EQ(uplinks[0].net, net("192.0.2.1/24"));
+  EXPECT_EQ(uplinks[0].mtu, 1500u);
+  EXPECT_EQ(uplinks[1].net, net("2001:db8:1::1/64"));
+}
+
+}  // namespace
+}  // namespace kubecni::test

@@ -1,0 +1,100 @@
+#include "control/bridge/bridge_controller.hpp"
+
+#include "dataplane/sysctls.hpp"
+#include "ipam/pool.hpp"
+#include "net/link.hpp"
+#include "net/sysctl.hpp"
+#include "pods/node_bridge.hpp"
+#include "state/attachment.hpp"
+#include "state/node_info.hpp"
+
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kubecni {
+
+namespace {
+
+void ensure_settings(Outcome& outcome) {
+  for (const Sysctl& setting : kPathSysctls) {
+    auto written = ensure_sysctl(setting.name, setting.value);
+    if (written && *written)
+      outcome.changes.push_back(std::string("set ") + setting.name + "=" + setting.value);
+    // Without the module nothing in this namespace filters or tracks.
+    if (!written && written.error().code != ENOENT) outcome.fail(written.error().what);
+  }
+}
+
+/// The addresses of the bridge: pods of each family have one of them as their gateway.
+Result<std::vector<IpNet>> plan_gateways(const Node& self) {
+  std::vector<IpNet> gateways;
+  for (const IpNet& cidr : first_of_each_family(self.pod_cidrs)) {
+    auto pool = Pool::of({.subnet = cidr});
+    if (!pool) return fail(pool);
+    gateways.push_back(pool->gateway_net());
+  }
+  return gateways;
+}
+
+/// Leaves on disk what ADD needs to know of this node. Result: whether it was different.
+Result<bool> tell_plugin(const std::filesystem::path& state_dir, const NodeInfo& info) {
+  auto saved = load_node_info(state_dir);
+  if (saved && *saved && **saved == info) return false;
+  if (auto written = save_node_info(state_dir, info); !written) return fail(written);
+  return true;
+}
+
+}  // namespace
+
+Result<BridgeController> BridgeController::open(const DaemonOptions& options) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  return BridgeController(options, std::move(*netlink));
+}
+
+Result<> BridgeController::sync_bridge(const Node& self, unsigned mtu, Outcome& outcome) {
+  auto gateways = plan_gateways(self);
+  if (!gateways) return fail(gateways);
+  if (gateways->empty()) return {};
+  auto before = find_link(netlink_, options_.bridge);
+  auto bridge = ensure_bridge_of_pods(netlink_, AttachmentStore(options_.state_dir),
+                                      options_.bridge, *gateways, mtu);
+  if (bridge && before && !*before)
+    outcome.changes.push_back("bridge " + options_.bridge + " made");
+  // Also without the bridge, which the plugin makes itself.
+  auto told = tell_plugin(options_.state_dir, {self.name, self.pod_cidrs, mtu});
+  if (told && *told) outcome.changes.emplace_back("what the plugin is told of this node");
+  if (!told && !bridge) outcome.fail(told.error().what);
+  if (!bridge) return fail(bridge);
+  return told ? Result<>() : fail(told);
+}
+
+/// Without a bridge nothing from other nodes can be for a pod here.
+void BridgeController::sync_cluster_network(EbpfDataplane& dataplane, Outcome& outcome) {
+  auto bridge = find_link(netlink_, options_.bridge);
+  if (!bridge) return outcome.fail(bridge.error().what);
+  const unsigned wanted = *bridge ? (*bridge)->ifindex : 0;
+  auto known = dataplane.node_config.cluster_network();
+  if (known && *known == wanted) return;
+  outcome.apply(known ? dataplane.node_config.set_cluster_network(wanted) : Result<>(fail(known)),
+                wanted == 0 ? "there is no bridge " + options_.bridge + " for pods of other nodes"
+                            : "pods of other nodes reach those on " + options_.bridge);
+}
+
+void BridgeController::sync(const ClusterView& view, unsigned mtu, EbpfDataplane* dataplane,
+                            Outcome& outcome) {
+  ensure_settings(outcome);
+  if (view.self) {
+    auto made = sync_bridge(*view.self, mtu, outcome);
+    if (!made) {
+      outcome.fail(made.error().what);
+      outcome.say(ConditionKind::kNotReady,
+                  "the pods' bridge is not as it should be: " + made.error().what);
+    }
+  }
+  if (dataplane) sync_cluster_network(*dataplane, outcome);
+}
+
+}  // namespace kubecni

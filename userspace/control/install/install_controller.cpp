@@ -1,0 +1,189 @@
+#include "control/install/install_controller.hpp"
+
+#include "base/file.hpp"
+#include "base/json.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace kubecni {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// As the CIS benchmark for Kubernetes wants it (1.1.9).
+constexpr unsigned kListMode = 0600;
+constexpr unsigned kProgramMode = 0755;
+
+/// Whether an ordinary file with this content and mode is at `path`, not a link to one: a
+/// runtime watches the folder, and would not see what happens where a link leads.
+bool has_content(const fs::path& path, std::string_view content, unsigned mode) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  if ((status.st_mode & 07777) != mode || status.st_size != static_cast<off_t>(content.size()))
+    return false;
+  const auto found = read_all(fd.get(), content.size());
+  return found && *found == content;
+}
+
+/// Result: whether it was different before.
+Result<bool> ensure_content(const fs::path& path, std::string_view content, unsigned mode) {
+  if (has_content(path, content, mode)) return false;
+  std::error_code ignored;
+  if (fs::is_directory(fs::symlink_status(path, ignored)))
+    return failure(EISDIR, path.string() + " is a directory; remove it");
+  if (auto written = write_file_atomically(path, content, mode); !written) return fail(written);
+  return true;
+}
+
+/// Writes one byte of the file over with the same byte.
+///
+/// containerd heeds writes, renames away and removals in its folder, but no file that is
+/// made or renamed into it: so it may have read the folder just before our rename, and not
+/// read it again (containerd issue 11715).
+Result<> rewrite_first_byte(const fs::path& path, std::string_view content) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd || ::pwrite(fd.get(), content.data(), 1, 0) != 1)
+    return sys_error(errno, "write " + path.string());
+  return {};
+}
+
+void fail_list(const std::string& why, Outcome& outcome) {
+  outcome.say(ConditionKind::kListPending, why);
+  outcome.fail(why);
+}
+
+}  // namespace
+
+Result<bool> ensure_conf_list(const fs::path& path, std::string_view text) {
+  auto changed = ensure_content(path, text, kListMode);
+  if (!changed || !*changed) return changed;
+  if (auto told = rewrite_first_byte(path, text); !told) return fail(told);
+  return true;
+}
+
+Result<bool> ensure_program(const fs::path& path, const fs::path& source) {
+  auto content = read_file(source);
+  if (!content) return fail(content, "the plugin to install");
+  return ensure_content(path, *content, kProgramMode);
+}
+
+std::vector<std::string> find_preferred(const std::vector<std::string>& names,
+                                        const std::string& own) {
+  std::vector<std::string> preferred;
+  for (const auto& name : names) {
+    const auto extension = fs::path(name).extension();
+    if (name < own && (extension == ".conflist" || extension == ".conf" || extension == ".json"))
+      preferred.push_back(name);
+  }
+  return preferred;
+}
+
+Result<InstallController> InstallController::open(const DaemonOptions& options) {
+  auto watch = FolderWatch::open();
+  if (!watch) return fail(watch);
+  return InstallController(options, std::move(*watch));
+}
+
+/// Makes the folder where it is missing. Where it cannot be watched, the next look comes
+/// with the usual one at everything.
+void InstallController::prepare(const fs::path& folder, Outcome& outcome) {
+  if (auto made = ensure_directory(folder); !made) return outcome.fail(made.error().what);
+  if (auto watched = watch_->watch(folder); !watched)
+    outcome.say(ConditionKind::kPlugins, watched.error().what);
+}
+
+void InstallController::sync_program(Outcome& outcome) {
+  const fs::path path = options_.cni.bin_dir / kProgramName;
+  const auto identities = [&]() -> std::optional<std::pair<FileIdentity, FileIdentity>> {
+    const auto wanted = identify(options_.cni.plugin_binary);
+    const auto found = identify(path);
+    if (!wanted || !found) return std::nullopt;
+    return std::pair(*wanted, *found);
+  };
+  std::error_code ignored;
+  if (equal_ && identities() == equal_ && !fs::is_symlink(path, ignored)) return;
+  static_cast<void>(delete_file(unfinished_name(path)));
+  const auto before = identities();
+  auto changed = ensure_program(path, options_.cni.plugin_binary);
+  equal_ = changed && !*changed ? before : std::nullopt;
+  if (!changed) return outcome.fail(changed.error().what);
+  if (*changed) outcome.changes.push_back("installed " + path.string());
+}
+
+/// Empty while plugins are being asked, and when kube-cni itself is not there, or does not answer.
+std::optional<ChainPlan> InstallController::plan(Outcome& outcome) {
+  const auto now = PluginVersions::Clock::now();
+  const auto own = versions_.ask(options_.cni.bin_dir, kProgramName, now);
+  const auto is_being_asked = [&outcome](const auto& versions) {
+    if (versions || versions.error().code != EINPROGRESS) return false;
+    outcome.say(ConditionKind::kListPending, versions.error().what);
+    return true;
+  };
+  if (is_being_asked(own)) return std::nullopt;
+  if (!own) {
+    fail_list("the plugin does not work: " + own.error().what, outcome);
+    return std::nullopt;
+  }
+  std::vector<ChainLink> links;
+  for (const auto& conf : options_.cni.chain)
+    links.push_back(
+        {conf, versions_.ask(options_.cni.bin_dir, text_of(member(conf, "type")), now)});
+  for (const auto& link : links)
+    if (is_being_asked(link.versions)) return std::nullopt;
+  auto chain = plan_chain(*own, links);
+  if (chain.versions.empty()) {
+    fail_list("the plugin speaks no version of the CNI specification from 0.3.1 on", outcome);
+    return std::nullopt;
+  }
+  for (const auto& [type, reason] : chain.left_out)
+    outcome.say(ConditionKind::kPlugins, "plugin " + type + " is left out of the list: " + reason);
+  return chain;
+}
+
+void InstallController::sync_list(const std::string& why_not_ready, Outcome& outcome) {
+  const fs::path path = options_.cni.conf_dir / options_.cni.conf_name;
+  if (const auto names = list_directory(options_.cni.conf_dir))
+    for (const auto& name : find_preferred(*names, options_.cni.conf_name))
+      outcome.say(ConditionKind::kPlugins, "the runtime takes " +
+                                               (options_.cni.conf_dir / name).string() +
+                                               " instead of " + options_.cni.conf_name);
+  state_.path = path;
+  std::error_code ignored;
+  state_.exists = fs::is_regular_file(fs::symlink_status(path, ignored));
+  could_take_pods_ = could_take_pods_ || why_not_ready.empty();
+  if (!could_take_pods_) {
+    return outcome.say(ConditionKind::kListPending,
+                       "the node cannot take pods yet: " + why_not_ready);
+  }
+  const auto chain = plan(outcome);
+  if (!chain) return;
+  // What a daemon left that was killed in the middle.
+  static_cast<void>(delete_file(unfinished_name(path)));
+  auto changed = ensure_conf_list(path, make_conf_list(options_, *chain));
+  if (!changed) return fail_list(changed.error().what, outcome);
+  state_.exists = true;
+  state_.cni_version = chain->versions.back();
+  state_.plugins.emplace_back(kProgramName);
+  for (const auto& plugin : chain->plugins)
+    state_.plugins.push_back(text_of(member(plugin, "type")));
+  if (*changed) outcome.changes.push_back("wrote " + path.string());
+}
+
+void InstallController::sync(const std::string& why_not_ready, Outcome& outcome) {
+  state_ = {};
+  const bool installs = !options_.cni.plugin_binary.empty();
+  const bool lists = !options_.cni.conf_dir.empty();
+  // Watch first, then look: what changes in between is noticed.
+  if (installs || lists) prepare(options_.cni.bin_dir, outcome);
+  if (lists) prepare(options_.cni.conf_dir, outcome);
+  if (installs) sync_program(outcome);
+  if (lists) sync_list(why_not_ready, outcome);
+}
+
+}  // namespace kubecni

@@ -1,0 +1,30 @@
+#include "control/node_status/readiness.hpp"
+
+namespace kubecni {
+
+namespace {
+
+/// What was said of the node when it, or one of its PodCIDRs, was skipped.
+std::string why_skipped(const std::string& name, const ClusterView& view) {
+  std::string reasons;
+  for (const SkippedNode& node : view.skipped)
+    if (node.name == name) reasons += (reasons.empty() ? "" : "; ") + node.reason;
+  return reasons;
+}
+
+}  // namespace
+
+std::string why_no_pods(const std::string& own_name, const ClusterView& view) {
+  const std::string skipped = why_skipped(own_name, view);
+  if (!view.self && !skipped.empty()) return "node " + own_name + ": " + skipped;
+  if (!view.self)
+    return "no node is named " + own_name + ", of " + std::to_string(view.peers.size()) +
+           " known; check --node-name and --node-source";
+  if (view.self->pod_cidrs.empty())
+    return "node " + own_name + " has no PodCIDR of its own" +
+           (skipped.empty() ? "" : ": " + skipped);
+  if (!view.self_outdated.empty()) return view.self_outdated + "; the node goes on as it last was";
+  return "";
+}
+
+}  // namespace kubecni

@@ -1,0 +1,190 @@
+#include "control/nodes/desired_state.hpp"
+
+#include "control/nodes/tunnel_device.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace kubecni {
+
+namespace {
+
+kubecni_node local_entry() { return {.kind = KUBECNI_NODE_LOCAL}; }
+
+/// The address of `family` that the others know this node by, if it is on a device here.
+std::optional<IpAddr> own_source(int family, const Underlay& underlay) {
+  for (const IpAddr& own : underlay.own_addresses) {
+    const bool is_here = std::ranges::any_of(
+        underlay.uplinks, [&](const Uplink& uplink) { return uplink.net.addr == own; });
+    if (own.family() == family && is_here) return own;
+  }
+  return std::nullopt;
+}
+
+kubecni_node entry_for(const PeerPath& path, const Underlay& underlay) {
+  kubecni_node entry{.kind = KUBECNI_NODE_DIRECT,
+                     .egress_ifindex = path.device.ifindex,
+                     .mtu = path.mtu,
+                     .next_hop_family = static_cast<__u32>(path.next_hop.family())};
+  std::copy_n(path.next_hop.data(), path.next_hop.bytes(), entry.next_hop);
+  if (path.kind == PathKind::kDirect) return entry;
+  entry.kind = KUBECNI_NODE_VXLAN;
+  entry.vni = underlay.tunnel->vni;
+  std::ranges::copy(path.tunnel_mac.bytes, entry.tunnel_mac);
+  std::ranges::copy(underlay.tunnel->mac.bytes, entry.own_tunnel_mac);
+  // Nodes take tunnel packets from each other's InternalIPs alone.
+  if (const auto own = own_source(path.next_hop.family(), underlay))
+    std::copy_n(own->data(), own->bytes(), entry.own_endpoint);
+  return entry;
+}
+
+/// The next hop on the tunnel device. It only has to lead to the MAC of the other end,
+/// by a neighbour that is set for good. A link-local address does for both families,
+/// but where nothing is IPv6, a kernel without it has to do, too.
+IpAddr tunnel_gateway(const PeerPath& path) {
+  if (path.cidr.addr.is_v4() && path.next_hop.is_v4()) return path.next_hop;
+  return path.tunnel_mac.link_local();
+}
+
+Route route_for(const IpNet& dst, const PeerPath& path, const Underlay& underlay) {
+  const int family = dst.addr.family();
+  Route route{.dst = dst,
+              .gateway = path.next_hop,
+              .ifindex = path.device.ifindex,
+              .protocol = kRouteProtocol,
+              .metric = family == AF_INET6 ? kDefaultMetric6 : 0,
+              .encap = {},
+              .source = {}};
+  if (path.kind == PathKind::kDirect) return route;
+  route.gateway = tunnel_gateway(path);
+  route.onlink = true;
+  route.encap = Encap{.remote = path.next_hop,
+                      .id = underlay.tunnel->vni,
+                      .local = own_source(path.next_hop.family(), underlay)};
+  // This node's own packets there; else the kernel takes any address of any device.
+  route.source = own_source(family, underlay);
+  return route;
+}
+
+void add_route(const Route& route, DesiredState& state) {
+  state.routes.emplace(RouteKey{route.table, route.dst}, route);
+}
+
+/// The node behind a tunnel, for pods: its answers come back by the tunnel, and the
+/// underlay may not let a pod's address through. This node's own packets to it, and
+/// those of the tunnel itself, go straight. That is one address of each family, so
+/// that a node cannot pull traffic into the tunnel by listing more.
+void add_node_route(const Node& peer, const PeerPath& path, const Underlay& underlay,
+                    const std::string& bridge, DesiredState& state) {
+  const int family = path.cidr.addr.family();
+  const auto address = std::ranges::find(peer.internal_ips, family, &IpAddr::family);
+  if (address == peer.internal_ips.end()) return;
+  Route route = route_for({*address, address->bits()}, path, underlay);
+  route.table = kNodeTable;
+  route.source.reset();
+  add_route(route, state);
+  state.rules.emplace(family, Rule{.family = family,
+                                   .iif = bridge,
+                                   .table = kNodeTable,
+                                   .priority = kNodeRulePriority,
+                                   .protocol = kRouteProtocol});
+}
+
+void add_path(const Node& peer, const PeerPath& path, const Underlay& underlay,
+              const std::string& bridge, DesiredState& state) {
+  state.cidrs.emplace(path.cidr, entry_for(path, underlay));
+  add_route(route_for(path.cidr, path, underlay), state);
+  if (path.kind == PathKind::kVxlan) {
+    const IpAddr gateway = tunnel_gateway(path);
+    state.neighbours.emplace(gateway, Neighbour{path.device.ifindex, gateway, path.tunnel_mac});
+    add_node_route(peer, path, underlay, bridge, state);
+  } else {
+    state.wires.emplace(path.device.name, path.device);
+  }
+  state.mtu = std::min(state.mtu, path.mtu);
+  state.paths.push_back(path);
+}
+
+/// The devices of the node's own addresses are wires even without a peer, and
+/// the smallest MTU on the way to others is that of the pods.
+void add_self(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
+  state.mtu = underlay_mtu(view, underlay.uplinks);
+  if (!view.self) return;
+  for (const Uplink& uplink : underlay.uplinks) {
+    if (std::ranges::find(view.self->internal_ips, uplink.net.addr) !=
+        view.self->internal_ips.end())
+      state.wires.emplace(uplink.device.name, uplink.device);
+  }
+  for (const IpNet& cidr : view.self->pod_cidrs) state.cidrs.emplace(cidr, local_entry());
+  if (underlay.routing == Routing::kVxlan)
+    state.mtu = without_vxlan(state.mtu, view.self->internal_ips.front().family());
+}
+
+/// Every node of the cluster may send to us by the tunnel, whatever our own way to
+/// it is; and the markers, which say that these are all.
+void add_tunnel_peers(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
+  if (!underlay.tunnel) return;
+  for (const Node& peer : view.peers) {
+    for (const IpAddr& address : peer.internal_ips)
+      state.tunnel_peers.emplace(address, kubecni_tunnel_peer{.vni = underlay.tunnel->vni});
+  }
+  for (const int family : {AF_INET, AF_INET6})
+    state.tunnel_peers.emplace(IpAddr::any(family), kubecni_tunnel_peer{});
+}
+
+void warn_about_self(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
+  if (!view.self) return;
+  for (const IpAddr& own : view.self->internal_ips) {
+    if (std::ranges::find(underlay.local_addresses, own) != underlay.local_addresses.end())
+      continue;
+    state.warnings.push_back(
+        {view.self->name, "InternalIP " + own.str() +
+                              " is on no device of this node; set kubelet's --node-ip to an "
+                              "address of it by which other nodes reach it"});
+  }
+}
+
+void warn_about_peer(const Node& peer, const Underlay& underlay, const ClusterRules& rules,
+                     DesiredState& state) {
+  if (!rules.node_cidrs.empty()) return;
+  for (const IpAddr& address : peer.internal_ips) {
+    if (!is_public_ipv4({address, address.bits()}) || is_on_link(address, underlay)) continue;
+    state.warnings.push_back(
+        {peer.name, "InternalIP " + address.str() +
+                        " is an address in the internet, and on no link of this node; if that "
+                        "is meant, name the nodes' networks with --node-cidr"});
+  }
+}
+
+/// Why the peer's pods are not reached; empty: they are.
+std::string add_cidr(const Node& peer, const IpNet& cidr, const Underlay& underlay,
+                     const std::string& bridge, DesiredState& state) {
+  if (auto harm = why_harmful(cidr, underlay); !harm.empty()) return harm;
+  const auto path = choose_path(peer, cidr, underlay);
+  if (!path) return path.error();
+  add_path(peer, *path, underlay, bridge, state);
+  return "";
+}
+
+}  // namespace
+
+DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
+                                const std::string& bridge, const ClusterRules& rules) {
+  DesiredState state;
+  add_self(view, underlay, state);
+  add_tunnel_peers(view, underlay, state);
+  warn_about_self(view, underlay, state);
+  for (const Node& peer : view.peers) {
+    warn_about_peer(peer, underlay, rules, state);
+    for (const IpNet& cidr : peer.pod_cidrs) {
+      const std::string why = add_cidr(peer, cidr, underlay, bridge, state);
+      if (!why.empty())
+        state.unreachable.push_back({peer.name, "PodCIDR " + cidr.str() + ": " + why});
+    }
+  }
+  return state;
+}
+
+}  // namespace kubecni

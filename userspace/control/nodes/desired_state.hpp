@@ -1,0 +1,69 @@
+#pragma once
+
+#include "base/ip.hpp"
+#include "cluster/cluster_view.hpp"
+#include "control/nodes/peer_path.hpp"
+#include "dataplane/hook.hpp"
+#include "kubecni/abi.h"
+#include "net/neighbour.hpp"
+#include "net/route.hpp"
+#include "net/rule.hpp"
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kubecni {
+
+/// The table in which pods' packets to nodes behind the tunnel are routed, and the
+/// rule that sends them there: `ip route show table 84`.
+inline constexpr unsigned kNodeTable = 84;
+inline constexpr unsigned kNodeRulePriority = 8400;
+
+/// A route's place: the table and the destination.
+using RouteKey = std::pair<unsigned, IpNet>;
+
+/// What has to be true on this node.
+struct DesiredState {
+  std::map<IpNet, kubecni_node> cidrs;                 ///< the maps node_cidrs4 and 6
+  std::map<IpAddr, kubecni_tunnel_peer> tunnel_peers;  ///< likewise, with the markers
+  std::map<RouteKey, Route> routes;                    ///< of our protocol
+  std::map<int, Rule> rules;                           ///< of our protocol, by family
+  std::map<IpAddr, Neighbour> neighbours;              ///< of the tunnel device
+  std::map<std::string, Device> wires;                 ///< devices with from_wire and to_wire
+  unsigned mtu = 0;                                    ///< bytes, for pods
+  std::vector<PeerPath> paths;                         ///< for people
+  std::vector<SkippedNode> unreachable;
+  std::vector<NodeWarning> warnings;
+};
+
+/// Pure. Each PodCIDR of a peer is reached as choose_path() says, by eBPF and by
+/// the kernel alike; what cannot be reached is reported, and so is one that would take
+/// away what this node needs itself. Doubtful addresses are warned about: this node's
+/// own that are on no device, and, without `rules` for the nodes' networks, IPv4
+/// addresses of the internet off this node's links.
+DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
+                                const std::string& bridge, const ClusterRules& rules = {});
+
+/// What must be written and erased so that `actual` equals `wanted`. Pure.
+template <typename Key, typename Value>
+struct Changes {
+  std::vector<std::pair<Key, Value>> set;
+  std::vector<std::pair<Key, Value>> erase;  ///< with the value that is there
+};
+template <typename Key, typename Value, typename Equal>
+Changes<Key, Value> plan_changes(const std::map<Key, Value>& wanted,
+                                 const std::map<Key, Value>& actual, Equal equal) {
+  Changes<Key, Value> changes;
+  for (const auto& [key, value] : wanted) {
+    const auto found = actual.find(key);
+    if (found == actual.end() || !equal(found->second, value)) changes.set.emplace_back(key, value);
+  }
+  for (const auto& [key, value] : actual) {
+    if (!wanted.contains(key)) changes.erase.emplace_back(key, value);
+  }
+  return changes;
+}
+
+}  // namespace kubecni

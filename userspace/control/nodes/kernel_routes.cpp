@@ -1,0 +1,105 @@
+#include "control/nodes/kernel_routes.hpp"
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+std::string route_text(const Route& route) {
+  std::string text = "route " + route.dst.str();
+  if (route.encap) return text + " through the tunnel to " + route.encap->remote.str();
+  return text + " via " + (route.gateway ? route.gateway->str() : "its link");
+}
+
+unsigned default_metric(const IpNet& dst) { return dst.addr.is_v4() ? 0 : kDefaultMetric6; }
+
+void plan_routes(const DesiredState& wanted, const std::vector<Route>& found,
+                 KernelRouteChanges& changes) {
+  std::map<RouteKey, Route> ours;
+  std::set<RouteKey> taken;  // by a route of somebody else, at the metric of ours
+  for (const Route& route : found) {
+    const RouteKey key{route.table, route.dst};
+    if (route.protocol == kRouteProtocol)
+      ours.emplace(key, route);
+    else if (route.metric == default_metric(route.dst))
+      taken.insert(key);
+  }
+  changes.routes = plan_changes(wanted.routes, ours, std::equal_to<>());
+  std::erase_if(changes.routes.set, [&](const auto& entry) {
+    const bool is_taken = taken.contains(entry.first) && !ours.contains(entry.first);
+    if (is_taken) changes.taken.push_back(entry.second);
+    return is_taken;
+  });
+}
+
+/// One rule a family, as it should be, is kept.
+void plan_rules(const DesiredState& wanted, const std::vector<Rule>& found,
+                KernelRouteChanges& changes) {
+  std::set<int> kept;
+  for (const Rule& rule : found) {
+    const auto same = wanted.rules.find(rule.family);
+    const bool is_right = same != wanted.rules.end() && same->second == rule;
+    if (!is_right || !kept.insert(rule.family).second) changes.erase_rules.push_back(rule);
+  }
+  for (const auto& [family, rule] : wanted.rules)
+    if (!kept.contains(family)) changes.set_rules.push_back(rule);
+}
+
+}  // namespace
+
+KernelRoutes read_kernel_routes(NetlinkSocket& netlink, std::vector<Route> routes,
+                                unsigned tunnel_ifindex, Outcome& outcome) {
+  KernelRoutes found{.routes = std::move(routes), .rules = {}};
+  if (auto rules = list_rules(netlink, kRouteProtocol))
+    found.rules = std::move(*rules);
+  else
+    outcome.fail(rules.error().what);
+  if (tunnel_ifindex == 0) return found;
+  if (auto neighbours = list_permanent_neighbours(netlink, tunnel_ifindex))
+    found.neighbours = std::move(*neighbours);
+  else
+    outcome.fail(neighbours.error().what);
+  return found;
+}
+
+KernelRouteChanges plan_kernel_routes(const DesiredState& wanted, const KernelRoutes& found) {
+  KernelRouteChanges changes;
+  plan_routes(wanted, found.routes, changes);
+  if (found.rules) plan_rules(wanted, *found.rules, changes);
+  if (!found.neighbours) return changes;
+  std::map<IpAddr, Neighbour> neighbours;
+  for (const Neighbour& neighbour : *found.neighbours)
+    neighbours.emplace(neighbour.addr, neighbour);
+  changes.neighbours = plan_changes(wanted.neighbours, neighbours, std::equal_to<>());
+  return changes;
+}
+
+void apply_kernel_routes(NetlinkSocket& netlink, const KernelRouteChanges& changes,
+                         Outcome& outcome) {
+  // Before a route leads to it.
+  for (const auto& [address, neighbour] : changes.neighbours.set)
+    outcome.apply(ensure_neighbour(netlink, neighbour),
+                  "neighbour " + address.str() + " is " + neighbour.mac.str());
+  for (const Route& route : changes.taken)
+    outcome.fail("route to " + route.dst.str() +
+                 " exists already and is not ours; remove it, or that node's pods are reached "
+                 "by it");
+  for (const auto& [key, route] : changes.routes.set)
+    outcome.apply(ensure_route(netlink, route), route_text(route));
+  for (const auto& [key, route] : changes.routes.erase)
+    outcome.apply(delete_route(netlink, route), "route " + route.dst.str() + " removed");
+  for (const Rule& rule : changes.erase_rules)
+    outcome.apply(delete_rule(netlink, rule), "rule for pods' packets to nodes removed");
+  for (const Rule& rule : changes.set_rules)
+    outcome.apply(ensure_rule(netlink, rule),
+                  "rule: pods' packets to nodes behind the tunnel go through it");
+  for (const auto& [address, neighbour] : changes.neighbours.erase)
+    outcome.apply(delete_neighbour(netlink, neighbour), "neighbour " + address.str() + " removed");
+}
+
+}  // namespace kubecni

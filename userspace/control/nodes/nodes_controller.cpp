@@ -1,0 +1,120 @@
+#include "control/nodes/nodes_controller.hpp"
+
+#include "control/nodes/kernel_routes.hpp"
+#include "control/nodes/node_hooks.hpp"
+#include "control/nodes/node_maps.hpp"
+#include "net/address.hpp"
+#include "net/link.hpp"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace kubecni {
+
+Result<NodesController> NodesController::open(const DaemonOptions& options) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  return NodesController(options, std::move(*netlink));
+}
+
+std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, Outcome& outcome) {
+  auto routes = list_routes(netlink_);
+  auto links = list_links(netlink_);
+  auto addresses = list_addresses(netlink_);
+  if (!routes || !links || !addresses) {
+    outcome.fail((!routes ? routes.error() : !links ? links.error() : addresses.error()).what);
+    return std::nullopt;
+  }
+  Underlay underlay{.routing = options_.routing,
+                    .uplinks = find_uplinks(*links, *addresses, options_.bridge),
+                    .routes = std::move(*routes),
+                    .own_addresses = view.self ? view.self->internal_ips : std::vector<IpAddr>{},
+                    .tunnel = {}};
+  for (const LinkAddress& address : *addresses)
+    underlay.local_addresses.push_back(address.net.addr);
+  return underlay;
+}
+
+std::optional<NodesPlan> NodesController::plan(const ClusterView& view, Outcome& outcome) {
+  auto underlay = read_underlay(view, outcome);
+  if (!underlay) return std::nullopt;
+  if (auto tunnel = tunnel_.ensure(netlink_, view, underlay->uplinks, outcome))
+    underlay->tunnel = *tunnel;
+  else
+    underlay->no_tunnel_because = tunnel.error();
+  NodesPlan made{.desired = plan_desired_state(view, *underlay, options_.bridge, options_.rules),
+                 .routes = std::move(underlay->routes),
+                 .tunnel_ifindex = underlay->tunnel ? underlay->tunnel->device.ifindex : 0};
+  for (const SkippedNode& node : made.desired.unreachable)
+    outcome.say(ConditionKind::kNodeSkipped, node.reason, node.name);
+  for (const NodeWarning& warning : made.desired.warnings)
+    outcome.say(ConditionKind::kNodeDoubtful, warning.text, warning.name);
+  return made;
+}
+
+void NodesController::sync_routes(const DesiredState& desired, std::vector<Route> routes,
+                                  unsigned tunnel_ifindex, Outcome& outcome) {
+  const auto found = read_kernel_routes(netlink_, std::move(routes), tunnel_ifindex, outcome);
+  apply_kernel_routes(netlink_, plan_kernel_routes(desired, found), outcome);
+}
+
+/// What there is now: the tunnel device may be another than before.
+void NodesController::sync_hooks(const std::map<std::string, Device>& wires,
+                                 EbpfDataplane& dataplane, bool by_ebpf, Outcome& outcome) {
+  auto links = list_links(netlink_);
+  if (!links) return outcome.fail(links.error().what);
+  const auto found = read_node_hooks(dataplane.programs, options_.bpffs, *links, wires);
+  apply_node_hooks(dataplane.programs, options_.bpffs, plan_node_hooks(wires, by_ebpf, found),
+                   found, outcome);
+}
+
+void NodesController::fill_maps(const DesiredState& desired, EbpfDataplane& dataplane,
+                                Outcome& outcome) {
+  auto found = read_node_maps(dataplane);
+  if (!found) return outcome.fail(found.error().what);
+  apply_node_maps(dataplane, plan_node_maps(desired, *found), outcome);
+}
+
+void NodesController::apply(const ClusterView& view, NodesPlan& plan, EbpfDataplane* dataplane,
+                            bool by_ebpf, Outcome& outcome) {
+  const DesiredState& desired = plan.desired;
+  sync_routes(desired, std::move(plan.routes), plan.tunnel_ifindex, outcome);
+  if (dataplane && by_ebpf) {
+    // Nothing is redirected before to_wire takes the mark away.
+    sync_hooks(desired.wires, *dataplane, true, outcome);
+    fill_maps(desired, *dataplane, outcome);
+  } else if (dataplane) {
+    fill_maps({}, *dataplane, outcome);
+    sync_hooks({}, *dataplane, false, outcome);
+  }
+  tunnel_.sync_offload(view, desired.paths, outcome);
+}
+
+bool NodesController::is_guarding_tunnel(EbpfDataplane* dataplane) {
+  if (!dataplane) return false;
+  auto device = find_link(netlink_, kTunnelName);
+  if (!device || !*device) return false;
+  auto attached =
+      dataplane->programs.is_attached(KUBECNI_ON_TUNNEL, {(*device)->ifindex, (*device)->name});
+  auto peers = dataplane->tunnel_peers.entries();
+  return attached && *attached && peers && peers->contains(IpAddr::any(AF_INET)) &&
+         peers->contains(IpAddr::any(AF_INET6));
+}
+
+void NodesController::clean_up(EbpfDataplane* dataplane, Outcome& outcome) {
+  auto links = list_links(netlink_);
+  if (!links) return outcome.fail(links.error().what);
+  if (const auto tunnel = find_tunnel(*links))
+    outcome.apply(delete_link(netlink_, tunnel->ifindex), "tunnel device removed");
+  if (dataplane) {
+    fill_maps({}, *dataplane, outcome);
+    sync_hooks({}, *dataplane, false, outcome);
+  }
+  if (auto routes = list_routes(netlink_))
+    sync_routes({}, std::move(*routes), 0, outcome);
+  else
+    outcome.fail(routes.error().what);
+}
+
+}  // namespace kubecni

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "cluster/cluster_view.hpp"
+#include "control/nodes/desired_state.hpp"
+#include "control/nodes/tunnel_device.hpp"
+#include "control/options.hpp"
+#include "control/outcome.hpp"
+#include "dataplane/ebpf_dataplane.hpp"
+#include "net/netlink.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// What is to be true, and what of it was looked at for the plan.
+struct NodesPlan {
+  DesiredState desired;
+  std::vector<Route> routes;    ///< the kernel's, of everybody
+  unsigned tunnel_ifindex = 0;  ///< 0: there is no tunnel
+};
+
+/// How this node and its pods reach other nodes: the tunnel device, the kernel's routes, the
+/// maps of nodes, and the programs of the node's own devices. Runs in the node's namespace.
+class NodesController {
+ public:
+  /// Errors: those of opening netlink.
+  static Result<NodesController> open(const DaemonOptions& options);
+
+  /// Reads what there is, makes the tunnel device, and plans. Empty when the kernel does not
+  /// tell what there is.
+  std::optional<NodesPlan> plan(const ClusterView& view, Outcome& outcome);
+
+  /// Makes everything so, and takes the routes out of the plan. `dataplane` is null where eBPF is
+  /// not loaded; unless `by_ebpf` it leads to no node afterwards.
+  void apply(const ClusterView& view, NodesPlan& plan, EbpfDataplane* dataplane, bool by_ebpf,
+             Outcome& outcome);
+  /// The maps alone: what a schema change begins with.
+  void fill_maps(const DesiredState& desired, EbpfDataplane& dataplane, Outcome& outcome);
+
+  /// Whether from_tunnel judges who sends through the tunnel: it is attached, and knows all
+  /// nodes.
+  bool is_guarding_tunnel(EbpfDataplane* dataplane);
+  /// What the checksum offload of the tunnel device is, and why.
+  [[nodiscard]] const std::string& offload() const { return tunnel_.offload(); }
+
+  /// Removes all that apply() made, the device first, since nobody would guard it.
+  void clean_up(EbpfDataplane* dataplane, Outcome& outcome);
+
+ private:
+  NodesController(DaemonOptions options, NetlinkSocket netlink)
+      : options_(std::move(options)), netlink_(std::move(netlink)), tunnel_(options_.tunnel) {}
+
+  std::optional<Underlay> read_underlay(const ClusterView& view, Outcome& outcome);
+  void sync_routes(const DesiredState& desired, std::vector<Route> routes, unsigned tunnel_ifindex,
+                   Outcome& outcome);
+  void sync_hooks(const std::map<std::string, Device>& wires, EbpfDataplane& dataplane,
+                  bool by_ebpf, Outcome& outcome);
+
+  DaemonOptions options_;
+  NetlinkSocket netlink_;
+  TunnelDevice tunnel_;
+};
+
+}  // namespace kubecni

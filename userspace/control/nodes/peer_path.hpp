@@ -1,0 +1,102 @@
+#pragma once
+
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+#include "cluster/node.hpp"
+#include "control/options.hpp"
+#include "dataplane/hook.hpp"
+#include "net/address.hpp"
+#include "net/link.hpp"
+#include "net/route.hpp"
+#include "state/node_info.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// The one VXLAN device of a node.
+inline constexpr const char* kTunnelName = "kcni.vxlan";
+
+/// What a link needs to carry IPv6, bytes. RFC 8200, section 5.
+inline constexpr unsigned kLeastMtu6 = 1280;
+
+/// A device that leads to other nodes, with one of its networks.
+struct Uplink {
+  Device device;
+  IpNet net;
+  unsigned mtu = 0;  ///< bytes
+};
+
+/// This node's tunnel device.
+struct Tunnel {
+  Device device;
+  MacAddr mac;
+  std::uint32_t vni = 0;
+};
+
+/// What this node has to reach others with.
+struct Underlay {
+  Routing routing = Routing::kAuto;
+  std::vector<Uplink> uplinks;
+  std::vector<Route> routes;                 ///< the kernel's, for what is behind a router
+  std::vector<IpAddr> own_addresses;         ///< InternalIPs of this node
+  std::vector<IpAddr> local_addresses = {};  ///< of all devices of this node
+  std::optional<Tunnel> tunnel;
+  std::string no_tunnel_because = {};  ///< where there is none
+};
+
+enum class PathKind { kDirect, kVxlan };
+
+/// How this node reaches the pods of another.
+struct PeerPath {
+  std::string node;
+  IpNet cidr;
+  PathKind kind = PathKind::kDirect;
+  IpAddr next_hop;  ///< kDirect: the neighbour; kVxlan: the node's tunnel endpoint
+  Device device;
+  unsigned mtu = 0;    ///< bytes, of a pod's packet
+  MacAddr tunnel_mac;  ///< kVxlan: of the node's tunnel device
+  std::string why;     ///< a phrase for people
+};
+
+/// Bytes that VXLAN puts around an IP packet: outer IP, UDP, VXLAN and the inner
+/// Ethernet header. RFC 7348, section 5.
+constexpr unsigned vxlan_overhead(int outer_family) { return outer_family == AF_INET ? 50 : 70; }
+
+/// The MTU inside a tunnel over an underlay with `mtu`, both in bytes; never negative.
+constexpr unsigned without_vxlan(unsigned mtu, int outer_family) {
+  return mtu - std::min(mtu, vxlan_overhead(outer_family));
+}
+
+/// The MAC of a node's tunnel device: derived from the first of its InternalIPs, so
+/// that whoever knows the Node object knows it.
+MacAddr tunnel_mac_of(const Node& node);
+
+/// The devices over which other nodes may be reached: up, with an address that is
+/// not link-local, and neither the pods' bridge, nor the tunnel, nor the loopback.
+std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
+                                 const std::vector<LinkAddress>& addresses,
+                                 const std::string& bridge);
+
+/// Why a route to the pods `cidr` would take away what this node needs itself: one of its
+/// addresses, or a router that it sends to. Empty: it would not. Pure.
+std::string why_harmful(const IpNet& cidr, const Underlay& underlay);
+
+/// Whether `address` is on the network of a link of this node. Pure.
+bool is_on_link(const IpAddr& address, const Underlay& underlay);
+
+/// How the pods `cidr` of `peer` are reached, or why they are not. Direct is what
+/// has an address of the pods' family on a link of ours (with kDirect also a route
+/// by a router), since next hop and packet are of one family; a tunnel may be of
+/// the other. Pure.
+std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,
+                                                 const Underlay& underlay);
+
+}  // namespace kubecni

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kubecni {
+
+/// What a condition is about.
+enum class ConditionKind {
+  kFailed,        ///< a step failed; it is tried again
+  kNodeSkipped,   ///< another node cannot be used, or not be reached; `subject` is its name
+  kNodeDoubtful,  ///< a node may be wrong; `subject` is its name
+  kKernelPath,    ///< the programs do not load
+  kNoConntrack,   ///< the programs cannot ask conntrack
+  kNotReady,      ///< this node cannot take pods
+  kListPending,   ///< the runtime's list is not there, or not as it should be
+  kPlugins,       ///< something about the runtime's plugins that the operator may not expect
+};
+
+/// Something that a controller found, and that holds as long as the controller says so.
+struct Condition {
+  ConditionKind kind;
+  std::string text;  ///< a sentence for people
+  std::string subject = {};
+
+  auto operator<=>(const Condition&) const = default;
+};
+
+/// What one controller has to say of one round.
+struct Outcome {
+  std::string_view controller;
+  std::vector<std::string> changes;  ///< of the node, a phrase each
+  std::vector<Condition> conditions;
+  /// When to look again at the latest, where that is before the usual time.
+  std::optional<std::chrono::milliseconds> again_in = {};
+
+  void fail(std::string why) { say(ConditionKind::kFailed, std::move(why)); }
+  void say(ConditionKind kind, std::string text, std::string subject = {}) {
+    conditions.push_back({kind, std::move(text), std::move(subject)});
+  }
+  [[nodiscard]] std::vector<std::string> texts_of(ConditionKind kind) const {
+    std::vector<std::string> texts;
+    for (const Condition& condition : conditions)
+      if (condition.kind == kind) texts.push_back(condition.text);
+    return texts;
+  }
+  /// Notes how a step ended: `what` was changed, or why it was not.
+  void apply(const Result<>& done, std::string what) {
+    if (done)
+      changes.push_back(std::move(what));
+    else
+      fail(done.error().what);
+  }
+};
+
+}  // namespace kubecni

@@ -1,0 +1,153 @@
+#include "control/pods/pod_guard_table.hpp"
+
+#include <cstdio>
+#include <span>
+
+namespace kubecni {
+
+namespace {
+
+// Protocols are numbers, here and below: nft looks names up in /etc/protocols, which the image
+// has not. 1 is ICMP, 2 IGMP, 6 TCP, 17 UDP, 58 ICMPv6, 103 PIM.
+// Below the priority of br_netfilter, which is 0.
+constexpr const char* kChainsAtHooks = R"(	chain prerouting {
+		type filter hook prerouting priority -300; policy accept;
+		iifname @ports goto from_pod comment "others are no pods, or not known yet"
+	}
+	chain input {
+		type filter hook input priority -300; policy accept;
+		iifname @ports ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter drop comment "frame to a bridge"
+	}
+)";
+
+constexpr const char* kChainFromPod = R"(	chain from_pod {
+		ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter drop comment "frame to a bridge"
+		ether type ip goto from_pod4
+		ether type ip6 goto from_pod6
+		ether type arp goto from_pod_arp
+		ether type { 8021q, 8021ad, 0x9100, 0x9200, 0x9300 } counter drop comment "tagged frame"
+		iifname . ether saddr != @macs counter drop comment "another's MAC"
+	}
+	chain from_pod_arp {
+		iifname . ether saddr != @macs counter drop comment "another's MAC"
+		arp htype 1 arp hlen 6 arp plen 4 iifname . arp saddr ether . arp saddr ip @arp_senders accept
+		counter drop comment "ARP for another's address"
+	}
+)";
+
+// 0.0.0.0 is the source of who has no address yet: RFC 2131, and IGMP's own reports.
+constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
+		ip protocol 1 jump icmp4
+		ip protocol 2 @th,0,8 { 0x11, 0x30, 0x31, 0x32 } counter drop comment "query or router discovery of multicast"
+		ip protocol 103 counter drop comment "query or router discovery of multicast"
+		udp dport 68 counter drop comment "answer of a DHCP server"
+		iifname . ether saddr . ip saddr @sources4 accept
+		iifname . ether saddr != @macs counter drop comment "another's MAC"
+		ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept
+		ip saddr 0.0.0.0 ip protocol 2 accept
+		counter drop comment "another's IPv4 address"
+	}
+	chain icmp4 {
+		ip frag-off & 0x1fff != 0 return comment "of no use without the first fragment"
+		icmp type != { destination-unreachable, source-quench, redirect, time-exceeded, parameter-problem } return
+		ip frag-off & 0x2000 == 0 iifname . @th,192,32 @received4 return
+		counter drop comment "ICMP error about another's packet"
+	}
+)";
+
+// Neighbour discovery is right after the IPv6 header and whole, or no receiver may take it
+// (RFC 6980); it has at most one option, which is the pod's MAC or the nonce of RFC 7527.
+// nft reads to the end of the frame, behind that of the packet too, so that what ends the
+// headers of a fragment need not be what a receiver finds there: none may have more headers.
+constexpr const char* kChainFromPod6 = R"(	chain from_pod6 {
+		udp dport 546 counter drop comment "answer of a DHCP server"
+		ip6 nexthdr { 6, 17 } iifname . ether saddr . ip6 saddr @sources6 accept
+		exthdr frag exists jump fragment6
+		iifname . ether saddr != @macs counter drop comment "another's MAC"
+		meta l4proto 58 jump icmp6
+		meta l4proto 103 counter drop comment "query or router discovery of multicast"
+		iifname . ether saddr . ip6 saddr @sources6 accept
+		counter drop comment "another's IPv6 address"
+	}
+	chain fragment6 {
+		frag frag-off != 0 return
+		frag nexthdr { 0, 43, 44, 51, 60, 135, 139, 140 } counter drop comment "headers hidden by fragments"
+		meta l4proto 58 icmpv6 type { echo-request, echo-reply } return
+		meta l4proto != 58 return
+		counter drop comment "ICMPv6 hidden by fragments"
+	}
+	chain icmp6 {
+		icmpv6 type { echo-request, echo-reply } return
+		icmpv6 type { nd-router-advert, nd-redirect } counter drop comment "neighbour discovery as a router"
+		icmpv6 type { mld-listener-query, 151, 152, 153 } counter drop comment "query or router discovery of multicast"
+		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } goto icmp_error6
+		icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto nd6
+		ip6 saddr :: icmpv6 type { mld-listener-report, mld-listener-reduction, mld2-listener-report } accept
+	}
+	chain icmp_error6 {
+		iifname . @th,256,128 @received6 return
+		counter drop comment "ICMP error about another's packet"
+	}
+	chain nd6 {
+		ip6 nexthdr != 58 counter drop comment "neighbour discovery behind other headers"
+		icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @received6 counter drop comment "neighbour discovery about another"
+		icmpv6 type nd-router-solicit ip6 length 8 goto nd_source6
+		icmpv6 type nd-router-solicit ip6 length 16 iifname . @th,80,48 @option_macs goto nd_source6
+		icmpv6 type != nd-router-solicit ip6 length 24 goto nd_source6
+		icmpv6 type != nd-router-solicit ip6 length 32 iifname . @th,208,48 @option_macs goto nd_source6
+		icmpv6 type nd-neighbor-solicit ip6 length 32 @th,192,16 0x0e01 goto nd_source6
+		counter drop comment "neighbour discovery about another"
+	}
+	chain nd_source6 {
+		ip6 saddr :: icmpv6 type != nd-neighbor-advert accept
+	}
+)";
+
+std::string hex(std::span<const std::uint8_t> bytes) {
+  std::string text = "0x";
+  for (const std::uint8_t byte : bytes) {
+    char digits[3];
+    std::snprintf(digits, sizeof(digits), "%02x", byte);
+    text += digits;
+  }
+  return text;
+}
+
+std::string hex(const IpAddr& addr) { return hex(std::span(addr.data(), addr.bytes())); }
+
+}  // namespace
+
+NftTable plan_pod_guard(const GuardedPods& pods) {
+  NftTable table{
+      .name = kPodGuardTable,
+      .sets = {{"ports", {"type ifname;", {}}},
+               {"macs", {"type ifname . ether_addr;", {}}},
+               {"sources4", {"type ifname . ether_addr . ipv4_addr;", {}}},
+               {"sources6", {"type ifname . ether_addr . ipv6_addr;", {}}},
+               {"arp_senders", {"type ifname . ether_addr . ipv4_addr;", {}}},
+               {"received4", {"typeof iifname . @th,192,32;", {}}},
+               {"received6", {"typeof iifname . @th,256,128;", {}}},
+               {"option_macs", {"typeof iifname . @th,208,48;", {}}}},
+      .rules = std::string(kChainsAtHooks) + kChainFromPod + kChainFromPod4 + kChainFromPod6};
+  for (const auto& [ifname, pod] : pods) {
+    const std::string port = "\"" + ifname + "\"";
+    const std::string sender = port + " . " + pod.mac.str();
+    const auto add = [&](const char* set, const std::string& element) {
+      table.sets.at(set).elements.insert(element);
+    };
+    add("ports", port);
+    add("macs", sender);
+    add("option_macs", port + " . " + hex(pod.mac.bytes));
+    add("arp_senders", sender + " . 0.0.0.0");  // a probe, RFC 5227
+    std::vector<IpAddr> own = pod.addresses;
+    own.push_back(pod.mac.link_local());
+    for (const IpAddr& addr : own) {
+      add(addr.is_v4() ? "sources4" : "sources6", sender + " . " + addr.str());
+      add(addr.is_v4() ? "received4" : "received6", port + " . " + hex(addr));
+      if (addr.is_v4()) add("arp_senders", sender + " . " + addr.str());
+    }
+  }
+  return table;
+}
+
+}  // namespace kubecni

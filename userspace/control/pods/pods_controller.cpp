@@ -1,0 +1,85 @@
+#include "control/pods/pods_controller.hpp"
+
+#include "control/pods/former_cidrs.hpp"
+#include "control/pods/pod_neighbour_sync.hpp"
+#include "control/pods/pod_sync.hpp"
+#include "net/link.hpp"
+#include "pods/liveness.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace kubecni {
+
+Result<PodsController> PodsController::open(const DaemonOptions& options) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  return PodsController(options, std::move(*netlink));
+}
+
+/// Who the pods are, for what they give to the bridge.
+void PodsController::sync_guard(const std::vector<Attachment>& attachments, Outcome& outcome) {
+  if (!guard_) {
+    auto opened = PodGuard::open();
+    if (!opened) return outcome.fail(opened.error().what);
+    guard_ = std::move(*opened);
+  }
+  auto change = guard_->sync(attachments);
+  if (!change)
+    outcome.fail(change.error().what);
+  else if (!change->empty())
+    outcome.changes.push_back(*change);
+}
+
+void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane, Outcome& outcome) {
+  auto links = list_links(netlink_);
+  if (!links) return outcome.fail(links.error().what);
+  const AttachmentStore store(options_.state_dir);
+  // Before the records, or what an ADD has just made would belong to none.
+  const auto neighbours = list_pod_neighbours(netlink_, *links, outcome);
+  auto listing = store.list();
+  if (!listing) return outcome.fail(listing.error().what);
+  for (const std::string& damaged : listing->damaged) outcome.fail(damaged);
+  const auto bridge = std::ranges::find(*links, options_.bridge, &Link::name);
+  if (bridge != links->end())
+    sync_former_cidrs(netlink_, view, *bridge, listing->attachments, outcome);
+  sync_guard(listing->attachments, outcome);
+  restore_bridge_macs(netlink_, listing->attachments, *links, outcome);
+  if (listing->damaged.empty())
+    remove_strange_neighbours(netlink_, listing->attachments, *links, neighbours, outcome);
+  sync_pods(netlink_, store, listing->attachments, *links, dataplane ? &dataplane->pods : nullptr,
+            outcome);
+}
+
+void PodsController::fill_maps(EbpfDataplane& dataplane, Outcome& outcome) {
+  auto links = list_links(netlink_);
+  if (!links) return outcome.fail(links.error().what);
+  fill_endpoints(netlink_, AttachmentStore(options_.state_dir), *links, dataplane.pods.endpoints,
+                 outcome);
+}
+
+void PodsController::sweep(Outcome& outcome) {
+  const PodPaths paths{options_.state_dir, options_.bpffs};
+  auto networks = list_networks(paths);
+  if (!networks) return outcome.fail("not swept: " + networks.error().what);
+  for (const auto& network : *networks) {
+    auto removed = reclaim_gone(paths, network);
+    if (!removed)
+      outcome.fail("network " + network + " not swept: " + removed.error().what);
+    else if (*removed != 0)
+      outcome.changes.push_back("removed what " + std::to_string(*removed) + " pods of network " +
+                                network + " left that ended without DEL");
+  }
+}
+
+void PodsController::clean_up(Outcome& outcome) {
+  auto guard = PodGuard::open();
+  auto removed = guard ? guard->remove() : Result<bool>(false);
+  if (!removed)
+    outcome.fail(removed.error().what);
+  else if (*removed)
+    outcome.changes.emplace_back("nftables table bridge kube-cni removed");
+}
+
+}  // namespace kubecni

@@ -1,0 +1,156 @@
+#include "control/programs/programs_controller.hpp"
+
+#include "dataplane/program_loader.hpp"
+#include "dataplane/schema_change.hpp"
+#include "dataplane/unload.hpp"
+#include "net/link.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+/// Its module is loaded by the first rule that needs it: of kube-proxy, or of ours.
+bool is_conntrack_there() {
+  return std::filesystem::exists("/proc/sys/net/netfilter/nf_conntrack_count");
+}
+
+}  // namespace
+
+Result<ProgramsController> ProgramsController::open(const DaemonOptions& options) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  ProgramsController controller(options, std::move(*netlink));
+  if (options.dataplane == "bridge") return controller;
+  controller.load();
+  if (!controller.dataplane_ && options.dataplane == "ebpf")
+    return failure(ENOTSUP, "--dataplane=ebpf: " + controller.fallback_reason_);
+  return controller;
+}
+
+void ProgramsController::load() {
+  auto opened = EbpfDataplane::open(options_.bpffs, options_.run_dir);
+  if (!opened) {
+    load_error_ = opened.error();
+    fallback_reason_ = load_error_->what;
+    return;
+  }
+  dataplane_ = std::move(*opened);
+  load_error_.reset();
+  fallback_reason_.clear();
+  upgrade();
+}
+
+/// What is pinned may be from another build, or from before conntrack was there. The devices
+/// that run its programs get the new ones from the controllers that attach them.
+void ProgramsController::upgrade() {
+  loaded_beside_conntrack_ = is_conntrack_there();
+  auto upgraded = upgrade_programs(options_.bpffs, options_.run_dir);
+  upgrade_error_ = upgraded ? "" : "the pinned programs stay: " + upgraded.error().what;
+  if (!upgraded) return;
+  no_conntrack_reason_ = upgraded->no_conntrack_reason;
+  if (!upgraded->differed) return;
+  auto opened = EbpfDataplane::open_loaded(options_.bpffs);
+  if (opened)
+    dataplane_ = std::move(*opened);
+  else
+    upgrade_error_ = opened.error().what;
+}
+
+void ProgramsController::sync_loaded(Outcome& outcome) {
+  const bool had_one = dataplane_.has_value();
+  if (auto pinned = EbpfDataplane::open_loaded(options_.bpffs); had_one && pinned) {
+    dataplane_ = std::move(*pinned);
+    if (!loaded_beside_conntrack_ && is_conntrack_there()) upgrade();
+  } else {
+    dataplane_.reset();
+    load();
+    if (dataplane_ && had_one) outcome.changes.emplace_back("loaded the programs and maps again");
+  }
+  if (!upgrade_error_.empty()) outcome.fail(upgrade_error_);
+}
+
+EbpfDataplane* ProgramsController::open_pinned() {
+  auto pinned = changes_schema_ ? EbpfDataplane::open(options_.bpffs, options_.run_dir)
+                                : EbpfDataplane::open_loaded(options_.bpffs);
+  dataplane_.reset();
+  if (pinned)
+    dataplane_ = std::move(*pinned);
+  else
+    load_error_ = pinned.error();
+  return dataplane();
+}
+
+void ProgramsController::sync(Outcome& outcome) {
+  const auto others = other_schemas(options_.bpffs);
+  changes_schema_ = others && !others->empty();
+  if (carries_nodes())
+    sync_loaded(outcome);
+  else
+    open_pinned();
+}
+
+void ProgramsController::carry_over_flows(Outcome& outcome) {
+  if (auto carried = kubecni::carry_over_flows(options_.bpffs); !carried)
+    outcome.fail(carried.error().what);
+}
+
+std::vector<Device> ProgramsController::list_devices(Outcome& outcome) {
+  std::vector<Device> devices;
+  auto links = list_links(netlink_);
+  if (!links) outcome.fail(links.error().what);
+  if (links)
+    for (const Link& link : *links) devices.push_back({link.ifindex, link.name});
+  return devices;
+}
+
+/// Once no device runs programs of the other schema, nobody needs its pins.
+void ProgramsController::end_schema_change(Outcome& outcome) {
+  const auto devices = list_devices(outcome);
+  if (devices.empty()) return;
+  for (const Device& device : devices) {
+    auto others = runs_other_programs(options_.bpffs, device);
+    if (!others) return outcome.fail(others.error().what);
+    if (*others)
+      return outcome.fail("the maps of another schema stay, since programs of it run on " +
+                          device.name);
+  }
+  // What the other programs noted meanwhile.
+  auto carried = kubecni::carry_over_flows(options_.bpffs);
+  outcome.apply(carried ? remove_other_schemas(options_.bpffs, options_.run_dir) : carried,
+                "went over from the maps of another schema");
+}
+
+/// Our programs cannot take the place of another schema's, which would go on to redirect by
+/// maps that nobody corrects. The kernel path carries everything then.
+void ProgramsController::take_off_other_schema(Outcome& outcome) {
+  // What may be over in the next round.
+  constexpr std::array kPassing{ETIMEDOUT, ENOMEM, EAGAIN, EINTR};
+  if (!load_error_ || std::ranges::find(kPassing, load_error_->code) != kPassing.end()) return;
+  const auto devices = list_devices(outcome);
+  if (devices.empty()) return;
+  auto unloaded = unload_dataplane(options_.bpffs, devices);
+  outcome.apply(unloaded ? Result<>() : fail(unloaded),
+                "took off the programs of another schema, since those of this build do not "
+                "load: " +
+                    load_error_->what);
+}
+
+void ProgramsController::finish(Outcome& outcome) {
+  if (changes_schema_ && dataplane_)
+    end_schema_change(outcome);
+  else if (changes_schema_)
+    take_off_other_schema(outcome);
+  if (!carries_nodes()) return dataplane_.reset();
+  if (!dataplane_)
+    outcome.say(ConditionKind::kKernelPath, fallback_reason_);
+  else if (!no_conntrack_reason_.empty())
+    outcome.say(ConditionKind::kNoConntrack, no_conntrack_reason_);
+}
+
+}  // namespace kubecni

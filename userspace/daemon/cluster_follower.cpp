@@ -1,0 +1,54 @@
+#include "daemon/cluster_follower.hpp"
+
+#include "base/log.hpp"
+#include "state/last_known.hpp"
+
+#include <cerrno>
+
+namespace kubecni {
+
+void ClusterFollower::load_last_known() {
+  auto loaded = kubecni::load_last_known(options_.state_dir);
+  if (!loaded) return log::warn("last known cluster ignored", {{"err", loaded.error().what}});
+  if (!*loaded) return;
+  const LastKnown& known = **loaded;
+  is_known_ = true;
+  view_ = view_cluster(known.snapshot, options_.node_name, known.decided, options_.rules);
+  log::info("last known cluster loaded", {{"nodes", std::to_string(known.snapshot.nodes.size())}});
+}
+
+void ClusterFollower::take_news() {
+  while (auto news = source_->take()) {
+    // Nodes that are as before may be those that were refused.
+    if (*news && ((*news)->has_changed || !error_.empty()))
+      if (auto seen = look_at_nodes(); !seen) *news = fail(seen);
+    if (!*news) {
+      error_ = news->error().what;
+      log::error("nodes not read, the last known ones stay",
+                 {{"source", describe()}, {"err", error_}});
+      continue;
+    }
+    if (!error_.empty()) log::info("nodes read again", {{"source", describe()}});
+    error_.clear();
+  }
+}
+
+/// Takes over what the source knows. Errors: ENOENT no node at all.
+Result<> ClusterFollower::look_at_nodes() {
+  Result<> seen;
+  source_->read([&](const NodeSnapshot& nodes) {
+    // A cluster without any node cannot have us in it: a wrong cluster, or an
+    // API server that has lost its data. Every pod would be cut off.
+    if (nodes.nodes.empty() && nodes.skipped.empty()) {
+      seen = failure(ENOENT, "the list has no node at all, not even this one");
+      return;
+    }
+    is_known_ = has_grown_ = true;
+    view_ = view_cluster(nodes, options_.node_name, std::move(view_).incumbents(), options_.rules);
+    if (auto saved = save_last_known(options_.state_dir, nodes, view_); !saved)
+      log::error("last known cluster not saved", {{"err", saved.error().what}});
+  });
+  return seen;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "cluster/cluster_view.hpp"
+#include "control/options.hpp"
+#include "k8s/node_source.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace kubecni {
+
+/// What this node takes the cluster to be, from the source of nodes or, before that has said
+/// anything, from disk. For the loop's thread, but for status().
+class ClusterFollower {
+ public:
+  ClusterFollower(const DaemonOptions& options, std::unique_ptr<NodeSource> source)
+      : options_(options), source_(std::move(source)) {}
+
+  void load_last_known();
+  /// Readable when take_news() may have something new.
+  [[nodiscard]] int fd() const { return source_->fd(); }
+  void take_news();
+
+  /// Null: the cluster is not known.
+  [[nodiscard]] const ClusterView* view() const { return is_known_ ? &view_ : nullptr; }
+  /// Whether the view was made anew since the last call, which takes memory for a moment.
+  [[nodiscard]] bool take_has_grown() { return std::exchange(has_grown_, false); }
+  [[nodiscard]] std::string describe() const { return source_->describe(); }
+  /// Why the source cannot be read; empty: it can.
+  [[nodiscard]] const std::string& error() const { return error_; }
+  /// From any thread.
+  [[nodiscard]] SourceStatus status() const { return source_->status(); }
+
+ private:
+  Result<> look_at_nodes();
+
+  const DaemonOptions& options_;
+  std::unique_ptr<NodeSource> source_;
+  bool is_known_ = false;
+  bool has_grown_ = true;
+  ClusterView view_;
+  std::string error_;
+};
+
+}  // namespace kubecni

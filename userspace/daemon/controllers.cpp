@@ -1,0 +1,139 @@
+#include "daemon/controllers.hpp"
+
+#include "control/node_status/readiness.hpp"
+
+#include <array>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+// What a pod leaves that ends without a DEL is gone after a minute at most.
+constexpr std::chrono::seconds kSweepInterval{30};
+
+Outcome describe_cluster(const std::string& own_name, const ClusterView& view) {
+  Outcome outcome{.controller = "cluster", .changes = {}, .conditions = {}};
+  for (const SkippedNode& node : view.skipped)
+    outcome.say(ConditionKind::kNodeSkipped, node.reason, node.name);
+  for (const NodeWarning& warning : view.warnings)
+    outcome.say(ConditionKind::kNodeDoubtful, warning.text, warning.name);
+  if (auto reason = why_no_pods(own_name, view); !reason.empty())
+    outcome.say(ConditionKind::kNotReady, std::move(reason));
+  return outcome;
+}
+
+void describe_nodes(const DesiredState& desired, RoundReport& report) {
+  report.mtu = desired.mtu;
+  report.paths = desired.paths;
+  for (const auto& [name, device] : desired.wires) report.wires.push_back(name);
+}
+
+/// An outcome for each of the controllers that reconcile() runs.
+struct Outcomes {
+  Outcome programs{.controller = "programs", .changes = {}, .conditions = {}};
+  Outcome firewall{.controller = "firewall", .changes = {}, .conditions = {}};
+  Outcome bridge{.controller = "bridge", .changes = {}, .conditions = {}};
+  Outcome nodes{.controller = "nodes", .changes = {}, .conditions = {}};
+  Outcome pods{.controller = "pods", .changes = {}, .conditions = {}};
+
+  void move_to(RoundReport& report) {
+    for (Outcome* outcome : {&programs, &firewall, &bridge, &nodes, &pods})
+      report.outcomes.push_back(std::move(*outcome));
+  }
+};
+
+}  // namespace
+
+Result<Controllers> Controllers::open(const DaemonOptions& options) {
+  auto programs = ProgramsController::open(options);
+  if (!programs) return fail(programs);
+  auto bridge = BridgeController::open(options);
+  if (!bridge) return fail(bridge);
+  auto nodes = NodesController::open(options);
+  if (!nodes) return fail(nodes);
+  auto pods = PodsController::open(options);
+  if (!pods) return fail(pods);
+  auto install = InstallController::open(options);
+  if (!install) return fail(install);
+  return Controllers(options, std::move(*programs), std::move(*bridge), std::move(*nodes),
+                     std::move(*pods), std::move(*install));
+}
+
+void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
+  Outcomes outcomes;
+  programs_.sync(outcomes.programs);
+  EbpfDataplane* const dataplane = programs_.dataplane();
+  const bool by_ebpf = programs_.carries_nodes();
+  EbpfDataplane* for_pods = programs_.for_pods();
+
+  // The firewall guards the tunnel from before the device is made until a program does.
+  EbpfDataplane* const guard = by_ebpf ? dataplane : nullptr;
+  const bool was_guarding = nodes_.is_guarding_tunnel(guard);
+  firewall_.sync(view, !was_guarding, outcomes.firewall);
+  if (auto plan = nodes_.plan(view, outcomes.nodes)) {
+    describe_nodes(plan->desired, report);
+    bridge_.sync(view, plan->desired.mtu, dataplane, outcomes.bridge);
+    if (programs_.changes_schema() && dataplane) {
+      programs_.carry_over_flows(outcomes.programs);
+      nodes_.fill_maps(by_ebpf ? plan->desired : DesiredState{}, *dataplane, outcomes.nodes);
+      pods_.fill_maps(*dataplane, outcomes.pods);
+    }
+    nodes_.apply(view, *plan, dataplane, by_ebpf, outcomes.nodes);
+  } else {
+    outcomes.bridge.say(ConditionKind::kNotReady,
+                        "the pods' bridge was not looked at, since the kernel does not tell what "
+                        "devices there are");
+    // Nobody has filled the maps that the programs would use.
+    if (programs_.changes_schema()) for_pods = nullptr;
+  }
+  if (const bool guards = nodes_.is_guarding_tunnel(guard); guards != was_guarding)
+    firewall_.sync(view, !guards, outcomes.firewall);
+  pods_.sync(view, for_pods, outcomes.pods);
+  programs_.finish(outcomes.programs);
+  report.dataplane = programs_.dataplane() ? "ebpf" : "bridge";
+  report.tunnel_checksum_offload = nodes_.offload();
+  outcomes.move_to(report);
+}
+
+Outcome Controllers::sweep() {
+  Outcome outcome{.controller = "sweep", .changes = {}, .conditions = {}};
+  if (Clock::now() >= next_sweep_) {
+    pods_.sweep(outcome);
+    unswept_ = outcome.conditions;
+    next_sweep_ = Clock::now() + kSweepInterval;
+  }
+  outcome.conditions = unswept_;
+  return outcome;
+}
+
+RoundReport Controllers::run(const ClusterView* view) {
+  RoundReport report;
+  report.reconciled = view != nullptr;
+  const ClusterView unknown{.self = {}, .peers = {}, .skipped = {}, .owners = {}};
+  const ClusterView& seen = view ? *view : unknown;
+  report.known_nodes = seen.peers.size() + (seen.self ? 1 : 0);
+  report.knows_self = seen.self.has_value();
+  if (seen.self) report.pod_cidrs = seen.self->pod_cidrs;
+  report.outcomes.push_back(describe_cluster(options_.node_name, seen));
+  if (view) reconcile(*view, report);
+  Outcome install{.controller = "install", .changes = {}, .conditions = {}};
+  install_.sync(report.first_of(ConditionKind::kNotReady), install);
+  report.outcomes.push_back(std::move(install));
+  report.list = install_.state();
+  report.outcomes.push_back(sweep());
+  for (Outcome& outcome : report.outcomes) retries_[outcome.controller].schedule(outcome);
+  return report;
+}
+
+RoundReport Controllers::clean_up() {
+  RoundReport report;
+  Outcomes outcomes;
+  nodes_.clean_up(programs_.open_pinned(), outcomes.nodes);
+  FirewallController::clean_up(outcomes.firewall);
+  pods_.clean_up(outcomes.pods);
+  outcomes.move_to(report);
+  return report;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "cluster/cluster_view.hpp"
+#include "control/bridge/bridge_controller.hpp"
+#include "control/firewall/firewall_controller.hpp"
+#include "control/install/install_controller.hpp"
+#include "control/nodes/nodes_controller.hpp"
+#include "control/options.hpp"
+#include "control/pods/pods_controller.hpp"
+#include "control/programs/programs_controller.hpp"
+#include "control/retry.hpp"
+#include "daemon/round_report.hpp"
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace kubecni {
+
+/// The controllers of a node, in the order in which they need each other. Each goes on when
+/// another one fails. Runs in the node's namespace.
+class Controllers {
+ public:
+  /// Errors: those of opening the controllers.
+  static Result<Controllers> open(const DaemonOptions& options);
+
+  /// Makes the node equal to `view`; null: the cluster is not known yet, and nothing may be
+  /// deleted, so that only the plugin is installed.
+  RoundReport run(const ClusterView* view);
+
+  /// Readable when something changed in the runtime's folders.
+  [[nodiscard]] int fd() const { return install_.fd(); }
+  void drain() { install_.drain(); }
+
+  /// Takes away all that run() made for the traffic between nodes and to the outside, and
+  /// nothing else. Pods keep the bridge and each other.
+  RoundReport clean_up();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Controllers(DaemonOptions options, ProgramsController programs, BridgeController bridge,
+              NodesController nodes, PodsController pods, InstallController install)
+      : options_(std::move(options)),
+        programs_(std::move(programs)),
+        firewall_(options_),
+        bridge_(std::move(bridge)),
+        nodes_(std::move(nodes)),
+        pods_(std::move(pods)),
+        install_(std::move(install)) {}
+
+  void reconcile(const ClusterView& view, RoundReport& report);
+  Outcome sweep();
+
+  DaemonOptions options_;
+  ProgramsController programs_;
+  FirewallController firewall_;
+  BridgeController bridge_;
+  NodesController nodes_;
+  PodsController pods_;
+  InstallController install_;
+  std::map<std::string_view, Retry> retries_;  ///< by controller
+  std::vector<Condition> unswept_;             ///< of the last sweep
+  Clock::time_point next_sweep_ = Clock::now();
+};
+
+}  // namespace kubecni

@@ -1,0 +1,137 @@
+#include "daemon/reporter.hpp"
+
+#include "base/log.hpp"
+#include "daemon/diagnosis.hpp"
+
+#include <unistd.h>
+
+#include <string_view>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+PathStatus status_of(const PeerPath& path) {
+  return {.name = path.node,
+          .pod_cidr = path.cidr.str(),
+          .kind = path.kind == PathKind::kVxlan ? "vxlan" : "direct",
+          .next_hop = path.next_hop.str(),
+          .device = path.device.name,
+          .mtu = path.mtu,
+          .why = path.why};
+}
+
+/// Without its list the runtime starts no pod, whatever the node can take.
+std::string why_no_pod_starts(const RoundReport& report) {
+  auto reason = report.first_of(ConditionKind::kNotReady);
+  return reason.empty() ? report.first_of(ConditionKind::kListPending) : reason;
+}
+
+Round metrics_of(const RoundReport& report) {
+  std::set<std::string_view> skipped;
+  for (const Outcome& outcome : report.outcomes)
+    for (const Condition& condition : outcome.conditions)
+      if (condition.kind == ConditionKind::kNodeSkipped) skipped.insert(condition.subject);
+  return {.reconciled = report.reconciled,
+          .dataplane = report.dataplane,
+          .known_nodes = report.known_nodes,
+          .skipped_nodes = skipped.size(),
+          .changes = report.count_changes(),
+          .errors = report.texts_of(ConditionKind::kFailed).size(),
+          .not_ready = why_no_pod_starts(report)};
+}
+
+}  // namespace
+
+DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
+                       const SourceReport& source, const std::string& metrics) {
+  DaemonStatus status;
+  status.pid = static_cast<unsigned>(::getpid());
+  status.version = KUBECNI_VERSION;
+  status.node_name = node_name;
+  status.known = report.knows_self;
+  for (const IpNet& cidr : report.pod_cidrs) status.pod_cidrs.push_back(cidr.str());
+  status.mtu = report.mtu;
+  status.source = source.name;
+  status.source_error = source.error;
+  status.metrics = metrics;
+  status.dataplane = report.dataplane;
+  status.fallback_reason = report.first_of(ConditionKind::kKernelPath);
+  status.wires = report.wires;
+  status.no_conntrack_reason = report.first_of(ConditionKind::kNoConntrack);
+  status.tunnel_checksum_offload = report.tunnel_checksum_offload;
+  for (const PeerPath& path : report.paths) status.nodes.push_back(status_of(path));
+  for (const Outcome& outcome : report.outcomes) {
+    for (const Condition& condition : outcome.conditions) {
+      if (condition.kind == ConditionKind::kNodeSkipped)
+        status.skipped.push_back({condition.subject, condition.text});
+      if (condition.kind == ConditionKind::kNodeDoubtful)
+        status.warnings.push_back({condition.subject, condition.text});
+    }
+  }
+  status.cni = {.list = report.list.path,
+                .has_list = report.list.exists,
+                .pending = report.first_of(ConditionKind::kListPending),
+                .cni_version = report.list.cni_version,
+                .plugins = report.list.plugins,
+                .warnings = report.texts_of(ConditionKind::kPlugins)};
+  status.errors = report.texts_of(ConditionKind::kFailed);
+  return status;
+}
+
+void Reporter::log_condition(const Condition& condition) const {
+  const std::string& text = condition.text;
+  switch (condition.kind) {
+    case ConditionKind::kFailed:
+      return log::error("not reconciled", {{"err", text}});
+    case ConditionKind::kNodeSkipped:
+      return log::warn("node skipped", {{"node", condition.subject}, {"err", text}});
+    case ConditionKind::kNodeDoubtful:
+      return log::warn("node may be wrong", {{"node", condition.subject}, {"what", text}});
+    case ConditionKind::kKernelPath:
+      log::warn("kernel path only", {{"reason", text}});
+      return log_diagnosis(options_.bpffs);
+    case ConditionKind::kNoConntrack:
+      return log::warn("conntrack cannot be asked, flows that began on the kernel path stay there",
+                       {{"reason", text}});
+    case ConditionKind::kNotReady:
+      return log::warn("this node cannot take pods", {{"reason", text}});
+    case ConditionKind::kListPending:
+      return log::info("the runtime's list of plugins is not ready", {{"reason", text}});
+    case ConditionKind::kPlugins:
+      return log::warn("plugins of the runtime", {{"what", text}});
+  }
+}
+
+/// Each condition once, as long as it lasts. Before the cluster is known there is nothing new in
+/// a node that is not ready.
+void Reporter::log_news(const RoundReport& report) {
+  const auto is_waiting = [&](ConditionKind kind) {
+    return !report.reconciled &&
+           (kind == ConditionKind::kNotReady || kind == ConditionKind::kListPending);
+  };
+  std::set<Condition> current;
+  for (const Outcome& outcome : report.outcomes) {
+    for (const auto& change : outcome.changes)
+      log::info("changed", {{"what", change}, {"controller", std::string(outcome.controller)}});
+    for (const Condition& condition : outcome.conditions) {
+      if (is_waiting(condition.kind)) continue;
+      if (current.insert(condition).second && !told_.contains(condition)) log_condition(condition);
+    }
+  }
+  told_ = std::move(current);
+}
+
+void Reporter::tell(const RoundReport& report, const SourceReport& source) {
+  log_news(report);
+  if (report.reconciled && writer_)
+    writer_->want({.why_not_ready = report.first_of(ConditionKind::kNotReady),
+                   .kernel_path_reason = report.first_of(ConditionKind::kKernelPath)});
+  const auto status = status_of(report, options_.node_name, source, observer_.describe());
+  if (auto written = write_daemon_status(options_.run_dir, status); !written)
+    log::error("status not written", {{"err", written.error().what}});
+  observer_.end_round(metrics_of(report));
+}
+
+}  // namespace kubecni

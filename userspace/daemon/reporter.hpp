@@ -1,0 +1,44 @@
+#pragma once
+
+#include "control/node_status/node_status_writer.hpp"
+#include "control/options.hpp"
+#include "daemon/observer.hpp"
+#include "daemon/round_report.hpp"
+#include "state/daemon_status.hpp"
+
+#include <set>
+#include <string>
+
+namespace kubecni {
+
+/// Where this node has the cluster from, for people.
+struct SourceReport {
+  std::string name;
+  std::string error;  ///< empty while it works
+};
+
+/// What status.json says of a round. `metrics` is where they are served. Pure but for the pid.
+DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
+                       const SourceReport& source, const std::string& metrics);
+
+/// Tells everybody what a round had to say: log, status.json, metrics and health, and the
+/// condition and Events of this node's Node object.
+class Reporter {
+ public:
+  /// `writer` is null where the nodes come from a file.
+  Reporter(const DaemonOptions& options, Observer& observer, NodeStatusWriter* writer)
+      : options_(options), observer_(observer), writer_(writer) {}
+
+  void tell(const RoundReport& report, const SourceReport& source);
+
+ private:
+  void log_news(const RoundReport& report);
+  void log_condition(const Condition& condition) const;
+
+  const DaemonOptions& options_;
+  Observer& observer_;
+  NodeStatusWriter* writer_;
+  std::set<Condition> told_;  ///< of the last round
+};
+
+}  // namespace kubecni

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "control/install/install_controller.hpp"
+#include "control/nodes/peer_path.hpp"
+#include "control/outcome.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// All that the controllers have to say of one round, and how the node is since.
+struct RoundReport {
+  bool reconciled = false;        ///< false: the cluster is not known, and nothing was done
+  std::vector<Outcome> outcomes;  ///< in the order of the controllers
+
+  std::size_t known_nodes = 0;  ///< with a PodCIDR, also this one
+  bool knows_self = false;      ///< this node's Node object was seen, and could be used
+  std::vector<IpNet> pod_cidrs;
+  unsigned mtu = 0;  ///< bytes, for pods
+  std::vector<PeerPath> paths;
+  std::vector<std::string> wires;
+  std::string dataplane;  ///< "ebpf" or "bridge"; empty: the cluster is not known
+  std::string tunnel_checksum_offload;
+  ListState list;
+
+  /// What the conditions of a kind say, in the order of the controllers.
+  [[nodiscard]] std::vector<std::string> texts_of(ConditionKind kind) const;
+  /// The first of them; empty: none.
+  [[nodiscard]] std::string first_of(ConditionKind kind) const;
+  [[nodiscard]] std::size_t count_changes() const;
+  /// When to look again at the latest; empty: at the usual time.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> again_in() const;
+};
+
+}  // namespace kubecni

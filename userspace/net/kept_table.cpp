@@ -1,0 +1,67 @@
+#include "net/kept_table.hpp"
+
+#include <cerrno>
+#include <set>
+
+namespace kubecni {
+
+/// The table as it is; asks for it only if anybody changed any since the last time.
+Result<std::string> KeptTable::look(Nftables& nftables) {
+  auto generation = nftables.generation();
+  if (!generation) return fail(generation);
+  if (is_applied_ && *generation == generation_) return listing_;
+  auto listing = nftables.list_table(name_);
+  if (listing && *listing == listing_) generation_ = *generation;
+  return listing;
+}
+
+/// Changes elements where that is enough, else the whole table.
+Result<> KeptTable::write(Nftables& nftables, const Plan& plan, const std::string& before) {
+  const NftTable wanted = plan.wanted();
+  if (is_applied_ && before == listing_) {
+    const auto elements = plan_elements(plan.as_before(), wanted);
+    if (elements && (elements->empty() || nftables.run(*elements))) return {};
+  }
+  const auto objects = nftables.list_objects(name_).value_or(std::set<std::string>());
+  if (nftables.run(plan_replacement(name_, objects, wanted))) return {};
+  // What is there cannot be filled anew, like a set of another type.
+  return nftables.run(plan_replacement(name_, {}, wanted));
+}
+
+std::string KeptTable::describe_change(bool was_changed, const std::string& before) const {
+  const std::string name = "nftables table " + name_;
+  if (listing_ == before) return "";
+  if (before.empty()) return name + (was_changed ? " made again: somebody deleted it" : " made");
+  if (listing_.empty()) return name + " removed";
+  return name + (was_changed ? " put right: somebody changed it" : " changed");
+}
+
+Result<KeptTable::Outcome> KeptTable::sync(Nftables& nftables, const Plan& plan) {
+  auto before = look(nftables);
+  if (!before) is_applied_ = false;
+  if (!before) return fail(before);
+  const bool was_as_applied = is_applied_ && *before == listing_;
+  if (was_as_applied && plan.is_as_before) return Outcome{"", true};
+  const bool was_changed = is_applied_ && *before != listing_;
+  auto written = write(nftables, plan, *before);
+  is_applied_ = false;  // until it is known how the table looks
+  if (!written) return fail(written);
+  auto generation = nftables.generation();
+  if (!generation) return fail(generation);
+  auto after = nftables.list_table(name_);
+  if (!after) return fail(after);
+  is_applied_ = true;
+  listing_ = std::move(*after);
+  generation_ = *generation;
+  return Outcome{describe_change(was_changed, *before), was_as_applied};
+}
+
+Result<bool> KeptTable::remove(Nftables& nftables) {
+  is_applied_ = false;
+  auto removed = nftables.run("delete table " + name_);
+  if (!removed && removed.error().code == ENOENT) return false;
+  if (!removed) return fail(removed, "remove nftables table " + name_);
+  return true;
+}
+
+}  // namespace kubecni

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "net/nft_table.hpp"
+#include "net/nftables.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace kubecni {
+
+/// One nftables table of ours, kept as it was made. Runs in the node's namespace.
+class KeptTable {
+ public:
+  /// `name` with its family: "inet kube-cni".
+  explicit KeptTable(std::string name) : name_(std::move(name)) {}
+
+  /// What the table is to be. It is not stored: the sets of a large cluster are more than all
+  /// that the daemon knows.
+  struct Plan {
+    bool is_as_before = false;            ///< as of the last sync()
+    std::function<NftTable()> wanted;     ///< asked only if something has to be written
+    std::function<NftTable()> as_before;  ///< of the last sync()
+  };
+  struct Outcome {
+    std::string change;           ///< "nftables table inet kube-cni made"; empty: all was right
+    bool was_as_applied = false;  ///< nobody had changed it, and it was there
+  };
+  /// Makes the table as planned, in one transaction; also when somebody deleted or edited
+  /// it. Where only sets differ, their elements are changed and the rules stay.
+  /// When all is right it costs one question to the kernel, and a list of the table if any
+  /// table was changed.
+  /// Errors: EPROTONOSUPPORT, ENOENT, EOPNOTSUPP the kernel lacks a part of nftables.
+  Result<Outcome> sync(Nftables& nftables, const Plan& plan);
+
+  /// Removes the table; absent is success. Returns whether it was there.
+  Result<bool> remove(Nftables& nftables);
+
+ private:
+  Result<std::string> look(Nftables& nftables);
+  Result<> write(Nftables& nftables, const Plan& plan, const std::string& before);
+  [[nodiscard]] std::string describe_change(bool was_changed, const std::string& before) const;
+
+  std::string name_;
+  bool is_applied_ = false;       // it is known how it looked
+  std::string listing_;           // how it looked right after
+  std::uint32_t generation_ = 0;  // when it was last seen to look like that
+};
+
+}  // namespace kubecni
