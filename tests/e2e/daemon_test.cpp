@@ -101,6 +101,22 @@ TEST_F(DaemonOnFile, NodeAddedToTheFileIsKnownAtOnce) {
   EXPECT_TRUE(eventually([&] { return knows_cidr(cluster.a, "10.200.3.0/24"); }, kAtOnce));
 }
 
+TEST_F(DaemonOnFile, APartThatFailsHoldsUpNoOtherAndIsTriedAgain) {
+  const auto told = cluster.a.state_dir() / "node.json";
+  std::filesystem::remove(told);
+  std::filesystem::create_directories(told / "in the way");
+  auto nodes = Cluster::two_nodes();
+  nodes.push_back(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));
+
+  cluster.write_nodes(nodes);
+
+  EXPECT_TRUE(eventually([&] { return knows_cidr(cluster.a, "10.200.3.0/24"); }));
+  EXPECT_TRUE(eventually([&] { return says("this node cannot take pods"); }))
+      << cluster.daemon_a->err();
+  std::filesystem::remove_all(told);
+  EXPECT_TRUE(eventually([&] { return std::filesystem::is_regular_file(told); }, kResync));
+}
+
 TEST_F(DaemonOnFile, NodeRemovedFromTheFileIsForgottenAtOnce) {
   cluster.write_nodes({Cluster::two_nodes().front()});
 
