@@ -146,6 +146,7 @@ Claimant claimant_of(const Node& node) { return {&node.name, &node.internal_ips,
 
 std::vector<Claimant> claimants_in(const NodeSnapshot& snapshot, const Node* last_self) {
   std::vector<Claimant> claimants;
+  claimants.reserve(snapshot.nodes.size() + snapshot.skipped.size() + 1);
   for (const Node& node : snapshot.nodes) claimants.push_back(claimant_of(node));
   for (const SkippedNode& node : snapshot.skipped)
     claimants.push_back({&node.name, &node.internal_ips, nullptr});

@@ -31,8 +31,10 @@ Result<ClusterLink> link_to_api(const DaemonOptions& options) {
   auto config = resolve_api_config(options.api);
   if (!config) return fail(config);
   if (config->is_insecure)
-    log::warn("whoever answers is taken for the API server (--insecure-skip-tls-verify)",
-              {{"server", config->server}});
+    log::warn(
+        "--insecure-skip-tls-verify: the certificate of the API server is not checked, so that "
+        "anybody may answer in its place",
+        {{"server", config->server}});
   auto endpoints = known_endpoints(*config, options.state_dir);
   auto writer = NodeStatusWriter::start(
       *config, endpoints, {.node_name = options.node_name, .startup_taint = options.startup_taint});

@@ -91,6 +91,7 @@ struct NetworkTexts {
 
 std::vector<IpNet> networks_in(const std::vector<std::string>& texts) {
   std::vector<IpNet> networks;
+  networks.reserve(texts.size());
   for (const std::string& text : texts) networks.push_back(IpNet::parse(text).value());
   return networks;
 }

@@ -131,6 +131,7 @@ std::optional<ChainPlan> InstallController::plan(Outcome& outcome) {
     return std::nullopt;
   }
   std::vector<ChainLink> links;
+  links.reserve(options_.cni.chain.size());
   for (const auto& conf : options_.cni.chain)
     links.push_back(
         {conf, versions_.ask(options_.cni.bin_dir, text_of(member(conf, "type")), now)});

@@ -121,8 +121,9 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
     return std::unexpected(why + ", and there is no tunnel: " + underlay.no_tunnel_because);
   const IpAddr* endpoint = find_endpoint(peer, underlay.own_addresses);
   if (!endpoint)
-    return std::unexpected(why + ", and for a tunnel none of its addresses (" +
-                           joined(peer.internal_ips) + ") is another host's, of a family of ours");
+    return std::unexpected(why + ", and a tunnel cannot reach it: each of its addresses (" +
+                           joined(peer.internal_ips) +
+                           ") is this node's own, or of a family that this node has none of");
   const unsigned mtu = without_vxlan(mtu_towards(*endpoint, underlay), endpoint->family());
   if (!cidr.addr.is_v4() && mtu < kLeastMtu6)
     return std::unexpected(why + ", and a tunnel would leave an MTU of " + std::to_string(mtu) +

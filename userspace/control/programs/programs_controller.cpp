@@ -104,8 +104,9 @@ std::vector<Device> ProgramsController::list_devices(Outcome& outcome) {
   std::vector<Device> devices;
   auto links = list_links(netlink_);
   if (!links) outcome.fail(links.error().what);
-  if (links)
-    for (const Link& link : *links) devices.push_back({link.ifindex, link.name});
+  if (!links) return devices;
+  devices.reserve(links->size());
+  for (const Link& link : *links) devices.push_back({link.ifindex, link.name});
   return devices;
 }
 

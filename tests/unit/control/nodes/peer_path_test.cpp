@@ -197,7 +197,7 @@ TEST(ChoosePath, AnAddressOfOurOwnIsNoWayToAnother) {
   const auto path = choose_path(peer_at({"192.0.2.1"}), kCidr, underlay());
 
   ASSERT_FALSE(path);
-  EXPECT_THAT(path.error(), HasSubstr("(192.0.2.1) is another host's"));
+  EXPECT_THAT(path.error(), HasSubstr("(192.0.2.1) is this node's own"));
 }
 
 TEST(FindUplinks, LeavesOutBridgeTunnelLoopbackLinkLocalAndWhatIsDown) {
