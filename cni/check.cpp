@@ -105,7 +105,7 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   return {};
 }
 
-CniResult<> check_delegate(const CniEnv& env, const NetConf& conf) {
+CniResult<> check_by_delegate(const CniEnv& env, const NetConf& conf) {
   if (conf.ipam.type.empty()) return {};
   auto delegate = Delegate::find(env, conf);
   return delegate ? delegate->check() : std::unexpected(delegate.error());
@@ -137,7 +137,7 @@ CniResult<> cmd_check(const CniEnv& env, const NetConf& conf) {
     return cni_error(compared.error(), "CHECK");
   if (auto compared = compare_ebpf(conf, *netlink, **attachment, *found); !compared)
     return cni_error(compared.error(), "CHECK");
-  if (found->empty()) return check_delegate(env, conf);
+  if (found->empty()) return check_by_delegate(env, conf);
 
   std::string text;
   for (const auto& phrase : *found) text += (text.empty() ? "" : "; ") + phrase;

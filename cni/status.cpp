@@ -44,7 +44,7 @@ CniResult<> check_pools(const NetConf& conf, const NodeSettings& node) {
   return reclaimed && *reclaimed != 0 ? find_full_pool(conf, node) : free;
 }
 
-CniResult<> check_delegate(const CniEnv& env, const NetConf& conf) {
+CniResult<> status_of_delegate(const CniEnv& env, const NetConf& conf) {
   auto delegate = Delegate::find(env, conf);
   if (!delegate) return not_available(delegate.error().msg);
   auto status = delegate->status();
@@ -111,7 +111,8 @@ CniResult<> check_ebpf(const NetConf& conf) {
 CniResult<> cmd_status(const CniEnv& env, const NetConf& conf) {
   auto node = node_settings(conf);
   if (!node) return not_available(node.error().msg);
-  auto addresses = conf.ipam.type.empty() ? check_pools(conf, *node) : check_delegate(env, conf);
+  auto addresses =
+      conf.ipam.type.empty() ? check_pools(conf, *node) : status_of_delegate(env, conf);
   return addresses ? check_ebpf(conf) : addresses;
 }
 

@@ -93,6 +93,7 @@ PluginCall PluginNode::call(const char* verb, const Pod& pod) const {
 
 Result<std::vector<CallEnd>> PluginNode::run(const char* verb, unsigned width) {
   std::vector<PluginCall> calls;
+  calls.reserve(width);
   for (unsigned i = 0; i < width; ++i) calls.push_back(call(verb, pods_.at(present_ + i)));
   auto ends = run_at_once(netns_.get(), calls);
   if (!ends) return fail(ends, setup_.name + ": " + verb);

@@ -130,6 +130,7 @@ Result<> FootprintNode::spawn_daemon() {
                                  "--bpffs",
                                  kBpffs};
   std::vector<char*> argv;
+  argv.reserve(std::size(words) + 1);
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
@@ -165,6 +166,7 @@ Result<bool> FootprintNode::is_complete(unsigned nodes) const {
 Result<> FootprintNode::start_daemon(unsigned nodes) {
   end_daemon();
   std::vector<json> objects;
+  objects.reserve(nodes);
   for (unsigned number = 0; number < nodes; ++number) objects.push_back(node_object(number));
   server_->replace_nodes(objects);
   if (auto spawned = spawn_daemon(); !spawned) return fail(spawned);

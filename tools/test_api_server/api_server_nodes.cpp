@@ -97,11 +97,12 @@ void ApiServer::State::list(const httplib::Request& request, httplib::Response& 
 void ApiServer::State::answer_slowly(std::string text, httplib::Response& response) {
   const bool is_half = halves_left > 0;
   if (is_half) --halves_left;
-  const std::size_t piece = split_bytes > 0 ? split_bytes : text.size();
+  const std::size_t size = text.size();
+  const std::size_t piece = split_bytes > 0 ? split_bytes : size;
   response.set_content_provider(
-      text.size(), "application/json",
-      [this, text, piece, is_half, delay = split_delay](std::size_t at, std::size_t,
-                                                        httplib::DataSink& sink) {
+      size, "application/json",
+      [this, text = std::move(text), piece, is_half, delay = split_delay](
+          std::size_t at, std::size_t, httplib::DataSink& sink) {
         if (is_half && at >= text.size() / 2) return false;
         std::unique_lock lock(mutex);
         if (at > 0 && changed.wait_for(lock, delay, [&] { return stopping; })) return false;

@@ -20,6 +20,7 @@ int give_back_readonly(dl_phdr_info* library, std::size_t, void*) {
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
     const std::uintptr_t begin = library->dlpi_addr + segment.p_vaddr;
     const std::uintptr_t from = begin & ~(page - 1);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the linker gives addresses as integers
     ::madvise(reinterpret_cast<void*>(from), begin + segment.p_memsz - from, MADV_DONTNEED);
   }
   return 0;

@@ -61,6 +61,7 @@ class SpawnPlan {
 
   Result<pid_t> spawn(const Subprocess& subprocess) {
     std::vector<char*> env;
+    env.reserve(subprocess.env.size() + 1);
     for (const auto& entry : subprocess.env) env.push_back(const_cast<char*>(entry.c_str()));
     env.push_back(nullptr);
     char* const argv[] = {const_cast<char*>(subprocess.program.c_str()), nullptr};

@@ -19,7 +19,7 @@ namespace kubecni {
 namespace {
 
 // So many are copied by one system call, since the kernel has no call that counts.
-constexpr __u32 kBatch = 1024;
+constexpr __u32 kCountBatch = 1024;
 // Counting the 2^18 flows of a full table takes 85 ms, each time that somebody asks.
 constexpr std::uint64_t kMostCounted = 16384;
 static_assert(kMostCounted >= KUBECNI_MAX_NODE_CIDRS, "tries are counted to the end");
@@ -42,13 +42,13 @@ std::uint64_t estimate(std::uint64_t known, const std::vector<std::byte>& place,
 }
 
 Result<std::uint64_t> count_entries(int fd, const bpf_map_info& info) {
-  std::vector<std::byte> keys(std::size_t{kBatch} * info.key_size);
-  std::vector<std::byte> values(std::size_t{kBatch} * info.value_size);
+  std::vector<std::byte> keys(std::size_t{kCountBatch} * info.key_size);
+  std::vector<std::byte> values(std::size_t{kCountBatch} * info.value_size);
   // Where the walk is: the number of a hash's bucket, a trie's key.
   std::vector<std::byte> place(std::max<std::size_t>(info.key_size, sizeof(__u32)));
   std::uint64_t entries = 0;
   for (bool begun = false; entries < kMostCounted; begun = true) {
-    __u32 count = kBatch;
+    __u32 count = kCountBatch;
     const int error = bpf_map_lookup_batch(fd, begun ? place.data() : nullptr, place.data(),
                                            keys.data(), values.data(), &count, nullptr);
     if (error != 0 && error != -ENOENT) return sys_error(-error, "count the entries");

@@ -44,6 +44,7 @@ bool ApiEndpoints::learn(std::vector<std::string> addresses) {
 /// Needs the mutex.
 std::vector<ApiEndpoint> ApiEndpoints::all() const {
   std::vector<ApiEndpoint> endpoints;
+  endpoints.reserve(servers_.size() + addresses_.size());
   for (const auto& server : servers_) endpoints.push_back({server, ""});
   for (const auto& address : addresses_) endpoints.push_back({servers_.front(), address});
   return endpoints;

@@ -18,6 +18,7 @@ std::vector<IpNet> PodPort::bridge_addresses() const {
 
 std::vector<IpAddr> PodPort::plain_addresses() const {
   std::vector<IpAddr> all;
+  all.reserve(addresses.size());
   for (const PodAddress& address : addresses) all.push_back(address.net.addr);
   return all;
 }
