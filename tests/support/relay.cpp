@@ -93,7 +93,7 @@ void Relay::run() {
     if (fds[0].revents != 0) return;
     for (std::size_t i = 0; i < open.size(); ++i) {
       const auto& [number, client, server, is_over] = open[i];
-      const bool is_lost = number < frozen_below_;
+      const bool is_lost = number < frozen_below_ || number == frozen_;
       const bool client_ready = fds[2 + 2 * i].revents != 0;
       const bool server_ready = fds[3 + 2 * i].revents != 0;
       open[i].is_over = (client_ready && !pass(client.get(), server.get(), is_lost)) ||

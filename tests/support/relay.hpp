@@ -29,6 +29,8 @@ class Relay {
 
   /// The connections of right now become half-open; later ones work.
   void freeze() { frozen_below_ = connections_.load(); }
+  /// The next connection does; all others work.
+  void freeze_next() { frozen_ = connections_.load(); }
   /// All connections do, later ones, too.
   void freeze_all();
 
@@ -43,6 +45,7 @@ class Relay {
   UniqueFd stop_;
   std::atomic<int> connections_{0};
   std::atomic<int> frozen_below_{0};  ///< connections with a smaller number are half-open
+  std::atomic<int> frozen_{-1};       ///< the number of one more that is
   std::thread thread_;
 };
 

@@ -52,7 +52,7 @@ Result<std::string> ApiCall::bearer_token() const {
 }
 
 void ApiCall::begin(CURLM* multi) {
-  was_sent_ = is_answered_ = false;
+  was_sent_ = is_answered_ = had_own_connection_ = false;
   auto token = bearer_token();
   if (token && !is_sendable(*token))
     token = failure(EINVAL, "the token has characters that a token may not have");
@@ -86,16 +86,10 @@ void ApiCall::leave(CURLM* multi) {
   if (!transfer_) return;
   was_sent_ = true;
   is_answered_ = transfer_->is_answered();
+  had_own_connection_ = transfer_->has_own_connection();
   retry_after_ = std::min<Milliseconds>(transfer_->retry_after(), kLongestRetryAfter);
   curl_multi_remove_handle(multi, transfer_->easy());
   transfer_.reset();
-}
-
-/// The certificate of a connection stays what it was when the file is replaced.
-bool ApiCall::distrusts_connections() const {
-  if (!result_ || *result_) return false;
-  const int code = result_->error().code;
-  return code == ETIMEDOUT || (code == EACCES && !config_.client_cert_file.empty());
 }
 
 bool ApiCall::has_new_credentials() {

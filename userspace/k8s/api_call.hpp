@@ -4,6 +4,7 @@
 #include "k8s/api_request.hpp"
 #include "k8s/api_transfer.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -41,6 +42,10 @@ class ApiCall {
   [[nodiscard]] bool owns(const CURL* easy) const { return transfer_ && transfer_->easy() == easy; }
   /// Whether the transfer that runs got an answer so far.
   [[nodiscard]] bool is_answered() const { return transfer_ && transfer_->is_answered(); }
+  /// Whether its last answer says that no other call is on its connection.
+  [[nodiscard]] bool has_own_connection() const {
+    return transfer_ ? transfer_->has_own_connection() : had_own_connection_;
+  }
   /// When the server will have been silent, or busy, for too long.
   [[nodiscard]] Clock::time_point give_up_at() const;
 
@@ -54,8 +59,13 @@ class ApiCall {
   void leave(CURLM* multi);
 
   // Of a call whose transfer has ended.
-  /// Whether what ended it says that the open connections are of no use.
-  [[nodiscard]] bool distrusts_connections() const;
+  /// Whether it ended since the peer of its connection is silent.
+  [[nodiscard]] bool distrusts_peer() const { return ended_by(ETIMEDOUT); }
+  /// Whether it ended since a client certificate is not taken. That of an open connection
+  /// stays what it was when the file is replaced.
+  [[nodiscard]] bool distrusts_certificate() const {
+    return ended_by(EACCES) && !config_.client_cert_file.empty();
+  }
   /// Whether the server answered, and others may use the connection.
   [[nodiscard]] bool ended_well() const { return is_answered_ && result_ && *result_; }
   /// Whether there is another way to try, which begin() takes then; the call has not ended.
@@ -63,6 +73,9 @@ class ApiCall {
   void finish() { done_(std::move(*result_), retry_after_); }
 
  private:
+  [[nodiscard]] bool ended_by(int code) const {
+    return result_ && !*result_ && result_->error().code == code;
+  }
   [[nodiscard]] Result<std::string> bearer_token() const;
   [[nodiscard]] bool find_another_way();
   [[nodiscard]] bool has_new_credentials();
@@ -83,6 +96,7 @@ class ApiCall {
   // Of the last transfer.
   bool was_sent_ = false;
   bool is_answered_ = false;
+  bool had_own_connection_ = false;
   std::optional<Error> first_error_;
   std::unique_ptr<ApiTransfer> transfer_;
   Clock::time_point end_;

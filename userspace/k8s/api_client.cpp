@@ -90,7 +90,8 @@ bool ApiClient::settle_ended() {
   for (auto& call : calls) {
     if (stopped_) break;
     has_answered_ = call->ended_well();
-    if (call->distrusts_connections()) drop_connections();
+    if (call->distrusts_certificate() || (call->distrusts_peer() && may_share_connection(*call)))
+      drop_connections();
     if (!call->goes_on()) {
       call->finish();
       continue;
@@ -136,6 +137,17 @@ Result<std::string> ApiClient::ask(const ApiRequest& request,
   }
   if (!*result) return fail(*result);
   return answer;
+}
+
+/// With HTTP/1.1 each call has a connection of its own, which curl ends when the transfer
+/// is given up. One without any answer speaks what the others do.
+bool ApiClient::may_share_connection(const ApiCall& ended) const {
+  if (ended.has_own_connection()) return false;
+  const auto is_answered = [](const auto& call) { return call->is_answered(); };
+  const auto may_share = [](const auto& call) {
+    return call->is_answered() && !call->has_own_connection();
+  };
+  return std::ranges::none_of(calls_, is_answered) || std::ranges::any_of(calls_, may_share);
 }
 
 /// Of a transfer that is given up curl ends an HTTP/1.1 connection, but of HTTP/2

@@ -41,7 +41,7 @@ struct ApiDeadlines {
 /// Errors of all requests, which name the server and what to do:
 /// ECONNREFUSED, EHOSTUNREACH and others of connect(2); ETIMEDOUT a deadline
 /// passed; ECONNRESET the connection ended too early, or was given up since another
-/// request on it got no answer; EPROTO TLS failed; EACCES 401; EPERM 403; ENOENT 404;
+/// request on it (HTTP/2) got no answer; EPROTO TLS failed; EACCES 401; EPERM 403; ENOENT 404;
 /// EEXIST 409; ESTALE 410, the server's history does not reach back; EREMOTEIO any other
 /// answer but 2xx; ENOENT and others of reading the token file; ECANCELED stop() was
 /// called; EFBIG an answer over 16 MiB, and those of the reader.
@@ -93,6 +93,7 @@ class ApiClient {
   void note_ends();
   bool settle_ended();
   void wait(Clock::time_point until);
+  [[nodiscard]] bool may_share_connection(const ApiCall& ended) const;
   void drop_connections();
 
   ApiConfig config_;

@@ -136,6 +136,12 @@ long ApiTransfer::status() const {
   return status;
 }
 
+bool ApiTransfer::has_own_connection() const {
+  long version = CURL_HTTP_VERSION_NONE;
+  curl_easy_getinfo(easy(), CURLINFO_HTTP_VERSION, &version);
+  return version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
+}
+
 std::chrono::seconds ApiTransfer::retry_after() const {
   constexpr curl_off_t kDay = 86'400;  // milliseconds of more might not fit
   curl_off_t seconds = 0;

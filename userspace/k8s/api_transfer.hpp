@@ -30,6 +30,8 @@ class ApiTransfer {
   [[nodiscard]] Clock::time_point heard() const { return heard_; }
   /// Whether the server answered at all, be it with a refusal.
   [[nodiscard]] bool is_answered() const { return status() != 0; }
+  /// Whether the answer so far came by HTTP/1.x, so on a connection of its own.
+  [[nodiscard]] bool has_own_connection() const;
   /// How long the server wants to be left alone; 0: it did not say.
   [[nodiscard]] std::chrono::seconds retry_after() const;
 

@@ -131,6 +131,87 @@ TEST_F(ApiTransport, AWatchThatDribblesForeverEndsAndAnotherOneGoesOn) {
   EXPECT_EQ(await_names(*source, "n1 n2 n3"), "n1 n2 n3");
 }
 
+/// Several requests of one client at once, by HTTP/1.1.
+class ApiRequests : public ApiTransport {
+ protected:
+  struct Outcome {
+    bool is_open = false;
+    std::string read;
+    std::optional<Result<>> result;
+  };
+
+  void start(Outcome& outcome, const std::string& path, std::chrono::milliseconds deadline = 60s) {
+    client_->start({.path = path, .permission = "list nodes"},
+                   {.opened = [&] { outcome.is_open = true; },
+                    .read =
+                        [&](std::string_view bytes) {
+                          outcome.read += bytes;
+                          return Result<>();
+                        }},
+                   deadline, [&](Result<> result, auto) { outcome.result = std::move(result); });
+  }
+
+  template <typename Condition>
+  bool turn_until(Condition holds) {
+    return eventually([&] {
+      client_->turn(ApiClient::Clock::now() + 10ms);
+      return holds();
+    });
+  }
+
+  const std::string list_ = kListNodes.path, watch_ = kListNodes.path + "?watch=1";
+  Relay relay_{server_->port()};
+  std::unique_ptr<ApiClient> client_ =
+      std::move(*ApiClient::create({.server = relay_.url()}, {.connect = 500ms, .idle = 60s}));
+};
+
+TEST_F(ApiRequests, OneWithoutAnyAnswerDoesNotCutOthers) {
+  Outcome watch, list;
+  start(watch, watch_);
+  ASSERT_TRUE(turn_until([&] { return watch.is_open; }));
+
+  relay_.freeze_next();
+  start(list, list_, 200ms);
+  ASSERT_TRUE(turn_until([&] { return list.result.has_value(); }));
+
+  EXPECT_EQ(list.result->error().code, ETIMEDOUT);
+  server_->split_answers(0, 0ms);
+  server_->set_node(make_node("n3", "192.0.2.3", "10.3.0.0/24"));
+  EXPECT_TRUE(turn_until([&] { return watch.read.ends_with("\n"); }));
+  EXPECT_FALSE(watch.result) << watch.result->error().what;
+}
+
+TEST_F(ApiRequests, OneThatDribblesForeverDoesNotCutOthers) {
+  Outcome watch, list;
+  start(watch, watch_);
+  ASSERT_TRUE(turn_until([&] { return watch.is_open; }));
+
+  server_->split_answers(1, 20ms);
+  start(list, list_, 200ms);
+  ASSERT_TRUE(turn_until([&] { return list.result.has_value(); }));
+
+  EXPECT_EQ(list.result->error().code, ETIMEDOUT);
+  server_->split_answers(0, 0ms);
+  server_->set_node(make_node("n3", "192.0.2.3", "10.3.0.0/24"));
+  EXPECT_TRUE(turn_until([&] { return watch.read.ends_with("\n"); }));
+  EXPECT_FALSE(watch.result) << watch.result->error().what;
+}
+
+TEST_F(ApiRequests, OneThatHangsDoesNotHoldUpOthersOnceTheServerHasAnswered) {
+  Outcome first, hanging, other;
+  start(first, list_);
+  ASSERT_TRUE(turn_until([&] { return first.result.has_value(); }));
+  ASSERT_TRUE(*first.result) << first.result->error().what;
+
+  relay_.freeze_next();
+  start(hanging, list_);
+  ASSERT_TRUE(turn_until([&] { return relay_.connections() == 2; }));
+  start(other, list_);
+
+  EXPECT_TRUE(turn_until([&] { return other.result.has_value(); }));
+  EXPECT_FALSE(hanging.result);
+}
+
 /// When the server said how long to wait, the usual wait is of no account.
 class ApiRetryAfter : public ApiTransport, public testing::WithParamInterface<int> {};
 
