@@ -24,7 +24,8 @@ struct arp_ipv4 {
 #define ARP_REQUEST 1
 #define ARP_REPLY 2
 
-/* Whether it is what it looks like: the kernel also takes hardware type 6. */
+/* Whether it is valid ARP for IPv4 over Ethernet. The kernel also accepts
+ * hardware type 6. */
 static __always_inline bool is_plain_arp(const struct arp_ipv4 *arp)
 {
 	return arp->hardware == bpf_htons(ARP_ETHERNET) && arp->protocol == bpf_htons(ETH_P_IP) &&
@@ -32,8 +33,8 @@ static __always_inline bool is_plain_arp(const struct arp_ipv4 *arp)
 	       (arp->operation == bpf_htons(ARP_REQUEST) || arp->operation == bpf_htons(ARP_REPLY));
 }
 
-/* ARP always goes by the bridge, but only with the pod's own sender fields. A
- * request with the sender address 0 is a probe (RFC 5227). */
+/* ARP always goes by the bridge, but only if the sender fields are the pod's
+ * own. A request from address 0 is a probe (RFC 5227). */
 static __always_inline struct exit on_arp(struct __sk_buff *skb, const struct ethhdr *eth,
 					  struct cursor *cur)
 {

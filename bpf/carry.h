@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whether eBPF may carry a packet: what from_pod asks of those that it sends on,
- * and from_wire and from_tunnel of those that they deliver. */
+/* Whether eBPF may carry a packet. from_pod checks the packets that it sends
+ * on; from_wire and from_tunnel check those that they deliver. */
 #ifndef KUBECNI_BPF_CARRY_H
 #define KUBECNI_BPF_CARRY_H
 
@@ -9,7 +9,7 @@
 #include "packet.h"
 #include "transport.h"
 
-/* By the pod at one end. */
+/* Judges the pod at one end. */
 static __always_inline struct exit judge_pod(const struct kubecni_endpoint *pod)
 {
 	if (!(pod->flags & KUBECNI_ENDPOINT_READY))
@@ -19,7 +19,7 @@ static __always_inline struct exit judge_pod(const struct kubecni_endpoint *pod)
 	return CONTINUE;
 }
 
-/* By what there is to its IP header. */
+/* Judges the IP header and its length. */
 static __always_inline struct exit judge_ip_header(const struct packet *pkt)
 {
 	if (is_plain(pkt))
@@ -34,7 +34,8 @@ static __always_inline struct exit judge_hops(const struct packet *pkt)
 	return hops_of(pkt) <= 1 ? EXIT(PASS_TTL_EXPIRED) : CONTINUE;
 }
 
-/* By the flow that it belongs to. Fills `l4` from what comes next. */
+/* Judges the flow of the packet. Fills `l4` from the transport header, which
+ * comes next. */
 static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct cursor *cur,
 					      const struct packet *pkt, struct transport *l4)
 {

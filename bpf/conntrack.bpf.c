@@ -5,7 +5,7 @@
 
 #include <bpf/bpf_core_read.h>
 
-/* Of the kernel's own types, what is used. */
+/* The parts of the kernel's types that are used. */
 struct nf_conn {
 	unsigned long status; /* IPS_* */
 } __attribute__((preserve_access_index));
@@ -34,9 +34,9 @@ bool is_tuple_netfilters(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __
 	bpf_ct_release(ct);
 	if (status & (IPS_SRC_NAT | IPS_DST_NAT))
 		return true;
-	/* A connection of which netfilter saw the SYN and then nothing of the
-	 * answer would be INVALID to it as soon as it saw more, should the flow
-	 * come back: its handshake ends where it began. */
+	/* If netfilter saw only the SYN of a connection, the handshake never
+	 * ends for it. Should the flow come back, its packets would be
+	 * INVALID. */
 	return protocol == IPPROTO_TCP && !(status & IPS_SEEN_REPLY);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Asking the kernel's conntrack whether netfilter has to see a flow. Kernel
- * 5.18 and later, with the module nf_conntrack and BTF; the build for all
- * others has KUBECNI_NO_CONNTRACK. */
+/* Asks the kernel's conntrack whether netfilter has to see a flow. Needs
+ * kernel 5.18, the module nf_conntrack, and BTF. The build for other kernels
+ * defines KUBECNI_NO_CONNTRACK. */
 #ifndef KUBECNI_BPF_CONNTRACK_H
 #define KUBECNI_BPF_CONNTRACK_H
 
@@ -24,14 +24,15 @@ static __always_inline bool is_netfilters(struct __sk_buff *skb, const struct pa
 
 #else
 
-/* In conntrack.bpf.c, since libbpf 1.1 cannot link two objects that name the
- * same function of the kernel ("failed to resolve size of underlying type").
- * Says whether netfilter has to see both directions of the flow of which this
- * is the tuple of one; no if conntrack has no such tuple. */
+/* Whether netfilter has to see both directions of the flow that `tuple`
+ * belongs to. False if conntrack has no such tuple.
+ *
+ * Defined in conntrack.bpf.c: libbpf 1.1 cannot link two objects that name
+ * the same kernel function ("failed to resolve size of underlying type"). */
 __hidden bool is_tuple_netfilters(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
 				  __u32 tuple_len, __u8 protocol);
 
-/* The kernel looks up no others. */
+/* The kernel looks up no other protocols. */
 static __always_inline bool can_ask_conntrack(const struct transport *l4)
 {
 	return l4->protocol == IPPROTO_TCP || l4->protocol == IPPROTO_UDP;
@@ -54,8 +55,8 @@ static __always_inline __u32 fill_tuple(struct bpf_sock_tuple *tuple, int family
 	return sizeof(tuple->ipv4);
 }
 
-/* The same for a packet. Conntrack has a tuple for each direction, after its
- * own translation; which of the two the packet's is, is not known. */
+/* The same for a packet. Conntrack has one tuple per direction, each after
+ * translation. The packet may match either, so both are looked up. */
 static __always_inline bool is_netfilters(struct __sk_buff *skb, const struct packet *pkt,
 					  const struct transport *l4)
 {

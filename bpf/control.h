@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a pod may say above IP to those who believe it: ICMP errors, group
- * management, DHCP, neighbour discovery, behind whatever options, fragments and
- * extension headers. The rest is data, of which each packet is as good as any. */
+/* Checks what a pod says above IP to hosts that would believe it: ICMP
+ * errors, group management, DHCP and neighbour discovery, also behind
+ * options, fragments and extension headers. The pod may send any other data. */
 #ifndef KUBECNI_BPF_CONTROL_H
 #define KUBECNI_BPF_CONTROL_H
 
@@ -20,7 +20,7 @@
 #define MLD_ROUTER_TERMINATION 153
 #define ICMPV6_FIRST_INFORMATIONAL 128
 
-/* Of an ICMP message, before what it quotes; no shorter than UDP's header. */
+/* The header of an ICMP message, before the quote; no shorter than UDP's. */
 #define ICMP_HEADER_LEN 8
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 #define MAX_EXTENSION_HEADERS 8
@@ -28,26 +28,26 @@
 struct extension_header {
 	__u8 next_header;
 	__u8 len;
-	__be16 fragment; /* of a Fragment header: offset and "more fragments" */
+	__be16 fragment; /* in a Fragment header: offset and "more fragments" */
 	__u8 rest[4];
 };
 
-/* What follows the IPv6 header and its extension headers. */
+/* The upper protocol, after the IPv6 header and its extension headers. */
 struct upper {
 	__u8 protocol;
-	bool is_fragmented;	/* an atomic fragment included */
-	bool is_without_source; /* as only reports of groups may be, RFC 3590 */
+	bool is_fragmented;	/* also for an atomic fragment */
+	bool is_without_source; /* only group reports may be, RFC 3590 */
 };
 
 /* How far the extension headers lead. */
 enum chain {
 	CHAIN_COMPLETE, /* to the upper protocol */
-	CHAIN_OF_DATA,	/* to a later fragment, or what is encrypted: nothing to judge */
-	CHAIN_HIDDEN,	/* nobody can say */
+	CHAIN_OF_DATA,	/* to a later fragment or encrypted data: nothing to judge */
+	CHAIN_HIDDEN,	/* the end was not found */
 };
 
-/* Whether the quote of an ICMP error, which comes next, is of a packet to the
- * pod: about others it has nothing to say (RFC 5927). */
+/* Whether the quote of an ICMP error, which comes next, is a packet to the
+ * pod. A pod has no reason to send errors about others (RFC 5927). */
 static __always_inline bool quotes_own_packet(const struct __sk_buff *skb, struct cursor *cur,
 					      const struct kubecni_pod_iface *iface, int family)
 {
@@ -79,8 +79,8 @@ static __always_inline struct exit judge_icmpv4(const struct __sk_buff *skb, str
 		       : EXIT(DROP_FOREIGN_ERROR);
 }
 
-/* Queries let the bridge and its pods forget their groups, announcements bring
- * the pod all groups: a router's business. */
+/* Only routers send these: queries can make the bridge and its pods forget
+ * their groups, and announcements bring all groups to the pod. */
 static __always_inline struct exit judge_igmp(struct cursor *cur)
 {
 	const __u8 *type = pull(cur, 1);
@@ -92,7 +92,7 @@ static __always_inline struct exit judge_igmp(struct cursor *cur)
 		       : CONTINUE;
 }
 
-/* Who speaks to a DHCP client is a server, or a relay. */
+/* Only DHCP servers and relays send to a DHCP client. */
 static __always_inline struct exit judge_udp(struct cursor *cur, __u16 client_port)
 {
 	const struct udphdr *udp = pull(cur, sizeof(*udp));
@@ -101,7 +101,7 @@ static __always_inline struct exit judge_udp(struct cursor *cur, __u16 client_po
 	return udp->dest == bpf_htons(client_port) ? EXIT(DROP_DHCP_SERVER) : CONTINUE;
 }
 
-/* By what is above IPv4, unless the sender is not known. */
+/* Judges the protocol above IPv4, unless the sender is not known. */
 static __always_inline struct exit judge_upper4(struct __sk_buff *skb)
 {
 	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
@@ -111,7 +111,7 @@ static __always_inline struct exit judge_upper4(struct __sk_buff *skb)
 	struct iphdr *ip = pull_eth(&cur) ? pull(&cur, sizeof(*ip)) : NULL;
 	if (!ip)
 		return EXIT(DROP_SHORT_PACKET);
-	/* Its first fragment decides. */
+	/* The first fragment decides. */
 	if (is_later_fragment(ip))
 		return CONTINUE;
 	if (ip->ihl > 5 && !pull(&cur, (ip->ihl - 5u) * 4))
@@ -129,8 +129,8 @@ static __always_inline struct exit judge_upper4(struct __sk_buff *skb)
 	return CONTINUE;
 }
 
-/* Steps over one extension header; CHAIN_COMPLETE: as far as here. `left` is what
- * of the packet follows. */
+/* Steps over one extension header. CHAIN_COMPLETE: no end of the chain so
+ * far. `left`: bytes left in the packet. */
 static __always_inline enum chain step_over(struct cursor *cur, struct upper *upper, __u32 *left,
 					    bool is_jumbo)
 {
@@ -157,14 +157,14 @@ static __always_inline enum chain step_over(struct cursor *cur, struct upper *up
 	return CHAIN_COMPLETE;
 }
 
-/* Steps over the extension headers, the Fragment header included: netfilter on
- * this node takes that away before the receiver sees it, and could refuse what
- * came in it (RFC 6980). */
+/* Steps over the extension headers, also the Fragment header: netfilter on
+ * this node removes it before the receiver could refuse what it carries (RFC
+ * 6980). */
 static __always_inline enum chain
 pull_extension_headers(struct cursor *cur, const struct ipv6hdr *ip, struct upper *upper)
 {
-	/* What lies behind the packet's own end is not in it, but in the next
-	 * fragment. A jumbogram's end is further away than headers are followed. */
+	/* A header behind the packet's end is in the next fragment. A
+	 * jumbogram is longer than the bytes that are checked. */
 	const bool is_jumbo = !ip->payload_len && ip->nexthdr == IPPROTO_HOPOPTS;
 	__u32 left = is_jumbo ? JUDGED_BYTES : bpf_ntohs(ip->payload_len);
 
@@ -175,7 +175,7 @@ pull_extension_headers(struct cursor *cur, const struct ipv6hdr *ip, struct uppe
 		if (chain != CHAIN_COMPLETE)
 			return chain;
 	}
-	/* RFC 7112: the headers are all in the first fragment. */
+	/* RFC 7112: all headers are in the first fragment. */
 	if (is_extension_header(upper->protocol) ||
 	    (upper->is_fragmented && left < ICMP_HEADER_LEN))
 		return CHAIN_HIDDEN;
@@ -205,7 +205,8 @@ static __always_inline struct exit judge_icmpv6(const struct __sk_buff *skb, str
 		return upper->is_fragmented ? EXIT(DROP_HIDDEN_HEADER) : CONTINUE;
 	if (upper->is_without_source)
 		return EXIT(DROP_SPOOFED_IP);
-	/* No honest sender puts it there, and every receiver finds it (RFC 7113). */
+	/* Honest senders put ND right after the IPv6 header. Receivers
+	 * accept it behind extension headers, too (RFC 7113). */
 	if (is_nd_type(type))
 		return is_router_type(type) ? EXIT(DROP_ROUTER_ND) : EXIT(DROP_SPOOFED_ND);
 	if (is_multicast_routers(type))
@@ -217,7 +218,7 @@ static __always_inline struct exit judge_icmpv6(const struct __sk_buff *skb, str
 		       : EXIT(DROP_FOREIGN_ERROR);
 }
 
-/* The same for IPv6. */
+/* Judges the protocol above IPv6. */
 static __always_inline struct exit judge_upper6(struct __sk_buff *skb)
 {
 	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET6);
@@ -244,9 +245,9 @@ static __always_inline struct exit judge_upper6(struct __sk_buff *skb)
 	return upper.protocol == IPPROTO_UDP ? judge_udp(&cur, DHCPV6_CLIENT_PORT) : CONTINUE;
 }
 
-/* Global functions, which the verifier walks once and not for each way that leads
- * here: from_pod would take three times as long to load. Such a function returns a
- * number, and its pointers may be NULL to the verifier. */
+/* Global functions: the verifier walks them once, not once per path to them.
+ * Otherwise from_pod would take three times as long to load. Such a function
+ * returns a number, and the verifier assumes that its pointers may be NULL. */
 __noinline int judge_control4(struct __sk_buff *skb, struct exit *exit)
 {
 	if (exit)
@@ -261,8 +262,8 @@ __noinline int judge_control6(struct __sk_buff *skb, struct exit *exit)
 	return 0;
 }
 
-/* Whether judge_control4() and 6() have something to decide. Of TCP and UDP,
- * which are what there is most of, as little is asked as can be. */
+/* Whether judge_control4() or 6() has to look at the packet. Most packets
+ * are TCP and UDP, so they get as few checks as possible. */
 static __always_inline bool is_control(const struct packet *pkt, const struct cursor *cur)
 {
 	const __u8 protocol = protocol_of(pkt);

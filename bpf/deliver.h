@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Delivering what pods of other nodes send to pods of this one: what from_wire
- * and from_tunnel have in common. Everything else is the host's: also what a
- * node itself sends to a pod, since the answer to that goes by the kernel. */
+/* Delivers packets from pods of other nodes to pods of this one, for
+ * from_wire and from_tunnel. The host gets everything else, also what a node
+ * itself sends to a pod: the answer to that takes the kernel path. */
 #ifndef KUBECNI_BPF_DELIVER_H
 #define KUBECNI_BPF_DELIVER_H
 
@@ -10,7 +10,7 @@
 #include "lookup.h"
 #include "packet.h"
 
-/* What the stages find out. */
+/* An arriving packet, and what the stages find out about it. */
 struct arrival {
 	struct packet pkt;
 	struct cursor cur;
@@ -47,7 +47,7 @@ static __always_inline struct exit decide_arrival(struct __sk_buff *skb, struct 
 	return judge_flow(skb, &in->cur, &in->pkt, &l4);
 }
 
-/* As the kernel's routing would have delivered it. */
+/* Changes the packet as the kernel's routing would. */
 static __always_inline void act_on_arrival(struct __sk_buff *skb, struct arrival *in)
 {
 	spend_hop(skb, &in->pkt);
@@ -70,10 +70,10 @@ static __always_inline struct exit deliver_ip(struct __sk_buff *skb, const int f
 	return delivered;
 }
 
-/* `delivered` is the exit of what goes into a pod. */
+/* `delivered` is the exit for a packet that goes into a pod. */
 static __always_inline struct exit deliver(struct __sk_buff *skb, const struct exit delivered)
 {
-	/* That is the traffic of a VLAN device above this one. */
+	/* It belongs to a VLAN device on top of this one. */
 	if (is_vlan_tagged(skb))
 		return EXIT(PASS_VLAN);
 	const bool is_v4 = skb->protocol == bpf_htons(ETH_P_IP);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The ways out of a program. A stage returns a `struct exit`: CONTINUE, or a
- * reason of the list in include/kubecni/abi.h with the verdict that it has there.
+/* The exits of a program. A stage returns a `struct exit`: CONTINUE, or a
+ * reason of the list in include/kubecni/abi.h with its verdict in that list.
  *
- * Each program defines THIS_PROGRAM, its own of enum kubecni_programs, before it
- * includes anything. A reason that the list does not give it does not compile. */
+ * Each program defines THIS_PROGRAM, its value of enum kubecni_programs,
+ * before it includes anything. A reason that the list does not allow for
+ * that program does not compile. */
 #ifndef KUBECNI_BPF_EXITS_H
 #define KUBECNI_BPF_EXITS_H
 
@@ -19,8 +20,8 @@ _Static_assert(KUBECNI_VERDICT_PASS == TC_ACT_UNSPEC, "the kernel's number");
 _Static_assert(KUBECNI_VERDICT_DROP == TC_ACT_SHOT, "the kernel's number");
 _Static_assert(KUBECNI_VERDICT_REDIRECT == TC_ACT_REDIRECT, "the kernel's number");
 
-/* Made by the macros below and nowhere else, so that the two belong together.
- * Of 64 bits each: clang 19 would pack smaller ones into one register. */
+/* Only the macros below make one, so reason and verdict always match. 64
+ * bits each: clang 19 would pack smaller ones into one register. */
 struct exit {
 	__u64 reason;  /* enum kubecni_exit_reason */
 	__s64 verdict; /* enum kubecni_verdict */
@@ -29,7 +30,7 @@ struct exit {
 /* The next stage has the packet. */
 #define CONTINUE ((struct exit){.reason = KUBECNI_EXIT_REASON_COUNT})
 
-/* By order, since the verifier remembers bounds and not what a value is unlike. */
+/* Uses `<`, since the verifier tracks bounds but not inequality. */
 static __always_inline bool is_exit(struct exit exit)
 {
 	return exit.reason < KUBECNI_EXIT_REASON_COUNT;
@@ -43,11 +44,12 @@ static __always_inline bool is_exit(struct exit exit)
 		(struct exit){KUBECNI_##name, KUBECNI_##name##_VERDICT};                           \
 	})
 
-/* Passed or dropped. What is passed goes on as it came: nothing may have been
- * written to it. */
+/* Passed or dropped. A passed packet goes on as it came: nothing may have
+ * been written to it. */
 #define EXIT(name) EXIT_IF(name, KUBECNI_##name##_VERDICT != TC_ACT_REDIRECT)
 
-/* Redirected, after a helper was told where to. None fails without flags. */
+/* Redirected, after a helper was told where to. Without flags, none of the
+ * helpers fails. */
 #define REDIRECTED(name) EXIT_IF(name, KUBECNI_##name##_VERDICT == TC_ACT_REDIRECT)
 
 static __always_inline void count(struct __sk_buff *skb, __u32 reason)
@@ -55,7 +57,8 @@ static __always_inline void count(struct __sk_buff *skb, __u32 reason)
 	struct kubecni_count *slot = bpf_map_lookup_elem(&exit_counts, &reason);
 	if (!slot)
 		return;
-	/* The slot is this CPU's own and a program is not preempted by itself. */
+	/* The slot belongs to this CPU, and a program does not preempt
+	 * itself. */
 	slot->packets += 1;
 	slot->bytes += skb->len;
 }

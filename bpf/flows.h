@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Path symmetry: a flow that netfilter translates in one direction must not be
- * redirected in the other, or the translation is not undone. Who knows that is
- * the kernel's conntrack; its answer for a flow is kept for some seconds.
+/* Path symmetry: if netfilter translates one direction of a flow, the other
+ * must not be redirected, or the translation is not undone. The programs ask
+ * the kernel's conntrack whether a flow is translated, and keep its answer
+ * for some seconds.
  *
- * from_pod, from_wire and from_tunnel ask before they redirect. to_pod, to_wire
- * and to_tunnel see exactly what came by the kernel, so that a flow which
- * begins to be translated is the kernel's with its first packet. An entry that
- * is missing, evicted or out of date costs one more question and nothing else.
+ * from_pod, from_wire and from_tunnel ask before they redirect. to_pod,
+ * to_wire and to_tunnel see exactly the packets of the kernel path. They
+ * mark a flow as the kernel's with the first packet that is translated. If
+ * an entry is missing, evicted or out of date, the programs ask once more.
  *
- * An ICMP echo cannot be asked for. There, and in the build for kernels whose
- * conntrack cannot be asked at all, what the kernel path carried between pods
- * is the kernel's. */
+ * Conntrack cannot be asked about an ICMP echo, and on some kernels about
+ * nothing at all. There, a flow between pods stays the kernel's once the
+ * kernel path has carried it. */
 #ifndef KUBECNI_BPF_FLOWS_H
 #define KUBECNI_BPF_FLOWS_H
 
@@ -18,13 +19,13 @@
 #include "maps.h"
 
 #define NS_PER_S 1000000000ull
-/* How long an answer of conntrack is believed. */
+/* How long an answer of conntrack is valid. */
 #define VERDICT_NS (5 * NS_PER_S)
-/* How long an echo stays the kernel's after its last packet there: as long as
- * conntrack itself remembers one (nf_conntrack_icmp_timeout). */
+/* How long an echo stays the kernel's after its last packet there:
+ * conntrack's own timeout (nf_conntrack_icmp_timeout). */
 #define ECHO_NS (30 * NS_PER_S)
-/* How long the same verdict is not written again: a store per packet would
- * bounce the entry between the CPUs. */
+/* The same verdict is written again only after this time: a store per packet
+ * would bounce the entry between the CPUs. */
 #define REFRESH_NS (1 * NS_PER_S)
 
 union flow_key {
@@ -39,8 +40,8 @@ struct flow {
 	__u64 now;
 };
 
-/* Whether the source comes first in the key. Any order will do, as long as it
- * is the same in both directions. */
+/* Whether the source comes first in the key. Any order will do if it is the
+ * same in both directions. */
 static __always_inline bool is_src_first(const struct packet *pkt, const struct transport *l4)
 {
 	const __u32 *src = src_of(pkt), *dst = dst_of(pkt);
@@ -87,7 +88,7 @@ static __always_inline void find_flow(const struct packet *pkt, const struct tra
 	flow->now = bpf_ktime_get_coarse_ns();
 }
 
-/* Whether the known verdict still counts. */
+/* Whether the known verdict is still valid. */
 static __always_inline bool is_current(const struct flow *flow, const struct transport *l4)
 {
 #ifdef KUBECNI_NO_CONNTRACK
@@ -106,11 +107,12 @@ static __always_inline void remember(struct flow *flow, __u32 owner)
 	    flow->now - flow->known->decided_ns < REFRESH_NS)
 		return;
 	struct kubecni_flow_state state = {.decided_ns = flow->now, .owner = owner};
-	/* Not in place: an LRU may have given the entry to another flow by now. */
+	/* Not in place: the LRU may have given the entry to another flow by
+	 * now. */
 	bpf_map_update_elem(flow->map, &flow->key, &state, BPF_ANY);
 }
 
-/* Whether the packet, which eBPF could carry, has to be left to the kernel. */
+/* Whether a packet that eBPF could carry has to be left to the kernel. */
 static __always_inline bool is_kernel_flow(struct __sk_buff *skb, const struct packet *pkt,
 					   const struct transport *l4)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* from_pod: ingress of the host end of a pod's veth, which is what the pod
- * sends. It runs before the bridge's receive handler, so that a packet which
- * it does not redirect meets the bridge as if there were no eBPF. */
+/* from_pod: ingress of the host end of a pod's veth: the packets that the
+ * pod sends. It runs before the bridge's receive handler, so a packet that
+ * it does not redirect reaches the bridge as if there were no eBPF. */
 #define THIS_PROGRAM KUBECNI_BY_FROM_POD
 
 #include "arp.h"
@@ -23,7 +23,7 @@ struct sent {
 	struct kubecni_node *node;    /* the receiver's, if not */
 };
 
-/* What is neither IP nor ARP can still be a lie about whose frame it is. */
+/* A frame that is neither IP nor ARP can still have a spoofed source MAC. */
 static __always_inline struct exit on_other(struct __sk_buff *skb, const struct ethhdr *eth)
 {
 	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
@@ -32,7 +32,7 @@ static __always_inline struct exit on_other(struct __sk_buff *skb, const struct 
 	return EXIT(PASS_NOT_IP);
 }
 
-/* Parse: the IP header, which comes next. */
+/* Parse: reads the IP header, which comes next. */
 static __always_inline struct exit parse(struct __sk_buff *skb, struct sent *sent)
 {
 	if (!pull_ip(&sent->cur, &sent->pkt))
@@ -42,14 +42,14 @@ static __always_inline struct exit parse(struct __sk_buff *skb, struct sent *sen
 	return CONTINUE;
 }
 
-/* Whether a packet may have no source address: one of DHCP, RFC 2131, or of
- * group management, RFC 3376 and 3590, which for IPv6 is behind an extension
- * header. No route leads back to it. */
+/* Whether a packet may have no source address: DHCP (RFC 2131) and group
+ * management (RFC 3376, 3590) may. For IPv6 the latter is behind an
+ * extension header. No route leads back to such a source. */
 static __always_inline bool may_lack_source(const struct packet *pkt, const struct cursor *cur)
 {
 	const __u8 protocol = protocol_of(pkt);
 	if (pkt->family == AF_INET6)
-		return protocol == IPPROTO_HOPOPTS; /* the rest is judge_control6()'s */
+		return protocol == IPPROTO_HOPOPTS; /* judge_control6() checks the rest */
 	if (protocol != IPPROTO_UDP)
 		return protocol == IPPROTO_IGMP;
 	struct cursor peek = *cur;
@@ -58,7 +58,8 @@ static __always_inline bool may_lack_source(const struct packet *pkt, const stru
 	       udp->dest == bpf_htons(DHCP_SERVER_PORT);
 }
 
-/* A sender that the endpoints do not confirm: lying, or not known (any more). */
+/* The endpoints do not confirm the sender: it is spoofed, or not known yet
+ * or any more. */
 static __always_inline struct exit
 on_unconfirmed_sender(struct __sk_buff *skb, const struct packet *pkt, const struct cursor *cur)
 {
@@ -80,7 +81,7 @@ on_unconfirmed_sender(struct __sk_buff *skb, const struct packet *pkt, const str
 	return same_mac(pkt->eth->h_source, iface->pod_mac) ? honest : EXIT(DROP_SPOOFED_MAC);
 }
 
-/* What it says above IP. */
+/* Judges what the packet says above IP. */
 static __always_inline struct exit judge_control(struct __sk_buff *skb, struct sent *sent)
 {
 	if (!is_control(&sent->pkt, &sent->cur))
@@ -92,7 +93,7 @@ static __always_inline struct exit judge_control(struct __sk_buff *skb, struct s
 		judge_control4(skb, &exit);
 	if (is_exit(exit))
 		return exit;
-	/* It may have moved the packet. */
+	/* The call may have moved the packet. */
 	sent->cur = cursor_at_headers(skb);
 	sent->pkt.eth = pull_eth(&sent->cur);
 	if (!sent->pkt.eth || !pull_ip(&sent->cur, &sent->pkt))
@@ -100,8 +101,8 @@ static __always_inline struct exit judge_control(struct __sk_buff *skb, struct s
 	return CONTINUE;
 }
 
-/* Sender: whether it is the pod that it says, one whose packets eBPF carries,
- * and may say this. */
+/* Sender: checks that it is the pod behind this interface, that eBPF carries
+ * its packets, and that it may send this message. */
 static __always_inline struct exit judge_sender(struct __sk_buff *skb, struct sent *sent)
 {
 	const struct exit exit = judge_control(skb, sent);
@@ -115,11 +116,12 @@ static __always_inline struct exit judge_sender(struct __sk_buff *skb, struct se
 	if (!sent->self || sent->self->host_ifindex != skb->ifindex ||
 	    !same_mac(sent->pkt.eth->h_source, sent->self->pod_mac))
 		return on_unconfirmed_sender(skb, &sent->pkt, &sent->cur);
-	/* Both directions of a flow have to be able to go by eBPF. */
+	/* eBPF must be able to carry both directions of a flow. */
 	return judge_pod(sent->self);
 }
 
-/* Who has the destination address: a pod of this node, or else another node. */
+/* Finds who has the destination address: a pod of this node, or else another
+ * node. */
 static __always_inline struct exit find_receiver(struct sent *sent)
 {
 	const void *dst = dst_of(&sent->pkt);
@@ -132,7 +134,7 @@ static __always_inline struct exit find_receiver(struct sent *sent)
 		return EXIT(PASS_NO_NODE);
 	if (sent->node->kind != KUBECNI_NODE_DIRECT && sent->node->kind != KUBECNI_NODE_VXLAN)
 		return EXIT(PASS_NO_ENDPOINT);
-	/* The answer would not find back by eBPF. */
+	/* eBPF could not carry the answer. */
 	return sent->network != cluster_network() ? EXIT(PASS_OTHER_NETWORK) : CONTINUE;
 }
 
@@ -157,7 +159,7 @@ judge_way_to_node(const struct __sk_buff *skb, const struct sent *sent, const st
 									: CONTINUE;
 }
 
-/* Decide: whether eBPF carries it, and to whom. */
+/* Decide: whether eBPF carries the packet, and to whom. */
 static __always_inline struct exit decide(struct __sk_buff *skb, struct sent *sent)
 {
 	if (is_multicast_mac(sent->pkt.eth->h_dest))
@@ -175,29 +177,30 @@ static __always_inline struct exit decide(struct __sk_buff *skb, struct sent *se
 	return sent->pod ? judge_way_to_pod(sent) : judge_way_to_node(skb, sent, &l4);
 }
 
-/* Same node. Traffic between pods of one bridge is switched, not routed: TTL
- * and MACs stay as they are, just as on the bridge. */
+/* Same node. The bridge switches traffic between its pods and does not route
+ * it. So TTL and MACs stay as they are here, too. */
 static __always_inline struct exit to_local_pod(struct __sk_buff *skb,
 						const struct kubecni_endpoint *pod)
 {
-	/* The frame is addressed to the other pod, so it arrived as OTHERHOST,
-	 * and before 6.15 it would stay that and be dropped by ip_rcv. */
+	/* The frame is addressed to the other pod, so it arrived as
+	 * OTHERHOST. Before 6.15 it would stay that, and ip_rcv would drop
+	 * it. */
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	redirect_into(skb, pod);
 	return REDIRECTED(FAST_TO_LOCAL_POD);
 }
 
-/* What leaves the node is routed. */
+/* Routes a packet that leaves the node. */
 static __always_inline void route(struct __sk_buff *skb, struct packet *pkt)
 {
 	spend_hop(skb, pkt);
 	set_ctx_u32(skb->mark, KUBECNI_MARK_FAST);
-	/* Or all pods would share the NIC queue that the veth's queue maps to. */
+	/* Otherwise all pods would share the NIC queue of the veth's queue. */
 	set_ctx_u32(skb->queue_mapping, 0);
 }
 
-/* Another node: what the pod sends to its gateway. */
+/* Sends to another node a packet that the pod sent to its gateway. */
 static __always_inline struct exit to_direct_node(struct __sk_buff *skb, struct packet *pkt,
 						  const struct kubecni_node *node)
 {
@@ -221,7 +224,7 @@ static __always_inline struct exit to_tunnel_node(struct __sk_buff *skb, struct 
 	return REDIRECTED(FAST_TO_TUNNEL);
 }
 
-/* Act: nothing can fail any more, and the packet is changed. */
+/* Act: changes the packet. Nothing can fail from here on. */
 static __always_inline struct exit act(struct __sk_buff *skb, struct sent *sent)
 {
 	if (sent->pod)
@@ -249,8 +252,8 @@ static __always_inline struct exit on_ip(struct __sk_buff *skb, struct ethhdr *e
 
 static __always_inline struct exit on_frame(struct __sk_buff *skb)
 {
-	/* No pod has use for a tag, of which VID 0 means none to the kernel: what is
-	 * in the frame would be believed unchecked. */
+	/* Pods have no use for a tag. With VID 0 the kernel ignores the tag,
+	 * so the frame behind it would be accepted unchecked. */
 	if (skb->vlan_present)
 		return EXIT(DROP_TAGGED);
 	struct cursor cur = cursor_at_headers(skb);

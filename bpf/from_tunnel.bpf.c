@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* from_tunnel: ingress of the tunnel device. Anybody who reaches the node can
- * send to its tunnel's port, so that only the nodes of the cluster are heard,
- * whatever becomes of the packet then. */
+/* from_tunnel: ingress of the tunnel device. Anybody who reaches the node
+ * can send to its tunnel's port. So packets of hosts other than the
+ * cluster's nodes are dropped, before anything else is decided. */
 #define THIS_PROGRAM KUBECNI_BY_FROM_TUNNEL
 
 #include "deliver.h"
@@ -13,12 +13,12 @@ static __always_inline struct kubecni_tunnel_peer *peer_of(const void *addr, int
 	return bpf_map_lookup_elem(&tunnel_peers4, addr);
 }
 
-/* Goes on if the outer source is a node's. */
+/* Continues if the outer source is a node's. */
 static __always_inline struct exit judge_source(const void *source, int family, __u32 vni)
 {
 	const struct kubecni_addr6 none = {};
 	struct kubecni_tunnel_peer *peer = NULL;
-	/* The entry of the unspecified address is nobody's. */
+	/* No node has the entry of the unspecified address. */
 	if (!is_unspecified(source, family))
 		peer = peer_of(source, family);
 	if (peer && peer->vni == vni)
@@ -28,8 +28,8 @@ static __always_inline struct exit judge_source(const void *source, int family, 
 	return peer ? EXIT(DROP_TUNNEL_ID) : EXIT(DROP_TUNNEL_SOURCE);
 }
 
-/* The same for a packet that the tunnel device received. One without an outer
- * header, which that device does not make, comes from nowhere. */
+/* Checks the sender of a packet from the tunnel device. If there is no outer
+ * header, which that device never causes, the source counts as unknown. */
 static __always_inline struct exit judge_outer_header(struct __sk_buff *skb)
 {
 	struct bpf_tunnel_key key = {};

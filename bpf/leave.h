@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Watching what leaves the node: what to_wire and to_tunnel have in common.
- * What from_pod sent itself carries a mark, which ends here; the rest came by
- * the kernel path, and of that the flows between pods are noted. */
+/* Watches packets that leave the node, for to_wire and to_tunnel. Packets
+ * that from_pod sent carry a mark, which is cleared here. The others took
+ * the kernel path; of these, flows between pods are noted. */
 #ifndef KUBECNI_BPF_LEAVE_H
 #define KUBECNI_BPF_LEAVE_H
 
@@ -10,7 +10,7 @@
 #include "lookup.h"
 #include "packet.h"
 
-/* How the device counts. */
+/* The exits of the device. */
 struct leave_exits {
 	struct exit fast;
 	struct exit between_pods;

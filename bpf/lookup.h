@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who has an address: a pod of this node, or a node of the cluster. */
+/* Who has an address: a pod of this node, or another node. */
 #ifndef KUBECNI_BPF_LOOKUP_H
 #define KUBECNI_BPF_LOOKUP_H
 
@@ -23,7 +23,7 @@ static __always_inline struct kubecni_endpoint *endpoint_of(__u32 network, const
 	return bpf_map_lookup_elem(&endpoints4, &key);
 }
 
-/* The network that pods of other nodes are on, or 0, which is none. */
+/* The network of the pods of other nodes; 0: none. */
 static __always_inline __u32 cluster_network(void)
 {
 	const __u32 only = 0;
@@ -31,7 +31,7 @@ static __always_inline __u32 cluster_network(void)
 	return config ? config->cluster_network : 0;
 }
 
-/* Whose the interface is that the packet comes from, or goes to. */
+/* The pod interface that the packet comes from, or goes to. */
 static __always_inline struct kubecni_pod_iface *pod_iface_of(const struct __sk_buff *skb)
 {
 	const __u32 ifindex = skb->ifindex;
@@ -50,8 +50,8 @@ static __always_inline struct kubecni_node *node_of(const void *addr, int family
 	return bpf_map_lookup_elem(&node_cidrs4, &key);
 }
 
-/* Whether `addr` is that of a pod of another node, however that is reached: it
- * may have another way to us than we to it. */
+/* Whether `addr` is a pod's of another node, whatever the way there: the
+ * other node may reach us by a different way. */
 static __always_inline bool is_remote_pod(const void *addr, int family)
 {
 	struct kubecni_node *node = node_of(addr, family);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The maps of include/kubecni/maps.h. Weak, so that each program's object may
- * hold them all and the linker makes one set of it. */
+/* The maps of include/kubecni/maps.h. They are weak: each program's object
+ * may hold all of them, and the linker merges them. */
 #ifndef KUBECNI_BPF_MAPS_H
 #define KUBECNI_BPF_MAPS_H
 

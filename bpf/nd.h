@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* A pod's neighbour discovery, RFC 4861. It always goes by the bridge, but only
- * with what is the pod's own, and never as a router's: whoever believed that
- * would send its traffic to the pod (CVE-2020-10749). */
+/* A pod's neighbour discovery, RFC 4861. It always goes by the bridge, but a
+ * pod may only announce its own addresses, and never act as a router: hosts
+ * that believe it would send their traffic to the pod (CVE-2020-10749). */
 #ifndef KUBECNI_BPF_ND_H
 #define KUBECNI_BPF_ND_H
 
@@ -11,7 +11,7 @@
 
 #define ND_SOURCE_MAC 1
 #define ND_TARGET_MAC 2
-/* More than any sender has use for: the MAC, a nonce, and SEND's four. */
+/* More options than any sender needs: the MAC, a nonce, and SEND's four. */
 #define ND_MAX_OPTIONS 8
 
 struct nd_message {
@@ -23,7 +23,7 @@ struct nd_message {
 
 struct nd_option {
 	__u8 type;
-	__u8 len; /* in units of eight bytes, with these two */
+	__u8 len; /* in units of eight bytes, including these two */
 	__u8 mac[6];
 };
 
@@ -32,8 +32,8 @@ static __always_inline bool is_router_type(__u8 type)
 	return type == ND_ROUTER_ADVERTISEMENT || type == ND_REDIRECT;
 }
 
-/* Whether each link-layer address among the options is the pod's own. Options
- * that cannot be read to their end could hold any. */
+/* Whether each link-layer address among the options is the pod's own.
+ * Options that cannot be read to the end count as foreign. */
 static __always_inline bool are_options_own(struct cursor *cur, const __u8 *mac)
 {
 	for (int i = 0; i < ND_MAX_OPTIONS; ++i) {
@@ -62,7 +62,7 @@ static __always_inline bool is_own_addr6(const struct __sk_buff *skb, const void
 static __always_inline struct exit judge_nd(struct __sk_buff *skb,
 					    const struct kubecni_pod_iface *iface)
 {
-	/* What lies behind is not looked at, and no message is as long. */
+	/* The rest is not checked, and no message is that long. */
 	if (skb->len > JUDGED_BYTES)
 		return EXIT(DROP_SPOOFED_ND);
 	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
@@ -75,7 +75,8 @@ static __always_inline struct exit judge_nd(struct __sk_buff *skb,
 		return EXIT(DROP_ROUTER_ND);
 	if (!same_mac(eth->h_source, iface->pod_mac))
 		return EXIT(DROP_SPOOFED_ND);
-	/* The unspecified source is that of duplicate address detection, RFC 4862. */
+	/* Duplicate address detection (RFC 4862) sends from the unspecified
+	 * address. */
 	if (!is_unspecified(&ip->saddr, AF_INET6) && !is_own_addr6(skb, &ip->saddr, iface))
 		return EXIT(DROP_SPOOFED_ND);
 	if (nd->type != ND_ROUTER_SOLICITATION) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Reading a packet: bounds-checked headers, and the questions asked of them.
+/* Reads packets: bounds-checked headers, and questions about them.
  *
- * IPv4 and IPv6 go the same way. The family is a constant wherever it is
- * passed, so that clang makes a version of its own for each. */
+ * IPv4 and IPv6 share the code. The family is a constant wherever it is
+ * passed, so clang generates a version for each. */
 #ifndef KUBECNI_BPF_PACKET_H
 #define KUBECNI_BPF_PACKET_H
 
@@ -34,7 +34,7 @@ struct cursor {
 	void *end;
 };
 
-/* The headers of a packet of `family`, of which there is the one pointer. */
+/* The headers of a packet; only the pointer of its `family` is valid. */
 struct packet {
 	int family;
 	struct ethhdr *eth;
@@ -42,9 +42,9 @@ struct packet {
 	struct ipv6hdr *v6;
 };
 
-/* Loads `data` or `data_end` of the context by an instruction of its own: clang
- * 19 would compute the field's address once for several loads, which the
- * verifier refuses with "dereference of modified ctx ptr". */
+/* Loads `data` or `data_end` of the context with a separate instruction:
+ * clang 19 would compute the field's address once for several loads. The
+ * verifier refuses that ("dereference of modified ctx ptr"). */
 #define CTX_POINTER(skb, field)                                                                    \
 	({                                                                                         \
 		void *pointer_;                                                                    \
@@ -59,9 +59,9 @@ static __always_inline struct cursor cursor_at_linear(struct __sk_buff *skb)
 	return (struct cursor){CTX_POINTER(skb, data), CTX_POINTER(skb, data_end)};
 }
 
-/* The start of the packet, with at least `bytes` of it made linear if it is
- * that long. Otherwise the headers of a long packet could lie in fragments of
- * the skb, and it would look short. */
+/* The start of the packet. Makes the first `bytes` linear, or all of a
+ * shorter packet. Otherwise headers could lie in fragments of the skb, and a
+ * long packet would look short. */
 static __always_inline struct cursor cursor_at_start(struct __sk_buff *skb, __u32 bytes)
 {
 	const struct cursor linear = cursor_at_linear(skb);
@@ -71,8 +71,8 @@ static __always_inline struct cursor cursor_at_start(struct __sk_buff *skb, __u3
 	return cursor_at_linear(skb);
 }
 
-/* What the programs read of a packet: less of IPv4, since few packets are as
- * long as that, and all others would be pulled in vain. */
+/* How many bytes the programs read of a packet. Fewer for IPv4: most packets
+ * are shorter than the IPv6 amount, and would be pulled in vain. */
 static __always_inline struct cursor cursor_at_headers(struct __sk_buff *skb)
 {
 	if (skb->protocol == bpf_htons(ETH_P_IPV6))
@@ -81,8 +81,8 @@ static __always_inline struct cursor cursor_at_headers(struct __sk_buff *skb)
 	return cursor_at_start(skb, ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr));
 }
 
-/* How much of a packet is read where every byte may matter. Whoever needs more
- * to say who it is hides something. */
+/* How many bytes are read where every byte may matter. A packet with longer
+ * headers is hiding something. */
 #define JUDGED_BYTES 2048
 
 /* Steps over `size` bytes and returns where they start, or NULL. */
@@ -100,8 +100,8 @@ static __always_inline struct ethhdr *pull_eth(struct cursor *cur)
 	return pull(cur, sizeof(struct ethhdr));
 }
 
-/* The fixed part of the IP header. IPv4's options are not stepped over. False:
- * the packet ends before. */
+/* The fixed part of the IP header; IPv4 options are not skipped. False: the
+ * packet ends inside it. */
 static __always_inline bool pull_ip(struct cursor *cur, struct packet *pkt)
 {
 	if (pkt->family == AF_INET6)
@@ -109,7 +109,7 @@ static __always_inline bool pull_ip(struct cursor *cur, struct packet *pkt)
 	return (pkt->v4 = pull(cur, sizeof(*pkt->v4)));
 }
 
-/* Whether what an ethertype called IP begins like it. */
+/* Whether the header's version and length match the ethertype. */
 static __always_inline bool is_sound(const struct packet *pkt)
 {
 	if (pkt->family == AF_INET6)
@@ -117,7 +117,7 @@ static __always_inline bool is_sound(const struct packet *pkt)
 	return pkt->v4->version == 4 && pkt->v4->ihl >= 5;
 }
 
-/* Where the addresses are; also the keys of the maps that are keyed by them. */
+/* The addresses; they are also the keys of the maps. */
 static __always_inline const void *src_of(const struct packet *pkt)
 {
 	return pkt->family == AF_INET6 ? (void *)&pkt->v6->saddr : (void *)&pkt->v4->saddr;
@@ -128,7 +128,7 @@ static __always_inline const void *dst_of(const struct packet *pkt)
 	return pkt->family == AF_INET6 ? (void *)&pkt->v6->daddr : (void *)&pkt->v4->daddr;
 }
 
-/* Of IPv6, the first next header. */
+/* The protocol; for IPv6, the first next header. */
 static __always_inline __u8 protocol_of(const struct packet *pkt)
 {
 	return pkt->family == AF_INET6 ? pkt->v6->nexthdr : pkt->v4->protocol;
@@ -160,7 +160,7 @@ static __always_inline bool is_unspecified(const void *addr, int family)
 	return family == AF_INET ? !word[0] : !(word[0] | word[1] | word[2] | word[3]);
 }
 
-/* Of the tags for a provider's VLANs, those from before 802.1ad. */
+/* Provider VLAN tags from before 802.1ad. */
 #ifndef ETH_P_QINQ2
 #define ETH_P_QINQ2 0x9200
 #endif
@@ -171,8 +171,8 @@ static __always_inline bool is_vlan_type(__be16 ethertype)
 	       ethertype == bpf_htons(ETH_P_QINQ1) || ethertype == bpf_htons(ETH_P_QINQ2);
 }
 
-/* Whether the frame has a VLAN tag: beside the packet, where the kernel puts it
- * on arrival, or still in it. */
+/* Whether the frame has a VLAN tag, either beside the packet, where the
+ * kernel puts it on arrival, or still in it. */
 static __always_inline bool is_vlan_tagged(const struct __sk_buff *skb)
 {
 	return skb->vlan_present || is_vlan_type(skb->protocol);
@@ -188,8 +188,8 @@ static __always_inline bool is_later_fragment(const struct iphdr *ip)
 	return ip->frag_off & bpf_htons(IP_FRAGMENT_OFFSET);
 }
 
-/* The headers that may stand between IPv6's and the transport's, RFC 8200, and
- * those of mobility, HIP and shim6. */
+/* The headers that may stand between IPv6 and the transport header: RFC
+ * 8200, and those of mobility, HIP and shim6. */
 static __always_inline bool is_extension_header(__u8 next_header)
 {
 	switch (next_header) {
@@ -207,7 +207,7 @@ static __always_inline bool is_extension_header(__u8 next_header)
 	return false;
 }
 
-/* Whether it is whole and has no more to its IP header than eBPF carries. */
+/* Whether the packet is whole and has an IP header that eBPF carries. */
 static __always_inline bool is_plain(const struct packet *pkt)
 {
 	if (pkt->family == AF_INET6)
@@ -215,7 +215,7 @@ static __always_inline bool is_plain(const struct packet *pkt)
 	return pkt->v4->ihl == 5 && !is_fragment(pkt->v4);
 }
 
-/* Whether the transport header comes next, as in the first of some fragments. */
+/* Whether the transport header comes next; the first fragment has it, too. */
 static __always_inline bool has_transport(const struct packet *pkt)
 {
 	return pkt->family == AF_INET6 || (pkt->v4->ihl == 5 && !is_later_fragment(pkt->v4));
@@ -232,29 +232,30 @@ static __always_inline bool is_multicast_mac(const __u8 *mac)
 	return mac[0] & 1;
 }
 
-/* Whether it is one of 01:80:c2:00:00:xx, which IEEE 802.1 reserves for what
- * bridges say to each other. */
+/* Whether it is one of 01:80:c2:00:00:xx, which IEEE 802.1 reserves for
+ * messages between bridges. */
 static __always_inline bool is_bridge_mac(const __u8 *mac)
 {
 	return mac[0] == 0x01 && mac[1] == 0x80 && mac[2] == 0xc2 && !mac[3] && !mac[4];
 }
 
-/* Writes one field of the context as a store of its own: clang 19 would merge
- * neighbouring fields into one, which the verifier refuses with "invalid
- * bpf_context access off=8 size=8". */
+/* Writes one context field with a separate store: clang 19 would merge
+ * neighbouring fields. The verifier refuses that ("invalid bpf_context
+ * access off=8 size=8"). */
 #define set_ctx_u32(field, value) (*(volatile __u32 *)&(field) = (value))
 
-/* Counts the TTL or hop limit down by one, with all that sums over it. */
+/* Decrements the TTL or hop limit, and updates all checksums over it. */
 static __always_inline void spend_hop(struct __sk_buff *skb, struct packet *pkt)
 {
 	if (pkt->family == AF_INET6) {
 		pkt->v6->hop_limit--;
-		/* IPv6 has no checksum that makes up for it, so that a sum over the
-		 * whole packet, as some NICs supply it, has to be one less. */
+		/* IPv6 has no header checksum that compensates. So a sum
+		 * over the whole packet, which some NICs supply, has to be
+		 * reduced. */
 		bpf_csum_update(skb, ~(__u32)bpf_htons(1));
 		return;
 	}
-	/* The incremental checksum of RFC 1624. */
+	/* Incremental checksum, RFC 1624. */
 	__u32 sum = pkt->v4->check + bpf_htons(0x0100);
 	pkt->v4->check = (__u16)(sum + (sum >= 0xffff));
 	pkt->v4->ttl--;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whether a pod is who it says. It is called a liar only if the maps agree
- * about whose interface it is: emptied maps must not stop a pod. */
+/* Whether a pod's source addresses are its own. A packet counts as spoofed
+ * only if the maps agree on whose interface it is: emptied maps must not
+ * stop a pod. */
 #ifndef KUBECNI_BPF_SENDER_H
 #define KUBECNI_BPF_SENDER_H
 
@@ -15,9 +16,9 @@ static __always_inline bool is_own_addr(const struct __sk_buff *skb,
 	return self && self->host_ifindex == skb->ifindex;
 }
 
-/* The record of the pod behind this interface, if the maps agree about it: the
- * address of the family has to be this pod's, or of the other one if it has
- * none of this. */
+/* The record of the pod behind this interface, if the maps agree on it: the
+ * pod must have the endpoint of the interface's address, of `family` if it
+ * has one, else of the other. */
 static __always_inline struct kubecni_pod_iface *known_sender(struct __sk_buff *skb, int family)
 {
 	struct kubecni_pod_iface *iface = pod_iface_of(skb);
@@ -38,7 +39,7 @@ static __always_inline bool is_link_local(const __u8 *addr)
 }
 
 /* Whether `addr` is the link-local address that an interface with this MAC
- * gives itself: RFC 4291, appendix A. */
+ * assigns itself: RFC 4291, appendix A. */
 static __always_inline bool is_link_local_of(const __u8 *addr, const __u8 *mac)
 {
 	const __u32 *word = (const void *)addr;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* to_pod: egress of the host end of a pod's veth. A redirect into a pod passes
- * this hook by, so it sees exactly what the kernel path delivers, and notes the
- * flows whose other direction could be redirected. */
+/* to_pod: egress of the host end of a pod's veth. A redirect into a pod
+ * skips this hook. So it sees exactly what the kernel path delivers, and
+ * notes flows whose other direction could be redirected. */
 #define THIS_PROGRAM KUBECNI_BY_TO_POD
 
 #include "exits.h"
@@ -9,7 +9,7 @@
 #include "lookup.h"
 #include "packet.h"
 
-/* Whether the sender is a pod from which eBPF could have brought the packet. */
+/* Whether the sender is a pod whose packets eBPF could have delivered. */
 static __always_inline bool is_from_pod(const struct __sk_buff *skb, const void *src, int family)
 {
 	const struct kubecni_pod_iface *iface = pod_iface_of(skb);
@@ -23,7 +23,7 @@ static __always_inline struct exit watch_delivery(struct __sk_buff *skb, struct 
 	const bool is_ip = pull_ip(cur, &pkt) && is_sound(&pkt);
 	if (is_ip && is_nd(&pkt, cur))
 		return EXIT(PASS_NEIGHBOUR_DISCOVERY);
-	/* The bridge's own group reports among others: no traffic of the pod's. */
+	/* Group reports of the bridge, for example: not the pod's traffic. */
 	if (is_multicast_mac(eth->h_dest))
 		return EXIT(PASS_MULTICAST);
 

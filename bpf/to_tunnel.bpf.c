@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* to_tunnel: egress of the tunnel device. The packet has no outer header yet;
- * with it, it will be the node's own to to_wire. */
+/* to_tunnel: egress of the tunnel device. The packet has no outer header
+ * yet. With it, to_wire will see a packet of the node's own. */
 #define THIS_PROGRAM KUBECNI_BY_TO_TUNNEL
 
 #include "leave.h"

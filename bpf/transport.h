@@ -41,10 +41,10 @@ struct icmp_echo {
 	__be16 sequence;
 };
 
-/* What of a transport header the dataplane looks at: the ports lie in the
- * first four bytes of TCP and UDP, type and identifier in the first eight of
- * an ICMP echo. An ICMP error belongs to the flow that it is about, of which
- * its receiver sent the packet that is quoted in it. */
+/* The fields of a transport header that the dataplane uses. The ports are
+ * the first four bytes of TCP and UDP; type and identifier are in the first
+ * eight of an ICMP echo. An ICMP error belongs to the flow of the packet
+ * that it quotes, which its receiver had sent. */
 struct transport {
 	__u8 src_port[2];
 	__u8 dst_port[2];
@@ -55,7 +55,7 @@ struct transport {
 
 /* What read_transport() found. */
 enum reading {
-	READ_FLOW,  /* that of a flow which eBPF carries: `l4` is filled */
+	READ_FLOW,  /* a flow that eBPF carries: `l4` is filled */
 	READ_SHORT, /* the packet ends inside it */
 	READ_ND,    /* neighbour discovery */
 	READ_OTHER,
@@ -66,7 +66,7 @@ static __always_inline bool is_nd_type(__u8 type)
 	return type >= ND_ROUTER_SOLICITATION && type <= ND_REDIRECT;
 }
 
-/* Whether neighbour discovery is what comes next. */
+/* Whether neighbour discovery comes next. */
 static __always_inline bool is_nd(const struct packet *pkt, const struct cursor *cur)
 {
 	struct cursor peek = *cur;
@@ -96,10 +96,11 @@ static __always_inline bool is_error_type(__u8 type, int family)
 	       type == ICMP_PARAMETER_PROBLEM;
 }
 
-/* What comes after the header of an ICMP error. It goes where the flow goes that
- * it is about: past a netfilter that has not seen the flow, to which it would be
- * INVALID, and to one that may have to translate it. Only an error of one end
- * of the flow to the other; all else is the kernel's. */
+/* Reads the quote of an ICMP error, which comes next. The error takes the
+ * path of the flow that it is about: netfilter would call it INVALID if it
+ * had not seen the flow, and has to translate it if it translates the flow.
+ * This holds for errors between the two ends of the flow; the kernel gets
+ * all others. */
 static __always_inline enum reading read_error(struct cursor *cur, const struct packet *pkt,
 					       struct transport *l4)
 {
@@ -167,8 +168,8 @@ static __always_inline enum reading read_transport(struct cursor *cur, const str
 	return is_icmp(pkt) ? read_icmp(cur, pkt, l4) : READ_OTHER;
 }
 
-/* Length of the IP packet that will be on the wire: for a GSO packet, of each
- * segment that it is cut into. */
+/* Length of the IP packet on the wire. For a GSO packet: of each of its
+ * segments. */
 static __always_inline __u32 wire_ip_len(const struct __sk_buff *skb, int family,
 					 const struct transport *l4)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The outer header of the tunnel, which the tunnel device makes from a key beside
- * the packet. */
+/* The outer header of the tunnel. The tunnel device makes it from a key that
+ * the packet carries beside it. */
 #ifndef KUBECNI_BPF_TUNNEL_H
 #define KUBECNI_BPF_TUNNEL_H
 
@@ -9,13 +9,13 @@
 
 #define OUTER_TTL 64
 
-/* Tells the tunnel device where to send the packet. It cannot fail with these
- * arguments. The packet stays as it is. */
+/* Tells the tunnel device where to send the packet. Cannot fail with these
+ * arguments. Does not change the packet. */
 static __always_inline void set_tunnel_key(struct __sk_buff *skb, const struct kubecni_node *node)
 {
 	struct bpf_tunnel_key key = {.tunnel_id = node->vni, .tunnel_ttl = OUTER_TTL};
-	/* What pods send has checksums of its own. One more, over it all, would be
-	 * computed by the CPU where the NIC cannot. */
+	/* Inner packets have their own checksums. The CPU would compute
+	 * another one over everything, where the NIC cannot. */
 	if (node->next_hop_family == AF_INET6) {
 		__builtin_memcpy(key.remote_ipv6, node->next_hop, 16);
 		__builtin_memcpy(key.local_ipv6, node->own_endpoint, 16);

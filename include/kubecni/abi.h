@@ -17,28 +17,29 @@
 
 #define KUBECNI_SCHEMA 3
 
-/* The tests build a second schema, to take a node from one to the other. */
+/* The tests build a second schema, to upgrade a node from one to the other. */
 #ifdef KUBECNI_OTHER_SCHEMA
 #undef KUBECNI_SCHEMA
 #define KUBECNI_SCHEMA 9003
 #endif
 
-/* Capacities. A map that is full is no outage: the packets that it would have
- * named go by the kernel path. */
+/* Capacities. A full map is no outage: packets that miss an entry take the
+ * kernel path. */
 #define KUBECNI_MAX_NODE_CIDRS 16384
 #define KUBECNI_MAX_ENDPOINTS 4096
 #define KUBECNI_MAX_TUNNEL_PEERS 16384
 #define KUBECNI_MAX_FLOWS 262144
-/* Room for reasons to come: a pinned map cannot grow with a newer build. */
+/* Room for future reasons: a newer build cannot grow a pinned map. */
 #define KUBECNI_MAX_EXIT_REASONS 64
 
-/* The bit of skb->mark that from_pod sets on what it sends to the wire or the
- * tunnel itself, and that to_wire and to_tunnel clear. What these see without
- * it came by the kernel. */
+/* from_pod sets this bit of skb->mark on what it sends to the wire or the
+ * tunnel. to_wire and to_tunnel clear it. Packets that they see without it
+ * came by the kernel. */
 #define KUBECNI_MARK_FAST 0x01000000
 
-/* Keys of `node_cidrs4` and `node_cidrs6`: a PodCIDR of a node. The trie matches
- * `prefixlen` leading bits of what follows it, so `addr` must come next. */
+/* Keys of `node_cidrs4` and `node_cidrs6`: a PodCIDR of a node. The trie
+ * matches `prefixlen` leading bits of what follows, so `addr` must come
+ * next. */
 struct kubecni_cidr4_key {
 	__u32 prefixlen; /* bits, 0..32 */
 	__u8 addr[4];
@@ -63,8 +64,8 @@ struct kubecni_node {
 	__u32 mtu;	       /* longest IP packet of a pod that fits, bytes */
 	__u32 vni;	       /* VXLAN: network identifier */
 	__u32 next_hop_family; /* AF_INET or AF_INET6. DIRECT: that of the prefix; VXLAN: any */
-	/* DIRECT: the neighbour to hand the packet to; VXLAN: the node's end of
-	 * the tunnel. An IPv4 address is in the first four bytes. */
+	/* DIRECT: the neighbour that gets the packet; VXLAN: the node's end
+	 * of the tunnel. An IPv4 address is in the first four bytes. */
 	__u8 next_hop[16];
 	__u8 tunnel_mac[6];	/* VXLAN: of the node's tunnel device */
 	__u8 own_tunnel_mac[6]; /* VXLAN: of this node's tunnel device */
@@ -82,9 +83,9 @@ struct kubecni_addr6 {
 	__u8 addr[16];
 };
 
-/* Keys of `endpoints4` and `endpoints6`: the address of a pod on this node. Two
- * networks may have the same addresses; a network is a bridge, and its number
- * the bridge's ifindex. */
+/* Keys of `endpoints4` and `endpoints6`: the address of a pod on this node.
+ * Two networks may have the same addresses. A network is a bridge, and its
+ * number is the bridge's ifindex. */
 struct kubecni_endpoint4_key {
 	__u32 network;
 	__u8 addr[4];
@@ -96,19 +97,19 @@ struct kubecni_endpoint6_key {
 };
 
 enum kubecni_endpoint_flags {
-	/* May be a redirect target: set last on ADD, when the pod's interface
-	 * is up, and gone first on DEL. */
+	/* May be a redirect target. ADD sets it last, when the pod's
+	 * interface is up; DEL clears it first. */
 	KUBECNI_ENDPOINT_READY = 1,
-	/* A queueing discipline of the kernel limits its traffic, which a
-	 * redirect would pass by: everything from and to it goes by the kernel. */
+	/* A kernel queueing discipline limits the pod's traffic. A redirect
+	 * would bypass it, so the kernel carries all of the pod's traffic. */
 	KUBECNI_ENDPOINT_SHAPED = 2,
 };
 
-/* Value of `endpoints4` and `endpoints6`. One lookup serves the delivery to a pod and the check
- * of what a pod sends. */
+/* Value of `endpoints4` and `endpoints6`. One lookup serves delivery to a
+ * pod and the check of what it sends. */
 struct kubecni_endpoint {
 #ifdef KUBECNI_OTHER_SCHEMA
-	__u32 others[3]; /* moves what follows */
+	__u32 others[3]; /* shifts the following members */
 #endif
 	__u32 host_ifindex; /* the host end of the pod's veth */
 	__u32 flags;	    /* enum kubecni_endpoint_flags */
@@ -116,9 +117,9 @@ struct kubecni_endpoint {
 	__u8 gateway_mac[6]; /* the bridge's: what the pod sends off-link traffic to */
 };
 
-/* Value of `pod_ifaces`, keyed by the host ifindex: whose interface it is. A
- * packet is called spoofed only if this says that it cannot be the pod's. The
- * first address of each family; one that is all zero: there is none. */
+/* Value of `pod_ifaces`, keyed by the host ifindex: the pod that owns the
+ * interface. A packet counts as spoofed only if this entry proves it. Holds
+ * the first address of each family; all zero: none. */
 struct kubecni_pod_iface {
 	__u8 addr4[4];
 	__u8 addr6[16];
@@ -129,24 +130,25 @@ struct kubecni_pod_iface {
 
 /* Value of `node_config`, which has one entry, of key 0. */
 struct kubecni_node_config {
-	/* The network of which the pods of other nodes are: the ifindex of
-	 * kube-cnid's bridge. 0: there is none, or nobody has said so yet. */
+	/* The network of the pods of other nodes: the ifindex of kube-cnid's
+	 * bridge. 0: none, or not known yet. */
 	__u32 cluster_network;
 };
 
-/* Value of `tunnel_peers4` and `tunnel_peers6`, keyed by an address (struct
- * kubecni_addr4, kubecni_addr6) from which a node of the cluster may send
- * through the tunnel. The entry of the unspecified address (0.0.0.0, ::) is no
- * node's: it says that the list is complete. Without it, as in emptied maps,
- * nobody is refused. */
+/* Value of `tunnel_peers4` and `tunnel_peers6`. The key (struct
+ * kubecni_addr4, kubecni_addr6) is an address from which a node of the
+ * cluster may send through the tunnel. The entry of the unspecified address
+ * (0.0.0.0, ::) belongs to no node: it says that the list is complete.
+ * Without it, as in emptied maps, no sender is refused. */
 struct kubecni_tunnel_peer {
 	__u32 vni; /* network identifier with which that node sends */
 };
 
 /* Keys of `flows4` and `flows6`, the same for both directions of a flow: the
- * lower (address, port) comes first, in an order of the programs' own. The
- * ports of an ICMP echo are its identifier. The network is no part of it, since
- * conntrack does not know networks either: its answer is the same for both. */
+ * lower (address, port) comes first, in an order that only the programs
+ * know. An ICMP echo has its identifier as ports. The network is not part of
+ * the key: conntrack does not know networks either, so its answer is the
+ * same for all. */
 struct kubecni_flow4 {
 	__u8 addr_lo[4];
 	__u8 addr_hi[4];
@@ -170,9 +172,9 @@ enum kubecni_flow_owner {
 	KUBECNI_FLOW_KERNEL = 2, /* netfilter has to see both directions of it */
 };
 
-/* Value of `flows4` and `flows6`: who carries a flow between pods. The kernel's
- * conntrack is what knows that; this is its answer, to be had faster. It gets
- * out of date (bpf/flows.h), and whoever misses an entry asks again. */
+/* Value of `flows4` and `flows6`: who carries a flow between pods. It caches
+ * the answer of the kernel's conntrack, and expires (bpf/flows.h). A program
+ * that finds no entry asks conntrack again. */
 struct kubecni_flow_state {
 	__u64 decided_ns; /* CLOCK_MONOTONIC (coarse); of an ICMP echo: when it was last seen */
 	__u32 owner;	  /* enum kubecni_flow_owner */
@@ -185,14 +187,14 @@ struct kubecni_count {
 	__u64 bytes; /* whole frames, with the Ethernet header */
 };
 
-/* What a program returns to the hook: the TC_ACT_* of <linux/pkt_cls.h>. */
+/* A program's return value for the hook: the TC_ACT_* of <linux/pkt_cls.h>. */
 enum kubecni_verdict {
 	KUBECNI_VERDICT_PASS = -1,    /* TC_ACT_UNSPEC: left to the kernel path, untouched */
 	KUBECNI_VERDICT_DROP = 2,     /* TC_ACT_SHOT */
 	KUBECNI_VERDICT_REDIRECT = 7, /* TC_ACT_REDIRECT */
 };
 
-/* The programs as bits, and those that have exits in common. */
+/* The programs as bits, and groups of programs that share exits. */
 enum kubecni_programs {
 #define X(name, NAME, hook, device, maps) KUBECNI_BY_##NAME = 1 << KUBECNI_PROGRAM_##NAME,
 	KUBECNI_PROGRAMS(X)
@@ -204,14 +206,14 @@ enum kubecni_programs {
 	KUBECNI_BY_INTO_POD = KUBECNI_BY_ARRIVING | KUBECNI_BY_TO_POD,
 };
 
-/* Each way out of a program: the reason, its verdict, which programs may give
- * it, and what it means. This one list feeds the programs, the counters, the
- * tool, the tests and docs/counters.md. Append only: the position is the key
- * of the `exit_counts` map.
+/* The exits of the programs: the reason, its verdict, the programs that may
+ * give it, and its meaning. This one list feeds the programs, the counters,
+ * the tool, the tests and docs/counters.md. Append only: the position is the
+ * key of the `exit_counts` map.
  *
  * FAST_: sent on by eBPF. PASS_: left to the kernel path, untouched.
- * KERNEL_: seen by to_pod, to_wire or to_tunnel while the kernel path carried it.
- * DROP_: dropped. */
+ * KERNEL_: seen by to_pod, to_wire or to_tunnel on the kernel path. DROP_:
+ * dropped. */
 #define KUBECNI_EXIT_REASONS(X)                                                                    \
 	X(FAST_TO_LOCAL_POD, REDIRECT, FROM_POD, "eBPF: from a pod to a pod on the same node")     \
 	X(FAST_TO_NODE, REDIRECT, FROM_POD, "eBPF: from a pod to the node that owns the address")  \
@@ -293,7 +295,7 @@ enum kubecni_exit_reason {
 	KUBECNI_EXIT_REASON_COUNT
 };
 
-/* Of each reason, the columns of the list as constants. */
+/* The columns of the list as constants, by reason. */
 enum kubecni_exit_columns {
 #define X(name, verdict, programs, text)                                                           \
 	KUBECNI_##name##_VERDICT = KUBECNI_VERDICT_##verdict,                                      \

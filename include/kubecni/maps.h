@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every map, once: bpf/maps.h declares them from this list, and userspace knows
- * by it what has to be pinned. A test holds docs/architecture.md against it. */
+/* All maps. bpf/maps.h declares them from this list, and userspace pins them
+ * by it. A test compares docs/architecture.md with it. */
 #ifndef KUBECNI_MAPS_H
 #define KUBECNI_MAPS_H
 

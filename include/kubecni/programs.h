@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every program, once. This list feeds the build (bpf/CMakeLists.txt reads the
+/* All programs. This list feeds the build (bpf/CMakeLists.txt reads the
  * names), the exits (enum kubecni_programs), the attach table
- * (userspace/dataplane/program.hpp) and `kube-cnictl status`. Tests hold
- * docs/architecture.md and the loaded programs against it. */
+ * (userspace/dataplane/program.hpp) and `kube-cnictl status`. Tests compare
+ * docs/architecture.md and the loaded programs with it. */
 #ifndef KUBECNI_PROGRAMS_H
 #define KUBECNI_PROGRAMS_H
 
-/* Columns: the name, which is that of bpf/NAME.bpf.c, too; the hook; the kind of
- * device; the maps, of which "flows" stands for both flows4 and flows6.
+/* Columns: the name, also of the file bpf/NAME.bpf.c; the hook; the kind of
+ * device; the maps ("flows" stands for flows4 and flows6).
  *
- * A device gets its programs in this order, and loses them in the reverse. The
- * one that watches the kernel path comes first: from the moment on at which the
+ * A device gets its programs in this order and loses them in reverse. The
+ * program that watches the kernel path comes first: once the other one
+ * redirects, every kernel flow must be seen.
  * other one redirects, no kernel flow may go unseen. */
 #define KUBECNI_PROGRAMS(X)                                                                        \
 	X(to_pod, TO_POD, TC_EGRESS, POD, "endpoints exit_counts flows node_cidrs pod_ifaces")     \
@@ -30,14 +31,14 @@ enum kubecni_program {
 #undef X
 };
 
-/* Where a program runs. Of a device: ingress is what the pod, the wire or the
- * tunnel sends. */
+/* Where a program runs. The ingress of a device is what the pod, the wire or
+ * the tunnel sends. */
 enum kubecni_hook {
 	KUBECNI_HOOK_TC_INGRESS,
 	KUBECNI_HOOK_TC_EGRESS,
 };
 
-/* Whose programs a device gets. */
+/* The kinds of device that have programs. */
 enum kubecni_device {
 	KUBECNI_ON_POD,	   /* the host end of a pod's veth */
 	KUBECNI_ON_WIRE,   /* the node's NIC */
