@@ -31,7 +31,7 @@ using nlohmann::json;
 
 namespace {
 
-/// The eBPF path if the mode asks for it and it is there; else why it is not.
+/// The eBPF path if the mode asks for it and it is available; else the reason why not.
 struct EbpfChoice {
   std::optional<PodDataplane> dataplane;
   std::string fallback_reason;
@@ -69,14 +69,14 @@ CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
   return {};
 }
 
-/// What of the attachment does not depend on where the addresses come from.
+/// The parts of the attachment that do not depend on where the addresses come from.
 Attachment plan_attachment(const CniEnv& env, const NetConf& conf, unsigned mtu,
                            const PodRequests& requests, const Lease& lease, bool shaped) {
   const auto mac = [&] {
     return lease.addresses.empty() ? MacAddr::random() : pod_mac_of(lease.addresses.front());
   };
   MacAddr host_mac = mac();
-  host_mac.bytes[0] = 0x0e;  // the pod's own begins with another; both are locally administered
+  host_mac.bytes[0] = 0x0e;  // differs from the pod's own; both are locally administered
   return {.network = conf.name,
           .container_id = env.container_id,
           .netns = env.netns,
@@ -95,7 +95,8 @@ bool is_for_want_of_address(const Error& error) {
   return error.code == EADDRNOTAVAIL || error.code == EADDRINUSE;
 }
 
-/// What is taken may be the address of a pod that ended without a DEL.
+/// Takes an address. A full pool may hold addresses of pods that ended without a DEL: frees those,
+/// then tries again.
 Result<Lease> allocate(const NetConf& conf, LeaseStore& leases, const NodeSettings& node,
                        const LeaseOwner& owner, const NetnsIdentity& netns,
                        const std::vector<IpAddr>& requested) {
@@ -114,7 +115,7 @@ CniCode code_of_refusal(const Error& error) {
   return error.code == EINVAL ? CniCode::kInvalidConfig : CniCode::kSystem;
 }
 
-/// Whether some number of the configuration of bandwidth is a limit.
+/// Whether the bandwidth configuration sets any limit.
 bool has_limit(const json& bandwidth) {
   return std::ranges::any_of(bandwidth,
                              [](const json& value) { return value.is_number() && value != 0; });
@@ -131,8 +132,8 @@ AttachKind kind_of(PodHooks hooks, bool all_modest) {
   return hooks == PodHooks::kTcx ? AttachKind::kTcx : AttachKind::kClsact;
 }
 
-/// Filters are attached sooner, but take the place of the ingress qdisc that the
-/// bandwidth plugin makes, or some other of which we do not know.
+/// Filters attach sooner, but occupy the place of the ingress qdisc that the bandwidth plugin
+/// makes, or another plugin that we do not know.
 Surroundings look_around(const NetConf& conf, const PodRequests& requests) {
   constexpr std::array kModest{"portmap", "tuning", "firewall", "sbr"};
   const auto partners = list_partners(conf);
@@ -145,15 +146,15 @@ Surroundings look_around(const NetConf& conf, const PodRequests& requests) {
   return {.shaped = false, .pod_hooks = kind_of(conf.pod_hooks, all_modest)};
 }
 
-// Of 2^32 MACs that follow from addresses, one is rarely taken; two in turn never.
+// MACs follow from addresses, 2^32 of them: one is rarely taken, two in a row never.
 constexpr unsigned kMacsToTry = 3;
 
-/// An undo step that fails leaves something behind, which must not be silent.
+/// A failed undo step leaves something behind, so it is logged.
 void report_undo(const char* step, const Result<>& undone) {
   if (!undone) log::error("undo failed", {{"step", step}, {"err", undone.error().what}});
 }
 
-/// One ADD. The steps come in the order in which run() has them.
+/// One ADD. The steps are in the order in which run() calls them.
 class Adding {
  public:
   Adding(const CniEnv& env, const NetConf& conf)
@@ -177,7 +178,7 @@ class Adding {
   }
 
  private:
-  /// What is asked for, and whether it can be had. Changes nothing.
+  /// Reads what is asked for, and whether it is possible. Changes nothing.
   CniResult<> prepare() {
     auto node = node_settings(conf_);
     if (!node) return std::unexpected(node.error());
@@ -207,12 +208,12 @@ class Adding {
     return {};
   }
 
-  /// The address, and the record of what will be made.
+  /// Takes the address, and records what will be made.
   CniResult<> reserve() {
     const LeaseOwner owner{env_.container_id, env_.ifname};
     auto identity = identify_netns(netns_.get(), env_.netns);
     if (!identity) return cni_error(identity.error(), "ADD");
-    // With an IPAM plugin it has no address, and only says that there is somebody.
+    // With an IPAM plugin the lease has no address. It only says that the pod exists.
     const auto requested = delegate_ ? std::vector<IpAddr>{} : requests_.addresses;
     auto lease = allocate(conf_, leases_, node_, owner, *identity, requested);
     for (const auto& repair : leases_.repairs()) log::warn("repaired", {{"what", repair}});
@@ -246,8 +247,8 @@ class Adding {
     return {};
   }
 
-  /// Takes another MAC where somebody has that which follows from the address, as one may
-  /// that was asked for.
+  /// Takes another MAC if the one that follows from the address is in use: somebody may have asked
+  /// for it.
   Result<Link> create_port() {
     PodPort& port = attachment_.port;
     for (unsigned left = kMacsToTry;; --left) {
@@ -260,17 +261,17 @@ class Adding {
     }
   }
 
-  /// What kept the pod from its port. A MAC is only refused if it was asked for.
+  /// Why the pod did not get its port. A MAC is refused only if it was asked for.
   [[nodiscard]] CniResult<> refuse(const Error& error) const {
     if (error.code != EADDRINUSE) return cni_error(error, "ADD");
     return cni_error(CniCode::kInvalidConfig, "ADD: the requested " + error.what,
                      "ask for another MAC, or for none");
   }
 
-  /// Comes after the interface is up: dhcp speaks through it.
+  /// Runs after the interface is up: dhcp sends through it.
   CniResult<> ask_delegate() {
     if (!delegate_) return {};
-    // Before it is asked: one that fails may leave something too.
+    // Registered before the call: a plugin that fails may leave something, too.
     undo_.add([this] {
       if (auto done = delegate_->del(); !done)
         log::error("undo failed", {{"step", "DEL of ipam"}, {"err", done.error().msg}});
@@ -296,13 +297,13 @@ class Adding {
     });
     auto known = ensure_neighbours_of(*netlink_, attachment_.port, bridge_.ifindex);
     if (!known) return cni_error(known.error(), "ADD");
-    // Or the pod's first packets, which ask for its neighbours, could be lost.
+    // Otherwise the pod's first packets, which ask for its neighbours, could be lost.
     auto ready = await_pod_port(*netlink_, host_, attachment_.port);
     if (!ready) return cni_error(ready.error(), "ADD");
     return {};
   }
 
-  /// After this the record and the result name only what was made.
+  /// From here on the record and the result name only what was made.
   CniResult<> add_routes() {
     const bool takes_default = conf_.is_default_gateway.value_or(false);
     auto routes = add_pod_routes(netns_.get(), attachment_.port, takes_default);
@@ -314,8 +315,8 @@ class Adding {
     return {};
   }
 
-  /// Puts the eBPF path on top. Where that fails the pod has the kernel path, unless
-  /// it was to have the other.
+  /// Puts the eBPF path on top. On failure the pod keeps the kernel path, unless the mode forbids
+  /// it.
   CniResult<> attach() {
     attachment_.fallback_reason = ebpf_.fallback_reason;
     if (!ebpf_.dataplane) return {};
@@ -336,7 +337,7 @@ class Adding {
     const PodEndpoint pod = endpoint_of(attachment_, host_, bridge_.ifindex, bridge_.mac, {});
     if (pod.shaped && !has_tcx())
       return failure(EBUSY,
-                     "its bandwidth is limited, and before kernel 6.6 the plugin bandwidth "
+                     "its bandwidth is limited, and before kernel 6.6 the bandwidth plugin "
                      "needs the qdisc that would hold the programs");
     auto kind = ebpf_.dataplane->attach(pod.host, around_.pod_hooks);
     if (!kind) return fail(kind);

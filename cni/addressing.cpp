@@ -12,7 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-/// Of the first address of the family that has one.
+/// The gateway of the first address of the family that has one.
 std::optional<IpAddr> gateway_of(const std::vector<PodAddress>& addresses, int family) {
   const auto found = std::ranges::find_if(addresses, [&](const PodAddress& address) {
     return address.net.addr.family() == family && address.gateway;
@@ -38,7 +38,7 @@ CniResult<> add_default_routes(const NetConf& conf, Addressing& addressing) {
   return {};
 }
 
-/// The gateway that `ip` names, or that the bridge is to be.
+/// The gateway that `ip` names, or the bridge's address if the bridge is the gateway.
 std::optional<IpAddr> gateway_for(const json& ip, const IpNet& net, bool is_gateway) {
   if (const auto given = IpAddr::parse(text_of(member(ip, "gateway")))) return given;
   if (!is_gateway || net.prefix + 2 > net.addr.bits()) return std::nullopt;

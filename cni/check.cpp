@@ -23,7 +23,7 @@ using nlohmann::json;
 
 namespace {
 
-/// What the runtime remembers of ADD has to be about the same attachment.
+/// Compares what the runtime remembers of ADD with the attachment.
 void compare_prev_result(const json& prev_result, const PodPort& port,
                          std::vector<std::string>& found) {
   const auto has = [&](const char* list, const char* key, const std::string& value) {
@@ -38,8 +38,8 @@ void compare_prev_result(const json& prev_result, const PodPort& port,
   }
 }
 
-/// What a later plugin of the list changed on purpose, like tuning, is in the
-/// final result, and then that is how the interface should be.
+/// A later plugin of the list, like tuning, may have changed the interface on purpose. Then the
+/// final result says so, and the interface has to match it.
 PodPort as_later_plugins_left_it(PodPort port, const json& prev_result) {
   for (const json& interface : prev_result["interfaces"]) {
     if (interface["name"] != port.pod_ifname || text_of(member(interface, "sandbox")).empty())
@@ -53,7 +53,7 @@ PodPort as_later_plugins_left_it(PodPort port, const json& prev_result) {
 
 Result<> compare_lease(const NetConf& conf, const CniEnv& env, const PodPort& port,
                        std::vector<std::string>& found) {
-  if (!conf.ipam.type.empty()) return {};  // the plugin that holds it is asked
+  if (!conf.ipam.type.empty()) return {};  // the IPAM plugin checks it
   auto lease = LeaseStore(conf.state_dir, conf.name).find({env.container_id, env.ifname});
   if (!lease) return fail(lease);
   if (!*lease || port.plain_addresses() != (*lease)->addresses)
@@ -61,9 +61,9 @@ Result<> compare_lease(const NetConf& conf, const CniEnv& env, const PodPort& po
   return {};
 }
 
-/// A runtime may CHECK right after ADD, when the daemon has not yet marked a pod that
-/// a later plugin of the list has just limited: the daemon gets a moment, which is longer
-/// than its rounds wait for each other while much happens on the node.
+/// A runtime may CHECK right after ADD, when the daemon has not yet marked a pod that a later
+/// plugin of the list has just limited. So the daemon gets some time: more than the longest pause
+/// between its rounds on a busy node.
 Result<std::vector<std::string>> settled_differences(const PodDataplane& dataplane,
                                                      NetlinkSocket& netlink,
                                                      const Attachment& attachment,
@@ -90,7 +90,7 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   }
   auto host = find_link(netlink, attachment.port.host_ifname);
   if (!host) return fail(host);
-  if (!*host) return {};  // said already
+  if (!*host) return {};  // reported before
   auto kept = is_kept_by_other_schema(conf.bpffs, {(*host)->ifindex, (*host)->name});
   if (!kept) return fail(kept);
   if (*kept) return {};

@@ -18,13 +18,13 @@ struct CniEnv {
   std::string args;
   std::string path;  ///< CNI_PATH, for delegates
 
-  /// "namespace/name" from CNI_ARGS, as far as the runtime says; for people.
+  /// "namespace/name" from CNI_ARGS, if the runtime gives them; for logs.
   [[nodiscard]] std::string pod() const;
-  /// What CNI_ARGS ("KEY=value;...") has for `key`; empty when nothing.
+  /// The value of `key` in CNI_ARGS ("KEY=value;..."); empty when absent.
   [[nodiscard]] std::string arg(std::string_view key) const;
 };
 
-/// Looks one variable up; nullptr when it is not set.
+/// Looks up one variable; nullptr when it is not set.
 using GetEnv = std::function<const char*(const char* name)>;
 
 /// Reads and checks what the command needs.

@@ -18,7 +18,7 @@ enum class CniCode : unsigned {
   kIo = 5,
   kDecode = 6,
   kInvalidConfig = 7,
-  kInvalidNetns = 8,  // the reference library's, not in the specification
+  kInvalidNetns = 8,  // from the reference library, not the specification
   kTryAgainLater = 11,
   kNotAvailable = 50,      // STATUS only: ADD would fail
   kPodsLimited = 51,       // STATUS only: running pods are limited, too
@@ -41,7 +41,7 @@ using CniResult = std::expected<T, CniError>;
 [[nodiscard]] std::unexpected<CniError> cni_error(CniCode code, std::string msg,
                                                   std::string details = "");
 
-/// Code 7: the `key` of the configuration has a value that is not what is `wanted`.
+/// Code 7: the value of `key` in the configuration is not `wanted`.
 [[nodiscard]] std::unexpected<CniError> wrong_value(const std::string& key,
                                                     const nlohmann::json& value,
                                                     const std::string& wanted);

@@ -9,16 +9,15 @@
 
 namespace kubecni {
 
-/// The success result of ADD in the version of the configuration, CNI
-/// specification section 5: what the plugins before us made, `previous`, and host
-/// end, pod end, addresses, routes. "dns" is that of the configuration, or else
-/// `ipam_dns`, or else that of the plugins before.
-/// Errors: EINVAL the version cannot say it.
+/// The success result of ADD in the version of the configuration, CNI specification section 5: what
+/// the plugins before us made (`previous`), then host end, pod end, addresses and routes. "dns"
+/// comes from the configuration, else from `ipam_dns`, else from the plugins before.
+/// Errors: EINVAL the version cannot express it.
 Result<nlohmann::json> add_result(const NetConf& conf, const Attachment& attachment,
                                   const nlohmann::json& previous, const nlohmann::json& ipam_dns);
 
-/// The answer to VERSION. `input` is standard input, of which only the
-/// cniVersion is looked at, and that may be missing.
+/// The answer to VERSION. Of standard input, `input`, only the cniVersion is read, and it may be
+/// missing.
 nlohmann::json version_result(const std::string& input);
 
 }  // namespace kubecni

@@ -17,7 +17,7 @@ CniResult<> cmd_del(const CniEnv& env, const NetConf& conf) {
         "pod detached",
         {{"container", env.container_id}, {"ifname", env.ifname}, {"address", address.str()}});
   if (conf.ipam.type.empty()) return {};
-  // Last: until here the address may still be in use.
+  // Last: the address may be in use until here.
   auto delegate = Delegate::find(env, conf);
   return delegate ? delegate->del() : std::unexpected(delegate.error());
 }

@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// A dhcp server may be slow, and a runtime waits for minutes; but it polls STATUS.
+// A dhcp server may be slow, and a runtime waits minutes for ADD; but it polls STATUS.
 constexpr milliseconds kDeadline = std::chrono::minutes(2);
 constexpr milliseconds kStatusDeadline{500};
 
@@ -28,8 +28,8 @@ bool is_cni_variable(std::string_view entry) {
   return std::ranges::any_of(kReplaced, [&](const char* name) { return entry.starts_with(name); });
 }
 
-/// The configuration as the plugin may read it: also what it carries of ours has
-/// to be of that version, or else not to be there.
+/// The configuration as the plugin may read it: prevResult must have that version, too, or is left
+/// out.
 std::string input_in_version(const json& conf, const std::string& version) {
   json changed = conf;
   changed["cniVersion"] = version;
@@ -41,7 +41,7 @@ std::string input_in_version(const json& conf, const std::string& version) {
   return changed.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-/// The plugin's own error, if it is one as the specification wants it.
+/// The plugin's own error, if it follows the specification.
 std::unexpected<CniError> error_of(const std::string& plugin, const SubprocessEnd& end) {
   const auto answer = parse_json(end.out);
   const auto code = answer ? unsigned_of(member(*answer, "code")) : std::nullopt;
@@ -64,7 +64,7 @@ CniResult<Delegate> Delegate::find(const CniEnv& env, const NetConf& conf) {
   const std::string where = "\"ipam\": plugin \"" + conf.ipam.type + "\"";
   if (env.path.empty())
     return cni_error(CniCode::kInvalidEnvironment,
-                     where + " cannot be looked for: required env variables [CNI_PATH] missing");
+                     where + " cannot be searched for: required env variables [CNI_PATH] missing");
   std::istringstream folders(env.path);
   for (std::string folder; std::getline(folders, folder, ':');) {
     const auto program = std::filesystem::path(folder) / conf.ipam.type;
@@ -108,9 +108,9 @@ CniResult<std::string> Delegate::common_version() const {
         std::ranges::find(known, json(version)) != known.end())
       return std::string(version);
   }
-  return cni_error(
-      CniCode::kIncompatibleVersion,
-      conf_.ipam.type + " knows no cniVersion that kube-cni knows, up to " + conf_.cni_version);
+  return cni_error(CniCode::kIncompatibleVersion,
+                   conf_.ipam.type + " supports no cniVersion that kube-cni supports, up to " +
+                       conf_.cni_version);
 }
 
 CniResult<std::string> Delegate::execute(const Call& call) const {

@@ -12,13 +12,13 @@ namespace kubecni {
 
 namespace {
 
-/// Removes one attachment, with what its IPAM plugin holds. Notes what went wrong.
+/// Removes one attachment, and what its IPAM plugin holds. Collects errors.
 void remove(const NetConf& conf, const PodPaths& paths, const std::optional<Delegate>& delegate,
             const LeaseOwner& owner, std::vector<std::string>& errors) {
   const auto note = [&](const std::string& what) { errors.push_back(owner.key() + ": " + what); };
   if (const auto damage = find_damage(paths, conf.name, owner); !damage.empty())
     log::warn("damaged record goes", {{"attachment", owner.key()}, {"err", damage}});
-  // First: the next GC finds what is left of the attachment, and tries again.
+  // The IPAM plugin comes first: if it fails, the next GC finds the record and tries again.
   if (delegate) {
     if (auto done = delegate->del(owner); !done) return note(done.error().msg);
   }
@@ -31,8 +31,8 @@ void remove(const NetConf& conf, const PodPaths& paths, const std::optional<Dele
 
 CniResult<> cmd_gc(const CniEnv& env, const NetConf& conf) {
   if (!conf.valid_attachments) {
-    // libcni's own tool calls GC without a list; cleaning all then would end
-    // every pod of the node.
+    // libcni's own tool calls GC without a list. Removing everything then would end every pod of
+    // the node.
     log::warn("GC without \"cni.dev/valid-attachments\" changes nothing");
     return {};
   }

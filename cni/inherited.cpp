@@ -18,7 +18,7 @@ void fill_standard_descriptors() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
     const int access = fd == STDERR_FILENO ? O_WRONLY : O_RDONLY;
-    if (::open("/dev/null", access) != fd) ::_exit(EXIT_FAILURE);  // nobody to tell
+    if (::open("/dev/null", access) != fd) ::_exit(EXIT_FAILURE);  // there is nowhere to report it
   }
 }
 

@@ -2,16 +2,15 @@
 
 namespace kubecni {
 
-/// Undoes what a parent may hand down besides arguments, so that the plugin does
-/// the same below every runtime. Call it first, before a file is opened.
+/// Undoes what a parent may pass on besides arguments, so that the plugin behaves the same under
+/// every runtime. Call it first, before a file is opened.
 ///
-/// - A closed standard descriptor is opened on /dev/null: else the lock or a
-///   socket would get its number, and the answer or a log line be written there.
-///   A standard output that was closed stays one that cannot be written to.
-/// - Writing to a closed pipe, or over a size limit, is an error and not a
-///   signal, so that ADD can undo what it did.
-/// - A child's end is told, whatever the parent does with SIGCHLD.
-/// - Records and folders are never writable for others, whatever the umask.
+/// - Opens a closed standard descriptor on /dev/null. Otherwise a lock or a socket would get its
+/// number, and the answer or a log line would go there. A closed standard output stays unwritable.
+/// - Writing to a closed pipe, or beyond a size limit, is an error and not a signal, so that ADD
+/// can undo its work.
+/// - The plugin can wait for its children, whatever the parent does with SIGCHLD.
+/// - Others can never write to records and folders, whatever the umask.
 void shed_inherited_state();
 
 }  // namespace kubecni

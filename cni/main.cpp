@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kMaxInputBytes = 16 << 20;
 constexpr auto kUnheardCode = static_cast<unsigned>(kubecni::CniCode::kIo);
 
-/// Whether the runtime can have got all of it.
+/// Whether the runtime can have received all of it.
 bool print(const std::string& output) {
   std::cout << output << std::flush;
   return std::cout.good();

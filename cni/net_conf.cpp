@@ -13,8 +13,8 @@ using nlohmann::json;
 
 namespace {
 
-/// GC's list. libcni writes null for an empty one, and repeats it under the
-/// older key "cni.dev/attachments", which is not looked at.
+/// The list that GC gets. libcni writes null for an empty one, and repeats it under the older key
+/// "cni.dev/attachments", which is ignored.
 CniResult<std::optional<std::vector<LeaseOwner>>> valid_attachments(const json& conf) {
   constexpr const char* kKey = "cni.dev/valid-attachments";
   const auto value = conf.find(kKey);
@@ -75,9 +75,9 @@ CniResult<NetConf> parse_net_conf(const std::string& text) {
                      "standard input is empty; it has to be the network configuration");
   if (!conf.is_object())
     return cni_error(
-        CniCode::kDecode, "standard input is no JSON object",
+        CniCode::kDecode, "standard input is not a JSON object",
         (read ? "" : read.error().what + "; ") + "it begins with: " + text.substr(0, 80));
-  // A configuration without a version is one of 0.1.0, as libcni has it.
+  // A configuration without a version counts as 0.1.0, as in libcni.
   if (auto checked = check_version(conf.value("cniVersion", json("0.1.0"))); !checked)
     return std::unexpected(checked.error());
   if (auto checked = check_name(conf); !checked) return std::unexpected(checked.error());

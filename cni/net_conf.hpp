@@ -14,8 +14,8 @@
 
 namespace kubecni {
 
-/// The network configuration that the runtime gives on standard input: the operator's
-/// settings, and what the specification and the runtime add.
+/// The network configuration that the runtime gives on standard input: the operator's settings, and
+/// what the specification and the runtime add.
 struct NetConf : PluginSettings {
   std::string cni_version;
   std::string name;
@@ -23,20 +23,19 @@ struct NetConf : PluginSettings {
   nlohmann::json runtime_config;  ///< "runtimeConfig"; null when there is none
   nlohmann::json cni_args;        ///< "args" -> "cni"; null when there is none
   nlohmann::json raw;             ///< the whole configuration, for delegates
-  std::string text;               ///< the same as it came
+  std::string text;               ///< the unparsed text
   /// GC's list of what is in use; empty optional when the runtime sent none.
   std::optional<std::vector<LeaseOwner>> valid_attachments;
 };
 
-/// The cniVersion of a configuration that may be damaged otherwise; the newest
-/// one we speak when there is none, so that an error can be answered.
+/// The cniVersion of a configuration that may otherwise be damaged, so that an error can be
+/// answered. The newest version we support if it has none.
 std::string cni_version_for_errors(const std::string& text);
 
-/// The runDir of a configuration that may be damaged otherwise; the default when
-/// there is none.
+/// The runDir of a configuration that may otherwise be damaged; the default if it has none.
 std::filesystem::path run_dir_for_counts(const std::string& text);
 
-/// Errors: code 6 no JSON object; 1 the version is not supported; 7 a key has a
+/// Errors: code 6 not a JSON object; 1 the version is not supported; 7 a key has a
 /// wrong value, naming it.
 CniResult<NetConf> parse_net_conf(const std::string& text);
 

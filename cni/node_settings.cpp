@@ -26,8 +26,8 @@ CniResult<RangeSets> configured_ranges(const NetConf& conf) {
   return conf.ipam.ranges;
 }
 
-/// What the daemon has learned: the first PodCIDR of each family, in the order of the
-/// Node object, which is that of the pod's addresses.
+/// What the daemon has learned: the first PodCIDR of each family. Pods get addresses in the order
+/// of the Node object.
 RangeSets learned_ranges(const std::optional<NodeInfo>& info) {
   RangeSets sets;
   if (!info) return sets;

@@ -8,16 +8,16 @@
 
 namespace kubecni {
 
-/// What pods of this node get: from the configuration, or else from what the
-/// daemon has learned and left on disk.
+/// What pods of this node get: from the configuration, else from what the daemon has learned and
+/// saved.
 struct NodeSettings {
-  /// A pod gets an address of each; empty when an IPAM plugin allocates.
+  /// A pod gets one address of each; empty if an IPAM plugin allocates.
   std::vector<PoolSet> pool_sets;
   unsigned mtu;  ///< bytes
 };
 
-/// Errors: code 11 neither says what the node's subnet is; 7 the subnet or a range
-/// is none to allocate from.
+/// Errors: code 11 the node's subnet is not known from either; 7 nothing can be allocated from the
+/// subnet or a range.
 CniResult<NodeSettings> node_settings(const NetConf& conf);
 
 }  // namespace kubecni

@@ -19,12 +19,12 @@ CniResult<> require_version(const NetConf& conf, const std::string& verb, const 
       verb + " came with cniVersion " + since + "; the configuration is of " + conf.cni_version);
 }
 
-/// What a runtime gave us may be no UTF-8, and an answer may quote it.
+/// Input of a runtime may not be valid UTF-8, and an answer may quote it.
 std::string to_text(const json& answer) {
   return answer.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-/// The verb's answer; null for the verbs that answer nothing.
+/// The verb's answer; null for verbs without one.
 CniResult<json> run_verb(const GetEnv& get, const std::string& input) {
   const auto quiet = [](const CniResult<>& done) -> CniResult<json> {
     if (!done) return std::unexpected(done.error());

@@ -23,7 +23,7 @@ std::vector<std::string> strings_in(const json& object, const char* key) {
   return all;
 }
 
-/// The first of the places that says something.
+/// The first source that has a value.
 std::vector<std::string> first_said(const CniEnv& env, const NetConf& conf, const char* json_key,
                                     const char* args_key) {
   for (const json* place : {&conf.runtime_config, &conf.cni_args}) {
@@ -38,18 +38,18 @@ std::vector<std::string> first_said(const CniEnv& env, const NetConf& conf, cons
 CniResult<PodRequests> read_requests(const CniEnv& env, const NetConf& conf) {
   PodRequests requests;
   for (const auto& text : first_said(env, conf, "ips", "IP")) {
-    // With or without a prefix: the subnet's own counts.
+    // With or without a prefix length: the subnet's own is used.
     const auto address = IpAddr::parse(text.substr(0, text.find('/')));
     if (!address)
       return cni_error(CniCode::kInvalidConfig,
-                       "ADD: the requested address \"" + text + "\" is none");
+                       "ADD: the requested address \"" + text + "\" is not an address");
     requests.addresses.push_back(*address);
   }
   for (const auto& text : first_said(env, conf, "mac", "MAC")) {
     requests.mac = MacAddr::parse(text);
     if (!requests.mac || (requests.mac->bytes[0] & 1) != 0 || *requests.mac == MacAddr{})
       return cni_error(CniCode::kInvalidConfig,
-                       "ADD: the requested MAC \"" + text + "\" is no unicast Ethernet address");
+                       "ADD: the requested MAC \"" + text + "\" is not a unicast Ethernet address");
   }
   const json& bandwidth = member_like_go(conf.runtime_config, "bandwidth");
   requests.bandwidth =

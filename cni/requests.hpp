@@ -11,11 +11,11 @@
 
 namespace kubecni {
 
-/// What a runtime asks for one pod, beside the network's configuration.
+/// What a runtime requests for one pod, besides the network's configuration.
 struct PodRequests {
   std::vector<IpAddr> addresses;
   std::optional<MacAddr> mac;
-  bool bandwidth = false;  ///< a limit, which a later plugin of the list makes
+  bool bandwidth = false;  ///< a limit, which a later plugin of the list sets
 };
 
 /// Looks, in this order, in `runtimeConfig` (ips, mac), in `args.cni` (ips, mac)

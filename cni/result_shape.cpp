@@ -33,7 +33,7 @@ Result<> check_net(const json& entry, const char* key) {
   return wrong(key, member(entry, key), "an address with a prefix length");
 }
 
-/// Absent and empty ones are fine.
+/// May be absent or empty.
 Result<> check_addr(const json& entry, const char* key) {
   const json& value = member(entry, key);
   if (value.is_null() || value == "" || IpAddr::parse(text_of(value))) return {};

@@ -9,23 +9,23 @@
 #include <string>
 #include <string_view>
 
-// The result of ADD has another shape in each era of the specification (its
-// section 5). Inside kube-cni there is one: that of 1.1.0, checked.
+// The result of ADD has a different shape in each era of the specification (its section 5).
+// kube-cni uses one inside: that of 1.1.0, checked.
 namespace kubecni {
 
-/// `result` of any version, as a runtime or another plugin gives it, in the shape
-/// of 1.1.0: "interfaces", "ips" and "routes" are lists, "dns" is an object, each
-/// address, gateway and destination can be read, and each index fits. Keys that
-/// 1.1.0 does not know are left out at the top, and kept below.
-/// Errors: EINVAL it is no such result, saying where.
+/// Converts `result`, of any version, from a runtime or another plugin, to the shape of 1.1.0:
+/// "interfaces", "ips" and "routes" are lists, "dns" is an object, each address, gateway and
+/// destination can be parsed, and each index is valid. Keys that 1.1.0 does not know are dropped at
+/// the top level, and kept below it.
+/// Errors: EINVAL it is not such a result, saying where.
 Result<nlohmann::json> upgrade_result(const nlohmann::json& result);
 
-/// A result in the shape of 1.1.0 as one of `version`, without what that cannot say.
+/// Converts a result in the shape of 1.1.0 to `version`, without what that cannot express.
 /// Errors: EINVAL versions before 0.3.0 need an address.
 Result<nlohmann::json> result_for_version(nlohmann::json result, std::string_view version);
 
-/// The configuration's prevResult in the shape of 1.1.0; an empty one when there is
-/// none. Errors: code 7 it is no result.
+/// The configuration's prevResult in the shape of 1.1.0; empty if there is none.
+/// Errors: code 7 it is not a result.
 CniResult<nlohmann::json> previous_result(const NetConf& conf, const std::string& verb);
 
 }  // namespace kubecni

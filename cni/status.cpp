@@ -15,7 +15,7 @@ namespace kubecni {
 
 namespace {
 
-// A runtime that waits for STATUS holds up the whole node.
+// A runtime that waits for STATUS delays the whole node.
 constexpr std::chrono::milliseconds kPatience{100};
 
 std::unexpected<CniError> not_available(const std::string& reason,
@@ -36,7 +36,7 @@ CniResult<> find_full_pool(const NetConf& conf, const NodeSettings& node) {
   return {};
 }
 
-/// As the next ADD would, a full pool takes back what has no pod any more.
+/// Like the next ADD, frees addresses of pods that are gone if the pool is full.
 CniResult<> check_pools(const NetConf& conf, const NodeSettings& node) {
   auto free = find_full_pool(conf, node);
   if (free) return free;
@@ -54,7 +54,7 @@ CniResult<> status_of_delegate(const CniEnv& env, const NetConf& conf) {
   return not_available(status.error().msg);
 }
 
-/// The first pod that has lost its eBPF path, and what is wrong; empty if none has.
+/// The first pod that has lost its eBPF path, and the reason; empty if none has.
 Result<std::string> find_limited_pod(const NetConf& conf, const PodDataplane& dataplane) {
   auto netlink = NetlinkSocket::open();
   if (!netlink) return fail(netlink);
@@ -71,7 +71,7 @@ Result<std::string> find_limited_pod(const NetConf& conf, const PodDataplane& da
     PodEndpoint pod = endpoint_of(attachment, *host, host->master_ifindex, {}, *shaped);
     auto found = dataplane.differences(pod);
     if (found && !found->empty()) {
-      // Whether it is marked as limited is for the daemon to put right.
+      // The daemon corrects whether the pod is marked as limited.
       pod.shaped = !pod.shaped;
       found = dataplane.differences(pod);
     }
@@ -82,19 +82,20 @@ Result<std::string> find_limited_pod(const NetConf& conf, const PodDataplane& da
     if (*kept) continue;
     auto still =
         attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
-    if (still && *still)  // else a DEL was faster
+    if (still && *still)  // otherwise a DEL has removed it meanwhile
       return "pod " + attachment.port.addresses_text() + " is limited: " + found->front();
   }
   return "";
 }
 
-/// Only where nothing but eBPF will do: otherwise the kernel path carries what it
-/// does not, and no pod notices but by its speed.
+/// Only if the mode demands eBPF. Otherwise the kernel path carries everything, and pods only
+/// notice the speed.
 CniResult<> check_ebpf(const NetConf& conf) {
   if (conf.dataplane != DataplaneMode::kEbpf) return {};
   auto opened = PodDataplane::open_loaded(conf.bpffs);
   if (!opened && opened.error().code == ENOENT) {
-    // A daemon that has another schema would remove what is loaded here, and each STATUS load it.
+    // The daemon, if of another schema, would remove what is loaded here, and each STATUS would
+    // load it again.
     const auto others = other_schemas(conf.bpffs);
     if (others && !others->empty()) return {};
     opened = PodDataplane::open(conf.bpffs, conf.run_dir, kPatience);

@@ -68,7 +68,7 @@ TEST_F(Requests, ThatCannotBeGrantedChangeNothing) {
   EXPECT_TRUE(failed(add(ips({holder.address.str()})), 11, "in use"));
   EXPECT_TRUE(failed(add(ips({"10.200.0.1"})), 7, "10.200.0.1"));  // the gateway
   EXPECT_TRUE(failed(add(ips({"10.201.0.5"})), 7, "10.201.0.5"));
-  EXPECT_TRUE(failed(add(ips({"x"})), 7, "is none"));
+  EXPECT_TRUE(failed(add(ips({"x"})), 7, "is not an address"));
   EXPECT_TRUE(failed(add(ips({7})), 7, "7"));
   EXPECT_TRUE(failed(add(ips({"10.200.0.5", "10.200.0.6"})), 7, "a pod gets one of these"));
   EXPECT_TRUE(failed(add({}, "MAC=ff:ff:ff:ff:ff:ff"), 7, "ff:ff"));
