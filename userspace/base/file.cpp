@@ -96,7 +96,7 @@ Result<FileIdentity> identify(const std::filesystem::path& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return sys_error(errno, "look at " + path.string());
   if (S_ISDIR(status.st_mode)) return sys_error(EISDIR, "look at " + path.string());
-  if (!S_ISREG(status.st_mode)) return failure(EINVAL, path.string() + " is no ordinary file");
+  if (!S_ISREG(status.st_mode)) return failure(EINVAL, path.string() + " is not a regular file");
   return FileIdentity{status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
                       status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
 }

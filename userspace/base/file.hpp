@@ -16,21 +16,20 @@ namespace kubecni {
 Result<std::string> read_file(const std::filesystem::path& path,
                               std::size_t max_bytes = std::size_t{256} << 20);
 
-/// All that `fd` has until its end. Errors: those of read(2); EFBIG over `max_bytes`.
+/// Everything that `fd` yields until its end. Errors: those of read(2); EFBIG over `max_bytes`.
 Result<std::string> read_all(int fd, std::size_t max_bytes);
 
-/// Makes `content` the content of the file at `path`: a reader sees the old or
-/// the new content, never a part. The new content survives the process, not a
-/// power cut (no fsync). The file gets `mode`, whatever the umask. Callers see
-/// to it that one at a time writes `path`.
+/// Replaces the content of the file at `path`: a reader sees the old or the new content, never a
+/// part. The new content survives the process, not a power cut (no fsync). The file gets `mode`,
+/// whatever the umask. Callers make sure that only one at a time writes `path`.
 /// Errors: those of open(2), write(2) and rename(2).
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content,
                                unsigned mode = 0644);
 
-/// Where the new content of `path` is until it is complete: beside it, hidden.
-/// A process that is killed leaves it; the next write takes it over.
+/// Where the new content of `path` is written until it is complete: beside it, hidden. A killed
+/// process leaves this file behind; the next write reuses it.
 std::filesystem::path unfinished_name(const std::filesystem::path& path);
-/// The file name that `name` is or was to become.
+/// The final name of the file `name`, which may be an unfinished one.
 std::string finished_name(const std::string& name);
 
 /// Overwrites an existing file in place, for kernel settings below /proc/sys.
@@ -41,9 +40,8 @@ Result<> write_setting(const std::filesystem::path& path, std::string_view value
 /// Errors: those of mkdir(2).
 Result<> ensure_directory(const std::filesystem::path& path);
 
-/// Which file it is, and when it was changed last: what has the same identity as before
-/// has the same content and mode, as long as nobody writes twice within one tick of the
-/// kernel's clock (4 ms).
+/// Identifies a file and its last change. The same identity means the same content and mode, unless
+/// somebody writes twice within one tick of the kernel's clock (4 ms).
 struct FileIdentity {
   std::uint64_t device;
   std::uint64_t inode;
@@ -51,8 +49,8 @@ struct FileIdentity {
   std::int64_t changed_ns;
   bool operator==(const FileIdentity&) const = default;
 };
-/// Of what `path` is, or leads to as a link. Errors: those of stat(2); EISDIR, EINVAL it is
-/// no ordinary file.
+/// The identity of the file at `path`, following links. Errors: those of stat(2); EISDIR; EINVAL it
+/// is not a regular file.
 Result<FileIdentity> identify(const std::filesystem::path& path);
 
 /// Removes the file at `path`; absent is success. Errors: those of unlink(2).

@@ -13,8 +13,7 @@ Result<FileLock> FileLock::acquire(const std::filesystem::path& path,
                                    std::chrono::milliseconds timeout) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) return sys_error(errno, "open lock " + path.string());
-  // flock(2) has no time limit of its own, so the lock is polled for, with
-  // pauses that grow from 0.1 ms to 5 ms.
+  // flock(2) has no timeout, so this polls, with pauses that grow from 0.1 ms to 5 ms.
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   auto pause = std::chrono::microseconds(100);
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

@@ -8,12 +8,12 @@
 
 namespace kubecni {
 
-/// An exclusive flock(2) on a file that is created for it and stays. The
-/// kernel releases it when the holder ends, however it ends.
+/// An exclusive flock(2) on a file that is created for it and stays. The kernel releases it when
+/// the holder ends, in whatever way.
 class FileLock {
  public:
   /// Waits up to `timeout` for the lock.
-  /// Errors: those of open(2); ETIMEDOUT when somebody else keeps it.
+  /// Errors: those of open(2); ETIMEDOUT somebody else keeps it.
   static Result<FileLock> acquire(const std::filesystem::path& path,
                                   std::chrono::milliseconds timeout);
 

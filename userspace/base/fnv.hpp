@@ -5,8 +5,8 @@
 
 namespace kubecni {
 
-/// FNV-1a of 32 or 64 bits: the same on each machine and in each version, so that it may be
-/// a part of names that stay.
+/// FNV-1a of 32 or 64 bits: the same on each machine and in each version, so it may be part of
+/// permanent names.
 template <typename Hash>
 constexpr Hash fnv1a(std::string_view bytes) {
   static_assert(sizeof(Hash) == 4 || sizeof(Hash) == 8);

@@ -7,26 +7,26 @@
 
 namespace kubecni {
 
-/// Tells that something changed in folders: a file was made, written, replaced,
-/// removed, or had its mode or owner changed (inotify(7)).
+/// Reports changes in folders: a file was made, written, replaced or removed, or its mode or owner
+/// changed (inotify(7)).
 ///
-/// Folders are watched, not files, so that in-place writes, renames, symlink swaps
-/// (`..data` of a ConfigMap) and re-creation are all noticed. A folder that is removed
-/// is watched no more, also when it comes back: watch() it again.
+/// It watches folders, not files, so it notices in-place writes, renames, symlink swaps (`..data`
+/// of a ConfigMap) and re-creation. A removed folder is no longer watched, even if it comes back:
+/// call watch() again.
 class FolderWatch {
  public:
   /// Errors: EMFILE out of inotify instances.
   static Result<FolderWatch> open();
 
-  /// Watches what `folder` is now; repeating it changes nothing. Watch first, then
-  /// read: a change in between is noticed.
+  /// Watches the folder that `folder` is now; repeating it changes nothing. Watch first, then read:
+  /// this notices a change in between.
   /// Errors: ENOENT, ENOTDIR no such folder; ENOSPC out of watches.
   Result<> watch(const std::filesystem::path& folder);
 
   /// Makes fd() readable, as a change would.
   void wake();
 
-  /// Reads away what there is to say. Result: whether there was anything.
+  /// Consumes all pending events. Result: whether there were any.
   bool drain();
 
   /// Readable when something changed.

@@ -24,14 +24,14 @@ class IpAddr {
 
   [[nodiscard]] int family() const { return family_; }  ///< AF_INET or AF_INET6
   [[nodiscard]] bool is_v4() const;
-  /// Of fe80::/10 (RFC 4291).
+  /// Whether it is in fe80::/10 (RFC 4291).
   [[nodiscard]] bool is_link_local() const;
   [[nodiscard]] unsigned bits() const;   ///< 32 or 128
   [[nodiscard]] unsigned bytes() const;  ///< 4 or 16
   [[nodiscard]] const std::uint8_t* data() const { return bytes_.data(); }
   [[nodiscard]] std::string str() const;
 
-  /// The address `offset` further on, wrapping around at the family's end.
+  /// The address plus `offset`, wrapping around at the family's end.
   [[nodiscard]] IpAddr plus(std::uint64_t offset) const;
   /// This address with all bits after the first `prefix` cleared.
   [[nodiscard]] IpAddr masked(unsigned prefix) const;

@@ -6,8 +6,8 @@
 
 namespace kubecni {
 
-/// What a configuration says of one pool, with the keys of the reference
-/// plugin `host-local`: `subnet`, `rangeStart`, `rangeEnd`, `gateway`.
+/// The configuration of one pool, with the keys of the reference plugin `host-local`: `subnet`,
+/// `rangeStart`, `rangeEnd`, `gateway`.
 struct Range {
   IpNet subnet;
   std::optional<IpAddr> start;    ///< the first that a pod may get; else the subnet's first

@@ -70,7 +70,7 @@ std::optional<unsigned> unsigned_of(const nlohmann::json& value) {
 }
 
 std::string shown(const nlohmann::json& value) {
-  // dump() recurses, so it is kept away from what may be nested a million deep.
+  // dump() recurses, so it must not see values that may be nested a million levels deep.
   if (value.is_array()) return "an array";
   if (value.is_object()) return "an object";
   return shortened(value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));

@@ -1,6 +1,6 @@
 #include "base/log.hpp"
 
-// spdlog's own name of the third level is "warning".
+// spdlog's name of the third level is "warning".
 #define SPDLOG_LEVEL_NAMES {"trace", "debug", "info", "warn", "error", "critical", "off"}
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>

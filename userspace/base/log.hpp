@@ -15,8 +15,8 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
-/// Lets lines of at least `level` ("error", "warn", "info", "debug") out to
-/// standard error, each marked with `program`. Errors: EINVAL no such level.
+/// Writes lines of at least `level` ("error", "warn", "info", "debug") to standard error, each
+/// marked with `program`. Errors: EINVAL no such level.
 Result<> start(std::string_view program, std::string_view level);
 
 // error: an operator must act; warn: we went on without it; info: state

@@ -17,14 +17,14 @@ struct MacAddr {
 
   /// Reads six pairs of hexadecimal digits with ':' between; nothing else around it.
   static std::optional<MacAddr> parse(std::string_view text);
-  /// The address that belongs to an IP address: 0a:58 and its last four bytes. It
-  /// is the same wherever it is computed, so that nobody has to be asked for it.
+  /// The address that belongs to an IP address: 0a:58 and its last four bytes. Every node computes
+  /// the same one, so no lookup is needed.
   static MacAddr derived_from(const IpAddr& addr);
-  /// A locally administered unicast one.
+  /// A random, locally administered unicast address.
   static MacAddr random();
 
-  /// The IPv6 link-local address that an interface with this MAC gives itself: the
-  /// modified EUI-64 of RFC 4291, appendix A.
+  /// The IPv6 link-local address that an interface with this MAC assigns itself: the modified
+  /// EUI-64 of RFC 4291, appendix A.
   [[nodiscard]] IpAddr link_local() const;
 
   [[nodiscard]] std::string str() const;

@@ -12,7 +12,7 @@ namespace kubecni {
 
 namespace {
 
-/// Segments that nobody may write are as in the file; what is relocated is in others.
+/// Read-only segments are as in the file; relocated data is in others.
 int give_back_readonly(dl_phdr_info* library, std::size_t, void*) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   for (int i = 0; i < library->dlpi_phnum; ++i) {

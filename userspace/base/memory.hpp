@@ -1,15 +1,14 @@
 #pragma once
 
-// How a process that runs for months keeps little.
+// How a process that runs for months uses little memory.
 namespace kubecni {
 
-/// All threads take memory from one heap: with few allocations, more heaps cost more than
-/// they bring. To be called before there are threads.
+/// Makes all threads use one heap: with few allocations, more heaps cost more than they save. Call
+/// it before starting threads.
 void use_one_heap();
 
-/// Gives freed memory back to the kernel, and the pages of program and libraries that are
-/// mapped but not changed: starting up touches many that are not needed again. Those that
-/// are needed come back from the page cache.
+/// Gives freed memory back to the kernel, and unchanged pages of the program and its libraries:
+/// start-up touches many that are not needed again. The others come back from the page cache.
 void give_back_memory();
 
 }  // namespace kubecni

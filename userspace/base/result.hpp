@@ -6,8 +6,8 @@
 
 namespace kubecni {
 
-/// Why something failed: a positive errno to branch on, and a sentence for
-/// people that says what was tried, on what, and why it failed.
+/// Why something failed: a positive errno to branch on, and a sentence for people that says what
+/// was tried, on what, and why it failed.
 struct Error {
   int code;
   std::string what;
@@ -25,13 +25,13 @@ using Result = std::expected<T, Error>;
 /// A failure that `what` explains in full, so that no errno text is appended.
 [[nodiscard]] std::unexpected<Error> failure(int code, std::string what);
 
-/// Moves the error of `failed` on, with the context of the caller.
+/// Passes the error of `failed` on, with the caller's context.
 template <typename T>
 [[nodiscard]] std::unexpected<Error> fail(Result<T>& failed, std::string_view context) {
   return std::unexpected(std::move(failed.error()).in(context));
 }
 
-/// Moves the error of `failed` on as it is.
+/// Passes the error of `failed` on unchanged.
 template <typename T>
 [[nodiscard]] std::unexpected<Error> fail(Result<T>& failed) {
   return std::unexpected(std::move(failed.error()));

@@ -6,8 +6,8 @@
 
 namespace kubecni {
 
-/// The undo steps of a half-done change. They run last-first when the object
-/// goes, unless keep() said that the change is complete.
+/// The undo steps of a half-done change. They run last-first when the object is destroyed, unless
+/// keep() said that the change is complete.
 class Rollback {
  public:
   Rollback() = default;

@@ -6,7 +6,7 @@
 
 namespace kubecni {
 
-/// For a thread of a library: signals are for the thread that made it.
+/// Blocks all signals in a library's thread: the thread that made it handles them.
 inline void block_all_signals() {
   sigset_t all;
   ::sigfillset(&all);

@@ -22,8 +22,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMaxOutputBytes = 16 << 20;
 
-/// A file in memory: unlike a pipe it takes all of the input at once, and nobody
-/// has to read the output while the program runs.
+/// A file in memory: unlike a pipe it takes all of the input at once, and its output need not be
+/// read while the program runs.
 Result<UniqueFd> memory_file(std::string_view content) {
   UniqueFd fd(::memfd_create("subprocess", MFD_CLOEXEC));
   if (!fd) return sys_error(errno, "make a file in memory");
@@ -43,7 +43,7 @@ class SpawnPlan {
     ::posix_spawn_file_actions_init(&actions_);
     ::posix_spawn_file_actions_adddup2(&actions_, stdin_fd, STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions_, stdout_fd, STDOUT_FILENO);
-    // Whoever started us may have blocked or ignored signals.
+    // Our parent may have blocked or ignored signals.
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);

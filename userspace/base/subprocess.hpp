@@ -12,14 +12,14 @@ namespace kubecni {
 /// A program to execute: by its path, without a shell.
 struct Subprocess {
   std::filesystem::path program;  ///< also its argv[0]
-  std::vector<std::string> env;   ///< "NAME=value", all of its environment
+  std::vector<std::string> env;   ///< "NAME=value", its whole environment
   std::string input;              ///< for its standard input
   std::chrono::milliseconds deadline{0};
 };
 
 struct SubprocessEnd {
   int status = 0;   ///< exit status; 128 + signal
-  std::string out;  ///< of its standard output
+  std::string out;  ///< its standard output
 };
 
 /// Runs the program to its end. Its standard error is ours.

@@ -15,7 +15,7 @@ using nlohmann::json;
 
 namespace {
 
-/// What a text of this type is; empty: this one is.
+/// What a text of this type should be; empty if `text` is valid.
 std::string wanted_text(const Setting& setting, const std::string& text) {
   if (text.empty()) return "a non-empty string";
   if (setting.type == Type::kPath && !std::filesystem::path(text).is_absolute())

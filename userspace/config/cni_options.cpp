@@ -13,7 +13,7 @@ using nlohmann::json;
 
 namespace {
 
-/// The daemon has them itself, and the plugin has to have the same.
+/// The daemon has these settings itself, and the plugin must have the same.
 bool is_shared(std::string_view key) {
   return std::ranges::any_of(kSettings, [&](const Setting& setting) {
     return setting.owner == Owner::kBoth && setting.key == key;

@@ -11,8 +11,8 @@
 
 namespace kubecni {
 
-/// How the plugin gets to the container runtime: its program, and the list of plugins
-/// (CNI specification 1.1.0, section 1) in which it comes first.
+/// How the plugin reaches the container runtime: its program, and the list of plugins that it heads
+/// (CNI specification 1.1.0, section 1).
 struct CniOptions {
   std::filesystem::path conf_dir;  ///< the runtime's folder of lists; empty: no list is written
   std::string conf_name{default_of("cniConfName")};
@@ -23,9 +23,8 @@ struct CniOptions {
   std::vector<nlohmann::json> chain;                 ///< the plugins after it, as configured
 };
 
-/// Reads the object "cni" of the settings file: "name", "chain", "capabilities", and the
-/// keys of the plugin that are not the daemon's as well. What values the plugin takes is
-/// the plugin's to say: see check_plugin_entry().
+/// Reads the object "cni" of the settings file: "name", "chain", "capabilities", and the keys that
+/// only the plugin has. The plugin itself checks their values: see check_plugin_entry().
 /// Result: every unknown key, and every value of a wrong type.
 Problems read_cni_section(const nlohmann::json& section, CniOptions& options);
 

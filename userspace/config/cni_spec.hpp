@@ -4,14 +4,14 @@
 #include <string>
 #include <string_view>
 
-// What the CNI specification says of versions and names.
+// Versions and names in the CNI specification.
 namespace kubecni {
 
-/// The versions of the specification that the plugin speaks, oldest first.
+/// The versions of the specification that the plugin supports, oldest first.
 inline constexpr std::array<std::string_view, 7> kSupportedVersions{
     "0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"};
 
-/// Whether version `version` is `other` or a later one; both are supported ones.
+/// Whether `version` is `other` or later; both must be supported.
 bool is_at_least(std::string_view version, std::string_view other);
 
 /// Whether `id` may be a container id or a network name: letters, digits, '_',
@@ -19,8 +19,8 @@ bool is_at_least(std::string_view version, std::string_view other);
 /// part of a file name.
 bool is_cni_id(const std::string& id);
 
-/// Whether the kernel takes `name` for an interface: 1 to 15 characters without
-/// '/', ':' and white space, and neither "." nor "..".
+/// Whether the kernel accepts `name` for an interface: 1 to 15 characters without '/', ':' and
+/// white space, and neither "." nor "..".
 bool is_ifname(const std::string& name);
 
 }  // namespace kubecni

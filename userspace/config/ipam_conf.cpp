@@ -57,7 +57,7 @@ Result<std::vector<Range>> read_set(const std::string& key, const json& set) {
   for (std::size_t i = 0; i < set.size(); ++i) {
     const std::string name = key + "[" + std::to_string(i) + "]";
     if (!set[i].is_object()) return wrong_value(name, set[i], "an object with a \"subnet\"");
-    // A misspelt key would give out addresses that were to be left out.
+    // With a misspelt key, addresses that should be excluded would be given out.
     for (const auto& [range_key, value] : set[i].items()) {
       if (!has(kRangeKeys, range_key))
         return failure(EINVAL, "\"" + name + "." + range_key +

@@ -28,7 +28,7 @@ std::string first_problem(const json& conf) {
   return "";
 }
 
-/// Takes what `conf` has; first_problem() has looked at it.
+/// Reads the settings in `conf`, which first_problem() has checked.
 template <typename Target>
 void take(const json& conf, const Setting& setting, Target& target) {
   const json& value = member(conf, setting.key);
@@ -46,7 +46,7 @@ void take(const json& conf, const Setting& setting, std::filesystem::path& targe
   if (!value.is_null()) target = value.get<std::string>();
 }
 
-/// The values of `Choice` have the order of the words.
+/// The values of `Choice` are in the order of the words.
 template <typename Choice>
 void take_choice(const json& conf, const Setting& setting, Choice& target) {
   const auto words = words_of(setting);
@@ -58,7 +58,7 @@ std::optional<IpNet> network_in(const json& conf, const Setting& setting) {
   return IpNet::parse(text_of(member(conf, setting.key)));
 }
 
-/// What is wrong with settings that are good each by itself.
+/// Conflicts between settings that are valid on their own.
 std::string contradiction_in(const PluginSettings& settings, const std::optional<IpNet>& network) {
   const auto& subnet = settings.subnet;
   if (subnet && network && !network->contains(*subnet))
@@ -106,7 +106,7 @@ Result<PluginSettings> read_plugin_settings(const json& conf) {
   const auto network = network_in(conf, plugin_setting("network"));
   if (auto problem = contradiction_in(settings, network); !problem.empty())
     return failure(EINVAL, problem);
-  // What dhcp names is a router of the network behind the bridge.
+  // A gateway that dhcp names is a router of the network behind the bridge.
   settings.is_gateway = settings.ipam.type != "dhcp";
   take(conf, plugin_setting("isGateway"), settings.is_gateway);
   take(conf, plugin_setting("isDefaultGateway"), settings.is_default_gateway);

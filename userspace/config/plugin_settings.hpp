@@ -20,14 +20,14 @@ enum class DataplaneMode {
   kBridge,  ///< the kernel path alone
 };
 
-/// How programs are held on pods' veths.
+/// How programs are attached to pods' veths.
 enum class PodHooks {
-  kAuto,  ///< filters where it is known that no plugin of the list needs their place
+  kAuto,  ///< filters if no plugin of the list is known to need their place
   kTcx,
   kClsact,
 };
 
-/// What an operator says to the plugin.
+/// What an operator configures for the plugin.
 struct PluginSettings {
   std::string bridge{default_of("bridge")};
   std::optional<unsigned> mtu;  ///< bytes
@@ -38,14 +38,14 @@ struct PluginSettings {
   std::filesystem::path conf_dir = default_of("confDir");  ///< where the runtime has its lists
   PodHooks pod_hooks = PodHooks::kAuto;
   std::string log_level{default_of("logLevel")};
-  /// This node's pods. What of `subnet` and `ipam.ranges` is set counts; when
-  /// neither is, what the daemon has learned.
+  /// This node's pods: from `subnet` or `ipam.ranges`; if neither is set, what the daemon has
+  /// learned.
   std::optional<IpNet> subnet;
   IpamConf ipam;
   nlohmann::json dns = nlohmann::json::object();
   bool is_gateway = true;  ///< the bridge has the gateway's address
-  /// Whether the pod's default routes lead here: before those of its other interfaces,
-  /// or never. Empty: where it has none yet.
+  /// Whether the pod's default routes lead here: true: before those of its other interfaces; false:
+  /// never. Empty: only if the pod has none yet.
   std::optional<bool> is_default_gateway;
 };
 
@@ -55,7 +55,7 @@ bool is_plugin_key(std::string_view key);
 /// The keys that "cni" of the settings file may have for the plugin.
 std::vector<std::string> plugin_only_keys();
 
-/// Reads them of the network configuration `conf`; the keys of others are not looked at.
+/// Reads them from the network configuration `conf`; ignores the keys of others.
 /// Errors: EINVAL a value is wrong, naming the first such key.
 Result<PluginSettings> read_plugin_settings(const nlohmann::json& conf);
 

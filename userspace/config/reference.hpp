@@ -5,8 +5,8 @@
 
 namespace kubecni {
 
-/// docs/reference.md with the tables of settings as kSettings has them: what stands between
-/// `<!-- settings: NAME -->` and `<!-- end -->`, for NAME plugin, daemon and list. Pure.
+/// docs/reference.md with the tables of kSettings. Fills the text between `<!-- settings: NAME -->`
+/// and `<!-- end -->`, for NAME plugin, daemon and list. Pure.
 std::string with_settings_tables(std::string_view page);
 
 }  // namespace kubecni

@@ -7,7 +7,7 @@ namespace kubecni {
 
 /// Who reads a setting, and where it is given.
 enum class Owner : unsigned char {
-  kRuntime,  ///< the plugin: a key that the specification has, or the runtime fills in
+  kRuntime,  ///< the plugin: a key of the specification, or one that the runtime fills in
   kPlugin,   ///< the plugin: a key of the network configuration, and of "cni" in the settings file
   kBoth,     ///< the daemon, which tells the plugin: an option, and a key of both files
   kDaemon,   ///< the daemon: an option, and a key of the settings file
@@ -25,7 +25,7 @@ enum class Type : unsigned char {
   kOther,   ///< its reader checks it
 };
 
-/// One setting: everything that is said of it anywhere.
+/// One setting: everything that help, docs and checks need.
 struct Setting {
   std::string_view key;  ///< in camel case; "vxlanPort" is the option --vxlan-port
   Owner owner;

@@ -7,8 +7,8 @@
 
 namespace kubecni {
 
-/// Every setting once, in the order of docs/reference.md, which is made of it: after a
-/// change run `ninja -C build reference`.
+/// All settings, in the order of docs/reference.md, which is generated from this list: run `ninja
+/// -C build reference` after a change.
 inline constexpr std::array kSettings{
     Setting{.key = "cniVersion",
             .owner = Owner::kRuntime,

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 namespace {
 
-/// The first key that an object has twice: the parser would take the last one.
+/// The first key that an object has twice: the parser would use the last value.
 std::optional<std::string> find_repeated_key(std::string_view text) {
   std::vector<std::set<std::string>> open_objects;
   std::optional<std::string> repeated;
@@ -54,7 +54,7 @@ const char* name_of(Type type) {
   return type == Type::kNumber ? "a whole number, without quotes" : "a text in quotes";
 }
 
-/// The word of the command line that says the same; empty when the type is another.
+/// The command line's word for the value; empty if the type is another.
 std::optional<std::string> word_of(const json& value, Type type) {
   if (type == Type::kFlag && value.is_boolean()) return value.get<bool>() ? "true" : "false";
   if (type == Type::kNumber && value.is_number_integer()) return value.dump();
@@ -63,14 +63,14 @@ std::optional<std::string> word_of(const json& value, Type type) {
   return std::nullopt;
 }
 
-/// What the option takes, as `--help` has it after its type; empty when that is not said.
+/// The values that the option takes, as `--help` shows them after the type; empty if it does not.
 std::string allowed_by(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   const auto colon = type.find(':');
   return colon == std::string::npos ? "" : type.substr(colon + 1);
 }
 
-/// Result: what is wrong with the value; empty when the option took it.
+/// Result: what is wrong with the value; empty if the option took it.
 std::string give(CLI::Option& option, const Setting& setting, const json& value) {
   const std::string key(setting.key);
   if (setting.many && !value.is_array())
@@ -93,7 +93,7 @@ std::string give(CLI::Option& option, const Setting& setting, const json& value)
   return "";
 }
 
-/// How many letters have to be put in, taken out or replaced (Levenshtein).
+/// How many letters must be inserted, removed or replaced (Levenshtein).
 std::size_t distance(const std::string& from, const std::string& to) {
   std::vector<std::size_t> row(to.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -111,7 +111,7 @@ std::size_t distance(const std::string& from, const std::string& to) {
 }  // namespace
 
 std::string hint_for(const std::string& word, const std::vector<std::string>& known) {
-  constexpr std::size_t kMaxLength = 64;  // the longer ones are no slips of a finger
+  constexpr std::size_t kMaxLength = 64;  // longer ones are no typing errors
   constexpr std::size_t kMaxDistance = 3;
   if (word.size() > kMaxLength) return "";
   const auto away = [&](const std::string& candidate) { return distance(word, candidate); };

@@ -19,24 +19,24 @@ namespace kubecni {
 
 namespace {
 constexpr std::uint64_t kBitsPerWord = 64;
-// Above that a map of bits costs more than it saves: 128 KiB.
+// For larger pools, a bitmap costs more than it saves: 128 KiB.
 constexpr std::uint64_t kMostBits = std::uint64_t{1} << 20;
 constexpr char kMagic[8] = {'k', 'c', 'n', 'i', 'i', 'd', 'x', '2'};
 }  // namespace
 
 struct AddressIndex::Header {
   char magic[8];
-  // The pool as text, so that another one at the same place is noticed.
+  // The pool as text, to notice another pool at the same place.
   char subnet[48];
   char first[48];
   char last[48];
   char gateway[48];
-  std::uint64_t next;  // the number of the address where the search begins
+  std::uint64_t next;  // where the search begins, as the number of an address
 };
 
 namespace {
 
-/// Where an address has its bit.
+/// The bit of an address.
 struct Bit {
   std::uint64_t word;
   std::uint64_t mask;
@@ -129,7 +129,7 @@ Result<AddressIndex> AddressIndex::create(const std::filesystem::path& path, con
   };
   const UniqueFd fd(::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return sys_error(errno, "create " + unfinished.string());
-  // With all blocks reserved: a full disk must be an error here, and not a SIGBUS later.
+  // Reserves all blocks: a full disk must be an error here, and not a SIGBUS later.
   const auto bytes = bytes_for(pool);
   if (const int error = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes)); error != 0)
     return give_up(error, "reserve space for");
@@ -147,7 +147,7 @@ Result<AddressIndex> AddressIndex::create(const std::filesystem::path& path, con
   return index;
 }
 
-/// The first number of `from` .. `to` - 1 that is not marked; else one beyond.
+/// The first number in `from` .. `to` - 1 that is not marked; else `to`.
 std::uint64_t AddressIndex::first_unmarked(std::uint64_t from, std::uint64_t to) const {
   const auto all = words();
   if (all.empty()) return from;

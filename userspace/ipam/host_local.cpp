@@ -53,8 +53,8 @@ LeaseOwner parse_owner(const std::string& content) {
 
 nanoseconds boot_time() {
   const nanoseconds by_clock = now(CLOCK_REALTIME) - now(CLOCK_BOOTTIME);
-  // A node without a battery for its clock boots with an old time, and makes
-  // pods before the network tells it the right one. /run was made before them.
+  // A node without a clock battery boots with an old time, and starts pods before the network
+  // corrects it. /run is older than these pods.
   struct statfs system{};
   struct statx run{};
   if (::statfs("/run", &system) != 0 || system.f_type != TMPFS_MAGIC ||
@@ -127,7 +127,7 @@ Result<std::vector<IpAddr>> HostLocalLeases::release(const LeaseOwner& owner) co
 
 Result<std::vector<IpAddr>> HostLocalLeases::release_all_but(
     const std::vector<LeaseOwner>& valid) const {
-  // An empty file is of a host-local that was killed: nobody got its address.
+  // A killed host-local leaves an empty file: no pod got that address.
   return remove_where([&](const LeaseOwner& lease) {
     return std::ranges::none_of(valid, [&](const auto& owner) { return is_of(lease, owner); });
   });

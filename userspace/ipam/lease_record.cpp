@@ -16,9 +16,9 @@ std::uint64_t number_of(const json& value) {
   return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
 }
 
-/// The record's addresses; empty when it does not say, or one of them is no address.
+/// The record's addresses; empty if there are none, or one is not an address.
 std::optional<std::vector<IpAddr>> addresses_of(const json& record) {
-  // Records of before a pod could have several have one under "address".
+  // Records from versions with one address per pod have it under "address".
   const json& list = member(record, "addresses");
   std::vector<IpAddr> addresses;
   for (const json& entry : list.is_array() ? list : json::array({member(record, "address")})) {

@@ -17,13 +17,13 @@ struct LeaseOwner {
   std::string ifname;
 
   [[nodiscard]] std::string key() const { return container_id + ":" + ifname; }
-  /// Reads key() back; empty when `key` is none.
+  /// Parses key(); empty if `key` is not one.
   static std::optional<LeaseOwner> from_key(const std::string& key);
 
   auto operator<=>(const LeaseOwner&) const = default;
 };
 
-/// A network namespace, so that another one at the same path is told apart.
+/// A network namespace; identifies it even if another one takes over the path.
 struct NetnsIdentity {
   std::string path;  ///< as the runtime gave it
   std::uint64_t device = 0;
@@ -33,20 +33,20 @@ struct NetnsIdentity {
 };
 
 struct Lease {
-  /// One of each pool set, in their order; none when an IPAM plugin holds them.
+  /// One of each pool set, in their order; none if an IPAM plugin holds them.
   std::vector<IpAddr> addresses;
   LeaseOwner owner;
   NetnsIdentity netns;
   std::string boot_id;  ///< of the boot that the lease was made in
 };
 
-/// The id of the running boot; empty when the kernel does not tell.
+/// The id of the running boot; empty if the kernel does not tell.
 std::string current_boot_id();
 
 /// The lease as the content of its record.
 std::string to_text(const Lease& lease);
 
-/// The lease in the record at `path`; empty when there is no such file.
+/// The lease in the record at `path`; empty if there is no such file.
 /// Errors: EBADMSG the record is damaged; those of read_file().
 Result<std::optional<Lease>> read_lease(const std::filesystem::path& path);
 

@@ -15,7 +15,7 @@ namespace kubecni {
 
 namespace {
 
-// A runtime gives an ADD minutes, and an allocation takes well under a millisecond.
+// A runtime waits minutes for an ADD, and an allocation takes well under a millisecond.
 constexpr std::chrono::seconds kLockTimeout{10};
 
 bool contains(const PoolSet& set, const IpAddr& address) {
@@ -24,25 +24,25 @@ bool contains(const PoolSet& set, const IpAddr& address) {
 
 std::uint64_t total_of(const PoolSet& set) {
   std::uint64_t total = 0;
-  // Four IPv6 pools have more than there are numbers; it stays at three, then.
+  // Four IPv6 pools exceed the range of the type; the sum then stays at three.
   for (const Pool& pool : set) total = std::max(total, total + pool.size());
   return total;
 }
 
-/// Each requested address has to be of a set, and of each set at most one.
+/// Each requested address must be in a set, and at most one in each set.
 Result<> check_requested(const std::vector<PoolSet>& sets, const std::vector<IpAddr>& requested) {
   std::string subnets;
   for (const PoolSet& set : sets) append_word(subnets, describe(set));
   for (const IpAddr& address : requested) {
     if (!find_pool(sets, address))
-      return failure(EINVAL, "the requested address " + address.str() +
-                                 " is none of those for pods in " + subnets);
+      return failure(
+          EINVAL, "the requested address " + address.str() + " is not a pod address in " + subnets);
   }
   for (const PoolSet& set : sets) {
     std::vector<IpAddr> of_set = requested;
     std::erase_if(of_set, [&](const IpAddr& address) { return !contains(set, address); });
     if (of_set.size() > 1)
-      return failure(EINVAL, "the requested addresses " + joined(of_set) + " are all of " +
+      return failure(EINVAL, "the requested addresses " + joined(of_set) + " are all in " +
                                  describe(set) + "; a pod gets one of these");
   }
   return {};
@@ -51,7 +51,7 @@ Result<> check_requested(const std::vector<PoolSet>& sets, const std::vector<IpA
 }  // namespace
 
 std::filesystem::path LeaseStore::owner_path(const LeaseOwner& owner) const {
-  // ':' is in no container id and in no interface name.
+  // ':' occurs in no container id and no interface name.
   return folder_ / "by-owner" / owner.key();
 }
 
@@ -98,7 +98,7 @@ Result<IpAddr> LeaseStore::choose_free(const PoolSet& set) {
     if (!index) return fail(index);
     auto address = find_free(*index);
     if (!address && index->taken()) {
-      // Somebody may have removed records by hand, which only shows here.
+      // Somebody may have removed records by hand, which shows only here.
       auto taken = recorded_addresses();
       if (!taken) return fail(taken);
       auto anew = AddressIndex::create(AddressIndex::path_of(pools_path(), pool), pool, *taken);
@@ -125,7 +125,7 @@ Result<IpAddr> LeaseStore::choose(const PoolSet& set, const std::vector<IpAddr>&
   return *wish;
 }
 
-/// The owner's name first: see the class.
+/// The owner's name comes first: see the class.
 Result<> LeaseStore::record(const Lease& lease) {
   const auto by_owner = owner_path(lease.owner);
   if (auto written = write_file_atomically(by_owner, to_text(lease), 0600); !written)
@@ -141,14 +141,13 @@ Result<> LeaseStore::record(const Lease& lease) {
   return {};
 }
 
-/// In every index: pools of another configuration may have the address, too.
+/// In every index: pools of another configuration may contain the address, too.
 void LeaseStore::mark_taken(const std::vector<IpAddr>& addresses) const {
   for (AddressIndex& index : AddressIndex::open_all(pools_path()))
     for (const IpAddr& address : addresses) index.mark_taken(address);
 }
 
-/// A runtime that keeps the ids of its containers may not know that they ended
-/// with the boot.
+/// A runtime that keeps container ids may not know that the containers ended with the boot.
 Result<> LeaseStore::make_room_for(const LeaseOwner& owner) {
   if (::access(owner_path(owner).c_str(), F_OK) != 0) return {};
   auto lease = read_lease(owner_path(owner));
@@ -192,8 +191,7 @@ bool LeaseStore::is_held_by(const IpAddr& address, const LeaseOwner& owner) cons
   return record && *record && (*record)->owner == owner;
 }
 
-/// What to free when the owner goes. For a damaged record every address is
-/// looked at.
+/// The addresses to free when the owner goes. If the record is damaged, checks every address.
 Result<std::vector<IpAddr>> LeaseStore::addresses_held_by(const LeaseOwner& owner) const {
   auto lease = read_lease(owner_path(owner));
   if (!lease && lease.error().code != EBADMSG) return fail(lease);
@@ -207,7 +205,7 @@ Result<std::vector<IpAddr>> LeaseStore::addresses_held_by(const LeaseOwner& owne
 Result<> LeaseStore::release_locked(const LeaseOwner& owner) {
   auto addresses = addresses_held_by(owner);
   if (!addresses) return fail(addresses);
-  // In this order: killed in between, an index only says too little.
+  // This order: if killed in between, an index only marks too few.
   if (!addresses->empty()) {
     for (AddressIndex& index : AddressIndex::open_all(pools_path()))
       for (const IpAddr& address : *addresses) index.mark_free(address);
@@ -230,8 +228,8 @@ Result<> LeaseStore::release(const LeaseOwner& owner) {
 Result<std::optional<Lease>> LeaseStore::find(const LeaseOwner& owner) const {
   auto lease = read_lease(owner_path(owner));
   if (!lease || !*lease) return lease;
-  // A process killed between the names leaves an owner without an address,
-  // which somebody else may have got since.
+  // A process killed between the names leaves an owner without an address. Another owner may have
+  // that address since.
   for (const IpAddr& address : (*lease)->addresses) {
     auto holder = read_lease(address_path(address));
     if (!holder) return fail(holder);

@@ -29,54 +29,51 @@ struct PoolUse {
 ///   <state dir>/ipam/<network>/by-address/<address>            ... its other names
 ///   <state dir>/ipam/<network>/pools/<first>-<last>            what is probably free
 ///
-/// A record is one file with a name for its owner and one for each of its
-/// addresses (hard links). The owner's name is made first and removed last, so
-/// that whoever knows the owner can always finish what a killed process began.
-/// Nothing is synced to the disk: leases have to survive a process, and a power
-/// cut ends every pod.
+/// A record is one file with a name for its owner and one for each of its addresses (hard links).
+/// The owner's name is created first and removed last, so any process that knows the owner can
+/// finish what a killed process began. Nothing is synced to the disk: leases have to survive a
+/// process, and a power cut ends every pod.
 class LeaseStore {
  public:
-  /// What `host_local` holds is not given out.
+  /// Addresses that `host_local` holds are not given out.
   LeaseStore(const std::filesystem::path& state_dir, const std::string& network,
              HostLocalLeases host_local = {})
       : folder_(state_dir / "ipam" / network), host_local_(std::move(host_local)) {}
 
-  /// Leases one address of each set: the next free one after that given last, so
-  /// that an address just freed is not used again at once; or that of `requested`
-  /// which lies in the set. All or nothing. A lease that the owner has from
-  /// before this boot is freed first.
-  /// Errors: EEXIST the owner holds one already; EADDRNOTAVAIL every address of a set
-  /// is taken; EADDRINUSE a requested one is; EINVAL pods do not get a requested
-  /// one, or two of one set are requested; ETIMEDOUT another process keeps the
-  /// lock; ENOSPC, EROFS and the others of the file system.
+  /// Leases one address of each set, all or nothing: the one in `requested` that lies in the set,
+  /// else the next free one after the last given out, so that a freed address is not reused at
+  /// once. Frees a lease that the owner has from before this boot first.
+  /// Errors: EEXIST the owner holds one already; EADDRNOTAVAIL every address of a set is taken;
+  /// EADDRINUSE a requested one is taken; EINVAL pods cannot get a requested one, or two are in one
+  /// set; ETIMEDOUT another process keeps the lock; ENOSPC, EROFS and the others of the file
+  /// system.
   Result<Lease> allocate(const std::vector<PoolSet>& sets, const LeaseOwner& owner,
                          const NetnsIdentity& netns, const std::vector<IpAddr>& requested = {});
 
-  /// Frees the owner's addresses, and removes what a killed allocate() left;
-  /// absent is success. Needs no room on the disk.
+  /// Frees the owner's addresses, and removes what a killed allocate() left; absent is success.
+  /// Needs no disk space.
   Result<> release(const LeaseOwner& owner);
 
-  /// The owner's lease; empty when it has none, also when a killed process did
-  /// not get as far as the last address.
+  /// The owner's lease; empty if it has none, or a killed process did not record the last address.
   /// Errors: EBADMSG the record is damaged.
   [[nodiscard]] Result<std::optional<Lease>> find(const LeaseOwner& owner) const;
 
-  /// What the owner's record says, also when it does not hold all of that; empty
-  /// when there is none. Errors: EBADMSG the record is damaged.
+  /// The content of the owner's record, even if the owner does not hold all of it; empty if there
+  /// is none. Errors: EBADMSG the record is damaged.
   [[nodiscard]] Result<std::optional<Lease>> find_record(const LeaseOwner& owner) const;
 
-  /// Every owner of whom there is a record, also a half-written one.
+  /// Every owner with a record, also a half-written one.
   [[nodiscard]] Result<std::vector<LeaseOwner>> owners() const;
 
-  /// How full each set is. Does not wait for the lock, and for pools of up to 2^20
-  /// addresses costs the same with any number of leases.
+  /// How full each set is. Does not wait for the lock. For pools of up to 2^20 addresses, the cost
+  /// does not depend on the number of leases.
   [[nodiscard]] Result<std::vector<PoolUse>> used(const std::vector<PoolSet>& sets) const;
 
-  /// How full each pool is of which there was ever a lease, and total what it has.
-  /// What `host_local` holds counts as used. Costs the same as used().
+  /// How full each pool is that ever had a lease; `total` is its size. Addresses that `host_local`
+  /// holds count as used. Costs the same as used().
   [[nodiscard]] Result<std::vector<std::pair<Pool, PoolUse>>> pools_in_use() const;
 
-  /// What calls of this object have put right, a phrase each, for the log.
+  /// What calls of this object have repaired, a phrase each, for the log.
   [[nodiscard]] const std::vector<std::string>& repairs() const { return repairs_; }
 
  private:

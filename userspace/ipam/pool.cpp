@@ -19,7 +19,7 @@ Number number_of(const IpAddr& addr) {
   return number;
 }
 
-/// The last address that a host of the subnet may have.
+/// The last address that a host in the subnet may have.
 IpAddr last_host_of(const IpNet& subnet) {
   const IpAddr last = subnet.addr.filled(subnet.prefix);
   if (!last.is_v4()) return last;
@@ -47,7 +47,7 @@ Result<> check_keys(const Range& range, const IpNet& subnet) {
                    "rangeEnd " + range.end->str() + " is before rangeStart " + range.start->str());
   if (range.gateway && (*range.gateway == subnet.addr || *range.gateway > last_host_of(subnet)))
     return failure(EINVAL,
-                   "gateway " + range.gateway->str() + " is no host's address in " + subnet.str());
+                   "gateway " + range.gateway->str() + " is not a host address in " + subnet.str());
   return {};
 }
 
@@ -83,7 +83,7 @@ Result<Pool> Pool::of(const Range& range) {
   pool.gateway_ = range.gateway.value_or(first_host);
   pool.first_ = std::max(range.start.value_or(first_host), first_host);
   pool.last_ = std::min(range.end.value_or(last_host_of(pool.subnet_)), last_host_of(pool.subnet_));
-  // Numbers begin with the first that is given out, also when that is not `start`.
+  // Number 0 is the first address that is given out, even if `start` is not.
   if (pool.first_ == pool.gateway_) pool.first_ = pool.first_.plus(1);
   if (pool.last_ < pool.first_)
     return failure(EINVAL,

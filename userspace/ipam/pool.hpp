@@ -10,20 +10,18 @@
 
 namespace kubecni {
 
-/// The addresses of one subnet, IPv4 or IPv6, that pods may get: those of the
-/// range, without the network address (for IPv6 the subnet-router anycast
-/// address), the gateway, and the broadcast address of IPv4.
+/// The addresses of one subnet, IPv4 or IPv6, that pods may get: the range, without the network
+/// address (for IPv6 the subnet-router anycast address), the gateway, and IPv4's broadcast address.
 class Pool {
  public:
-  /// Errors: EINVAL the subnet is too small for a gateway and one pod (longer
-  /// than /30, for IPv6 /126); or a key, which the error names, is outside of
-  /// it or leaves no address.
+  /// Errors: EINVAL the subnet is too small for a gateway and one pod (longer than /30, for IPv6
+  /// /126); or a key, which the error names, is outside of it or leaves no address.
   static Result<Pool> of(const Range& range);
   static Result<Pool> of(const IpNet& subnet) { return of(Range{.subnet = subnet}); }
 
   [[nodiscard]] const IpNet& subnet() const { return subnet_; }
   [[nodiscard]] const IpAddr& gateway() const { return gateway_; }
-  /// The gateway's address with the subnet's prefix, as the bridge has it.
+  /// The gateway's address with the subnet's prefix, as on the bridge.
   [[nodiscard]] IpNet gateway_net() const { return {gateway_, subnet_.prefix}; }
   [[nodiscard]] const IpAddr& first() const { return first_; }
   [[nodiscard]] const IpAddr& last() const { return last_; }
@@ -51,19 +49,19 @@ class Pool {
   std::uint64_t size_ = 0;
 };
 
-/// A pod gets one address of a set: from its first pool that has a free one.
-/// All pools of a set are of one family.
+/// A pod gets one address of a set: from the first pool that has a free one. All pools of a set
+/// have the same family.
 using PoolSet = std::vector<Pool>;
 
 /// "10.200.0.0/24, 10.200.4.0/24".
 std::string describe(const PoolSet& set);
 
 /// The pools of a whole configuration, a set for each address of a pod.
-/// Errors: EINVAL those of Pool::of(); a set is empty or of both families; two
-/// pools overlap, or one has the gateway of another.
+/// Errors: EINVAL those of Pool::of(); a set is empty or mixes families; two pools overlap, or one
+/// contains another's gateway.
 Result<std::vector<PoolSet>> pool_sets_of(const std::vector<std::vector<Range>>& ranges);
 
-/// The pool that `addr` belongs to; null when there is none.
+/// The pool that contains `addr`; null if there is none.
 const Pool* find_pool(const std::vector<PoolSet>& sets, const IpAddr& addr);
 
 }  // namespace kubecni

@@ -8,8 +8,8 @@
 
 namespace kubecni {
 
-/// Where the API servers are ("192.0.2.1:6443"), as was last known for `server`: from
-/// <state dir>/api-endpoints.json. None when the file is absent or of another server.
+/// The last known addresses of the API servers ("192.0.2.1:6443") for `server`, from <state
+/// dir>/api-endpoints.json. None if the file is absent or belongs to another server.
 /// Errors: those of read_file(); EBADMSG the file is damaged.
 Result<std::vector<std::string>> load_endpoints(const std::filesystem::path& state_dir,
                                                 const std::string& server);

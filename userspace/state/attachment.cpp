@@ -107,7 +107,7 @@ Attachment from_json(const json& record) {
                .addresses = addresses_in(record.at("addresses")),
                .routes = routes_in(record.at("routes")),
                .owns_gateways = record.at("ownsGateways"),
-               // Pods of before it was written learn it by themselves.
+               // Older records lack it; such pods learn it by themselves.
                .gateway_mac = record.contains("gatewayMAC") ? parsed<MacAddr>(record, "gatewayMAC")
                                                             : MacAddr{},
                .mtu = number_in(record, "mtu")},
@@ -140,7 +140,7 @@ std::string host_ifname_for(const std::string& network, const std::string& conta
 }
 
 Result<FileLock> AttachmentStore::lock() const {
-  constexpr std::chrono::seconds kTimeout{10};  // it is held for well under a millisecond
+  constexpr std::chrono::seconds kTimeout{10};  // holders keep it for well under a millisecond
   if (auto made = ensure_directory(folder_); !made) return fail(made);
   return FileLock::acquire(folder_ / ".lock", kTimeout);
 }

@@ -13,13 +13,13 @@
 
 namespace kubecni {
 
-/// What ADD makes for one interface of one container, written before it is
-/// made, so that whoever comes next can undo it.
+/// What ADD makes for one interface of one container. It is written first, so that a later call can
+/// undo it.
 struct Attachment {
   std::string network;
   std::string container_id;
   std::string netns;  ///< path, as the runtime gave it
-  std::string pod;    ///< "namespace/name" where the runtime said so, for people
+  std::string pod;    ///< "namespace/name" if the runtime gave it, for logs
   PodPort port;
   bool shaped = false;                  ///< the runtime or the list limits its bandwidth
   bool ebpf = false;                    ///< the programs are attached
@@ -29,8 +29,8 @@ struct Attachment {
   [[nodiscard]] std::string key() const { return container_id + ":" + port.pod_ifname; }
 };
 
-/// The host end's name, the same for the same attachment in every call, so that
-/// it is found even when its record is lost: "veth" and 11 hex digits.
+/// The host end's name: "veth" and 11 hex digits. It depends on the attachment alone, so it is
+/// found even if the record is lost.
 std::string host_ifname_for(const std::string& network, const std::string& container_id,
                             const std::string& ifname);
 
@@ -40,24 +40,23 @@ class AttachmentStore {
   explicit AttachmentStore(const std::filesystem::path& state_dir)
       : folder_(state_dir / kAttachmentsFolder) {}
 
-  /// Held while a record is written or removed, and for the moment in which a
-  /// pod's record and its place in the maps have to agree: DEL removes the record
-  /// before it takes the pod out, and the daemon brings back only pods that have
-  /// one. Errors: those of FileLock::acquire().
+  /// Held while a record is written or removed, and whenever a pod's record and its map entries
+  /// have to agree: DEL removes the record before the map entries, and the daemon restores only
+  /// pods that have a record. Errors: those of FileLock::acquire().
   [[nodiscard]] Result<FileLock> lock() const;
 
   /// Takes the lock itself.
   Result<> save(const Attachment& attachment) const;
-  /// Empty when there is none. Errors: EBADMSG the record is damaged.
+  /// Empty if there is none. Errors: EBADMSG the record is damaged.
   [[nodiscard]] Result<std::optional<Attachment>> find(const std::string& network,
                                                        const std::string& container_id,
                                                        const std::string& ifname) const;
-  /// Takes the lock itself. Also what a killed save() left. Absent is success.
-  /// Needs no room on the disk.
+  /// Takes the lock itself. Also removes what a killed save() left. Absent is success. Needs no
+  /// disk space.
   Result<> remove(const std::string& network, const std::string& container_id,
                   const std::string& ifname) const;
 
-  /// The "container:ifname" of every record of the network, also half-written.
+  /// The "container:ifname" of every record of the network, also of half-written ones.
   [[nodiscard]] Result<std::vector<std::string>> keys(const std::string& network) const;
 
   struct Listing {

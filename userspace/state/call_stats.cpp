@@ -22,11 +22,11 @@ namespace {
 
 using Counter = std::uint64_t;
 
-// "kcnicls1" in the order of memory. Another number when the layout changes.
+// "kcnicls1" in memory order. Change the number with the layout.
 constexpr Counter kMagic = 0x31736c63696e636bULL;
 
 struct File {
-  Counter magic;  // 0 in a file that was just made
+  Counter magic;  // 0 in a new file
   CallStats verbs;
 };
 static_assert(sizeof(File) == sizeof(Counter) * (1 + kCountedVerbs.size() * 29),
@@ -53,7 +53,7 @@ class Mapping {
     if (file_) ::munmap(file_, sizeof(File));
   }
 
-  /// Whether the layout is ours; that of a new file becomes it.
+  /// Whether the layout is ours; claims a new file for it.
   bool claim() {
     Counter magic = 0;
     return std::atomic_ref(file_->magic).compare_exchange_strong(magic, kMagic) || magic == kMagic;
@@ -65,16 +65,16 @@ class Mapping {
   File* file_;
 };
 
-/// Empty when what is there is nothing that we could go on with.
+/// Empty if the existing file cannot be used.
 Result<std::optional<Mapping>> open_counters(const std::filesystem::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!fd) return sys_error(errno, "open " + path.string());
   struct stat file{};
   if (::fstat(fd.get(), &file) != 0) return sys_error(errno, "fstat " + path.string());
   if (!S_ISREG(file.st_mode)) return sys_error(EINVAL, path.string() + " is no file");
-  // With all blocks reserved: a full disk must be an error here, and not a SIGBUS
-  // later. Others may do the same at the same time; who is killed before it leaves
-  // an empty file, which is a new one.
+  // Reserves all blocks: a full disk must be an error here, and not a SIGBUS later. Other processes
+  // may do the same at the same time. One that is killed before leaves an empty file, which counts
+  // as new.
   if (file.st_size == 0) {
     if (const int error = ::posix_fallocate(fd.get(), 0, sizeof(File)); error != 0)
       return sys_error(error, "reserve space for " + path.string());
@@ -124,7 +124,7 @@ Result<> count_call(const std::filesystem::path& run_dir, std::string_view verb,
 
 Result<std::optional<CallStats>> read_call_stats(const std::filesystem::path& run_dir) {
   const auto path = call_stats_path(run_dir);
-  // Not mapped: a file that somebody cuts off must not be the reader's end.
+  // Not mapped: a truncated file must not kill the reader.
   auto bytes = read_file(path, sizeof(File));
   if (!bytes && bytes.error().code == ENOENT) return std::nullopt;
   if (!bytes && bytes.error().code != EFBIG) return fail(bytes);

@@ -11,13 +11,13 @@
 
 namespace kubecni {
 
-/// The verbs of CNI that are counted: all but VERSION.
+/// The CNI verbs that are counted: all but VERSION.
 inline constexpr std::array<std::string_view, 5> kCountedVerbs{"ADD", "DEL", "CHECK", "GC",
                                                                "STATUS"};
-/// The error codes that have a counter of their own; what else there is shares one.
+/// The error codes that have their own counter; all others share one.
 inline constexpr std::array<unsigned, 13> kCountedCodes{1, 2,  3,  4,  5,   6,  7,
                                                         8, 11, 50, 51, 100, 101};
-/// Upper ends of the classes of durations; one more class has what took longer.
+/// Upper bounds of the duration classes; one more class counts longer calls.
 inline constexpr std::array<std::chrono::microseconds, 13> kDurationBounds{
     {std::chrono::microseconds{2'500}, std::chrono::milliseconds{5}, std::chrono::milliseconds{10},
      std::chrono::milliseconds{25}, std::chrono::milliseconds{50}, std::chrono::milliseconds{100},
@@ -25,7 +25,7 @@ inline constexpr std::array<std::chrono::microseconds, 13> kDurationBounds{
      std::chrono::milliseconds{2'500}, std::chrono::seconds{5}, std::chrono::seconds{10},
      std::chrono::seconds{30}}};
 
-/// What became of the calls of one verb since the run folder was made, which is the boot.
+/// The results of the calls of one verb since the run folder was made, which is the boot.
 struct VerbStats {
   std::array<std::uint64_t, kDurationBounds.size() + 1> by_duration{};  ///< each call in one
   std::array<std::uint64_t, kCountedCodes.size() + 1> by_code{};        ///< the failed ones
@@ -35,20 +35,20 @@ struct VerbStats {
 /// In the order of kCountedVerbs.
 using CallStats = std::array<VerbStats, kCountedVerbs.size()>;
 
-/// Where the calls of the plugin are counted: <run dir>/plugin-stats.
+/// The file of the counters: <run dir>/plugin-stats.
 std::filesystem::path call_stats_path(const std::filesystem::path& run_dir);
 
-/// Counts one call of the plugin; of a verb that is not counted, nothing. `error_code`
-/// is that of CNI, 0 if the call succeeded. Any number of processes may do so at a
-/// time; one that is killed meanwhile leaves its call uncounted, or half of it.
-/// Never waits: no lock. A file that is damaged or of another build begins anew.
-/// Errors: ENOENT there is no run folder, which only ADD and the daemon make;
-/// ENOSPC and the others of the file system. Nothing was counted then.
+/// Counts one call of the plugin; ignores verbs that are not counted. `error_code` is CNI's, 0 for
+/// success. Processes may call it at the same time. If one is killed meanwhile, its call is not
+/// counted, or half of it. Never waits: no lock. A file that is damaged or of another build is
+/// replaced.
+/// Errors: ENOENT there is no run folder, which only ADD and the daemon make; ENOSPC and the others
+/// of the file system. Then nothing was counted.
 Result<> count_call(const std::filesystem::path& run_dir, std::string_view verb,
                     unsigned error_code, std::chrono::nanoseconds duration);
 
-/// What was counted; empty when nothing was yet. Errors: EBADMSG the file is damaged,
-/// or of another build; the next call makes it anew.
+/// The counters; empty if nothing was counted yet. Errors: EBADMSG the file is damaged, or of
+/// another build; the next call replaces it.
 Result<std::optional<CallStats>> read_call_stats(const std::filesystem::path& run_dir);
 
 }  // namespace kubecni

@@ -17,7 +17,7 @@ namespace {
 template <typename Status, typename Of>
 concept OneOf = std::same_as<std::remove_const_t<Status>, Of>;
 
-// Each field and its key once: each_field() serves the writer and the reader.
+// All fields and their keys: each_field() serves the writer and the reader.
 
 template <OneOf<PathStatus> Status>
 void each_field(Status& path, auto visit) {
@@ -98,10 +98,10 @@ json json_of(const std::vector<Value>& values) {
   return list;
 }
 
-/// Whether a field that is not there keeps its default: the writer may not have known it.
+/// Whether a missing field keeps its default: the writer may not have known it.
 enum class Absent { kIsDefault, kIsWrong };
 
-// Each take() gives `target` the value, or says that it is of another type.
+// Each take() stores the value in `target`, or reports a wrong type.
 
 bool take(const json& value, std::string& target, Absent) {
   target = text_of(value);
@@ -151,7 +151,7 @@ Result<DaemonStatus> parse_daemon_status(std::string_view text) {
   if (!report->is_object()) return failure(EBADMSG, "damaged: " + shown(*report));
   const bool is_ours = member(*report, "format") == DaemonStatus::kFormat;
   const Absent absent = is_ours ? Absent::kIsWrong : Absent::kIsDefault;
-  DaemonStatus status{.format = 0};  // that of a writer from before there were formats
+  DaemonStatus status{.format = 0};  // written before formats existed
   std::string wrong;
   each_field(status, [&](const char* key, auto& field) {
     const json& given = member(*report, key);

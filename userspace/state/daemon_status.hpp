@@ -33,20 +33,20 @@ struct WarningStatus {
   std::string text;
 };
 
-/// How it stands with the list of plugins that the container runtime reads.
+/// The state of the plugin list that the container runtime reads.
 struct CniState {
-  std::string list;                   ///< its path; empty: the daemon was not asked for one
+  std::string list;                   ///< its path; empty: none is configured
   bool has_list = false;              ///< it is there
   std::string pending;                ///< why it is not, or not as it should be
   std::string cni_version;            ///< the highest that a runtime may choose
   std::vector<std::string> plugins;   ///< in the list, in its order
-  std::vector<std::string> warnings;  ///< what the operator may not expect
+  std::vector<std::string> warnings;  ///< what may surprise the operator
 };
 
 /// What the daemon knows and did: <run dir>/status.json.
 struct DaemonStatus {
-  /// Raised when a field is added. A reader takes each format: fields that it does not know
-  /// are ignored, and fields that the writer did not know have their default.
+  /// Raised when a field is added. A reader accepts each format: it ignores unknown fields, and
+  /// missing ones keep their default.
   static constexpr unsigned kFormat = 1;
 
   unsigned format = kFormat;
@@ -71,17 +71,17 @@ struct DaemonStatus {
   std::vector<std::string> errors;
 };
 
-/// As it is written, and as `kube-cnictl -o json` shows it.
+/// The file's content, and the output of `kube-cnictl -o json`.
 nlohmann::json to_json(const DaemonStatus& status);
 
-/// Errors: EBADMSG damaged, naming the key: a value has a wrong type, or the text is of our
-/// own format and a key is missing.
+/// Errors: EBADMSG damaged, naming the key: a value has a wrong type, or a key is missing although
+/// the format is ours.
 Result<DaemonStatus> parse_daemon_status(std::string_view text);
 
 /// Unless the file says the same already. Errors: those of write_file_atomically().
 Result<> write_daemon_status(const std::filesystem::path& run_dir, const DaemonStatus& status);
 
-/// Empty when the daemon has not reported yet. Errors: those of read_file() and
+/// Empty if the daemon has not reported yet. Errors: those of read_file() and
 /// parse_daemon_status().
 Result<std::optional<DaemonStatus>> read_daemon_status(const std::filesystem::path& run_dir);
 

@@ -2,10 +2,10 @@
 
 #include <array>
 
-// The names of all files that kube-cni keeps on a node, each once.
+// The names of all files that kube-cni keeps on a node.
 namespace kubecni {
 
-// In the state folder, over a reboot.
+// In the state folder; they survive a reboot.
 inline constexpr const char* kAttachmentsFolder = "attachments";
 inline constexpr const char* kLeasesFolder = "ipam";
 inline constexpr const char* kNodeFile = "node.json";

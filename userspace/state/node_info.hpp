@@ -10,14 +10,14 @@
 
 namespace kubecni {
 
-/// MTU of a node's pods and of its underlay as long as nothing is known of it, bytes.
+/// Default MTU of a node's pods and of its underlay, bytes, while none is known.
 inline constexpr unsigned kDefaultMtu = 1500;
 
-/// What the daemon has learned about its own node, for the plugin: it stays on
-/// disk, so that ADD works before the daemon is up again.
+/// What the daemon has learned about its own node, for the plugin. It stays on disk, so ADD works
+/// before the daemon is up again.
 struct NodeInfo {
   std::string name;
-  std::vector<IpNet> pod_cidrs;  ///< all of the cluster's order, the first is the primary
+  std::vector<IpNet> pod_cidrs;  ///< in the cluster's order, the first is the primary
   unsigned mtu = 0;              ///< bytes, for pods' interfaces
 
   bool operator==(const NodeInfo&) const = default;
@@ -26,7 +26,7 @@ struct NodeInfo {
 /// Writes <state dir>/node.json.
 Result<> save_node_info(const std::filesystem::path& state_dir, const NodeInfo& info);
 
-/// Empty when the daemon has not learned anything yet.
+/// Empty if the daemon has not learned anything yet.
 /// Errors: EBADMSG the file is damaged.
 Result<std::optional<NodeInfo>> load_node_info(const std::filesystem::path& state_dir);
 

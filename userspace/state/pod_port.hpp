@@ -26,8 +26,8 @@ struct PodRoute {
   auto operator<=>(const PodRoute&) const = default;
 };
 
-/// One pod's place on the kernel path: a port of the node's bridge, addresses,
-/// and routes via gateways. It is whole by itself; eBPF comes on top.
+/// One pod's place on the kernel path: a port of the node's bridge, addresses, and routes via
+/// gateways. It works without eBPF.
 struct PodPort {
   std::string bridge;
   std::string host_ifname;
@@ -37,14 +37,14 @@ struct PodPort {
   std::vector<PodAddress> addresses;
   std::vector<PodRoute> routes;
   bool owns_gateways = true;  ///< the bridge has the gateways' addresses
-  MacAddr gateway_mac;        ///< what the pod was told of these; zero where it was not
+  MacAddr gateway_mac;        ///< the gateway MAC that the pod was given; zero if none
   unsigned mtu = 0;           ///< bytes
 
-  /// What the bridge has as its own addresses for this pod, each once.
+  /// The bridge's own addresses for this pod, each once.
   [[nodiscard]] std::vector<IpNet> bridge_addresses() const;
   /// The pod's addresses without prefixes.
   [[nodiscard]] std::vector<IpAddr> plain_addresses() const;
-  /// The same for people: "10.200.0.2/24, fd00::2/64".
+  /// The same as text: "10.200.0.2/24, fd00::2/64".
   [[nodiscard]] std::string addresses_text() const;
 };
 
