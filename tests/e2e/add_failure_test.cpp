@@ -40,7 +40,7 @@ TEST_F(AddFailureOnAUsedNode, InterfaceNameIsTaken) {
 TEST_F(AddFailureOnAUsedNode, BridgeNameIsTakenByAnother) {
   node.must_run({"ip", "link", "add", "taken0", "type", "veth", "peer", "taken1"});
 
-  expect_failure(node, {{"bridge", "taken0"}}, 101, "taken0 exists and is no bridge");
+  expect_failure(node, {{"bridge", "taken0"}}, 101, "taken0 exists and is not a bridge");
 }
 
 TEST_F(AddFailureOnAUsedNode, BpffsIsNone) {

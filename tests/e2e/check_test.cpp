@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
                [](auto& node, auto&, auto& host) {
                  node.must_run({"ip", "link", "set", host, "nomaster"});
                },
-               "is no port of bridge cni0"},
+               "is not a port of bridge cni0"},
         Damage{"HostEndDown",
                [](auto& node, auto&, auto& host) {
                  node.must_run({"ip", "link", "set", host, "down"});

@@ -8,7 +8,7 @@
 
 namespace kubecni {
 
-/// What we need to know of a `v1 Node`: where it is, and which pods live there.
+/// The parts of a `v1 Node` that we need: its addresses and its pods' CIDRs.
 struct Node {
   std::string name;
   std::vector<IpAddr> internal_ips;  ///< at least one, in the order of status.addresses
@@ -21,7 +21,7 @@ struct Node {
 struct SkippedNode {
   std::string name;                       ///< empty when it has none
   std::string reason;                     ///< a sentence for people
-  std::vector<IpAddr> internal_ips = {};  ///< as far as they are known all the same
+  std::vector<IpAddr> internal_ips = {};  ///< those that could be read
 
   auto operator<=>(const SkippedNode&) const = default;
 };

@@ -30,13 +30,11 @@ bool is_below(const std::filesystem::path& path, const std::filesystem::path& fo
   return !relative.empty() && *relative.begin() != "..";
 }
 
-/// Whose mounts this process sees. What a container or a service with mounts of its own
-/// mounts, the rest of the node does not see: plugin and daemon would have maps of their
-/// own each.
+/// The mount namespace of this process. If a container or a service has its own, the rest of the
+/// node does not see what it mounts. Then the plugin and the daemon would have separate maps.
 enum class Mounts { kOfTheHost, kOwn, kUnknown };
 
-/// The kernel's numbers of the mounts that a process sees (proc(5), mountinfo); each mount of
-/// the machine has another one.
+/// The mount ids that a process sees (proc(5), mountinfo). They are unique on the machine.
 std::set<std::string> mounts_of(const std::string& process) {
   std::set<std::string> numbers;
   std::istringstream lines(read_file("/proc/" + process + "/mountinfo").value_or(""));
@@ -44,7 +42,7 @@ std::set<std::string> mounts_of(const std::string& process) {
   return numbers;
 }
 
-/// Not by /proc/1/ns/mnt, which may only be read with all rights that process 1 has.
+/// Not /proc/1/ns/mnt, which only processes with all rights of process 1 may read.
 Mounts whose_mounts() {
   const auto host = mounts_of("1");
   if (host.empty()) return Mounts::kUnknown;
@@ -54,7 +52,7 @@ Mounts whose_mounts() {
              : Mounts::kOwn;
 }
 
-/// Errors: EPERM with mounts of its own; those of mount(2).
+/// Errors: EPERM this process has its own mounts; those of mount(2).
 Result<> mount_bpffs(const std::filesystem::path& wanted) {
   const std::string without = wanted.string() + " is not on a bpf file system";
   constexpr const char* kRemedy = ": mount -t bpf bpf /sys/fs/bpf on the host";

@@ -6,13 +6,13 @@ namespace kubecni {
 
 namespace {
 
-// More than any bucket of a hash has, since a bucket is read at once or not at all.
+// More than any bucket of a hash holds, since the kernel reads a bucket as a whole or not at all.
 constexpr std::size_t kBatch = 512;
 
-/// Errors: ENOTSUPP (524), EINVAL the kernel cannot; ENOSPC, EINTR this map not now.
+/// Errors: ENOTSUPP (524), EINVAL the kernel cannot; ENOSPC, EINTR not for this map now.
 Result<MapBytes> read_in_batches(int map_fd, std::size_t key_size, std::size_t value_size) {
   MapBytes bytes;
-  // Where the kernel goes on: of tries the last key, of hashes the number of a bucket.
+  // Where the kernel continues: the last key of a trie, the bucket number of a hash.
   std::vector<char> place(std::max(key_size, sizeof(__u32)));
   bool is_first = true;
   for (int code = 0; code == 0; is_first = false) {
@@ -52,7 +52,7 @@ Result<UniqueFd> open_pinned_map(const std::filesystem::path& path, std::size_t 
   bpf_map_info info{};
   __u32 info_size = sizeof(info);
   if (bpf_obj_get_info_by_fd(fd.get(), &info, &info_size) != 0)
-    return sys_error(errno, path.string() + " is no map");
+    return sys_error(errno, path.string() + " is not a map");
   if (info.key_size != key_size || info.value_size != value_size)
     return failure(EPROTO, "map " + path.string() + " has keys of " +
                                std::to_string(info.key_size) + " and values of " +

@@ -16,22 +16,21 @@
 
 namespace kubecni {
 
-/// Opens the map pinned at `path`. Errors: ENOENT nothing is pinned there;
-/// EPERM no CAP_BPF; EPROTO its key or value is not of the size asked for,
-/// which is another schema: typed access would overrun memory.
+/// Opens the map pinned at `path`. Errors: ENOENT nothing is pinned there; EPERM no CAP_BPF; EPROTO
+/// key or value has another size than expected, so it is of another schema: typed access would
+/// overrun memory.
 Result<UniqueFd> open_pinned_map(const std::filesystem::path& path, std::size_t key_size,
                                  std::size_t value_size);
 
-/// The entries of a map as bytes: key after key, and value after value.
+/// The entries of a map as bytes: all keys, and all values, one after the other.
 struct MapBytes {
   std::vector<char> keys;
   std::vector<char> values;
   std::size_t count = 0;
 };
 
-/// What is in the map. An entry that is deleted meanwhile may or may not be there; one
-/// may come twice. Reads hundreds with a call where the kernel can (of hashes 5.6, of
-/// tries 5.13), else one by one.
+/// Reads the entries of a map. An entry that is deleted meanwhile may be missing; one may come
+/// twice. Reads hundreds with one call if the kernel can (hashes 5.6, tries 5.13), else one by one.
 Result<MapBytes> read_map(int map_fd, std::size_t key_size, std::size_t value_size);
 
 /// A pinned map with the types of include/kubecni/abi.h.
@@ -64,8 +63,7 @@ class BpfMap {
     return sys_error(errno, "delete from map " + name_);
   }
 
-  /// What is in the map, each key once. An entry that is deleted meanwhile may or may
-  /// not be there.
+  /// The entries, each key once. An entry that is deleted meanwhile may be missing.
   [[nodiscard]] Result<std::vector<std::pair<Key, Value>>> entries() const {
     auto bytes = read_map(fd_.get(), sizeof(Key), sizeof(Value));
     if (!bytes) return fail(bytes, "read map " + name_);

@@ -9,11 +9,11 @@
 
 namespace kubecni {
 
-/// One exit reason as people see it.
+/// One exit reason, for display.
 struct ExitReason {
   const char* name;  ///< "FAST_TO_NODE"
   kubecni_verdict verdict;
-  kubecni_programs programs;  ///< that may give it
+  kubecni_programs programs;  ///< the programs that may give it
   const char* text;           ///< "eBPF: from a pod to ..."
 };
 
@@ -27,7 +27,7 @@ using ExitCounts = std::array<kubecni_count, KUBECNI_EXIT_REASON_COUNT>;
 /// Errors: ENOENT nothing is loaded; EPERM no CAP_BPF.
 Result<ExitCounts> read_exit_counts(const std::filesystem::path& bpffs);
 
-/// The same of the map pinned at `pin`.
+/// The counters of the map pinned at `pin`.
 Result<ExitCounts> read_exit_counts_at(const std::filesystem::path& pin);
 
 }  // namespace kubecni

@@ -14,23 +14,23 @@
 
 namespace kubecni {
 
-/// The maps' keys of plain types, and back.
+/// Converts between the maps' keys and plain types.
 kubecni_addr4 to_addr4(const IpAddr& address);
 kubecni_addr6 to_addr6(const IpAddr& address);
 kubecni_cidr4_key to_cidr4_key(const IpNet& cidr);
 kubecni_cidr6_key to_cidr6_key(const IpNet& cidr);
 
-/// The neighbour or tunnel endpoint of a node's entry.
+/// The neighbour or tunnel endpoint in a node's entry.
 IpAddr next_hop_of(const kubecni_node& node);
 
-/// Who a pod of this node is: its address in a network, which is the ifindex of a bridge.
+/// The key of a pod on this node: its address in a network, which is the ifindex of a bridge.
 struct EndpointKey {
   unsigned network = 0;
   IpAddr address;
   auto operator<=>(const EndpointKey&) const = default;
 };
 
-/// How the two maps of a pair are keyed: by addresses, by endpoints, or by networks.
+/// The key types of a pair of maps: addresses, endpoints, or networks.
 struct AddressKeys {
   using Plain = IpAddr;
   using Key4 = kubecni_addr4;
@@ -72,8 +72,7 @@ struct NetworkKeys {
   static IpNet plain(const Key6& key) { return {IpAddr::v6(key.addr), key.prefixlen}; }
 };
 
-/// Two pinned maps, one for each family, as one: <name>4 and <name>6. The errors
-/// are those of BpfMap.
+/// Two pinned maps, <name>4 and <name>6, used as one. Errors: those of BpfMap.
 template <typename Keys, typename Value>
 class DualStackMap {
  public:
@@ -97,7 +96,7 @@ class DualStackMap {
     return Keys::is_v4(key) ? v4_.erase(Keys::key4(key)) : v6_.erase(Keys::key6(key));
   }
 
-  /// What is in both.
+  /// The entries of both.
   [[nodiscard]] Result<std::map<Plain, Value>> entries() const {
     std::map<Plain, Value> found;
     if (auto added = add_entries(v4_, found); !added) return fail(added);

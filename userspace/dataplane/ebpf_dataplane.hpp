@@ -11,11 +11,11 @@
 
 namespace kubecni {
 
-/// The whole eBPF path of one node, for who keeps it: kube-cnid. Others open the part
-/// that they need.
+/// The whole eBPF path of one node, for kube-cnid, which maintains it. Other programs open the
+/// parts that they need.
 struct EbpfDataplane {
-  /// Opens what is pinned below `bpffs`; where something of it is not there,
-  /// load_and_pin() comes first, with its errors.
+  /// Opens what is pinned below `bpffs`; if something is missing, calls load_and_pin() first, with
+  /// its errors.
   static Result<EbpfDataplane> open(const std::filesystem::path& bpffs,
                                     const std::filesystem::path& run_dir,
                                     std::chrono::milliseconds patience = kLoadTimeout);
@@ -24,7 +24,7 @@ struct EbpfDataplane {
   static Result<EbpfDataplane> open_loaded(const std::filesystem::path& bpffs);
 
   PodDataplane pods;
-  ProgramStore programs;  ///< of wires and the tunnel
+  ProgramStore programs;  ///< for wires and the tunnel
   NodeCidrMap node_cidrs;
   TunnelPeerMap tunnel_peers;
   NodeConfig node_config;

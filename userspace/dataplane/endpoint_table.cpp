@@ -75,7 +75,7 @@ Result<> EndpointTable::add(const PodEndpoint& pod) {
   if (pod.addresses.empty()) return {};
   auto former = pod_ifaces_.find(pod.host.ifindex);
   if (!former) return fail(former);
-  // A bridge that was made anew is another network.
+  // A recreated bridge is another network.
   if (*former && (*former)->network != pod.network) {
     if (auto erased = erase_pod(pod.host.ifindex, pod.addresses); !erased) return erased;
   }
@@ -102,7 +102,7 @@ Result<std::set<unsigned>> EndpointTable::find_gone_ifaces(
   if (!endpoints) return fail(endpoints);
   for (const auto& [key, endpoint] : *endpoints)
     if (is_one(key.address)) found.insert(endpoint.host_ifindex);
-  // Killed between the two maps, and then the interface went with its pod.
+  // A process was killed between the two maps, and then the pod and its interface went.
   auto ifaces = pod_ifaces_.entries();
   if (!ifaces) return fail(ifaces);
   for (const auto& [ifindex, iface] : *ifaces)
@@ -131,12 +131,12 @@ Result<> EndpointTable::erase_endpoints_of(unsigned host_ifindex) {
 Result<> EndpointTable::erase_pod(unsigned host_ifindex, const std::vector<IpAddr>& addresses) {
   auto iface = pod_ifaces_.find(host_ifindex);
   if (!iface) return fail(iface);
-  // Without the record nobody can say under which network the pod is.
+  // Without the record, nobody knows the pod's network.
   if (!*iface) return erase_endpoints_of(host_ifindex);
-  // Whoever lost the lease does not know the address, but the map does.
+  // If the lease is lost, only the map knows the address.
   std::vector<IpAddr> known = addresses;
   std::ranges::copy(addresses_of(**iface), std::back_inserter(known));
-  // First no redirect may name the pod, then nothing may be called spoofed.
+  // First remove it as a redirect target; only then stop checking what it sends.
   for (const IpAddr& address : known) {
     if (auto erased = erase_endpoint({(*iface)->network, address}, host_ifindex); !erased)
       return erased;
@@ -169,7 +169,7 @@ Result<std::size_t> EndpointTable::remove_gone(const std::set<unsigned>& links) 
                 [&](unsigned ifindex) { return links.contains(ifindex) || is_interface(ifindex); });
   for (const unsigned ifindex : gone) {
     if (auto erased = erase_pod(ifindex, {}); !erased) return fail(erased);
-    // Also what is under another network than its record says.
+    // Also finds entries under another network than the record's.
     if (auto erased = erase_endpoints_of(ifindex); !erased) return fail(erased);
   }
   return gone.size();

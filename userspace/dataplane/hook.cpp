@@ -21,10 +21,10 @@ namespace {
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 
-/// What holds the programs of a hook.
+/// The kinds of link that hold programs at a hook.
 struct Holders {
   bpf_attach_type link;
-  /// For kernels that have no such link; 0: nothing.
+  /// Fallback for kernels without that link; 0: none.
   bpf_tc_attach_point filter;
 };
 
@@ -47,7 +47,7 @@ std::string label(const Program& program, const Device& device) {
   return std::string(program.name) + " to " + device.name;
 }
 
-/// bpffs takes no '.' in names, and no device has a ':' in its own.
+/// bpffs allows no '.' in names, and no device name has a ':'.
 std::filesystem::path pin_path(const std::filesystem::path& links_dir, const Program& program,
                                const Device& device) {
   std::string name = device.name + "_" + program.name;
@@ -61,7 +61,7 @@ struct LinkState {
   unsigned prog_id;
 };
 
-/// The pinned link; empty when nothing is pinned.
+/// The pinned link; empty if nothing is pinned.
 Result<std::optional<LinkState>> open_link(const std::filesystem::path& pin) {
   UniqueFd fd(bpf_obj_get(pin.c_str()));
   if (!fd && errno == ENOENT) return std::nullopt;
@@ -74,7 +74,7 @@ Result<std::optional<LinkState>> open_link(const std::filesystem::path& pin) {
   return LinkState{std::move(fd), info.xdp.ifindex, info.prog_id};
 }
 
-/// Reuses the pinned link if it still holds the device. False: there is none.
+/// Uses the pinned link again if it still holds the device. False: there is none.
 Result<bool> update_link(const std::filesystem::path& pin, const Device& device, int prog_fd) {
   auto link = open_link(pin);
   if (!link) return fail(link);
@@ -82,7 +82,7 @@ Result<bool> update_link(const std::filesystem::path& pin, const Device& device,
   if ((*link)->ifindex == device.ifindex &&
       bpf_link_update((*link)->fd.get(), prog_fd, nullptr) == 0)
     return true;
-  // A husk of a device that is gone, or that had the same name.
+  // Left from a device that is gone, or that had the same name.
   bpf_link_detach((*link)->fd.get());
   if (auto removed = delete_file(pin); !removed) return fail(removed);
   return false;
@@ -121,9 +121,9 @@ bpf_tc_opts our_filter() {
   return filter;
 }
 
-/// The filter at our place; empty when there is none.
+/// The filter at our place; empty if there is none.
 std::optional<bpf_tc_opts> find_filter(const Program& program, const Device& device) {
-  keep_libbpf_log();  // that there is none is no news
+  keep_libbpf_log();  // not an error if there is none
   bpf_tc_hook tc = tc_hook(program, device);
   bpf_tc_opts filter = our_filter();
   if (device.ifindex == 0 || tc.attach_point == 0 || bpf_tc_query(&tc, &filter) != 0)
@@ -131,7 +131,7 @@ std::optional<bpf_tc_opts> find_filter(const Program& program, const Device& dev
   return filter;
 }
 
-/// The name of the filter's program; empty when it has gone meanwhile.
+/// The name of the filter's program; empty if it has gone meanwhile.
 std::string program_of(const bpf_tc_opts& filter) {
   const UniqueFd program(bpf_prog_get_fd_by_id(filter.prog_id));
   bpf_prog_info info{};
@@ -146,8 +146,8 @@ bool is_ours(const bpf_tc_opts& filter) {
                              [&](const Program& program) { return name == program.name; });
 }
 
-/// The program's own filter. At the same place may be that of the device's other
-/// role: a pod's veth has from_pod where a NIC has from_wire.
+/// The program's own filter. The same place may hold the filter of the device's other role: a pod's
+/// veth has from_pod where a NIC has from_wire.
 std::optional<bpf_tc_opts> find_own_filter(const Program& program, const Device& device) {
   auto there = find_filter(program, device);
   if (there && program_of(*there) != program.name) return std::nullopt;
@@ -164,7 +164,7 @@ bool has_tcx() {
 }
 
 Result<> attach_clsact(const Program& program, const Device& device, int prog_fd) {
-  keep_libbpf_log();  // that the qdisc exists already is no news
+  keep_libbpf_log();  // not an error if the qdisc exists already
   bpf_tc_hook tc = tc_hook(program, device);
   if (tc.attach_point == 0)
     return failure(ENOTSUP, "attach " + label(program, device) + ": the kernel is too old");
@@ -191,7 +191,7 @@ Result<AttachKind> attach(const std::filesystem::path& links_dir, const Program&
   auto reused = update_link(pin, device, prog_fd);
   if (!reused) return fail(reused);
   if (*reused) return AttachKind::kTcx;
-  // Fails where the kernel has no cls_bpf, or somebody else has the place.
+  // Fails if the kernel has no cls_bpf, or somebody else has the place.
   if (preferred == AttachKind::kClsact && attach_clsact(program, device, prog_fd))
     return AttachKind::kClsact;
   auto on_tcx = create_link(pin, program, device, prog_fd);

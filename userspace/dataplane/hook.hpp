@@ -11,16 +11,15 @@ namespace kubecni {
 /// Whether the kernel has tcx: 6.6 and later.
 bool has_tcx();
 
-/// Attaches `prog_fd` as `program` to `device`, in place of our own older program;
-/// programs of others stay. Outlives every process: a tcx link is pinned in
-/// `links_dir`, and a filter belongs to the device.
-/// Takes the `preferred` kind where it is to be had, else the other; but a tcx link
-/// of ours that is there is kept. Each attach and each detach by tcx waits for an RCU
-/// grace period with the RTNL lock held, some 10 ms in which no pod of the node is
-/// added or deleted. A filter is attached at once and goes with its device, but
-/// takes the place of an ingress qdisc that somebody else may want.
-/// Errors: ENODEV no such device; EPERM no CAP_NET_ADMIN and CAP_BPF; EBUSY (on
-/// clsact) a foreign filter is at our place; ENOTSUP this kernel has no such hook.
+/// Attaches `prog_fd` as `program` to `device`, replacing our own older program; foreign programs
+/// stay. The attachment outlives every process: a tcx link is pinned in `links_dir`, and a filter
+/// belongs to the device.
+/// Uses the `preferred` kind if available, else the other; but keeps an existing tcx link of ours.
+/// Each attach and detach by tcx waits for an RCU grace period with the RTNL lock held: for some 10
+/// ms no pod of the node can be added or deleted. A filter attaches at once and goes with its
+/// device, but occupies the place of an ingress qdisc that others may want.
+/// Errors: ENODEV no such device; EPERM no CAP_NET_ADMIN and CAP_BPF; EBUSY (on clsact) a foreign
+/// filter is at our place; ENOTSUP this kernel has no such hook.
 Result<AttachKind> attach(const std::filesystem::path& links_dir, const Program& program,
                           const Device& device, int prog_fd,
                           AttachKind preferred = AttachKind::kTcx);
@@ -28,11 +27,11 @@ Result<AttachKind> attach(const std::filesystem::path& links_dir, const Program&
 /// The same on the clsact qdisc, whether or not the kernel has tcx.
 Result<> attach_clsact(const Program& program, const Device& device, int prog_fd);
 
-/// Ends what attach() began; absent is success, also the device.
+/// Undoes attach(); an absent program or device is success.
 Result<> detach(const std::filesystem::path& links_dir, const Program& program,
                 const Device& device);
 
-/// Whether anything of ours is at the hook, in whatever version.
+/// Whether any version of our program is at the hook.
 Result<bool> is_held(const std::filesystem::path& links_dir, const Program& program,
                      const Device& device);
 

@@ -26,7 +26,7 @@ std::string text_of(const PodRoute& route) {
   return "route to " + route.dst.str() + " via " + route.gateway.str();
 }
 
-/// Why the pod does without it, as "kept eth0's, made no default route via 10.1.0.1".
+/// Why the pod does without the route, as "kept eth0's, made no default route via 10.1.0.1".
 std::string text_of(const LeftOutRoute& left_out, const std::vector<Link>& links) {
   const auto link = std::ranges::find(links, left_out.by_ifindex, &Link::ifindex);
   const std::string owner = link == links.end() ? "the pod's own" : link->name + "'s";
@@ -35,10 +35,9 @@ std::string text_of(const LeftOutRoute& left_out, const std::vector<Link>& links
 
 bool is_ipv6(const PodAddress& address) { return !address.net.addr.is_v4(); }
 
-/// What IPv6 needs on an interface of ours, before it is up. Its addresses are
-/// allocated, and its link-local one follows from its MAC, so that nobody has to wait
-/// for the second of duplicate address detection. Nor may a router that somebody on
-/// the bridge pretends to be be believed (CVE-2020-10749).
+/// Sets up IPv6 on an interface of ours before it is up. Skips duplicate address detection, which
+/// takes a second: addresses are allocated, and the link-local one follows from the MAC. Ignores
+/// router advertisements: a pod on the bridge could send them (CVE-2020-10749).
 Result<> prepare_ipv6(const std::string& ifname) {
   for (const auto& [name, value] :
        {std::pair{"disable_ipv6", "0"}, {"accept_dad", "0"}, {"accept_ra", "0"}}) {
@@ -48,7 +47,7 @@ Result<> prepare_ipv6(const std::string& ifname) {
   return {};
 }
 
-/// A runtime may have made the namespace with IPv6 switched off.
+/// A runtime may have created the namespace with IPv6 disabled.
 Result<> prepare_ipv6_in(int netns_fd, const std::string& ifname) {
   auto guard = NetnsGuard::enter(netns_fd);
   if (!guard) return fail(guard);
@@ -87,7 +86,7 @@ void compare_pod_end(const std::optional<Link>& link, const std::vector<LinkAddr
         }))
       found.push_back(name + " has lost its address " + wanted.net.str());
   }
-  // In whatever table: a later plugin, like sbr, may have moved it.
+  // In any table: a later plugin, like sbr, may have moved it.
   for (const PodRoute& wanted : port.routes) {
     if (!std::ranges::any_of(routes, [&](const Route& route) {
           return route.dst == wanted.dst && route.gateway == wanted.gateway &&
@@ -110,7 +109,7 @@ Result<> compare_host_end(NetlinkSocket& node, const PodPort& port,
   }
   if (!(*host)->up) found.push_back("host end " + port.host_ifname + " is down");
   if (!*bridge || (*host)->master_ifindex != (*bridge)->ifindex) {
-    found.push_back("host end " + port.host_ifname + " is no port of bridge " + port.bridge);
+    found.push_back("host end " + port.host_ifname + " is not a port of bridge " + port.bridge);
     return {};
   }
   auto flags = get_bridge_port(node, (*host)->ifindex);
@@ -140,8 +139,8 @@ Result<> compare_host_end(NetlinkSocket& node, const PodPort& port,
   return {};
 }
 
-/// Gives the bridge the MAC that it has, for good, before the first pod knows it. Not again:
-/// the kernel then forgets every neighbour, the permanent ones of other pods, too.
+/// Fixes the bridge's MAC before the first pod knows it. Only once: the kernel then forgets every
+/// neighbour, also permanent ones of other pods.
 Result<> keep_mac(NetlinkSocket& node, const Link& bridge) {
   auto neighbours = list_permanent_neighbours(node, bridge.ifindex);
   if (!neighbours) return fail(neighbours);
@@ -150,7 +149,7 @@ Result<> keep_mac(NetlinkSocket& node, const Link& bridge) {
   return has_pods ? Result<>() : set_link_mac(node, bridge.ifindex, bridge.mac);
 }
 
-/// What packets of `family` need to get through the node by its bridge.
+/// The settings that let packets of `family` pass through the node by its bridge.
 Result<> ensure_forwarding(int family, const std::string& bridge) {
   if (family == AF_INET) {
     auto set = ensure_sysctl("net/ipv4/ip_forward", "1");

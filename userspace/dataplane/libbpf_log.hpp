@@ -4,12 +4,12 @@
 
 namespace kubecni {
 
-/// Keeps what libbpf says (the verifier's log with it) instead of having it on
-/// standard error, from now on and for the whole process: libbpf has one print
-/// function. Forgets what was kept so far. Not for several threads at once.
+/// Collects libbpf's messages, with the verifier's log, instead of printing them to standard error,
+/// for the whole process: libbpf has one print function. Discards what was collected before. Not
+/// for concurrent threads.
 void keep_libbpf_log();
 
-/// The end of what libbpf said since, for an error's text; often empty.
+/// The end of libbpf's messages since then, for an error's text; often empty.
 const std::string& kept_libbpf_log();
 
 }  // namespace kubecni

@@ -18,9 +18,9 @@ namespace kubecni {
 
 namespace {
 
-// So many are copied by one system call, since the kernel has no call that counts.
+// Entries copied per system call; the kernel has no call that counts.
 constexpr __u32 kCountBatch = 1024;
-// Counting the 2^18 flows of a full table takes 85 ms, each time that somebody asks.
+// Counting the 2^18 flows of a full table takes 85 ms per request.
 constexpr std::uint64_t kMostCounted = 16384;
 static_assert(kMostCounted >= KUBECNI_MAX_NODE_CIDRS, "tries are counted to the end");
 
@@ -29,12 +29,11 @@ bool has_fill(__u32 type) {
          type == BPF_MAP_TYPE_LPM_TRIE;
 }
 
-/// How many entries a hash has of which those in its first buckets, up to the one at
-/// `place`, are known: keys are spread evenly. Where `place` says nothing, as many as
-/// are known.
+/// Estimates the entries of a hash from those in its first buckets, up to `place`: keys are spread
+/// evenly. Returns the known number if `place` says nothing.
 std::uint64_t estimate(std::uint64_t known, const std::vector<std::byte>& place,
                        const bpf_map_info& info) {
-  // kernel/bpf/hashtab.c: a power of two of buckets, and the walk goes from one to the next.
+  // kernel/bpf/hashtab.c: the number of buckets is a power of two, and they are walked in order.
   const std::uint64_t buckets = std::bit_ceil(info.max_entries);
   __u32 seen = 0;
   std::memcpy(&seen, place.data(), sizeof(seen));
@@ -60,14 +59,14 @@ Result<std::uint64_t> count_entries(int fd, const bpf_map_info& info) {
                                  info.max_entries);
 }
 
-/// Empty for a map that has no fill.
+/// Empty for maps that have no fill level.
 Result<std::optional<MapFill>> read_fill(const std::filesystem::path& path) {
   const UniqueFd fd(bpf_obj_get(path.c_str()));
   if (!fd) return sys_error(errno, "open map " + path.string());
   bpf_map_info info{};
   __u32 size = sizeof(info);
   if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0)
-    return sys_error(errno, path.string() + " is no map");
+    return sys_error(errno, path.string() + " is not a map");
   if (!has_fill(info.type)) return std::nullopt;
   auto entries = count_entries(fd.get(), info);
   if (!entries) return fail(entries, "map " + path.string());

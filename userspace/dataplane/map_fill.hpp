@@ -16,9 +16,9 @@ struct MapFill {
   std::uint64_t max_entries = 0;
 };
 
-/// Of each map pinned below `bpffs` that can be fuller or emptier, by name; arrays
-/// cannot. Of a map that changes meanwhile, about so many; so, too, within some
-/// percent, of a flow table with more than 2^14 entries, which costs 5 ms then.
+/// The fill of each map pinned below `bpffs` but arrays, by name. Approximate for maps that change
+/// meanwhile, and, within some percent, for flow tables with more than 2^14 entries, which take 5
+/// ms.
 /// Errors: ENOENT nothing is pinned; EPERM no CAP_BPF.
 Result<std::vector<MapFill>> read_map_fills(const std::filesystem::path& bpffs);
 

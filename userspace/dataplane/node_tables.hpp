@@ -13,9 +13,9 @@ namespace kubecni {
 /// How to reach the node of each PodCIDR.
 Result<NodeCidrMap> open_node_cidrs(const std::filesystem::path& bpffs);
 
-/// From where nodes of the cluster may send through the tunnel. The entry of
-/// IpAddr::any(family) says that the family's list is complete; without it nobody of
-/// that family is refused. Hence: set it last.
+/// The addresses from which nodes of the cluster may send through the tunnel. The entry of
+/// IpAddr::any(family) says that the family's list is complete; without it no sender of that family
+/// is refused. So set it last.
 Result<TunnelPeerMap> open_tunnel_peers(const std::filesystem::path& bpffs);
 
 /// What holds for the whole node.
@@ -23,8 +23,8 @@ class NodeConfig {
  public:
   static Result<NodeConfig> open(const std::filesystem::path& bpffs);
 
-  /// The network that pods of other nodes are on: the ifindex of its bridge, or 0 for
-  /// none, and then nothing goes to or comes from other nodes by eBPF.
+  /// The network of the pods of other nodes: the ifindex of its bridge. 0 is none: then eBPF
+  /// carries nothing between nodes.
   [[nodiscard]] Result<unsigned> cluster_network() const;
   Result<> set_cluster_network(unsigned bridge_ifindex);
 

@@ -20,10 +20,10 @@ struct PinPaths {
   std::filesystem::path links;
 };
 
-/// The schemas of which something is pinned: "v2", "v3". Errors: those of readdir(3).
+/// The schemas that have pins: "v2", "v3". Errors: those of readdir(3).
 Result<std::vector<std::string>> list_schemas(const std::filesystem::path& bpffs);
 
-/// Removes the pins of a schema, `folder` is "<bpffs>/v2"; what others have in it stays.
+/// Removes the pins of a schema, `folder` is "<bpffs>/v2"; foreign files in it stay.
 Result<> remove_schema(const std::filesystem::path& folder);
 
 /// Whether all maps and programs of this build are pinned.

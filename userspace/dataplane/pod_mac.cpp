@@ -27,7 +27,7 @@ Result<> check_mac_is_free(NetlinkSocket& node, const Link& bridge, const MacAdd
   const auto link = std::ranges::find(*links, mac, &Link::mac);
   if (link != links->end())
     return failure(EADDRINUSE, "MAC " + mac.str() + " is that of " + link->name + " on this node");
-  // Those that we made follow from a pod's port, or are left of a pod that is gone.
+  // Permanent entries of ours follow from a pod's port, or are left from a pod that is gone.
   auto neighbour = find_neighbour_at(node, bridge.ifindex, mac, kRouteProtocol);
   if (!neighbour) return fail(neighbour);
   if (*neighbour)

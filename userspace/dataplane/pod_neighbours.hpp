@@ -11,10 +11,10 @@
 
 namespace kubecni {
 
-/// What the node has in its ARP and ND tables for the pod, for good, so that it believes
-/// nobody who speaks for the pod's addresses: each of them, and of a pod with IPv6 the
-/// link-local one of its MAC. `ip neigh show proto 84` lists those of all pods.
-/// IPv6 may be switched off on a bridge that is no gateway, and is left out there.
+/// The node's permanent ARP and ND entries for the pod, so that nobody else can claim the pod's
+/// addresses: one for each address, and with IPv6 one for the link-local address of its MAC. `ip
+/// neigh show proto 84` lists those of all pods. IPv6 may be off on a bridge that is not a gateway,
+/// and is left out there.
 std::vector<Neighbour> neighbours_of(const PodPort& port, unsigned bridge_ifindex);
 
 /// Makes them. Errors: ENODEV the bridge is gone.
@@ -24,10 +24,10 @@ Result<> ensure_neighbours_of(NetlinkSocket& node, const PodPort& port, unsigned
 Result<> delete_neighbours_at(NetlinkSocket& node, const std::vector<IpAddr>& addresses,
                               unsigned bridge_ifindex);
 
-/// What the pod has in its own for its gateways, where these are the node's bridge.
+/// The pod's own entries for gateways that are the node's bridge.
 std::vector<Neighbour> gateways_of(const PodPort& port, unsigned pod_ifindex);
 
-/// Each of `wanted` that `actual` does not have; `actual` says more than what is ours.
+/// Those of `wanted` that are missing in `actual`, which may also contain foreign entries.
 std::vector<Neighbour> missing(const std::vector<Neighbour>& wanted,
                                const std::vector<Neighbour>& actual);
 

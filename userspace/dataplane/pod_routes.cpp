@@ -13,10 +13,10 @@ namespace kubecni {
 
 namespace {
 
-/// Older kernels list what IPv6 does without a route as a route of this metric.
+/// Older kernels list IPv6's behaviour without a route as a route of this metric.
 constexpr unsigned kNoRouteMetric = std::numeric_limits<unsigned>::max();
 
-/// The routes to `dst` by which the pod's packets go today.
+/// The routes to `dst` that the pod's packets take today.
 std::vector<Route> routes_to(const IpNet& dst, const std::vector<Route>& routes) {
   const auto leads_there = [&](const Route& route) {
     return route.dst == dst && route.table == RT_TABLE_MAIN && route.metric != kNoRouteMetric;
@@ -26,8 +26,8 @@ std::vector<Route> routes_to(const IpNet& dst, const std::vector<Route>& routes)
   return found;
 }
 
-/// A default route of IPv4 goes before one of the same metric. One of IPv6 would share
-/// the traffic with it, and gets a lower metric.
+/// A new IPv4 default route wins over an existing one of the same metric. IPv6 would spread packets
+/// over both, so it gets a lower metric.
 Result<PodRoutePlan::Step> step_before(const std::vector<Route>& others, Route route) {
   const unsigned lowest = std::ranges::min(others | std::views::transform(&Route::metric));
   if (route.dst.addr.is_v4()) {

@@ -14,10 +14,10 @@ struct LeftOutRoute {
   unsigned by_ifindex = 0;  ///< of the interface that leads there; 0: of none, or of several
 };
 
-/// What one interface adds to the routes of a pod.
+/// The routes that one interface adds to a pod.
 struct PodRoutePlan {
-  /// A route to make. One that `goes_before` wins over a route of the same destination
-  /// and metric; the others have to be the only one.
+  /// A route to make. One that `goes_before` wins over a route of the same destination and metric;
+  /// any other must be the only one.
   struct Step {
     Route route;
     bool goes_before = false;
@@ -27,13 +27,12 @@ struct PodRoutePlan {
   std::vector<LeftOutRoute> left_out;
 };
 
-/// Which of `wanted` the interface `ifindex` of a pod may have beside the pod's
-/// `existing` routes. Who came first keeps its destination, whatever the metric: a
-/// destination in the main table that another interface has is left out, and so is one
-/// that `wanted` names twice. Default routes with `takes_default` are the exception:
-/// they win over those that are there, which stay, and lead again once the interface
-/// is gone.
-/// Errors: EEXIST an IPv6 default route is there that no metric wins over.
+/// Which of `wanted` the interface `ifindex` of a pod may have besides the pod's `existing` routes.
+/// The first owner keeps its destination, whatever the metric: leaves out a destination that
+/// another interface has in the main table, and one that `wanted` names twice. Default routes with
+/// `takes_default` are the exception: they win over existing ones, which stay, and are used again
+/// once the interface is gone.
+/// Errors: EEXIST there is an IPv6 default route that no metric wins over.
 Result<PodRoutePlan> plan_pod_routes(const std::vector<PodRoute>& wanted,
                                      const std::vector<Route>& existing, unsigned ifindex,
                                      bool takes_default);

@@ -14,7 +14,7 @@ struct Program {
   kubecni_programs bit;  ///< in an exit reason's programs
   kubecni_hook hook;
   kubecni_device kind;  ///< of the devices that get it
-  const char* maps;     ///< "endpoints flows": of each pair the name without the family
+  const char* maps;     ///< "endpoints flows": each pair named without the family
 };
 
 inline constexpr std::array kPrograms{
@@ -30,10 +30,10 @@ struct Device {
   std::string name;
 };
 
-/// What a device of the kind gets, in the order in which that is attached.
+/// The programs of a device of this kind, in attach order.
 std::vector<Program> programs_on(kubecni_device kind);
 
-/// For people: "tc ingress", and "pod".
+/// For messages: "tc ingress", and "pod".
 const char* name_of(kubecni_hook hook);
 const char* name_of(kubecni_device kind);
 

@@ -20,7 +20,7 @@ namespace kubecni {
 
 namespace {
 
-/// Pins under another name and renames, so that there always is a program.
+/// Pins under another name and renames, so that there is always a program.
 Result<> pin_program(const PinPaths& pins, const bpf_program* program) {
   const auto path = pins.progs / bpf_program__name(program);
   const auto temporary = pins.progs / (std::string(bpf_program__name(program)) + "_new");
@@ -39,7 +39,7 @@ Result<> pin_programs(const PinPaths& pins, const BpfObject& object) {
   return {};
 }
 
-/// Whether what is pinned is another program than the loaded one.
+/// Whether the pinned program differs from the loaded one.
 Result<bool> differs(const PinPaths& pins, const BpfObject& object, const char* name) {
   const auto path = pins.progs / name;
   const UniqueFd there(bpf_obj_get(path.c_str()));
@@ -59,7 +59,7 @@ Result<> load_and_pin(const std::filesystem::path& bpffs, const std::filesystem:
   auto lock = FileLock::acquire(run_dir / kDataplaneLock, patience);
   if (!lock) return fail(lock);
   const PinPaths pins(bpffs);
-  if (is_complete(pins)) return {};  // somebody else was faster
+  if (is_complete(pins)) return {};  // another process was faster
   for (const auto& folder : {pins.maps, pins.progs, pins.links}) {
     if (auto made = ensure_bpffs(folder); !made) return fail(made);
   }

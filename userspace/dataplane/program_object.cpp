@@ -42,7 +42,7 @@ Image without_conntrack() {
   return image;
 }
 
-/// libbpf refuses a pinned map whose layout is another. Without `maps_dir` nothing is pinned.
+/// libbpf refuses a pinned map with another layout. Without `maps_dir`, nothing is pinned.
 Result<BpfObject> load(const Image& image, const std::filesystem::path& maps_dir) {
   keep_libbpf_log();
   LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = image.name);
@@ -64,7 +64,7 @@ Result<BpfObject> load(const Image& image, const std::filesystem::path& maps_dir
 Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir) {
   auto object = load(with_conntrack(), maps_dir);
   if (object) return LoadedPrograms{std::move(*object), {}};
-  // These two say nothing of conntrack, and would not be other the second time.
+  // These errors say nothing about conntrack, and would come a second time, too.
   if (object.error().code == EPERM || object.error().code == ENOMEM) return fail(object);
   auto second = load_programs_without_conntrack(maps_dir);
   if (!second) return fail(second);
@@ -96,7 +96,7 @@ Result<bool> asks_conntrack(int prog_fd) {
   auto info = program_info(prog_fd);
   if (!info) return fail(info);
   if (info->btf_id == 0) return false;  // a kernel without BTF
-  // The type of a conntrack entry is known to the one build and not to the other.
+  // Only one of the variants knows the type of a conntrack entry.
   btf* types = btf__load_from_kernel_by_id(info->btf_id);
   if (!types) return sys_error(errno, "read the types of a program");
   const int found = btf__find_by_name_kind(types, "nf_conn", BTF_KIND_STRUCT);

@@ -37,7 +37,7 @@ Result<std::optional<OpenedMap>> open_any_map(const fs::path& pin) {
   if (!map.fd) return sys_error(errno, "open map " + pin.string());
   __u32 size = sizeof(map.info);
   if (bpf_obj_get_info_by_fd(map.fd.get(), &map.info, &size) != 0)
-    return sys_error(errno, pin.string() + " is no map");
+    return sys_error(errno, pin.string() + " is not a map");
   return map;
 }
 
@@ -45,7 +45,7 @@ bool have_same_layout(const bpf_map_info& a, const bpf_map_info& b) {
   return a.type == b.type && a.key_size == b.key_size && a.value_size == b.value_size;
 }
 
-/// The map `name` of the other schema and ours; empty if they are not alike.
+/// The map `name` of the other schema and ours; empty if their layouts differ.
 struct Pair {
   OpenedMap from;
   OpenedMap to;
@@ -88,14 +88,14 @@ Result<> add_counts(const Pair& maps) {
       ours[cpu].packets += theirs[cpu].packets;
       ours[cpu].bytes += theirs[cpu].bytes;
     }
-    // What is counted between the two calls is lost: some packets of one reason.
+    // Counts between the two calls are lost: some packets of one reason.
     if (any && bpf_map_update_elem(maps.to.fd.get(), &reason, ours.data(), BPF_ANY) != 0)
       return sys_error(errno, "write map exit_counts");
   }
   return {};
 }
 
-/// The pin goes first, so that nothing is counted twice.
+/// Removes the pin first, so that nothing is counted twice.
 Result<> take_counts(const fs::path& bpffs, const fs::path& other) {
   auto maps = open_alike(bpffs, other, "exit_counts");
   if (!maps) return fail(maps);
@@ -103,7 +103,7 @@ Result<> take_counts(const fs::path& bpffs, const fs::path& other) {
   return *maps ? add_counts(**maps) : Result<>();
 }
 
-/// What is absent is fine, and so is a map with other keys.
+/// An absent map is fine, and so is one with other keys.
 template <typename Key>
 Result<> erase_key(const fs::path& pin, const Key& key) {
   auto map = open_any_map(pin);

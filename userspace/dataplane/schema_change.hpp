@@ -10,35 +10,34 @@
 
 namespace kubecni {
 
-// How a node goes over from the maps of another schema to those of this build, older or
-// newer, while pods run. The daemon fills its maps, switches the programs of each device
-// in place, and then removes what is left. Each step may be repeated.
+// Moves a node from the maps of another schema, older or newer, to those of this build, while pods
+// run. The daemon fills its maps, switches the programs of each device in place, and then removes
+// the rest. Each step may be repeated.
 
-/// The pins of schemas that are not this build's: "<bpffs>/v2", ... Errors: those of readdir(3).
+/// The pins of other schemas: "<bpffs>/v2", ... Errors: those of readdir(3).
 Result<std::vector<std::filesystem::path>> other_schemas(const std::filesystem::path& bpffs);
 
-/// Copies to our maps what only packets have taught the other schema: who carries which
-/// flow. Ours are kept. A map whose layout is another, or that ours do not have, is left
-/// out: its flows are asked about again. What records or the cluster tell is for who
-/// knows these. Errors: ENOENT ours are not pinned.
+/// Copies what only packets have taught the other schema: who carries which flow. Our entries stay.
+/// Skips maps whose layout differs or that we do not have: the programs ask about their flows
+/// again. The caller fills what records or the cluster tell. Errors: ENOENT ours are not pinned.
 Result<> carry_over_flows(const std::filesystem::path& bpffs);
 
-/// Takes the pod with these addresses in the network out of the other schemas' maps of
-/// endpoints, or pods that run their programs would send to an interface that is gone. The
-/// values may have any layout; where the keys have another than ours, nothing can be done.
+/// Removes the pod with these addresses in the network from the other schemas' endpoints. Otherwise
+/// pods that run their programs would send to an interface that is gone. The values may have any
+/// layout; nothing can be done if the keys differ from ours.
 Result<> erase_from_other_schemas(const std::filesystem::path& bpffs, unsigned network,
                                   const std::vector<IpAddr>& addresses);
 
-/// Whether the device runs programs of ours that are not those pinned by this build.
+/// Whether the device runs programs of ours other than those pinned by this build.
 Result<bool> runs_other_programs(const std::filesystem::path& bpffs, const Device& device);
 
-/// Whether pins of another schema are there and the device runs programs of ours that are
-/// not this build's: then who keeps that schema answers for the device.
+/// Whether there are pins of another schema, and the device runs programs of ours from another
+/// build: then the daemon of that schema is responsible for the device.
 Result<bool> is_kept_by_other_schema(const std::filesystem::path& bpffs, const Device& device);
 
-/// Adds the other schemas' exit counts to ours, and removes their pins, which frees what no
-/// device runs. Holds the lock of load_and_pin() in `run_dir`. Killed in between, it loses
-/// counts, and counts none twice.
+/// Adds the other schemas' exit counts to ours, and removes their pins, which frees what no device
+/// runs. Holds the lock of load_and_pin() in `run_dir`. If killed in between, it loses counts, but
+/// never counts twice.
 Result<> remove_other_schemas(const std::filesystem::path& bpffs,
                               const std::filesystem::path& run_dir);
 

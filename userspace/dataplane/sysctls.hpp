@@ -8,7 +8,7 @@ struct Sysctl {
   const char* value;
 };
 
-/// Settings without which flows that change between the paths may break.
+/// Without these settings, flows that change between the paths may break.
 inline constexpr Sysctl kPathSysctls[] = {
     // A TCP flow that moves to the kernel path in mid-stream must not be INVALID.
     {"net/netfilter/nf_conntrack_tcp_be_liberal", "1"},
@@ -17,7 +17,7 @@ inline constexpr Sysctl kPathSysctls[] = {
     {"net/bridge/bridge-nf-call-ip6tables", "1"},
 };
 
-/// What makes the node a router; set with the bridge.
+/// Settings that make the node a router; set with the bridge.
 inline constexpr Sysctl kForwardingSysctls[] = {
     {"net/ipv4/ip_forward", "1"},
     {"net/ipv6/conf/all/forwarding", "1"},

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// What was done, and the first thing that was not.
+/// Whether anything was done, and the first error.
 struct Progress {
   bool any = false;
   std::optional<Error> error;
@@ -35,7 +35,7 @@ void detach_all(const fs::path& links_dir, const std::vector<Device>& devices, P
   }
 }
 
-/// "eth0_from_wire", also of a device that is gone.
+/// "eth0_from_wire", even if the device is gone.
 bool is_link_of_ours(const std::string& name) {
   return std::ranges::any_of(kPrograms, [&](const Program& program) {
     return name.ends_with(std::string("_") + program.name);
@@ -51,7 +51,7 @@ void remove_pins(const fs::path& bpffs, Progress& progress) {
   auto schemas = list_schemas(bpffs);
   if (!schemas) return progress.note(fail(schemas));
   for (const auto& schema : *schemas) progress.note(remove_schema(bpffs / schema));
-  // Where others have something in them, these stay.
+  // Folders with foreign files stay.
   std::error_code not_empty;
   fs::remove(links, not_empty);
   fs::remove(bpffs, not_empty);

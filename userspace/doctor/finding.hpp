@@ -9,15 +9,15 @@ enum class Verdict {
   kOk,
   kLimited,  ///< it works, but not all of it, or not as fast
   kMissing,  ///< without it there is no eBPF, or no network at all
-  kUnknown,  ///< it could not be looked at
+  kUnknown,  ///< it could not be examined
 };
 
-/// What was found out about one thing that kube-cni needs of a machine.
+/// The finding about one thing that kube-cni needs of a machine.
 struct Finding {
   std::string subject;  ///< "bpffs", "vxlan"
   Verdict verdict = Verdict::kOk;
   std::string found;   ///< a phrase for people
-  std::string remedy;  ///< what to do; empty where there is nothing to do
+  std::string remedy;  ///< what to do; empty if nothing
 };
 using Findings = std::vector<Finding>;
 

@@ -32,7 +32,7 @@ std::string dotted(std::string name) {
   return name;
 }
 
-/// kube-cnid sets these; here is said what it will have to set, or cannot.
+/// kube-cnid sets these; this reports what it will have to change, or cannot.
 Finding settings() {
   std::string others;
   std::string missing;
@@ -101,7 +101,7 @@ Finding offload_of(const Link& uplink) {
           "ethtool -K " + uplink.name + " tx on, if it can"};
 }
 
-/// Forwarding makes the kernel forget a default route that it learned by advertisements.
+/// With forwarding on, the kernel forgets a default route from router advertisements.
 Finding learned_route(const Link& uplink, const std::vector<Route>& routes) {
   const bool is_learned = std::ranges::any_of(routes, [&](const Route& route) {
     return route.ifindex == uplink.ifindex && route.dst.prefix == 0 && !route.dst.addr.is_v4() &&

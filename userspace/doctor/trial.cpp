@@ -59,7 +59,7 @@ Result<> try_rules(const std::string& rules) {
   return nftables->run(rules);
 }
 
-/// On a thread of its own, whose namespace goes with it.
+/// Runs on a separate thread: its namespace goes when it ends.
 Findings try_here() {
   if (::unshare(CLONE_NEWNET) != 0)
     return {{"devices", Verdict::kUnknown,

@@ -17,11 +17,11 @@
 
 namespace kubecni {
 
-/// What an Informer is without its type: what LIST and WATCH tell, in their order, and
-/// where the next watch begins. No I/O.
+/// The part of an Informer without its type: it takes the results of LIST and WATCH in order, and
+/// knows where the next watch begins. No I/O.
 ///
-/// begin_list(), then add_item() for what is on a page and end_page(), until the
-/// last page; then apply() for each event. A new list replaces what is known as one
+/// Call begin_list(); add_item() and end_page() for each page; then apply() for each event. A new
+/// list replaces the old content in one step, when its last page is in.
 /// step, when its last page is in.
 class AnyInformer {
  public:
@@ -29,12 +29,12 @@ class AnyInformer {
   AnyInformer& operator=(const AnyInformer&) = delete;
   virtual ~AnyInformer() = default;
 
-  // For those who want the objects, on any thread.
+  // For readers of the objects, on any thread.
 
   /// Is readable while take() has something.
   [[nodiscard]] int fd() const { return news_.fd(); }
-  /// What changed since the last time, or what keeps us from knowing. The first time all
-  /// are added. No deltas: an error is over.
+  /// The changes since the last call, or the error that keeps us from knowing. The first call
+  /// reports all as added. No deltas: an error is over.
   std::optional<Result<std::vector<Delta>>> take() { return news_.take(); }
   [[nodiscard]] SourceStatus status() const;
 
@@ -43,29 +43,28 @@ class AnyInformer {
   [[nodiscard]] const KindSource& source() const { return source_; }
   [[nodiscard]] const ObjectFields& kept() const { return kept_; }
 
-  /// Forgets the pages of a list that was not finished.
+  /// Discards the pages of an unfinished list.
   void begin_list() { forget_listed(); }
-  /// Takes what is kept of one item of a page.
+  /// Takes the kept fields of one item of a page.
   void add_item(const nlohmann::json& item);
-  /// Takes the page itself, a list without its items. Result: the `continue` token for the
-  /// next page; empty after the last, when the new content is there.
+  /// Takes the page itself, a list without its items. Result: the `continue` token for the next
+  /// page; empty after the last, when the new content is complete.
   /// Errors: EBADMSG not a list of this kind, or without a resourceVersion.
   Result<std::string> end_page(const nlohmann::json& page);
 
   /// Result: whether anything changed.
-  /// Errors, after which needs_list() holds: ESTALE the server's history does
-  /// not reach back to us (410); EREMOTEIO any other ERROR event.
+  /// Errors, after which needs_list() is true: ESTALE the server's history does not reach back far
+  /// enough (410); EREMOTEIO any other ERROR event.
   Result<bool> apply(const WatchEvent& event);
 
-  /// The server cannot go on from resource_version(): only a list can.
+  /// The server cannot continue from resource_version(): only a list helps.
   void expire() { resource_version_.clear(); }
   [[nodiscard]] bool needs_list() const { return resource_version_.empty(); }
   [[nodiscard]] const std::string& resource_version() const { return resource_version_; }
 
-  /// The server sent a piece of an answer 2xx.
+  /// The server sent a piece of a 2xx answer.
   void heard() { last_heard_ = Clock::now(); }
-  /// From when a watch is open until it fails; its regular end is none. An open watch ends
-  /// an error.
+  /// A watch is open, or has failed (a regular end is no failure). An open watch ends an error.
   void set_connected(bool is_connected);
   void failed(Error error) { news_.post(std::move(error)); }
 

@@ -41,7 +41,7 @@ std::string ApiCall::context() const {
          request_.path.substr(0, request_.path.find('?'));
 }
 
-/// The token of right now: the kubelet replaces the file before it expires.
+/// The current token: kubelet replaces the file before the token expires.
 Result<std::string> ApiCall::bearer_token() const {
   if (config_.token_file.empty()) return config_.token;
   auto token = read_file(config_.token_file, kMaxTokenBytes);

@@ -13,8 +13,8 @@
 
 namespace kubecni {
 
-/// A request from its start to its outcome: one transfer after another, until one is
-/// answered or no endpoint is left. Without I/O of its own: ApiClient drives it.
+/// A request from start to outcome: one transfer after another, until one is answered or no
+/// endpoint is left. ApiClient drives it; it does no I/O itself.
 class ApiCall {
  public:
   using Clock = std::chrono::steady_clock;
@@ -25,7 +25,7 @@ class ApiCall {
   struct Limits {
     Milliseconds connect;
     Milliseconds idle;    ///< without a byte
-    Milliseconds answer;  ///< for the whole answer
+    Milliseconds answer;  ///< until the whole answer has arrived
   };
 
   /// `config` and `endpoints` outlive it.
@@ -34,13 +34,13 @@ class ApiCall {
   ApiCall(const ApiCall&) = delete;
   ApiCall& operator=(const ApiCall&) = delete;
 
-  /// Begins a transfer at the endpoint whose turn it is. It may end at once.
+  /// Begins a transfer at the current endpoint. It may end at once.
   void begin(CURLM* multi);
-  /// Whether it has a transfer.
+  /// Whether a transfer runs.
   [[nodiscard]] bool is_running() const { return transfer_ != nullptr; }
-  /// Whether `easy` is of the transfer that runs.
+  /// Whether `easy` is the running transfer.
   [[nodiscard]] bool owns(const CURL* easy) const { return transfer_ && transfer_->easy() == easy; }
-  /// Whether the transfer that runs got an answer so far.
+  /// Whether the running transfer got an answer so far.
   [[nodiscard]] bool is_answered() const { return transfer_ && transfer_->is_answered(); }
   /// Whether its last answer says that no other call is on its connection.
   [[nodiscard]] bool has_own_connection() const {
@@ -49,26 +49,26 @@ class ApiCall {
   /// When the server will have been silent, or busy, for too long.
   [[nodiscard]] Clock::time_point give_up_at() const;
 
-  // The ends of a transfer.
+  // How a transfer ends.
   void end(CURLcode code) { result_ = transfer_->outcome(code); }
   void end_late(Clock::time_point now);
   void end_cut();
   [[nodiscard]] bool has_ended() const { return result_.has_value(); }
 
-  /// Takes the transfer off `multi`, which it was begun on.
+  /// Removes the transfer from `multi`, where it was begun.
   void leave(CURLM* multi);
 
-  // Of a call whose transfer has ended.
-  /// Whether it ended since the peer of its connection is silent.
+  // For a call whose transfer has ended.
+  /// Whether it ended because the peer of its connection is silent.
   [[nodiscard]] bool distrusts_peer() const { return ended_by(ETIMEDOUT); }
-  /// Whether it ended since a client certificate is not taken. That of an open connection
-  /// stays what it was when the file is replaced.
+  /// Whether the server refused the client certificate. An open connection keeps its
+  /// certificate when the file is replaced.
   [[nodiscard]] bool distrusts_certificate() const {
     return ended_by(EACCES) && !config_.client_cert_file.empty();
   }
-  /// Whether the server answered, and others may use the connection.
+  /// Whether the server answered, so that others may use the connection.
   [[nodiscard]] bool ended_well() const { return is_answered_ && result_ && *result_; }
-  /// Whether there is another way to try, which begin() takes then; the call has not ended.
+  /// Whether another endpoint is left, which begin() tries next; the call has not ended.
   [[nodiscard]] bool goes_on();
   void finish() { done_(std::move(*result_), retry_after_); }
 
@@ -93,7 +93,7 @@ class ApiCall {
   ApiEndpoint endpoint_;
   std::string token_;
   bool was_refused_ = false;  ///< a 401, after which the token was read again
-  // Of the last transfer.
+  // About the last transfer.
   bool was_sent_ = false;
   bool is_answered_ = false;
   bool had_own_connection_ = false;
@@ -104,8 +104,7 @@ class ApiCall {
   std::optional<Result<>> result_;
 };
 
-/// The URL, and the address where that is another one: "https://10.96.0.1:443 at
-/// 192.0.2.1:6443".
+/// The URL, and the address if it is another one: "https://10.96.0.1:443 at 192.0.2.1:6443".
 std::string name_of(const ApiEndpoint& endpoint);
 
 }  // namespace kubecni

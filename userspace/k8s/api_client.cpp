@@ -14,7 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kMaxAnswerBytes = std::size_t{16} << 20;
-/// curl counts in int, and somebody may turn the clock's end into milliseconds.
+/// curl counts in int, and a caller may pass the end of the clock's range.
 constexpr milliseconds kLongestWait{3'600'000};
 
 }  // namespace
@@ -44,9 +44,9 @@ void ApiClient::start(ApiRequest request, ApiReader reader, milliseconds deadlin
                                              std::move(reader), limits, std::move(done)));
 }
 
-/// With a new connection nobody knows yet whether others can share it. So they wait until
-/// it has brought its first answer, or none. (CURLOPT_PIPEWAIT lets them wait for the end of a
-/// watch where the server speaks HTTP/1.1.)
+/// Until a new connection has brought its first answer, or failed, it is not known whether requests
+/// can share it. So the others wait until then. (With CURLOPT_PIPEWAIT, they would wait for the end
+/// of a watch if the server speaks HTTP/1.1.)
 void ApiClient::begin_waiting() {
   const auto is_answered = [](const auto& call) { return call->is_answered(); };
   const auto is_running = [](const auto& call) { return call->is_running(); };
@@ -103,7 +103,7 @@ bool ApiClient::settle_ended() {
 
 void ApiClient::wait(Clock::time_point until) {
   for (const auto& call : calls_) {
-    if (call->has_ended()) return;  // it failed as soon as it was begun
+    if (call->has_ended()) return;  // it failed at once
     until = std::min(until, call->give_up_at());
   }
   const auto now = Clock::now();
@@ -139,8 +139,8 @@ Result<std::string> ApiClient::ask(const ApiRequest& request,
   return answer;
 }
 
-/// With HTTP/1.1 each call has a connection of its own, which curl ends when the transfer
-/// is given up. One without any answer speaks what the others do.
+/// With HTTP/1.1 each call has a connection of its own, which curl closes when we abort the
+/// transfer. A call without any answer is taken to speak what the others do.
 bool ApiClient::may_share_connection(const ApiCall& ended) const {
   if (ended.has_own_connection()) return false;
   const auto is_answered = [](const auto& call) { return call->is_answered(); };
@@ -150,11 +150,10 @@ bool ApiClient::may_share_connection(const ApiCall& ended) const {
   return std::ranges::none_of(calls_, is_answered) || std::ranges::any_of(calls_, may_share);
 }
 
-/// Of a transfer that is given up curl ends an HTTP/1.1 connection, but of HTTP/2
-/// the stream alone: the next request would be put on the connection whose peer is
-/// silent. (CURLOPT_FRESH_CONNECT keeps that one for the request after the next.)
-/// So all others that run leave their connections, too. Those without an answer begin
-/// again; a watch goes on where it was.
+/// When we abort a transfer, curl closes an HTTP/1.1 connection, but only the stream of HTTP/2: the
+/// next request would use the connection whose peer is silent. (CURLOPT_FRESH_CONNECT keeps that
+/// one for the request after the next.) So all running transfers leave their connections, too.
+/// Those without an answer start again; a watch continues where it was.
 void ApiClient::drop_connections() {
   CURLM* fresh = curl_multi_init();
   if (!fresh) return;

@@ -16,27 +16,26 @@
 
 namespace kubecni {
 
-/// How long the API server may keep us waiting.
+/// How long we wait for the API server.
 struct ApiDeadlines {
   std::chrono::milliseconds connect{5'000};
-  /// Without a byte for so long the connection counts as dead. Longer than the
-  /// minute that is between two bookmarks.
+  /// A connection without a byte for this time counts as dead. Longer than the minute between two
+  /// bookmarks.
   std::chrono::milliseconds idle{90'000};
-  /// For a whole answer, but that to a watch: a server that sends a byte now and
-  /// then is never idle.
+  /// Limit for a whole answer, except of a watch: a server that sends a byte now and then is never
+  /// idle.
   std::chrono::milliseconds answer{60'000};
-  /// The server is asked to end a watch after this time, so that a token that was
-  /// replaced is used. It gets `idle` more to do so.
+  /// The server is asked to end a watch after this time, so that a replaced token is used. It gets
+  /// `idle` more to do so.
   std::chrono::seconds watch{300};
 };
 
-/// HTTP requests to the API server, any number at once: as streams of one connection
-/// with HTTP/2, else on a connection each. One thread calls it; only stop() and what is
-/// const are for the others.
+/// HTTP requests to the API server, any number at once: as streams of one connection with HTTP/2,
+/// else with a connection each. One thread calls it; the other threads may only call stop() and
+/// const functions.
 ///
-/// Where nobody answers at one endpoint, the others are tried at once. After a
-/// 401 the token file is read again, and if it has another token by now the
-/// request is sent once more.
+/// If an endpoint does not answer, the others are tried at once. After a 401 the token file is read
+/// again, and if the token has changed, the request is sent once more.
 ///
 /// Errors of all requests, which name the server and what to do:
 /// ECONNREFUSED, EHOSTUNREACH and others of connect(2); ETIMEDOUT a deadline
@@ -49,36 +48,35 @@ class ApiClient {
  public:
   using Clock = ApiCall::Clock;
 
-  /// `endpoints` may be shared between clients; without them there are those of `config`.
+  /// Clients may share `endpoints`; without it, those of `config` are used.
   static Result<std::unique_ptr<ApiClient>> create(
       ApiConfig config, ApiDeadlines deadlines, std::shared_ptr<ApiEndpoints> endpoints = nullptr);
   ApiClient(const ApiClient&) = delete;
   ApiClient& operator=(const ApiClient&) = delete;
   ~ApiClient();
 
-  /// Begins a request, which may take `deadline`. turn() calls `reader` and `done`, which
-  /// may begin others. After stop() nothing is called any more.
+  /// Begins a request, which may take `deadline`. turn() calls `reader` and `done`, which may begin
+  /// other requests. Nothing is called after stop().
   void start(ApiRequest request, ApiReader reader, std::chrono::milliseconds deadline,
              ApiCall::Done done);
 
-  /// Does what there is to do for the requests that were begun, or waits for that until
-  /// `until`, or stop().
+  /// Works on the requests that were begun, or waits for work until `until` or stop().
   void turn(Clock::time_point until);
 
-  /// The whole answer, which may take `deadline`, or ApiDeadlines::answer. Waits for it.
+  /// Returns the whole answer; waits for it, up to `deadline` or ApiDeadlines::answer.
   Result<std::string> ask(const ApiRequest& request,
                           std::optional<std::chrono::milliseconds> deadline = {});
 
-  /// How long the server wanted to be left alone with its last answer to ask()
-  /// (Retry-After), at most a minute; usually 0.
+  /// The pause that the server asked for in its last answer to ask() (Retry-After), at most a
+  /// minute; usually 0.
   [[nodiscard]] std::chrono::milliseconds retry_after() const { return retry_after_; }
 
-  /// From any thread: ends the call that runs, and all later ones, at once.
+  /// From any thread: ends the running call, and all later ones, at once.
   void stop();
   [[nodiscard]] bool stopped() const { return stopped_; }
 
   [[nodiscard]] const ApiDeadlines& deadlines() const { return deadlines_; }
-  /// Where the next request goes, for people.
+  /// Where the next request goes, for messages.
   [[nodiscard]] std::string server() const { return name_of(endpoints_->current()); }
 
  private:

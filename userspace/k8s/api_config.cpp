@@ -30,7 +30,7 @@ std::string path_at(const YAML::Node& map, const char* key, const fs::path& dire
 
 Result<std::string> base64_at(const YAML::Node& map, const char* key) {
   const std::string encoded = text_at(map, key);
-  // yaml-cpp 0.7 reads outside of its table for a byte over 0x7f.
+  // yaml-cpp 0.7 reads beyond its table for a byte over 0x7f.
   const bool is_ascii = std::ranges::all_of(encoded, [](char c) { return (c & 0x80) == 0; });
   const auto bytes = is_ascii ? YAML::DecodeBase64(encoded) : std::vector<unsigned char>{};
   if (bytes.empty() && !encoded.empty())
@@ -114,7 +114,7 @@ Result<ApiConfig> from_kubeconfig(const ApiOptions& options) {
   }
 }
 
-/// The API server of the pod we run in; empty outside of one.
+/// The API server of the pod we run in; empty outside of a pod.
 std::string in_cluster_server() {
   const char* host = std::getenv("KUBERNETES_SERVICE_HOST");
   const char* port = std::getenv("KUBERNETES_SERVICE_PORT");
@@ -124,13 +124,13 @@ std::string in_cluster_server() {
   return "https://" + (is_ipv6 ? "[" + name + "]" : name) + ":" + port;
 }
 
-/// The service account of our pod, as far as it is there.
+/// The service account of our pod, if there is one.
 ApiConfig from_service_account(const ApiOptions& options) {
   ApiConfig config;
   config.server = in_cluster_server();
   const fs::path token = options.service_account / "token";
   const fs::path ca = options.service_account / "ca.crt";
-  // In a pod both must be there; elsewhere --api-server can do without them.
+  // In a pod both must exist; elsewhere --api-server works without them.
   const bool required = options.api_servers.empty();
   if (required || ::access(token.c_str(), F_OK) == 0) config.token_file = token;
   if (required || ::access(ca.c_str(), F_OK) == 0) config.ca_file = ca;
@@ -149,7 +149,7 @@ void apply_overrides(const ApiOptions& options, ApiConfig& config) {
   }
   if (!options.token_file.empty()) {
     config.token_file = options.token_file;
-    // The server would believe a certificate before the token.
+    // The server would prefer a certificate to the token.
     config.client_cert_file = config.client_cert_data = "";
     config.client_key_file = config.client_key_data = "";
   }
@@ -164,7 +164,7 @@ Result<> check_server(std::string& server) {
   const bool is_https = server.starts_with("https://") && server.size() > 8;
   const bool is_http = server.starts_with("http://") && server.size() > 7;
   if (!is_https && !is_http)
-    return failure(EINVAL, "API server \"" + server + "\" is no http:// or https:// address");
+    return failure(EINVAL, "API server \"" + server + "\" is not an http:// or https:// address");
   return {};
 }
 

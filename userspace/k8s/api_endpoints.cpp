@@ -34,14 +34,14 @@ bool ApiEndpoints::learn(std::vector<std::string> addresses) {
   const std::lock_guard lock(mutex_);
   if (addresses.empty() || addresses == addresses_) return false;
   addresses_ = std::move(addresses);
-  // A server that left may answer for long, and know nothing new.
+  // A removed server may still answer for long, with outdated data.
   const bool has_left = !current_.address.empty() &&
                         std::ranges::find(addresses_, current_.address) == addresses_.end();
   if (has_left) current_ = all().front();
   return true;
 }
 
-/// Needs the mutex.
+/// The caller holds the mutex.
 std::vector<ApiEndpoint> ApiEndpoints::all() const {
   std::vector<ApiEndpoint> endpoints;
   endpoints.reserve(servers_.size() + addresses_.size());

@@ -6,17 +6,17 @@
 
 namespace kubecni {
 
-/// Where one try for the API server goes.
+/// The target of one try to reach the API server.
 struct ApiEndpoint {
-  std::string server;   ///< the URL, whose name the certificate has to have
-  std::string address;  ///< "192.0.2.1:6443" to connect to; empty: what the URL says
+  std::string server;   ///< the URL, the certificate must have its name
+  std::string address;  ///< "192.0.2.1:6443" to connect to; empty: the URL's host
 
   bool operator==(const ApiEndpoint&) const = default;
 };
 
-/// All ways to the API server, and which one to take: the configured URLs in
-/// turn, then the addresses that were learned, under the name of the first URL.
-/// The one that works is kept. No I/O; any thread may call it.
+/// All ways to the API server, and the current one: the configured URLs in turn, then the learned
+/// addresses, under the name of the first URL. A working one is kept. No I/O; any thread may call
+/// it.
 class ApiEndpoints {
  public:
   /// `servers` has at least one.
@@ -25,13 +25,12 @@ class ApiEndpoints {
   [[nodiscard]] ApiEndpoint current() const;
   [[nodiscard]] std::size_t count() const;
 
-  /// Nobody answers at `tried`: the next one is current, unless somebody else
-  /// has moved on from it already.
+  /// `tried` does not answer: moves on to the next, unless another caller has already moved on.
   void failed(const ApiEndpoint& tried);
 
-  /// Replaces what was learned before, but not by nothing. Result: whether that
-  /// changed anything. The current one stays until it fails, or is
-  /// none of them: then the first configured URL is the current one again.
+  /// Replaces the learned addresses, but not by an empty list. Result: whether anything changed.
+  /// The current one stays until it fails or is no longer listed: then the first configured URL is
+  /// current again.
   bool learn(std::vector<std::string> addresses);
 
  private:

@@ -8,9 +8,9 @@
 
 namespace kubecni {
 
-/// What a transfer that ended with `code` tells people, and what they can do.
-/// `os_errno` is of the last failed connect(2), or 0; `words` are curl's own.
-/// The same trouble always gives the same text. The errnos are ApiClient's.
+/// The message for a transfer that ended with `code`, with advice. `os_errno` is of the last failed
+/// connect(2), or 0; `words` are curl's own. The same problem always gives the same text. The
+/// errnos are ApiClient's.
 [[nodiscard]] std::unexpected<Error> transport_error(CURLcode code, long os_errno,
                                                      const std::string& words);
 

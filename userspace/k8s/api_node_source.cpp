@@ -8,8 +8,8 @@ namespace {
 
 using LearnedHook = std::function<void(const ObjectTable<ApiServers>&)>;
 
-/// Tells `endpoints` where the servers are, for the time when the configured address does
-/// not work, like a ClusterIP before kube-proxy runs.
+/// Tells `endpoints` where the servers are, in case the configured address does not work, like a
+/// ClusterIP before kube-proxy runs.
 LearnedHook learner(std::shared_ptr<ApiEndpoints> endpoints,
                     std::function<void(const std::vector<std::string>&)> learned) {
   return [endpoints = std::move(endpoints), learned = std::move(learned)](const auto& slices) {
@@ -18,7 +18,7 @@ LearnedHook learner(std::shared_ptr<ApiEndpoints> endpoints,
   };
 }
 
-/// What `own_name` asks to be told about.
+/// Watches the Node `own_name` for changes.
 std::function<void(const std::string&)> own_node_hook(const ApiExtras& extras) {
   if (!extras.own_node_changed) return {};
   return [name = extras.own_name, changed = extras.own_node_changed](const std::string& key) {
@@ -35,7 +35,7 @@ Result<std::unique_ptr<NodeSource>> ApiNodeSource::start(ApiConfig config, ApiTi
   if (!nodes) return fail(nodes);
   std::vector<AnyInformer*> informers{nodes->get()};
   std::unique_ptr<Servers> servers;
-  // Over plain HTTP nothing would tell a learned address from a stranger's.
+  // Over plain HTTP, a learned address could be anybody's.
   if (extras.learned && config.server.starts_with("https://")) {
     auto made =
         Servers::create(kApiServers, {.changed = learner(extras.endpoints, extras.learned)});

@@ -12,20 +12,19 @@
 
 namespace kubecni {
 
-/// What an ApiNodeSource does besides; all of it may be left out. It calls on its
-/// own thread.
+/// Optional extras of an ApiNodeSource. It calls them on its own thread.
 struct ApiExtras {
   /// The ways to the server, shared with other clients.
   std::shared_ptr<ApiEndpoints> endpoints = nullptr;
-  /// Gets the addresses that the servers say they have, when they are others than before.
+  /// Gets the servers' addresses whenever they change.
   std::function<void(const std::vector<std::string>& addresses)> learned = {};
-  /// Is told that the Node called `own_name` may have changed.
+  /// Is called when the Node `own_name` may have changed.
   std::function<void()> own_node_changed = {};
   std::string own_name = {};
 };
 
-/// Nodes from the Kubernetes API: an informer of nodes, and one of where the API servers
-/// are. An error that lasts is told once.
+/// Nodes from the Kubernetes API: an informer of nodes, and one of the API servers' addresses. A
+/// lasting error is reported once.
 class ApiNodeSource final : public NodeSource {
  public:
   /// Does not wait for the server. Errors: EMFILE, ENFILE, ENOMEM; EAGAIN no thread.
@@ -47,8 +46,8 @@ class ApiNodeSource final : public NodeSource {
       : nodes_(std::move(nodes)), servers_(std::move(servers)), thread_(std::move(thread)) {}
 
   std::unique_ptr<Nodes> nodes_;
-  bool was_told_ = false;                ///< that there is a list, be it empty
-  std::unique_ptr<Servers> servers_;     ///< null: nobody wants to know
+  bool was_told_ = false;                ///< that there is a list, even an empty one
+  std::unique_ptr<Servers> servers_;     ///< null: not needed
   std::unique_ptr<WatchThread> thread_;  ///< fills the others, and has to end first
 };
 

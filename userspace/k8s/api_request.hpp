@@ -17,7 +17,7 @@ struct ApiRequest {
   std::string body = {};          ///< empty: none is sent
 };
 
-/// Who takes the answer while it arrives.
+/// Receives the answer while it arrives.
 struct ApiReader {
   std::function<void()> opened = {};                     ///< the server answered 2xx
   std::function<Result<>(std::string_view bytes)> read;  ///< an error ends the request

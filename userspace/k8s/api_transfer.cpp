@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t kMaxErrorBytes = 4096;
 constexpr int kUnacknowledgedMs = 20'000;
 
-/// A peer that went away without a word is noticed in 20 s, whether we wait for
-/// it (keepalive) or it owes us an acknowledgement.
+/// Detects a vanished peer within 20 s, whether we wait for it (keepalive) or it owes us an
+/// acknowledgement.
 int set_socket_options(void*, curl_socket_t socket, curlsocktype) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs,
                sizeof(kUnacknowledgedMs));
@@ -34,7 +34,7 @@ void set_tls(CURL* easy, const ApiConfig& config) {
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
   curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);  // the CA file may change
   if (!config.ca_data.empty() || !config.ca_file.empty()) {
-    // Otherwise the CAs of the system would be trusted as well.
+    // Otherwise curl would also trust the system's CAs.
     curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
     curl_easy_setopt(easy, CURLOPT_CAINFO, config.ca_file.c_str());
   }
@@ -55,7 +55,7 @@ void set_transport(CURL* easy, std::chrono::milliseconds connect_deadline) {
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   // HTTP/2 where TLS agrees on it (ALPN), else HTTP/1.1.
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
-  // Pod networking must not hang on a proxy somebody exported for downloads.
+  // Pod networking must not depend on a proxy that was exported for downloads.
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
   // stop() does not wait for a name server.
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -143,7 +143,7 @@ bool ApiTransfer::has_own_connection() const {
 }
 
 std::chrono::seconds ApiTransfer::retry_after() const {
-  constexpr curl_off_t kDay = 86'400;  // milliseconds of more might not fit
+  constexpr curl_off_t kDay = 86'400;  // more might not fit in milliseconds
   curl_off_t seconds = 0;
   curl_easy_getinfo(easy(), CURLINFO_RETRY_AFTER, &seconds);
   return std::chrono::seconds(std::clamp<curl_off_t>(seconds, 0, kDay));

@@ -12,8 +12,8 @@
 
 namespace kubecni {
 
-/// One try of a request at one endpoint: what curl is told, who takes the
-/// answer, and what became of it. All arguments outlive it.
+/// One try of a request at one endpoint: curl's settings, the receiver of the answer, and the
+/// outcome. All arguments outlive it.
 class ApiTransfer {
  public:
   using Clock = std::chrono::steady_clock;
@@ -26,16 +26,16 @@ class ApiTransfer {
   ApiTransfer& operator=(const ApiTransfer&) = delete;
 
   [[nodiscard]] CURL* easy() const { return easy_.get(); }
-  /// When the server last said something, at first when this was made.
+  /// When the server last sent something; at first, when this was made.
   [[nodiscard]] Clock::time_point heard() const { return heard_; }
-  /// Whether the server answered at all, be it with a refusal.
+  /// Whether the server answered at all, even with a refusal.
   [[nodiscard]] bool is_answered() const { return status() != 0; }
   /// Whether the answer so far came by HTTP/1.x, so on a connection of its own.
   [[nodiscard]] bool has_own_connection() const;
-  /// How long the server wants to be left alone; 0: it did not say.
+  /// The pause that the server asks for; 0: none.
   [[nodiscard]] std::chrono::seconds retry_after() const;
 
-  /// What `code`, with which curl ended the transfer, means; errors as ApiClient's.
+  /// The meaning of `code`, with which curl ended the transfer; errors as ApiClient's.
   [[nodiscard]] Result<> outcome(CURLcode code);
 
  private:
@@ -60,8 +60,8 @@ class ApiTransfer {
   std::unique_ptr<CURL, EasyDeleter> easy_{curl_easy_init()};
   List headers_;
   List connect_to_;
-  std::string refusal_;  ///< the beginning of a body that is not our answer
-  Result<> read_;        ///< what the reader said last
+  std::string refusal_;  ///< the beginning of an error's body
+  Result<> read_;        ///< the reader's last result
   Clock::time_point heard_ = Clock::now();
   char error_text_[CURL_ERROR_SIZE]{};  ///< curl's own words
 };

@@ -5,9 +5,8 @@
 
 namespace kubecni {
 
-/// How long to wait before the next try: doubling from `first` to `most`, each
-/// time less a random part of up to a half, so that the nodes of a cluster do
-/// not come back in step.
+/// How long to wait before the next try: doubles from `first` to `most`, less a random part of up
+/// to a half each time, so that the nodes of a cluster do not come back in step.
 class Backoff {
  public:
   Backoff(std::chrono::milliseconds first, std::chrono::milliseconds most)

@@ -14,7 +14,7 @@ namespace kubecni {
 
 enum class Change { kAdded, kChanged, kRemoved };
 
-/// What became of one object since the last time somebody asked.
+/// The change of one object since the last take().
 struct Delta {
   std::string key;  ///< "NAME", or "NAMESPACE/NAME"
   Change change;
@@ -22,9 +22,8 @@ struct Delta {
   bool operator==(const Delta&) const = default;
 };
 
-/// Hands changes and errors from the thread that watches to the thread that acts. The
-/// changes of one object become one, so that no more than the objects are kept; nothing is
-/// told twice.
+/// Passes changes and errors from the watching thread to the acting thread. It merges the changes
+/// of one object, so it never holds more entries than objects. It reports nothing twice.
 class DeltaNews {
  public:
   /// Errors: EMFILE, ENFILE, ENOMEM.
@@ -33,16 +32,16 @@ class DeltaNews {
   /// Is readable while take() has something.
   [[nodiscard]] int fd() const { return event_.get(); }
 
-  /// Says that what is known is right again, which ends an error posted before, and what
-  /// has changed. It is news if anything has, at first, and after an error.
+  /// Reports that the state is known again, which ends an error posted before, and the changes. It
+  /// is news if anything changed, the first time, and after an error.
   void post(std::vector<Delta> deltas);
-  /// Says that `error` keeps us from newer states. The same text again is no news.
+  /// Reports that `error` keeps us from newer states. The same text again is no news.
   void post(Error error);
 
-  /// The error that was posted last, unless one of deltas has ended it; else empty.
+  /// The last posted error, unless deltas have ended it; else empty.
   [[nodiscard]] std::string error() const;
 
-  /// What was posted and not taken, sorted by key; deltas come before the error after them.
+  /// What was posted and not taken, sorted by key; deltas come before a later error.
   std::optional<Result<std::vector<Delta>>> take();
 
  private:
@@ -57,7 +56,7 @@ class DeltaNews {
   bool has_state_ = false;                ///< take() has a state to tell, even without deltas
   bool was_posted_ = false;
   std::optional<Error> error_;  ///< not taken yet
-  std::string last_error_;      ///< what fails at present; empty when nothing does
+  std::string last_error_;      ///< the present error; empty if none
 };
 
 }  // namespace kubecni

@@ -19,7 +19,7 @@ std::string with_port(const IpAddr& address, unsigned port) {
   return (address.family() == AF_INET6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
 }
 
-/// The port that is called "https", as the API servers call theirs; 0: none is.
+/// The port called "https", as API servers call theirs; 0: none.
 unsigned https_port(const json& slice) {
   for (const json& port : member(slice, "ports"))
     if (text_of(member(port, "name")) == "https") {
@@ -31,7 +31,7 @@ unsigned https_port(const json& slice) {
 
 Result<std::vector<std::string>> addresses_in_slice(const json& slice) {
   const unsigned port = https_port(slice);
-  if (port == 0) return failure(EBADMSG, "the EndpointSlice has no port that is called https");
+  if (port == 0) return failure(EBADMSG, "the EndpointSlice has no port called https");
   std::vector<std::string> addresses;
   for (const json& endpoint : member(slice, "endpoints")) {
     if (member(member(endpoint, "conditions"), "ready") == false) continue;

@@ -10,19 +10,19 @@
 
 namespace kubecni {
 
-/// Where the API servers say they are.
+/// The addresses that the API servers announce.
 struct ApiServers {
-  std::vector<std::string> addresses;  ///< none when what they say is malformed
+  std::vector<std::string> addresses;  ///< none if malformed
 
   bool operator==(const ApiServers&) const = default;
 };
 
-/// parse_endpoint_slice() of what is kept of one.
+/// parse_endpoint_slice() of the kept fields.
 ApiServers parse_api_servers(const nlohmann::json& kept);
 
-/// The addresses ("192.0.2.1:6443", "[2001:db8::1]:6443") of the EndpointSlice
-/// `default/kubernetes`, in which the API servers write where they are. Those
-/// that are not ready are left out.
+/// The addresses ("192.0.2.1:6443", "[2001:db8::1]:6443") in the EndpointSlice
+/// `default/kubernetes`, where the API servers announce themselves. Leaves out those that are not
+/// ready.
 /// Errors: EINVAL not JSON; EBADMSG no EndpointSlice with a port "https".
 Result<std::vector<std::string>> parse_endpoint_slice(std::string_view text);
 

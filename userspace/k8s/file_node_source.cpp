@@ -43,7 +43,7 @@ std::optional<Result<NodeNews>> FileNodeSource::take() {
   return NodeNews{.has_changed = has_changed};
 }
 
-/// A file that cannot be read says nothing.
+/// An unreadable file has no text.
 void FileNodeSource::note_heard() {
   const std::lock_guard lock(status_mutex_);
   if (status_.connected) status_.last_heard = std::chrono::steady_clock::now();

@@ -11,13 +11,12 @@ namespace kubecni {
 
 /// Nodes from a file with a node list (see parse_node_list), read again on each edit.
 ///
-/// What is watched is the directory, see FolderWatch. A link to a file in another
-/// directory is followed, but a write there goes unnoticed. While the directory is gone
-/// nothing makes fd() readable; then take() looks for itself, so that it is called now and
-/// then all the same.
+/// Watches the directory, see FolderWatch. Follows a link to a file in another directory, but does
+/// not notice writes there. While the directory is gone, nothing makes fd() readable; take() then
+/// checks by itself, so call it now and then.
 class FileNodeSource final : public NodeSource {
  public:
-  /// The file may be absent so far, which is then the first error of take().
+  /// The file may not exist yet; then the first take() returns that error.
   /// Errors: ENOENT, ENOTDIR no such directory; EMFILE, ENOSPC out of inotify
   /// instances or watches.
   static Result<std::unique_ptr<NodeSource>> open(std::filesystem::path path);

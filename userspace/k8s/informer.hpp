@@ -13,8 +13,8 @@
 
 namespace kubecni {
 
-/// All objects of one kind, kept as the API server has them by a WatchThread, and what
-/// changes of them. There is one table; a change of one object costs the work for one.
+/// All objects of one kind, kept equal to the API server's by a WatchThread, and their changes.
+/// There is one table; a change of one object costs the work for one.
 ///
 ///   auto pods = Informer<Pod>::create(kPods).value();
 ///   auto thread = WatchThread::start(config, {}, nullptr, {pods.get()});
@@ -28,7 +28,7 @@ class Informer final : public AnyInformer {
  public:
   /// Called on the WatchThread.
   struct Hooks {
-    /// The server said something of this object, be it that nothing changed for us.
+    /// The server sent something about this object, even if nothing changed for us.
     std::function<void(const std::string& key)> seen = {};
     /// The table has changed.
     std::function<void(const Table&)> changed = {};
@@ -42,7 +42,7 @@ class Informer final : public AnyInformer {
     return std::unique_ptr<Informer>(new Informer(kind, std::move(*news), std::move(hooks)));
   }
 
-  /// Calls `look` with the table, which stays as it is meanwhile.
+  /// Calls `look` with the table, which does not change meanwhile.
   template <typename Look>
   auto read(Look look) const {
     const std::lock_guard lock(mutex_);

@@ -17,8 +17,8 @@ inline const Kind<NodeEntry, NodeTable> kNodes{
                .kept = {"kind", "spec.podCIDR", "spec.podCIDRs", "status.addresses"}},
     .parse = node_or_reason};
 
-/// The EndpointSlice in which the API servers write where they are. Whoever may not see it
-/// does without.
+/// The EndpointSlice where the API servers announce their addresses. It is optional: an account
+/// without the right to see it works, too.
 inline const Kind<ApiServers> kApiServers{
     .source = {.path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
                .selector = "fieldSelector=metadata.name%3Dkubernetes",

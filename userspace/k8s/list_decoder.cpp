@@ -37,7 +37,7 @@ Result<std::vector<nlohmann::json>> ListDecoder::feed(std::string_view bytes) {
   return items;
 }
 
-/// Takes what is inside of a string, up to what step() has to see. Result: how much.
+/// Takes the inside of a string, up to the next byte that step() has to see. Result: how much.
 std::size_t ListDecoder::take_text(std::string_view bytes) {
   if (!in_string_ || is_escaped_) return 0;
   const std::size_t end = std::min(bytes.find_first_of("\"\\"), bytes.size());
@@ -45,7 +45,7 @@ std::size_t ListDecoder::take_text(std::string_view bytes) {
   return end;
 }
 
-/// Follows strings and nesting; what is wrong with the rest the JSON parser says.
+/// Follows strings and nesting; the JSON parser reports other errors.
 void ListDecoder::step(char c) {
   const bool in_string = in_string_;
   if (in_string) {
@@ -70,7 +70,7 @@ void ListDecoder::step(char c) {
   if (item_done_) in_item_ = false;
 }
 
-/// Whether a bracket right here opens the member `items` of the list.
+/// Whether a bracket at this place opens the member `items` of the list.
 bool ListDecoder::is_items_array() const {
   if (depth_ != 1) return false;
   auto before = without_space_behind(list_);

@@ -12,17 +12,17 @@
 
 namespace kubecni {
 
-/// Cuts the byte stream of a Kubernetes list into its items, so that never more
-/// than one of them is in memory: a Node has 10 to 50 kB, and a page hundreds.
+/// Cuts the byte stream of a Kubernetes list into its items, so that memory holds only one at a
+/// time: a Node has 10 to 50 kB, and a page hundreds of them.
 class ListDecoder {
  public:
-  /// `kept` of each item, by default all.
+  /// Keeps `kept` of each item, by default all.
   explicit ListDecoder(std::size_t max_item_bytes = std::size_t{16} << 20, ObjectFields kept = {})
       : max_item_bytes_(max_item_bytes), kept_(std::move(kept)) {}
 
-  /// The items that `bytes` complete; the rest waits for more.
-  /// Errors: EBADMSG an item is not JSON; EMSGSIZE an item, or all that is not in
-  /// items, is over the limit. The stream is unusable after an error.
+  /// The items that `bytes` complete; keeps the rest for later.
+  /// Errors: EBADMSG an item is not JSON; EMSGSIZE an item, or everything outside of items, is over
+  /// the limit. The stream is unusable after an error.
   Result<std::vector<nlohmann::json>> feed(std::string_view bytes);
 
   /// At the end of the stream: the list, with `items` empty.

@@ -27,7 +27,7 @@ Result<std::string> parse_name(const json& object) {
   return name;
 }
 
-/// What a Node without any InternalIP lacks, and what to do.
+/// Why a Node has no InternalIP, and what to do.
 std::string why_no_internal_ip(const json& addresses) {
   for (const json& address : addresses) {
     if (text_of(member(address, "type")) == "ExternalIP")

@@ -10,24 +10,24 @@
 
 namespace kubecni {
 
-/// How a NodeSource stands with what it reads.
+/// The state of a NodeSource.
 struct SourceStatus {
-  /// The nodes are as the source has them, and changes come by themselves: the
-  /// watch is open, or the file is readable.
+  /// The nodes are up to date, and changes arrive by themselves: the watch is open, or the file is
+  /// readable.
   bool connected = false;
-  /// When the source last said anything, be it that nothing is new; empty: never.
+  /// When the source last sent anything, even without news; empty: never.
   std::optional<std::chrono::steady_clock::time_point> last_heard = {};
-  /// What keeps us from it at present, for people; empty when nothing is known to.
+  /// The present problem, for people; empty if none is known.
   std::string error = {};
 };
 
-/// What take() has to say.
+/// The result of take().
 struct NodeNews {
   bool has_changed;  ///< false: an error is over, and the nodes are as before
 };
 
-/// Where the nodes of the cluster come from. All calls but status() are for one
-/// thread.
+/// Where the nodes of the cluster come from. Only one thread calls it; any thread may call
+/// status().
 class NodeSource {
  public:
   NodeSource() = default;
@@ -35,18 +35,17 @@ class NodeSource {
   NodeSource& operator=(const NodeSource&) = delete;
   virtual ~NodeSource() = default;
 
-  /// Is readable, for poll(2) or epoll(7), when take() may have something new.
-  /// Readable from the beginning or as soon as the first content is there.
+  /// Readable, for poll(2) or epoll(7), when take() may have something new: from the beginning, or
+  /// as soon as the first content is there.
   [[nodiscard]] virtual int fd() const = 0;
 
-  /// Whether read() has other nodes than the last time, or an error to report; empty when
-  /// there is nothing new. An error holds until there is no error, and what was known
-  /// before stays the best known state. Never blocks. fd() stays readable until
-  /// all was taken.
+  /// Whether read() has other nodes than the last time, or an error to report; empty if nothing is
+  /// new. An error holds until a result without error, and the last known state stays the best
+  /// known. Never blocks. fd() stays readable until everything was taken.
   virtual std::optional<Result<NodeNews>> take() = 0;
 
-  /// Calls `look` with all nodes as they are by now, which the source does not change
-  /// meanwhile. For after the first news without an error.
+  /// Calls `look` with all current nodes, which do not change meanwhile. Call it only after the
+  /// first news without an error.
   virtual void read(const std::function<void(const NodeSnapshot&)>& look) const = 0;
 
   /// From any thread.

@@ -85,7 +85,7 @@ json make_event(const json& node, bool is_warning, const json& before, const jso
           {"count", 1}};
 }
 
-/// The Event about what changes from `before` to `condition`; null: nothing to tell.
+/// The Event about a change from `before` to `condition`; null: none.
 json plan_event(const json& node, const json& before, const json& condition,
                 const std::string& now) {
   const auto reason = text_of(member(condition, "reason"));
@@ -101,8 +101,8 @@ json plan_taints(const json& node, const std::string& startup_taint) {
   for (const json& taint : taints)
     if (text_of(member(taint, "key")) != startup_taint) kept.push_back(taint);
   if (kept.size() == taints.size()) return {};
-  // The list is replaced as a whole: of another version of the node that would undo
-  // what others did to it.
+  // The patch replaces the whole list: applied to another version of the node, it would undo
+  // others' changes.
   return {{"metadata", {{"resourceVersion", metadata_text(node, "resourceVersion")}}},
           {"spec", {{"taints", kept}}}};
 }

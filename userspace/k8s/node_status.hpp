@@ -6,33 +6,33 @@
 
 namespace kubecni {
 
-/// What a node says of itself.
+/// What a node reports about itself.
 struct NodeReadiness {
   std::string why_not_ready;       ///< empty: it can take pods
-  std::string kernel_path_reason;  ///< why its pods go without eBPF; empty: they do not
+  std::string kernel_path_reason;  ///< why its pods have no eBPF; empty: they have it
 
   bool operator==(const NodeReadiness&) const = default;
 };
 
-/// What the API server has to be told so that a Node says this; null: nothing.
+/// What to send to the API server so that the Node says this; null: nothing.
 struct NodeStatusPlan {
-  nlohmann::json event;   ///< a `v1 Event` for the namespace default; to be told first
+  nlohmann::json event;   ///< a `v1 Event` for the namespace default; send it first
   nlohmann::json status;  ///< strategic merge patch for nodes/NAME/status
-  nlohmann::json taints;  ///< strategic merge patch for nodes/NAME; 409: look again
+  nlohmann::json taints;  ///< strategic merge patch for nodes/NAME; 409: read again
 };
 
-/// Plans the condition NetworkUnavailable, the Event about a change between eBPF and
-/// kernel path, and the removal of all taints called `startup_taint` (empty: none),
-/// once the node can take pods. Nothing is planned that is so already.
+/// Plans the condition NetworkUnavailable, the Event about a change between eBPF and kernel path,
+/// and, once the node can take pods, the removal of all taints called `startup_taint` (empty:
+/// none). Plans only what differs.
 ///
-/// Where the condition says that the network is there, it goes on saying so unless
-/// `may_take_back`; in any other case a node that is not ready says so at once.
+/// A condition that says that the network is there stays, unless `may_take_back`; in any other case
+/// a node that is not ready says so at once.
 ///
-/// The condition is also the memory of what was told last: an event that was told
-/// before this process began is not told again. An event's name follows from what it
-/// is about, so that telling it twice, after a kill, is answered with 409.
+/// The condition also remembers the last event: one that an earlier process sent is not sent again.
+/// An event's name follows from its subject, so sending it twice, after a kill, is answered with
+/// 409.
 ///
-/// `node` is a `v1 Node`, `now` a time as RFC 3339 has it. Pure.
+/// `node` is a `v1 Node`, `now` a time in RFC 3339 format. Pure.
 NodeStatusPlan plan_node_status(const nlohmann::json& node, const NodeReadiness& wanted,
                                 const std::string& startup_taint, bool may_take_back,
                                 const std::string& now);

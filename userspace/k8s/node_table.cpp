@@ -8,7 +8,7 @@ namespace kubecni {
 
 namespace {
 
-/// Puts `node` where its name belongs. Result: what that changes.
+/// Inserts `node` in order of its name. Result: the change.
 template <typename T>
 std::optional<Change> put(std::vector<T>& nodes, T node) {
   const auto place = std::ranges::lower_bound(nodes, node.name, {}, &T::name);

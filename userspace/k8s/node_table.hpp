@@ -9,11 +9,11 @@
 
 namespace kubecni {
 
-/// What a Node object says: a node, or why it is none.
+/// The meaning of a Node object: a node, or the reason why not.
 using NodeEntry = std::expected<Node, SkippedNode>;
 
-/// The nodes of the cluster as an informer keeps them (an ObjectTable): a snapshot that
-/// changes in place, so that there is no other copy of it.
+/// The nodes of the cluster in an informer (an ObjectTable): a snapshot that changes in place, so
+/// there is no other copy.
 class NodeTable {
  public:
   std::optional<Change> set(const std::string& name, NodeEntry entry);

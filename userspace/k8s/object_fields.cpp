@@ -16,7 +16,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxDepth = 100;  // as parse_json()
 
-/// What a byte outside of strings may mean.
+/// The possible meanings of a byte outside of strings.
 enum class Byte : unsigned char { kOther, kQuote, kOpen, kClose };
 
 constexpr std::array<Byte, 256> byte_kinds() {
@@ -33,7 +33,7 @@ bool ends_literal(char c) { return is_space(c) || c == ',' || c == '}' || c == '
 
 Byte kind_of(char c) { return kByteKinds[static_cast<unsigned char>(c)]; }
 
-/// Walks through JSON. Every step says whether it was possible.
+/// Walks through JSON. Every step returns whether it was possible.
 class Walk {
  public:
   explicit Walk(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
@@ -52,7 +52,7 @@ class Walk {
     return true;
   }
 
-  /// From the opening quote. Most strings have no backslash, so that memchr() is enough.
+  /// From the opening quote. Most strings have no backslash, so memchr() is enough.
   bool skip_string() {
     const char* begin = ++at_;
     for (;;) {
@@ -191,7 +191,7 @@ Result<json> pick_fields(std::string_view text, const ObjectFields& fields) {
   const bool is_good = pick_value(walk, fields, picked);
   walk.skip_space();
   if (is_good && walk.is_at_end()) return picked;
-  // Only the parser can say what is wrong, and where. It may know better: it takes a byte
+  // Only the parser can say what is wrong, and where. It may even accept the text: it takes a byte
   // order mark.
   auto whole = parse_json(text);
   if (!whole) return fail(whole);

@@ -10,8 +10,8 @@
 
 namespace kubecni {
 
-/// Which members of an object are kept, as a tree. A Node has 10 to 50 kB of JSON, of
-/// which we need some hundred bytes.
+/// The members of an object to keep, as a tree. A Node has 10 to 50 kB of JSON, and we need some
+/// hundred bytes.
 struct ObjectFields {
   std::string name = {};                  ///< of the member; of the whole object: empty
   std::vector<ObjectFields> inside = {};  ///< empty: all of it
@@ -22,12 +22,11 @@ struct ObjectFields {
   void add(std::string_view path);
 };
 
-/// What `fields` names of the JSON `text`; members that are absent stay absent. A value
-/// that is no object although `fields` goes on inside of it is kept as it is. What is not
-/// kept is skipped without being looked at closely: only its strings and brackets have to
-/// match.
+/// The members of the JSON `text` that `fields` names; absent ones stay absent. If `fields` goes on
+/// inside a value that is not an object, the value is kept whole. Everything else is skipped
+/// without a full check: only its strings and brackets have to match.
 ///
-/// Errors: those of parse_json(), as far as the text is looked at.
+/// Errors: those of parse_json(), for the checked parts.
 Result<nlohmann::json> pick_fields(std::string_view text, const ObjectFields& fields);
 
 /// metadata.KEY of a Kubernetes object; empty when it is no text.

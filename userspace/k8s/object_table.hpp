@@ -9,12 +9,11 @@
 
 namespace kubecni {
 
-/// The objects of a kind by key. Another class with the same three functions can take its
-/// place.
+/// The objects of a kind by key. Another class with the same three functions can replace it.
 template <typename Object>
 class ObjectTable {
  public:
-  /// Result: what that changes; empty: the same is there already.
+  /// Result: the change; empty: an equal object is there already.
   std::optional<Change> set(const std::string& key, Object object) {
     const auto [known, is_new] = objects_.try_emplace(key);
     if (!is_new && known->second == object) return std::nullopt;
@@ -22,7 +21,7 @@ class ObjectTable {
     return is_new ? Change::kAdded : Change::kChanged;
   }
 
-  /// Result: whether it was there.
+  /// Result: whether it existed.
   bool erase(const std::string& key) { return objects_.erase(key) > 0; }
 
   /// Calls `visit` with each key.

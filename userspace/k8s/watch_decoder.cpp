@@ -44,7 +44,7 @@ Result<WatchEvent> WatchDecoder::decode(std::string_view line) const {
   return WatchEvent{*type, std::move((*event)["object"])};
 }
 
-/// Most lines are in two or three pieces, so that the buffer is kept, unless it is large.
+/// Most lines come in two or three pieces, so the buffer is kept, unless it is large.
 Result<std::vector<WatchEvent>> WatchDecoder::feed(std::string_view bytes) {
   std::vector<WatchEvent> events;
   for (;;) {

@@ -15,19 +15,19 @@ namespace kubecni {
 struct WatchEvent {
   enum class Type { kAdded, kModified, kDeleted, kBookmark, kError };
   Type type;
-  nlohmann::json object;  ///< what is kept of it; with kError a `v1 Status`
+  nlohmann::json object;  ///< its kept fields; with kError a `v1 Status`
 };
 
 /// Cuts the byte stream of a watch into its events, one JSON text per line.
 class WatchDecoder {
  public:
-  /// `kept` of each object, by default all.
+  /// Keeps `kept` of each object, by default all.
   explicit WatchDecoder(std::size_t max_line_bytes = std::size_t{16} << 20,
                         const ObjectFields& kept = {});
 
-  /// The events that `bytes` complete; the rest waits for more.
-  /// Errors: EBADMSG not JSON or no watch event; EMSGSIZE a line over the limit.
-  /// The stream is unusable after an error.
+  /// The events that `bytes` complete; keeps the rest for later.
+  /// Errors: EBADMSG not JSON or no watch event; EMSGSIZE a line over the limit. The stream is
+  /// unusable after an error.
   Result<std::vector<WatchEvent>> feed(std::string_view bytes);
 
  private:

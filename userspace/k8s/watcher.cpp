@@ -13,7 +13,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A watch that stood for so long was a good one, even if nothing happened.
+/// A watch that was open for this long counts as good, even if nothing happened.
 constexpr std::chrono::seconds kGoodWatch{1};
 constexpr std::size_t kMaxObjectBytes = std::size_t{16} << 20;
 
@@ -107,7 +107,7 @@ void Watcher::watch() {
                 });
 }
 
-/// After an error the next round lists again: what we know may lack an event.
+/// After an error the next round lists again: our state may miss an event.
 Result<> Watcher::take_events(std::string_view bytes) {
   informer_.heard();
   auto events = events_->feed(bytes);

@@ -13,18 +13,18 @@
 
 namespace kubecni {
 
-/// How patient a Watcher is.
+/// The timeouts of a Watcher.
 struct ApiTimings {
   ApiDeadlines deadlines;
   std::chrono::milliseconds first_retry{100};
   std::chrono::milliseconds slowest_retry{30'000};
 };
 
-/// Keeps one informer as the API server has it: a list, then a watch, by requests that
-/// `client` carries out. Of the client's thread.
+/// Keeps one informer equal to the API server: a list, then a watch, by requests of `client`. Runs
+/// on the client's thread.
 ///
-/// A watch that ends or is cut goes on where it was and is no error; only when
-/// the server's history does not reach back (410) the list is read again.
+/// A watch that ends or breaks continues where it was; that is no error. It lists again only if the
+/// server's history does not reach back far enough (410).
 class Watcher {
  public:
   using Clock = ApiClient::Clock;
@@ -34,8 +34,7 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  /// Begins the next request, if it is time for one. Result: when to call again at the
-  /// latest.
+  /// Begins the next request if it is due. Result: when to call again at the latest.
   Clock::time_point turn(Clock::time_point now);
 
  private:

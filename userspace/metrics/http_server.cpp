@@ -22,7 +22,7 @@ namespace kubecni {
 namespace {
 
 constexpr int kBacklog = 512;
-// A request has a line and some headers; nobody sends a body.
+// A request has one line and some headers, and never a body.
 constexpr std::size_t kMemoryPerConnection = 8192;
 
 /// A socket address of either family.
@@ -51,7 +51,7 @@ Result<UniqueFd> open_socket(ListenAddress& address) {
   SocketAddress local = to_socket_address(address);
   UniqueFd fd(::socket(local.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return refuse();
-  // Connections of a predecessor that has ended keep the port for a minute otherwise.
+  // Otherwise closed connections of a predecessor would block the port for a minute.
   const int on = 1;
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) return refuse();
   socklen_t size = sizeof(local);
@@ -67,7 +67,7 @@ MHD_Result send(MHD_Connection* connection, const HttpAnswer& answer) {
       answer.body.size(), const_cast<char*>(answer.body.data()), MHD_RESPMEM_MUST_COPY);
   if (!response) return MHD_NO;
   MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer.content_type.c_str());
-  // An idle connection would have a place that others wait for.
+  // An idle connection would take a place that others wait for.
   MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
   if (answer.status == MHD_HTTP_METHOD_NOT_ALLOWED)
     MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
@@ -78,7 +78,7 @@ MHD_Result send(MHD_Connection* connection, const HttpAnswer& answer) {
 
 }  // namespace
 
-/// What libmicrohttpd calls, on the server's thread.
+/// The callbacks of libmicrohttpd, on the server's thread.
 struct HttpServer::Callbacks {
   static MHD_Result answer(void* server, MHD_Connection* connection, const char* path,
                            const char* method, const char* /*version*/, const char* /*upload*/,
@@ -141,7 +141,7 @@ HttpServer::~HttpServer() {
     ::eventfd_write(stop_.get(), 1);
     thread_.join();
   }
-  daemon_.reset();  // tells Callbacks::notice() of each client
+  daemon_.reset();  // calls Callbacks::notice() for each client
 }
 
 int HttpServer::timeout_ms() const {
@@ -172,8 +172,8 @@ void HttpServer::run() {
   std::array<pollfd, 2> events{pollfd{.fd = stop_.get(), .events = POLLIN},
                                pollfd{.fd = epoll, .events = POLLIN}};
   while (events[0].revents == 0) {
-    // libmicrohttpd 0.9.75 does not listen while it has all the clients that it may
-    // have, and begins again when it is called, but does not ask to be called.
+    // libmicrohttpd 0.9.75 stops listening while it has its maximum of clients. It resumes when it
+    // is called, but does not ask to be called.
     const bool at_once = std::exchange(has_room_again_, false);
     ::poll(events.data(), events.size(), at_once ? 0 : timeout_ms());
     cut_off_the_late();

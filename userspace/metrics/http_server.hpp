@@ -23,28 +23,28 @@ struct HttpAnswer {
   std::string body;
 };
 
-/// Answers GET (and HEAD) from one thread of its own, and sleeps otherwise. For a few
-/// clients that ask now and then; others cannot do harm: at most kMaxConnections are
-/// held, the rest waits in the kernel, and who has not got its answer by the deadline,
-/// counted from when it connected, is cut off, however slowly it sends or reads.
+/// Answers GET (and HEAD) from one thread, which sleeps otherwise. Meant for a few clients that ask
+/// now and then. Others cannot do harm: it holds at most kMaxConnections, the rest waits in the
+/// kernel, and a client without its whole answer by the deadline, counted from its connect, is cut
+/// off, however slowly it sends or reads.
 class HttpServer {
  public:
   static constexpr unsigned kMaxConnections = 32;
   static constexpr std::chrono::seconds kDeadline{10};
 
-  /// What is at `path`; status 404 where nothing is. Called by the server's thread.
+  /// Returns the page at `path`; status 404 if there is none. The server's thread calls it.
   using Handler = std::function<HttpAnswer(std::string_view path)>;
 
-  /// The thread inherits signal mask and namespace of the caller.
+  /// The thread inherits the caller's signal mask and namespace.
   /// Errors: EADDRINUSE, EADDRNOTAVAIL and the others of bind(2).
   static Result<std::unique_ptr<HttpServer>> start(const ListenAddress& address, Handler handler,
                                                    std::chrono::milliseconds deadline = kDeadline);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
-  /// Cuts off who is connected. Waits for a call of the handler that is under way.
+  /// Cuts off all clients. Waits for a running call of the handler.
   ~HttpServer();
 
-  /// With the port that the kernel chose, where it was to.
+  /// With the kernel's choice of port, if it was to choose.
   [[nodiscard]] const ListenAddress& address() const { return address_; }
 
  private:
@@ -64,7 +64,7 @@ class HttpServer {
   Result<> listen();
   void run();
   void cut_off_the_late();
-  /// When there is something to do without any news; -1: never.
+  /// When there is work even without events; -1: never.
   [[nodiscard]] int timeout_ms() const;
 
   ListenAddress address_;

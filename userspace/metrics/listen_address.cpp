@@ -7,8 +7,9 @@ namespace kubecni {
 
 Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   const auto refuse = [&] {
-    return failure(EINVAL, "\"" + std::string(text) +
-                               "\" is no address with a port, like 127.0.0.1:9484 or [::1]:9484");
+    return failure(EINVAL,
+                   "\"" + std::string(text) +
+                       "\" is not an address with a port, like 127.0.0.1:9484 or [::1]:9484");
   };
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return refuse();

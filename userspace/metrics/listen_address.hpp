@@ -14,7 +14,7 @@ struct ListenAddress {
   IpAddr addr;
   std::uint16_t port = 0;  ///< 0: one that the kernel chooses
 
-  /// Reads an IP address and a port; names are none. Errors: EINVAL.
+  /// Parses an IP address and a port, not names. Errors: EINVAL.
   static Result<ListenAddress> parse(std::string_view text);
   [[nodiscard]] std::string str() const;
 

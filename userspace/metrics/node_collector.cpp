@@ -147,7 +147,7 @@ Families NodeCollector::collect() {
                        "1 if a part of the metrics could be read, 0 if it is left out");
   for (const auto& [name, collect_part] : kCollectors) {
     auto part = collect_part(paths_);
-    // No eBPF, or no pod yet: there is nothing to be read.
+    // Without eBPF, or before the first pod, there is nothing to read.
     const bool absent = !part && part.error().code == ENOENT;
     note(name, part || absent ? "" : part.error().what);
     add(success, {{"collector", name}}, part || absent ? 1.0 : 0.0);

@@ -8,9 +8,9 @@
 
 namespace kubecni {
 
-/// What of a node lasts without any process and is read when somebody asks: the
-/// pinned maps, the records of pods and addresses, the plugin's count of its calls.
-/// Nothing in it grows with pods or peers but the time that it takes.
+/// The metrics of a node that outlive every process, read on each request: the pinned maps, the
+/// records of pods and addresses, and the plugin's call counters. Only the time that it takes grows
+/// with pods or peers.
 class NodeCollector {
  public:
   struct Paths {
@@ -21,8 +21,8 @@ class NodeCollector {
 
   explicit NodeCollector(Paths paths) : paths_(std::move(paths)) {}
 
-  /// Runs in the node's namespace. What cannot be read is left out, logged when it
-  /// begins and ends, and is in kube_cni_collector_success.
+  /// Runs in the node's namespace. Leaves out what cannot be read, logs when that begins and ends,
+  /// and reports it in kube_cni_collector_success.
   Families collect();
 
  private:

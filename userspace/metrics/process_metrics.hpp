@@ -4,8 +4,8 @@
 
 namespace kubecni {
 
-/// What this process takes of the node, under the names that every Prometheus client
-/// library has. What /proc does not tell is left out.
+/// The resources that this process uses, under the names of every Prometheus client library. Leaves
+/// out what /proc does not tell.
 Families process_metrics();
 
 }  // namespace kubecni

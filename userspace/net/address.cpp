@@ -14,8 +14,8 @@ namespace kubecni {
 
 namespace {
 
-/// The kernel knows it of IPv6, but takes our word for IPv4: an address that is valid on
-/// its link alone must not become the source of anything else.
+/// The scope of an address. The kernel knows it for IPv6, but not for IPv4: a link-local address
+/// must not become the source of packets to elsewhere.
 std::uint8_t scope_of(const IpAddr& addr) {
   static const IpNet kLinkLocal4 = IpNet::parse("169.254.0.0/16").value();
   return kLinkLocal4.contains(addr) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
@@ -24,7 +24,7 @@ std::uint8_t scope_of(const IpAddr& addr) {
 }  // namespace
 
 Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net) {
-  // Not NLM_F_REPLACE: that would notify every listener of a change each time.
+  // Not NLM_F_REPLACE: that would notify every listener each time.
   NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
                          ifaddrmsg{.ifa_family = static_cast<std::uint8_t>(net.addr.family()),
                                    .ifa_prefixlen = static_cast<std::uint8_t>(net.prefix),
@@ -67,7 +67,7 @@ Result<bool> is_own(NetlinkSocket& netlink, const IpAddr& addr) {
       request.exchange(netlink, "find the route to " + addr.str(), [&](const nlmsghdr* message) {
         is_local = static_cast<const rtmsg*>(nlmsg_data(message))->rtm_type == RTN_LOCAL;
       });
-  // As long as the link has no carrier, there may be no route at all.
+  // Without a carrier on the link, there may be no route at all.
   const bool has_none =
       !done && (done.error().code == ENETUNREACH || done.error().code == EHOSTUNREACH);
   if (!done && !has_none) return fail(done);
@@ -96,7 +96,7 @@ Result<std::vector<LinkAddress>> list_addresses(NetlinkSocket& netlink) {
       [&](const nlmsghdr* message) {
         const auto* info = static_cast<const ifaddrmsg*>(nlmsg_data(message));
         const Attributes<IFA_MAX> attributes(message, info);
-        // IPv6 has IFA_LOCAL only where a peer has another address.
+        // For IPv6, IFA_LOCAL is only set if a peer has another address.
         const auto local = attributes.ip(IFA_LOCAL);
         if (const auto addr = local ? local : attributes.ip(IFA_ADDRESS))
           addresses.push_back({info->ifa_index, IpNet{*addr, info->ifa_prefixlen}});

@@ -14,23 +14,22 @@ struct LinkAddress {
   IpNet net;
 };
 
-/// Gives the link `net.addr` with the prefix of `net`, and the kernel's route
-/// to that network. An IPv4 link-local address (RFC 3927) is of its link's scope. An
-/// IPv6 address is used at once, without the second of
-/// duplicate address detection: addresses are allocated, not guessed.
+/// Gives the link `net.addr` with the prefix of `net`, and the kernel's route to that network. An
+/// IPv4 link-local address (RFC 3927) gets link scope. An IPv6 address is usable at once, without
+/// duplicate address detection, which takes a second: addresses are allocated, not guessed.
 /// Repeating the call changes nothing.
 /// Errors: ENODEV no such link; EACCES IPv6 is switched off on it; EPERM no
 /// CAP_NET_ADMIN.
 Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net);
 
-/// Takes `net.addr` with the prefix of `net` from the link, and the kernel's route to that
-/// network with it. Absent is success. Errors: EPERM no CAP_NET_ADMIN.
+/// Removes `net.addr` with the prefix of `net` from the link, and with it the kernel's route to
+/// that network. Absent is success. Errors: EPERM no CAP_NET_ADMIN.
 Result<> delete_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net);
 
-/// Waits until the namespace takes packets to `addr` as its own, at most 1 s. The
-/// kernel does so for an IPv6 address a moment after it was given, from a queue: what
-/// comes in between is dropped, since the host is no router.
-/// Errors: ETIMEDOUT it does not; ENETUNREACH, EACCES there is not even a route there.
+/// Waits until the namespace accepts packets to `addr` as its own, at most 1 s. For an IPv6 address
+/// the kernel does so a moment after it was added, from a queue: it drops packets in between, since
+/// the host is not a router.
+/// Errors: ETIMEDOUT it does not; ENETUNREACH, EACCES there is not even a route.
 Result<> await_address(NetlinkSocket& netlink, const IpAddr& addr);
 
 /// The addresses of all links of the namespace, of both families.

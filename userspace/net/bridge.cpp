@@ -33,13 +33,13 @@ Result<> create_bridge(NetlinkSocket& netlink, const std::string& name, const Ma
     request.nest(IFLA_INFO_DATA, [&] { request.put(IFLA_BR_MCAST_SNOOPING, std::uint8_t{0}); });
   });
   auto created = request.exchange(netlink, "create bridge " + name);
-  // Another ADD made it at the same time.
+  // Another ADD has made it at the same time.
   if (!created && created.error().code == EEXIST) return {};
   return created;
 }
 
-/// Also where somebody else made the bridge, or switched it on since. A kernel without
-/// snooping does not tell of it.
+/// Also if somebody else made the bridge, or enabled snooping later. A kernel without snooping does
+/// not report it.
 Result<> ensure_no_snooping(NetlinkSocket& netlink, const Link& bridge) {
   std::uint8_t snooping = 0;
   NetlinkRequest question(RTM_GETLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(bridge.ifindex)});
@@ -63,7 +63,7 @@ struct PortState {
   std::uint8_t state = BR_STATE_DISABLED;
 };
 
-/// Empty for what is no port of a bridge.
+/// Empty if the link is not a port of a bridge.
 std::optional<PortState> parse_port(const nlmsghdr* message) {
   const Attributes<IFLA_MAX> attributes(message, static_cast<ifinfomsg*>(nullptr));
   const Attributes<IFLA_INFO_MAX> info(attributes[IFLA_LINKINFO]);
@@ -84,14 +84,15 @@ Result<PortState> read_port(NetlinkSocket& netlink, unsigned ifindex) {
   auto done = request.exchange(netlink, "read bridge port " + std::to_string(ifindex),
                                [&](const nlmsghdr* message) { port = parse_port(message); });
   if (!done) return fail(done);
-  if (!port) return failure(EINVAL, "link " + std::to_string(ifindex) + " is no port of a bridge");
+  if (!port)
+    return failure(EINVAL, "link " + std::to_string(ifindex) + " is not a port of a bridge");
   return *port;
 }
 
 /// `mode`: NLM_F_EXCL or NLM_F_REPLACE.
 Result<> put_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac, int mode) {
-  // NUD_NOARP is what bridge(8) calls "static": reached through this port,
-  // never aged. NUD_PERMANENT would make it an address of the bridge itself.
+  // NUD_NOARP is what bridge(8) calls "static": reached through this port, never aged.
+  // NUD_PERMANENT would make it an address of the bridge itself.
   const ndmsg entry{.ndm_family = AF_BRIDGE,
                     .ndm_ifindex = static_cast<int>(ifindex),
                     .ndm_state = NUD_NOARP,
@@ -115,7 +116,7 @@ Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, cons
   if (!*bridge) return failure(ENODEV, "bridge " + name + " was deleted while it was set up");
   if ((*bridge)->kind != "bridge")
     return failure(EEXIST, "link " + name +
-                               " exists and is no bridge; remove it, or set \"bridge\""
+                               " exists and is not a bridge; remove it, or set \"bridge\""
                                " to another name in the network configuration");
   if (!(*bridge)->up) {
     if (auto up = set_link_up(netlink, (*bridge)->ifindex); !up) return fail(up, name);
@@ -161,7 +162,7 @@ Result<> await_bridge_port(NetlinkSocket& netlink, unsigned ifindex) {
   while (true) {
     auto port = read_port(netlink, ifindex);
     if (!port) return fail(port);
-    // The spanning tree protocol has more states, and its own time.
+    // The spanning tree protocol has more states, and takes its own time.
     if (port->state != BR_STATE_DISABLED || std::chrono::steady_clock::now() >= end) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

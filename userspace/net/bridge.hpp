@@ -12,43 +12,43 @@
 
 namespace kubecni {
 
-/// Makes sure that there is a bridge `name`, up, without multicast snooping: a query that
-/// a pod sends would make it forget who listens, and end neighbour discovery on the node. A
-/// new one gets `mac` explicitly, so that it never changes when ports come and go, and
-/// `mtu`; one that exists keeps both, as addresses of pods depend on them.
+/// Makes sure that the bridge `name` exists and is up, without multicast snooping: with it, a pod's
+/// query would make the bridge forget the listeners, and end neighbour discovery on the node. A new
+/// bridge gets `mtu`, and `mac` explicitly, so that it never changes when ports come and go. An
+/// existing one keeps both, as addresses of pods depend on them.
 /// Errors: EEXIST a link of another kind has the name.
 Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, const MacAddr& mac,
                            unsigned mtu_bytes);
 
-/// Gives the link this MAC, for good: a bridge that nobody gave one takes that of some port.
+/// Fixes the link's MAC: a bridge without an explicit one takes that of some port.
 Result<> set_link_mac(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac);
 
-/// How a port of the bridge treats frames. kube-cni's ports reflect (a pod may
-/// reach itself through a service) and, since their one address is in the FDB
-/// from the start, neither learn nor take what is flooded for others. What a pod
-/// sends from another MAC is dropped, and it takes part in no protocol of bridges.
+/// How a port of the bridge treats frames. kube-cni's ports reflect, as a pod may reach itself
+/// through a service. Their one address is in the FDB from the start, so they neither learn nor get
+/// flooded frames. The port drops what a pod sends from another MAC, and takes part in no protocol
+/// of bridges.
 struct BridgePort {
   bool hairpin = true;
   bool learning = false;
   bool unicast_flood = false;
-  bool locked = true;             ///< takes only senders that the FDB has on this port
-  bool bpdu_guard = true;         ///< a BPDU closes it, where the bridge speaks STP
-  bool multicast_router = false;  ///< a query makes it one otherwise
+  bool locked = true;             ///< accepts only senders that the FDB has on this port
+  bool bpdu_guard = true;         ///< a BPDU closes it, if the bridge speaks STP
+  bool multicast_router = false;  ///< otherwise a query would make it one
 
   auto operator<=>(const BridgePort&) const = default;
 };
 
-/// Sets the port's flags and takes the link up, in one request.
-/// Errors: ENODEV no such link; EOPNOTSUPP it is no port of a bridge.
+/// Sets the port's flags and sets the link up, in one request. Errors: ENODEV no such link;
+/// EOPNOTSUPP it is not a port of a bridge.
 Result<> set_bridge_port_up(NetlinkSocket& netlink, unsigned ifindex, const BridgePort& port);
 
-/// Waits until the port takes part, for at most a second. It does so some time after its
-/// carrier came, when the kernel's link watch gets to it (since 6.9: when somebody asks),
-/// and loses what is sent until then. One that takes longer is no error: it follows.
-/// Errors: ENODEV no such link; EINVAL it is no port of a bridge.
+/// Waits until the port forwards, for at most a second. That happens some time after its carrier
+/// came, when the kernel's link watch runs (since 6.9: when somebody asks); frames sent earlier are
+/// lost. A timeout is no error: the port follows later.
+/// Errors: ENODEV no such link; EINVAL it is not a port of a bridge.
 Result<> await_bridge_port(NetlinkSocket& netlink, unsigned ifindex);
 
-/// Errors: ENODEV no such link; EINVAL it is no port of a bridge.
+/// Errors: ENODEV no such link; EINVAL it is not a port of a bridge.
 Result<BridgePort> get_bridge_port(NetlinkSocket& netlink, unsigned ifindex);
 
 /// The flags of every port of every bridge, by ifindex.
@@ -65,13 +65,13 @@ struct FdbEntry {
   auto operator<=>(const FdbEntry&) const = default;
 };
 
-/// Puts `mac` into the bridge's forwarding database as reached through the
-/// port `ifindex`, for good. Repeating the call changes nothing.
-/// Errors: EADDRINUSE the bridge has that address itself, or reaches it through another
-/// port; that stays as it is.
+/// Adds a permanent entry to the bridge's forwarding database: `mac` is reached through the port
+/// `ifindex`. Repeating the call changes nothing.
+/// Errors: EADDRINUSE the bridge has that address itself, or reaches it through another port; that
+/// entry stays.
 Result<> ensure_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac);
 
-/// Of every bridge.
+/// The entries of every bridge.
 Result<std::vector<FdbEntry>> list_fdb(NetlinkSocket& netlink);
 
 /// Whether the forwarding database has that static entry.

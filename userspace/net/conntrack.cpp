@@ -18,8 +18,8 @@ namespace {
 
 constexpr int message_type(int message) { return NFNL_SUBSYS_CTNETLINK << 8 | message; }
 
-// What a dump's CTA_FILTER compares (kernel 5.8). No header of the kernel has them;
-// libnetfilter_conntrack has the same numbers.
+// The fields that a dump's CTA_FILTER compares (kernel 5.8). No kernel header has them;
+// libnetfilter_conntrack uses the same numbers.
 constexpr std::uint32_t kFilterSource = 1 << 0;
 constexpr std::uint32_t kFilterProtocol = 1 << 3;
 
@@ -27,11 +27,11 @@ nfgenmsg header_of(int family) {
   return {.nfgen_family = static_cast<std::uint8_t>(family), .version = NFNETLINK_V0, .res_id = 0};
 }
 
-/// By which the kernel finds an entry again.
+/// Identifies an entry to the kernel.
 struct Key {
   std::vector<char> tuple;  ///< content of CTA_TUPLE_ORIG
   std::optional<std::uint16_t> zone;
-  std::optional<std::uint32_t> id;  ///< so that nothing goes which took its place
+  std::optional<std::uint32_t> id;  ///< so that a successor is not deleted
 };
 
 struct Addresses {
@@ -66,8 +66,8 @@ Key key_of(const Attributes<CTA_MAX>& attributes) {
   return key;
 }
 
-/// Starts a dump of the family's UDP flows; those of IPv4 also by who answers.
-/// For IPv6 that is no use: kernels, also 6.18, show all but those asked for.
+/// Starts a dump of the family's UDP flows, for IPv4 filtered by who answers. For IPv6 the filter
+/// is useless: kernels, also 6.18, show all entries but the wanted ones.
 NetlinkRequest request_dump(int family, std::optional<IpAddr> answered_by) {
   if (family == AF_INET6) answered_by.reset();
   NetlinkRequest request(message_type(IPCTNL_MSG_CT_GET), NLM_F_DUMP, header_of(family));
@@ -83,7 +83,7 @@ NetlinkRequest request_dump(int family, std::optional<IpAddr> answered_by) {
   return request;
 }
 
-/// Whether it was there to be forgotten.
+/// Whether the entry existed.
 Result<bool> forget(NetlinkSocket& netlink, int family, const Key& key) {
   NetlinkRequest request(message_type(IPCTNL_MSG_CT_DELETE), 0, header_of(family));
   request.put(CTA_TUPLE_ORIG | NLA_F_NESTED, key.tuple.data(), key.tuple.size());
@@ -95,7 +95,7 @@ Result<bool> forget(NetlinkSocket& netlink, int family, const Key& key) {
   return true;
 }
 
-/// Of the calling thread's namespace.
+/// Works in the calling thread's namespace.
 bool has_entries() {
   const auto count = read_file("/proc/sys/net/netfilter/nf_conntrack_count");
   return count && *count != "0\n";

@@ -10,7 +10,7 @@
 
 namespace kubecni {
 
-/// A network interface as RTM_GETLINK tells it.
+/// A network interface as reported by RTM_GETLINK.
 struct Link {
   unsigned ifindex = 0;
   std::string name;
@@ -21,13 +21,13 @@ struct Link {
   bool up = false;              ///< IFF_UP
 };
 
-/// The link called `name`; empty when there is none.
+/// The link called `name`; empty if there is none.
 Result<std::optional<Link>> find_link(NetlinkSocket& netlink, const std::string& name);
-/// The link with `ifindex`; empty when there is none.
+/// The link with `ifindex`; empty if there is none.
 Result<std::optional<Link>> find_link(NetlinkSocket& netlink, unsigned ifindex);
 Result<std::vector<Link>> list_links(NetlinkSocket& netlink);
 
-/// A veth pair that reaches from a bridge into a pod.
+/// A veth pair between a bridge and a pod.
 struct VethSpec {
   std::string host_name;
   MacAddr host_mac;
@@ -38,9 +38,8 @@ struct VethSpec {
   unsigned mtu = 0;  ///< bytes, of both ends
 };
 
-/// Creates the pair, the host end as a port of the bridge and the pod end in
-/// its namespace from the start; both down. One request: there is either a
-/// whole pair or none.
+/// Creates the pair: the host end as a port of the bridge, the pod end directly in its namespace;
+/// both down. It is one request: all or nothing.
 /// Errors: EEXIST one of the names is taken; EPERM no CAP_NET_ADMIN.
 Result<> create_veth(NetlinkSocket& netlink, const VethSpec& veth);
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Inside net/ only: nobody else sees an nlmsghdr.
+// For net/ only: no other code sees an nlmsghdr.
 
 #include "net/link.hpp"
 

@@ -15,12 +15,11 @@ namespace kubecni {
 
 namespace {
 
-// More than the socket's buffer holds, so that one call empties it unless somebody goes on
-// filling it.
+// More than the socket's buffer holds, so one call empties it unless a sender keeps filling it.
 constexpr int kMostReads = 1024;
 
-/// The kernel's own routes: to its addresses and to multicast, and on each link to its
-/// link-local network. Nobody reads them, and carriers take them away.
+/// The kernel's own routes: to its addresses and to multicast, and on each link to its link-local
+/// network. Nothing reads them, and carrier changes remove them.
 bool is_route_of_the_kernel(const nlmsghdr* message) {
   static const IpNet kLinkLocal6 = IpNet::parse("fe80::/10").value();
   const auto* info = static_cast<const rtmsg*>(nlmsg_data(message));
@@ -31,7 +30,7 @@ bool is_route_of_the_kernel(const nlmsghdr* message) {
          info->rtm_type == RTN_MULTICAST || (dst && kLinkLocal6.contains(*dst));
 }
 
-/// Of a veth the end in the pod can cause this, and nobody needs it of a veth.
+/// A pod can cause this on its end of a veth, and nothing uses it for a veth.
 bool is_about_features(const nlmsghdr* message, const Link& link) {
   const Attributes<IFLA_MAX> attributes(message,
                                         static_cast<const ifinfomsg*>(nlmsg_data(message)));
@@ -49,7 +48,7 @@ bool is_same(const Link& a, const Link& b) {
 }  // namespace
 
 bool NotificationFilter::is_change_of_link(const nlmsghdr* message) {
-  // What a bridge says of its ports. Who is a port is in the notification of the link itself.
+  // A bridge's report about its ports. The link's own notification says whose port it is.
   const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(message));
   if (info->ifi_family == AF_BRIDGE) return false;
   Link link = parse_link(message);
@@ -117,7 +116,7 @@ bool NetlinkMonitor::take_changes() {
     const ssize_t size = ::recv(fd_.get(), buffer, sizeof(buffer), 0);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno != ENOBUFS) return changed;
-    if (size < 0) {  // some were lost, and what was seen before may be true no more
+    if (size < 0) {  // some were lost, so what was seen before may be outdated
       changed = true;
       filter_ = {};
       continue;

@@ -13,13 +13,13 @@
 
 namespace kubecni {
 
-/// Tells notifications of routing netlink that change something from those that do not:
-/// the kernel also sends them for carriers, ports' states and its own link-local addresses,
-/// which a pod can change on its end of a veth as often as it likes.
+/// Separates routing netlink notifications that change something from the others: the kernel also
+/// sends them for carriers, port states and its own link-local addresses, which a pod can change on
+/// its end of a veth as often as it likes.
 class NotificationFilter {
  public:
-  /// Whether a link, an address, a route or the like is other than after the
-  /// notifications so far, as list_links(), list_addresses() and list_routes() tell them.
+  /// Whether a link, an address, a route or the like differs from the state after the notifications
+  /// so far, as list_links(), list_addresses() and list_routes() report it.
   bool is_change(const nlmsghdr* message);
 
  private:
@@ -30,19 +30,18 @@ class NotificationFilter {
   std::set<std::pair<unsigned, IpNet>> addresses_;
 };
 
-/// Says that links, queueing disciplines, addresses, routes or routing rules of
-/// the namespace changed, of either family; not which, since whoever listens looks
-/// at the whole anyway.
+/// Reports that links, queueing disciplines, addresses, routes or routing rules of the namespace
+/// changed, of either family; not which ones, since the listener reads everything anyway.
 class NetlinkMonitor {
  public:
   /// Listens in the namespace of the calling thread from now on.
   static Result<NetlinkMonitor> open();
 
-  /// Readable when something was reported.
+  /// Readable after a report.
   [[nodiscard]] int fd() const { return fd_.get(); }
-  /// Reads what was reported so far, a bounded number of notifications, so that whoever
-  /// reports without end keeps nobody here. Result: whether something changed; also true
-  /// when notifications were lost, since they did not fit the buffer.
+  /// Reads the reports so far, but a bounded number, so an endless sender cannot block the caller.
+  /// Result: whether something changed; also true if notifications were lost because they did not
+  /// fit the buffer.
   bool take_changes();
 
  private:

@@ -35,7 +35,7 @@ struct Entry {
   bool permanent = false;
 };
 
-/// Empty for what is on another link: kernels differ in whether they filter a dump by it.
+/// Empty for entries of other links: not all kernels filter a dump by link.
 std::optional<Entry> parse_entry(const nlmsghdr* message, unsigned ifindex) {
   const auto* entry = static_cast<const ndmsg*>(nlmsg_data(message));
   const Attributes<NDA_MAX> attributes(message, entry);
@@ -76,7 +76,7 @@ Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour) {
   NetlinkRequest request(RTM_DELNEIGH, 0, header_of(neighbour));
   request.put(NDA_DST, neighbour.addr);
   auto done = request.exchange(netlink, "delete neighbour " + describe(neighbour));
-  // A link that is gone took its neighbours along.
+  // A deleted link took its neighbours along.
   if (!done && (done.error().code == ENOENT || done.error().code == ENODEV)) return {};
   return done;
 }

@@ -17,25 +17,24 @@ struct Neighbour {
   unsigned ifindex = 0;
   IpAddr addr;
   MacAddr mac;
-  std::uint8_t protocol = 0;  ///< who made it, as of a route (RTPROT_*); 0: not said
+  std::uint8_t protocol = 0;  ///< who made it, as for a route (RTPROT_*); 0: unknown
 
   auto operator<=>(const Neighbour&) const = default;
 };
 
-/// Makes the entry permanent (NUD_PERMANENT), in place of another for the same
-/// address. Errors: ENODEV no such link; EINVAL IPv6 is switched off on it.
+/// Makes the entry permanent (NUD_PERMANENT), replacing another for the same address. Errors:
+/// ENODEV no such link; EINVAL IPv6 is disabled on it.
 Result<> ensure_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour);
 
 /// Absent is success.
 Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour);
 
-/// An address that the link reaches at `mac`, in whatever state, of no entry that `protocol`
-/// made, and none of fe80::/10, which may be left of who was there before; empty when there is
-/// none.
+/// An address that the link reaches at `mac`, in any state. Ignores entries made by `protocol`, and
+/// those in fe80::/10, which may be left from a previous owner. Empty if there is none.
 Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned ifindex,
                                                 const MacAddr& mac, std::uint8_t protocol);
 
-/// The permanent entries of the link, of both families, but for multicast addresses.
+/// The permanent entries of the link, of both families, except multicast addresses.
 Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink, unsigned ifindex);
 
 }  // namespace kubecni

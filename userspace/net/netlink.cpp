@@ -21,7 +21,7 @@ namespace {
 constexpr int kDumpAttempts = 5;
 constexpr std::size_t kReceiveBytes = 64 << 10;
 
-/// What came back for one request.
+/// The answer to one request.
 struct Answer {
   const NetlinkRequest::OnMessage* on_message = nullptr;
   bool complete = false;
@@ -92,7 +92,7 @@ Result<NetlinkSocket> NetlinkSocket::open(NetlinkPeer peer) {
   if (!raw) return sys_error(ENOMEM, "allocate netlink socket");
   const int protocol = peer == NetlinkPeer::kRoute ? NETLINK_ROUTE : NETLINK_NETFILTER;
   if (const int error = nl_connect(raw, protocol); error < 0) {
-    // libnl has no error of its own for "too many open files", and says nothing else.
+    // libnl has no error for "too many open files", and gives no detail.
     if (error == -NLE_FAILURE) return sys_error(errno, "open netlink socket");
     return failure(errno_of(error), std::string("open netlink socket: ") + nl_geterror(error));
   }

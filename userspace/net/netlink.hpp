@@ -10,16 +10,15 @@ namespace kubecni {
 
 class NetlinkRequest;
 
-/// Whom a netlink socket talks to.
+/// The kernel subsystem that a netlink socket talks to.
 enum class NetlinkPeer {
   kRoute,      ///< links, addresses, routes, neighbours, rules
   kNetfilter,  ///< connection tracking, nftables
 };
 
-/// A netlink socket. It belongs to the network namespace in which it was
-/// opened, wherever its thread goes later. Each call that takes one sends a
-/// request and waits for the kernel's answer, at most 1 s. What the calls of
-/// others take is one of NetlinkPeer::kRoute.
+/// A netlink socket. It belongs to the network namespace in which it was opened, wherever its
+/// thread goes later. Each call that takes one sends a request and waits for the kernel's answer,
+/// at most 1 s. Unless a call says otherwise, its socket is of NetlinkPeer::kRoute.
 class NetlinkSocket {
  public:
   /// Opens a socket in the namespace of the calling thread.

@@ -1,6 +1,6 @@
 #pragma once
 
-// Inside net/ only: nobody else sees an nlmsghdr or a libnl object.
+// For net/ only: no other code sees an nlmsghdr or a libnl object.
 
 #include "base/ip.hpp"
 #include "base/mac.hpp"
@@ -43,19 +43,18 @@ class NetlinkRequest {
   void put(int attribute, const MacAddr& mac) {
     put(attribute, mac.bytes.data(), mac.bytes.size());
   }
-  /// Encloses what `content` puts in the nested attribute `attribute`.
+  /// Puts what `content` adds into the nested attribute `attribute`.
   void nest(int attribute, const std::function<void()>& content);
 
   using OnMessage = std::function<void(const nlmsghdr*)>;
 
-  /// Sends the request and waits for its acknowledgement; each message that
-  /// comes before it goes to `on_message`. `what` begins the error's text, which
-  /// has the kernel's own explanation too.
+  /// Sends the request and waits for its acknowledgement; passes each earlier message to
+  /// `on_message`. `what` begins the error's text, which also has the kernel's own explanation.
   /// Errors: those of the kernel; ETIMEDOUT no answer within 1 s.
   Result<> exchange(NetlinkSocket& socket, std::string_view what, const OnMessage& on_message = {});
 
-  /// The same for a dump. `restart` is called before each attempt: a dump that
-  /// a concurrent change interrupted is repeated, up to five times in all.
+  /// The same for a dump. Calls `restart` before each attempt: a dump that a concurrent change
+  /// interrupted is repeated, up to five times in all.
   /// Errors: also EINTR, every attempt was interrupted.
   Result<> dump(NetlinkSocket& socket, std::string_view what, const std::function<void()>& restart,
                 const OnMessage& on_message);
@@ -96,14 +95,14 @@ class Attributes {
   [[nodiscard]] std::string text(std::size_t attribute) const {
     return found_[attribute] ? nla_get_string(found_[attribute]) : "";
   }
-  /// The MAC address in `attribute`; what is no Ethernet address is none.
+  /// The MAC address in `attribute`; empty if it is not an Ethernet address.
   [[nodiscard]] std::optional<MacAddr> mac(std::size_t attribute) const {
     MacAddr mac;
     if (!found_[attribute] || nla_len(found_[attribute]) != 6) return std::nullopt;
     nla_memcpy(mac.bytes.data(), found_[attribute], 6);
     return mac;
   }
-  /// The address in `attribute`; what is of neither family's length is none.
+  /// The address in `attribute`; empty if its length fits neither family.
   [[nodiscard]] std::optional<IpAddr> ip(std::size_t attribute) const {
     std::uint8_t bytes[16];
     const int size = found_[attribute] ? nla_memcpy(bytes, found_[attribute], sizeof(bytes)) : 0;

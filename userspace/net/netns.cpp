@@ -23,7 +23,7 @@ Result<UniqueFd> open_netns(const std::string& path) {
   struct statfs fs{};
   if (::fstatfs(fd.get(), &fs) != 0) return sys_error(errno, "statfs " + path);
   if (fs.f_type != NSFS_MAGIC || ::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET)
-    return failure(EINVAL, path + " is no network namespace");
+    return failure(EINVAL, path + " is not a network namespace");
   return fd;
 }
 

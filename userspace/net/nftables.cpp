@@ -18,8 +18,7 @@ namespace kubecni {
 
 namespace {
 
-/// libnftables knows the errno, and tells only its text; with a guess of what was
-/// meant behind it, at times.
+/// libnftables knows the errno, but reports only its text, sometimes with a suggestion behind it.
 int errno_in(std::string_view text) {
   for (const int code : {ENOENT, EEXIST, EPERM, EACCES, EBUSY, EOPNOTSUPP, EAFNOSUPPORT, ENOMEM,
                          ENOBUFS, ENOSPC, ERANGE, EINTR, EMFILE, EPROTONOSUPPORT}) {
@@ -28,8 +27,8 @@ int errno_in(std::string_view text) {
   return EINVAL;
 }
 
-/// The first complaint of many, without the quoted command and the '^^^^' below it:
-/// "Could not process rule: No such file or directory".
+/// The first of many errors, without the quoted command and the '^^^^' below it: "Could not process
+/// rule: No such file or directory".
 std::string_view shorten(std::string_view errors) {
   if (const auto at = errors.find("Error: "); at != errors.npos) errors.remove_prefix(at + 7);
   return errors.substr(0, errors.find('\n'));
@@ -41,9 +40,8 @@ struct Free {
 
 /// Runs `commands`, and returns what they print.
 ///
-/// Each time with a new context: that keeps what the kernel answered, every element of
-/// every set, and with the nodes of a large cluster that is more than all that
-/// the daemon knows.
+/// Uses a new context each time: a context keeps the kernel's answers, every element of every set.
+/// In a large cluster that is more than all that the daemon stores.
 Result<std::string> execute(const std::string& commands, unsigned more_flags = 0) {
   const std::unique_ptr<nft_ctx, Free> context(nft_ctx_new(NFT_CTX_DEFAULT));
   if (!context || nft_ctx_buffer_output(context.get()) != 0 ||
@@ -60,7 +58,7 @@ Result<std::string> execute(const std::string& commands, unsigned more_flags = 0
 }  // namespace
 
 Result<Nftables> Nftables::open() {
-  // A socket of ours: where there can be none, libnftables ends the process.
+  // Uses our own socket: if there can be none, libnftables ends the process.
   auto netlink = NetlinkSocket::open(NetlinkPeer::kNetfilter);
   if (!netlink) return fail(netlink, "nftables");
   return Nftables(std::move(*netlink));
@@ -102,7 +100,7 @@ Result<std::uint32_t> Nftables::generation() {
         const Attributes<NFTA_GEN_MAX> attributes(message, static_cast<nfgenmsg*>(nullptr));
         generation = ntohl(attributes.u32(NFTA_GEN_ID));
       });
-  // What netfilter answers for a part of it that the kernel does not have.
+  // Netfilter's answer if the kernel lacks a part of it.
   if (!done && done.error().code == EINVAL) return 0;
   if (!done) return fail(done);
   return generation;

@@ -15,8 +15,8 @@ namespace kubecni {
 
 namespace {
 
-/// One request of the old interface, which every kernel and every driver knows.
-/// Returns the value as the kernel leaves it.
+/// One request of the old interface, which every kernel and driver supports. Returns the value that
+/// the kernel leaves.
 Result<std::uint32_t> ethtool(const std::string& name, std::uint32_t command, std::uint32_t value) {
   const std::string what = "tx-checksumming of " + name;
   ifreq request{};

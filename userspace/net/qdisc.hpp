@@ -7,9 +7,8 @@
 
 namespace kubecni {
 
-/// The links (by ifindex) that have a queueing discipline which somebody gave
-/// them, like the `tbf` and `ingress` of the bandwidth plugin. Not counted are
-/// noqueue, which is none, and clsact, which only holds programs.
+/// The links (by ifindex) with an explicit queueing discipline, like the `tbf` and `ingress` of the
+/// bandwidth plugin. Does not count noqueue, which is none, and clsact, which only holds programs.
 Result<std::set<unsigned>> list_shaped_links(NetlinkSocket& netlink);
 
 }  // namespace kubecni

@@ -27,13 +27,13 @@ rtmsg header_of(const Route& route) {
           .rtm_flags = route.onlink ? unsigned{RTNH_F_ONLINK} : 0};
 }
 
-// Of both kinds of encapsulation, so that one function does for both.
+// The same for both kinds of encapsulation, so one function serves both.
 static_assert(int{LWTUNNEL_IP_ID} == int{LWTUNNEL_IP6_ID} &&
               int{LWTUNNEL_IP_DST} == int{LWTUNNEL_IP6_DST} &&
               int{LWTUNNEL_IP_SRC} == int{LWTUNNEL_IP6_SRC} &&
               int{LWTUNNEL_IP_TTL} == int{LWTUNNEL_IP6_HOPLIMIT});
 
-/// The flags are left out: none means an outer UDP checksum of 0.
+/// No flags: that means an outer UDP checksum of 0.
 void put_encap(NetlinkRequest& request, const Encap& encap) {
   request.put(RTA_ENCAP_TYPE, encap.remote.is_v4() ? std::uint16_t{LWTUNNEL_ENCAP_IP}
                                                    : std::uint16_t{LWTUNNEL_ENCAP_IP6});
@@ -45,7 +45,7 @@ void put_encap(NetlinkRequest& request, const Encap& encap) {
   });
 }
 
-/// An address of the other family than the route's is in RTA_VIA, with its family.
+/// A gateway of another family than the route's is in RTA_VIA, with its family.
 void put_gateway(NetlinkRequest& request, const Route& route) {
   const IpAddr& gateway = *route.gateway;
   if (gateway.family() == route.dst.addr.family()) return request.put(RTA_GATEWAY, gateway);
@@ -77,7 +77,7 @@ std::string describe(const Route& route) {
   return text;
 }
 
-/// Empty for an encapsulation that is not of IP, like MPLS.
+/// Empty for an encapsulation other than IP, like MPLS.
 std::optional<Encap> parse_encap(const Attributes<RTA_MAX>& attributes) {
   const auto type = attributes.u16(RTA_ENCAP_TYPE);
   if (type != LWTUNNEL_ENCAP_IP && type != LWTUNNEL_ENCAP_IP6) return std::nullopt;
@@ -101,7 +101,7 @@ std::optional<IpAddr> parse_gateway(const Attributes<RTA_MAX>& attributes) {
   return IpAddr::v6(addr);
 }
 
-/// Empty for what is no route of an IP family, or one of the kernel's own.
+/// Empty if it is not a route of an IP family, or one of the kernel's own.
 std::optional<Route> parse_route(const nlmsghdr* message) {
   const auto* info = static_cast<const rtmsg*>(nlmsg_data(message));
   const Attributes<RTA_MAX> attributes(message, info);

@@ -8,8 +8,8 @@ namespace kubecni {
 
 namespace {
 
-// A runtime makes /proc/sys read-only in every container that is not privileged, and
-// mounts nothing else below /proc; deploy/ mounts the node's settings here once more.
+// A runtime makes /proc/sys read-only in every unprivileged container, and mounts nothing else
+// below /proc; deploy/ mounts the node's settings here a second time.
 constexpr const char* kInContainer = "/host/proc/sys/";
 
 }  // namespace

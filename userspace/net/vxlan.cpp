@@ -17,7 +17,7 @@ namespace kubecni {
 
 namespace {
 
-/// What only a VXLAN device has.
+/// The attributes that only a VXLAN device has.
 struct Details {
   bool external = false;
   std::uint16_t port = 0;
@@ -71,13 +71,13 @@ Result<> create(NetlinkSocket& netlink, const VxlanSpec& spec) {
   if (created || created.error().code != EEXIST) return created;
   auto namesake = find_link(netlink, spec.name);
   if (!namesake) return fail(namesake);
-  // Nobody has the name, so it is the port: of another device of this kind.
+  // No other device has the name, so the port is taken: by another device of this kind.
   if (!*namesake) return port_in_use(spec);
   return created;
 }
 
-/// Before the device is up: what is up has the address already. And not in the
-/// request that creates it, where kernels refuse this.
+/// Before the device is up, since it gets the address then. Kernels refuse this in the request that
+/// creates it.
 Result<> keep_without_link_local(NetlinkSocket& netlink, const Link& link) {
   NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(link.ifindex)});
   request.nest(IFLA_AF_SPEC, [&] {
@@ -88,7 +88,7 @@ Result<> keep_without_link_local(NetlinkSocket& netlink, const Link& link) {
   return request.exchange(netlink, "keep " + link.name + " without a link-local address");
 }
 
-/// Corrects MAC and MTU and takes the device up, in one request.
+/// Corrects MAC and MTU and sets the device up, in one request.
 Result<> set_up(NetlinkSocket& netlink, const Link& link, const VxlanSpec& spec) {
   NetlinkRequest request(
       RTM_NEWLINK, 0,
@@ -97,32 +97,32 @@ Result<> set_up(NetlinkSocket& netlink, const Link& link, const VxlanSpec& spec)
   request.put(IFLA_ADDRESS, spec.mac);
   request.put(IFLA_MTU, std::uint32_t{spec.mtu});
   auto up = request.exchange(netlink, "set up VXLAN device " + spec.name);
-  // Not up, it is of no use, and would look as if it were.
+  // A device that is not up is useless, and would look usable.
   if (!up && !link.up) (void)delete_link(netlink, link.ifindex);
   if (!up && up.error().code == EADDRINUSE) return port_in_use(spec);
   return up;
 }
 
-/// The device called as the spec says, if it is one that can become what it says.
-/// One with another port is deleted.
+/// The device with the spec's name, if it can be made to fit. Deletes one with another port.
 Result<std::optional<Link>> find_usable(NetlinkSocket& netlink, const VxlanSpec& spec) {
   auto link = find_link(netlink, spec.name);
   if (!link || !*link) return link;
   auto details = read_details(netlink, **link);
   if (!details) return fail(details);
   if ((*link)->kind != "vxlan" || !details->external)
-    return failure(EEXIST, "link " + spec.name +
-                               " exists and is no VXLAN device of kube-cni (type vxlan external);"
-                               " remove it: ip link delete " +
-                               spec.name);
+    return failure(EEXIST,
+                   "link " + spec.name +
+                       " exists and is not a VXLAN device of kube-cni (type vxlan external);"
+                       " remove it: ip link delete " +
+                       spec.name);
   if (details->port == spec.port && details->accepts_no_checksum6) return link;
   if (auto deleted = delete_link(netlink, (*link)->ifindex); !deleted) return fail(deleted);
   return std::nullopt;
 }
 
-/// What comes through the tunnel may be from an address to which we ourselves send
-/// another way. Of the device's reverse path filter and that of "all" the higher counts,
-/// and 2 is the loose one. But on a device without any address that refuses, too.
+/// A peer may send through the tunnel from an address to which we send another way. The kernel uses
+/// the higher of the device's reverse path filter and that of "all"; 2 is loose. But even the loose
+/// filter drops packets on a device without any address.
 Result<> open_to_any_source(NetlinkSocket& netlink, const Link& link) {
   static const IpNet kOwnAddress = IpNet::parse("169.254.84.84/32").value();
   auto loose = ensure_sysctl("net/ipv4/conf/" + link.name + "/rp_filter", "2");

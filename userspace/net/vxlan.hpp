@@ -21,14 +21,13 @@ struct VxlanSpec {
   bool ipv6 = false;       ///< also where IPv6 is off for new devices
 };
 
-/// Makes sure that there is the device, up, with this MAC, port and MTU. MAC and
-/// MTU are corrected in place; another port needs a new device. It has no
-/// address but an IPv4 one of its link alone, accepts outer UDP checksums of 0 over
-/// IPv6 (RFC 6935), and has a loose reverse path filter, since a peer may send by the
-/// tunnel what is answered directly. Repeating the call changes nothing.
-/// Runs in the node's namespace, on a thread that is in it.
-/// Errors: EEXIST a device of another kind has the name; EADDRINUSE another
-/// tunnel has the port; EOPNOTSUPP the kernel has no VXLAN.
+/// Makes sure that the device exists, is up, and has this MAC, port and MTU. Corrects MAC and MTU
+/// in place; another port needs a new device. The device has no address but an IPv4 link-local one,
+/// accepts outer UDP checksums of 0 over IPv6 (RFC 6935), and has a loose reverse path filter,
+/// since a peer may send through the tunnel what is answered directly. Repeating the call changes
+/// nothing. Runs in the node's namespace, on a thread that is in it.
+/// Errors: EEXIST a device of another kind has the name; EADDRINUSE another tunnel has the port;
+/// EOPNOTSUPP the kernel has no VXLAN.
 Result<Link> ensure_vxlan(NetlinkSocket& netlink, const VxlanSpec& spec);
 
 }  // namespace kubecni

@@ -8,14 +8,13 @@
 
 namespace kubecni {
 
-/// Whether a queueing discipline works on the pod's traffic, so that it takes the
-/// kernel path: `host_ifindex` is the host end of its veth, `shaped_links` what
-/// list_shaped_links() says.
+/// Whether a queueing discipline limits the pod's traffic, so that it takes the kernel path.
+/// `host_ifindex` is the host end of its veth, `shaped_links` the result of list_shaped_links().
 bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
                const std::set<unsigned>& shaped_links);
 
-/// What the eBPF path has to know of the pod, as its record and the kernel have
-/// it: `host` is the host end of its veth, `network` the ifindex of its bridge.
+/// The pod's data for the eBPF path, from its record and the kernel: `host` is the host end of its
+/// veth, `network` the ifindex of its bridge.
 PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned network,
                         const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links);
 

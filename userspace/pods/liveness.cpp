@@ -19,8 +19,8 @@ Result<NetnsIdentity> identify_netns(int netns_fd, const std::string& path) {
 
 namespace {
 
-/// Whether a namespace at `path` would be seen if it was there: a container may be without
-/// its folder. The folders of /proc go with their process.
+/// Whether a namespace at `path` would be visible if it existed: a container may not have its
+/// folder. The folders of /proc go with their process.
 bool can_see(const std::filesystem::path& path) {
   std::error_code ignored;
   return path.native().starts_with("/proc/") ||
@@ -33,14 +33,14 @@ Result<bool> has_veth(NetlinkSocket& node, const std::string& network, const Lea
   return host->has_value();
 }
 
-/// As is_gone(), for an owner of whom there may be no readable record.
+/// Like is_gone(), for an owner that may have no readable record.
 Result<bool> is_gone(NetlinkSocket& node, const std::string& network, const LeaseStore& leases,
                      const LeaseOwner& owner) {
   auto lease = leases.find_record(owner);
   if (lease && *lease) return is_gone(node, network, **lease);
-  if (lease) return false;  // ADD may be about to write it; it holds no address yet
+  if (lease) return false;  // ADD may be about to write the lease; it holds no address yet
   if (lease.error().code != EBADMSG) return fail(lease);
-  // A damaged record is of no ADD on its way: that has just written it.
+  // A damaged record does not belong to a running ADD: that has just written it.
   auto veth = has_veth(node, network, owner);
   if (!veth) return veth;
   return !*veth;
@@ -53,7 +53,7 @@ Result<bool> is_gone(NetlinkSocket& node, const std::string& network, const Leas
   auto veth = has_veth(node, network, lease.owner);
   if (!veth || *veth) return veth ? Result<bool>(false) : veth;
   struct stat netns{};
-  // EACCES: /proc/<pid>/ns/net of a process that lives, without CAP_SYS_PTRACE.
+  // EACCES: /proc/<pid>/ns/net of a living process, without CAP_SYS_PTRACE.
   if (::stat(lease.netns.path.c_str(), &netns) != 0)
     return (errno == ENOENT || errno == ENOTDIR) && can_see(lease.netns.path);
   return netns.st_dev != lease.netns.device || netns.st_ino != lease.netns.inode;
@@ -70,7 +70,7 @@ Result<unsigned> reclaim_gone(const PodPaths& paths, const std::string& network)
   for (const LeaseOwner& owner : *owners) {
     auto gone = is_gone(*node, network, leases, owner);
     if (gone && !*gone) continue;
-    // Another plugin holds its address, and would never hear that it is free.
+    // Another plugin holds its address, and would never learn that it is free.
     auto lease = leases.find_record(owner);
     if (lease && *lease && (*lease)->addresses.empty()) continue;
     auto done = gone ? remove_attachment(paths, network, owner) : fail(gone);

@@ -10,7 +10,7 @@ namespace kubecni {
 
 namespace {
 
-/// The MACs that pods of the bridge have for it.
+/// The bridge's MACs that its pods know.
 std::vector<MacAddr> known_macs(const std::vector<Attachment>& attachments,
                                 const std::string& bridge) {
   std::vector<MacAddr> known;

@@ -11,15 +11,14 @@
 
 namespace kubecni {
 
-/// ensure_node_bridge(); a bridge that was made anew, by whomever, gets the MAC that living pods
-/// have for their gateway, as they learn no other. Where pods know different ones, that of the
-/// first record counts.
+/// Calls ensure_node_bridge(). A recreated bridge gets the MAC that living pods have for their
+/// gateway, as they learn no other. If pods know different ones, that of the first record wins.
 Result<Link> ensure_bridge_of_pods(NetlinkSocket& node, const AttachmentStore& store,
                                    const std::string& name, const std::vector<IpNet>& addresses,
                                    unsigned mtu_bytes);
 
-/// Gives the bridge that MAC where it has one that none of its pods knows, since somebody else
-/// made it anew. Returns whether it had to.
+/// Gives the bridge that MAC if none of its pods knows the present one, because somebody else
+/// recreated the bridge. Returns whether it had to.
 Result<bool> restore_bridge_mac(NetlinkSocket& node, const std::vector<Attachment>& attachments,
                                 Link& bridge);
 

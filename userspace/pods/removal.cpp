@@ -27,8 +27,8 @@ Result<std::optional<T>> unless_damaged(Result<std::optional<T>> found) {
   return found;
 }
 
-/// Takes the pod out of the maps, also out of those of another schema, and its programs
-/// off. Where nothing is loaded there is nothing to do. `network` is 0 where nobody knows it.
+/// Removes the pod from the maps, also of other schemas, and detaches its programs. Does nothing if
+/// nothing is loaded. `network` is 0 if unknown.
 Result<> remove_from_ebpf(const PodPaths& paths, const Device& host, unsigned network,
                           const std::vector<IpAddr>& addresses) {
   if (network != 0) {
@@ -44,7 +44,7 @@ Result<> remove_from_ebpf(const PodPaths& paths, const Device& host, unsigned ne
   return remove_pod(paths.bpffs, *endpoints, host, addresses);
 }
 
-/// The bridge that the pod is on; 0 if nobody knows. Where the record is lost the port tells it.
+/// The pod's bridge; 0 if unknown. If the record is lost, the port tells it.
 Result<unsigned> find_bridge(NetlinkSocket& netlink, const std::optional<Attachment>& record,
                              const std::optional<Link>& host) {
   const unsigned of_port = host ? host->master_ifindex : 0;
@@ -54,8 +54,8 @@ Result<unsigned> find_bridge(NetlinkSocket& netlink, const std::optional<Attachm
   return *bridge ? (*bridge)->ifindex : of_port;
 }
 
-/// What the node's tables have of the pod. Where nobody knows its bridge, the daemon removes
-/// what belongs to no record.
+/// The pod's entries in the node's tables. If the bridge is unknown, the daemon removes entries
+/// that belong to no record.
 Result<> forget_neighbours(NetlinkSocket& netlink, const std::optional<Attachment>& record,
                            unsigned bridge_ifindex, std::vector<IpAddr> addresses) {
   if (bridge_ifindex == 0) return {};
@@ -63,16 +63,16 @@ Result<> forget_neighbours(NetlinkSocket& netlink, const std::optional<Attachmen
   return delete_neighbours_at(netlink, addresses, bridge_ifindex);
 }
 
-/// The pod stays as it was when nothing can be removed, as on a read-only disk. What cannot
-/// be put back is found by the daemon.
+/// The pod stays as it was if nothing can be removed, as on a read-only disk. The daemon finds what
+/// cannot be restored.
 void remember_neighbours(NetlinkSocket& netlink, const PodPort& port) {
   const auto bridge = find_link(netlink, port.bridge);
   if (bridge && *bridge) (void)ensure_neighbours_of(netlink, port, (*bridge)->ifindex);
 }
 
-/// Lets UDP clients of a hostPort or a service, which go on sending from the same
-/// port, find who answers there now. No failure of that keeps a pod from going: the
-/// flow ends by itself when the client pauses.
+/// Lets UDP clients of a hostPort or a service, which keep sending from the same port, reach the
+/// new backend. A failure does not keep the pod from going: the flow ends by itself when the client
+/// pauses.
 void forget_flows_to(const std::vector<IpAddr>& addresses) {
   for (const IpAddr& address : addresses) (void)forget_udp_flows_to(address);
 }
@@ -90,15 +90,15 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
   const std::string host_ifname = host_ifname_for(network, owner.container_id, owner.ifname);
   auto host = find_link(*netlink, host_ifname);
   if (!host) return fail(host);
-  // While the record is there, as it alone may know the bridge. A daemon that makes them
-  // again in between removes them when the record is gone.
+  // Runs while the record exists, which alone may know the bridge. If the daemon restores the
+  // entries in between, it removes them when the record is gone.
   const auto recorded = *record ? (*record)->port.plain_addresses() : std::vector<IpAddr>{};
   auto bridge = find_bridge(*netlink, *record, *host);
   if (!bridge) return fail(bridge);
   if (auto forgotten = forget_neighbours(*netlink, *record, *bridge, recorded); !forgotten)
     return fail(forgotten);
-  // It tells the daemon that this goes for good. What is below can do without it: an
-  // address that it alone knows is found by the interface.
+  // Without the record, the daemon does not restore the pod. The steps below work without it: they
+  // find an address that only the record knew by the interface.
   if (auto removed = attachments.remove(network, owner.container_id, owner.ifname); !removed) {
     if (*record) remember_neighbours(*netlink, (*record)->port);
     return fail(removed);
@@ -109,7 +109,7 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
   for (const IpAddr& address : recorded)
     if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
 
-  // First nobody may be sent there any more, last the address is given away.
+  // First, nothing may be sent there any more; last, the address is given away.
   const Device device{*host ? (*host)->ifindex : 0, host_ifname};
   if (auto removed = remove_from_ebpf(paths, device, *bridge, addresses); !removed)
     return fail(removed);

@@ -9,7 +9,7 @@
 
 namespace kubecni {
 
-/// Where a node keeps what it knows of its pods.
+/// Where a node keeps the records of its pods.
 struct PodPaths {
   std::filesystem::path state_dir;
   std::filesystem::path bpffs;
@@ -23,14 +23,14 @@ struct PodPaths {
 Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
                                               const LeaseOwner& owner);
 
-/// What is wrong with the attachment's records; empty when nothing is. Only for
-/// people: remove_attachment() does without them.
+/// What is wrong with the attachment's records; empty if nothing. For messages only:
+/// remove_attachment() works without them.
 std::string find_damage(const PodPaths& paths, const std::string& network, const LeaseOwner& owner);
 
-/// The networks of which there ever was a lease.
+/// The networks that ever had a lease.
 Result<std::vector<std::string>> list_networks(const PodPaths& paths);
 
-/// Every attachment of the network of which anything is on disk.
+/// Every attachment of the network that has anything on disk.
 Result<std::vector<LeaseOwner>> list_attachments(const PodPaths& paths, const std::string& network);
 
 }  // namespace kubecni
