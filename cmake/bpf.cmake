@@ -1,8 +1,7 @@
-# Kernel programs: each bpf/NAME.bpf.c is compiled by itself, then all of them
-# are linked into one object, so that they share one set of maps, and bpftool
-# turns that object into a skeleton header. The same sources may be built into
-# several objects, with other DEFINES. A SUFFIX of the target's name stands for a
-# skeleton of the same name in another folder.
+# Kernel programs: compiles each bpf/NAME.bpf.c by itself, links all of them into one object, so
+# that they share one set of maps, and lets bpftool turn that object into a skeleton header. The
+# same sources may be built into several objects, with other DEFINES. A SUFFIX of the target's name
+# means a skeleton of the same name in another folder.
 find_program(KUBECNI_BPF_CLANG NAMES clang-19 REQUIRED)
 find_program(KUBECNI_BPFTOOL NAMES bpftool PATHS /usr/sbin REQUIRED)
 

@@ -1,6 +1,6 @@
-# The Debian package `kube-cni`: what a node needs that Kubernetes does not start it on.
+# The Debian package `kube-cni`: for nodes that Kubernetes does not set up with the DaemonSet.
 #   cpack --config build/CPackConfig.cmake -B build/package
-# cnicheck is a tool of developers, and stays out.
+# cnicheck is a tool for developers, and is not included.
 set(KUBECNI_PACKAGE_MAINTAINER "kube-cni maintainers <maintainers@kube-cni.invalid>"
   CACHE STRING "Whom to write to about the Debian package")
 
@@ -8,7 +8,7 @@ install(FILES deploy/kube-cnid.service DESTINATION lib/systemd/system COMPONENT 
 install(FILES README.md CHANGELOG.md DESTINATION share/doc/kube-cni COMPONENT node)
 install(DIRECTORY docs DESTINATION share/doc/kube-cni COMPONENT node)
 
-# What `cmake --install` leaves alone: an operator's settings above all.
+# Files that `cmake --install` does not install: above all an operator's settings.
 install(FILES deploy/config.json DESTINATION /etc/kube-cni COMPONENT debian EXCLUDE_FROM_ALL)
 install(FILES deploy/debian/copyright DESTINATION share/doc/kube-cni
   COMPONENT debian EXCLUDE_FROM_ALL)

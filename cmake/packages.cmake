@@ -1,23 +1,23 @@
-# The libraries of design section 7, all Debian 12 packages.
+# The libraries, all Debian 12 packages.
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(CURL REQUIRED)
 find_package(Threads REQUIRED)
 
-# The plugin is one static executable, so it takes the archives; the other
-# programs take them too, since one build of each library is enough.
+# The plugin is one static executable, so it uses the archives. The other programs use them, too:
+# one build of each library is enough.
 find_library(KUBECNI_LIBBPF libbpf.a REQUIRED)
 find_library(KUBECNI_LIBELF libelf.a REQUIRED)
 find_library(KUBECNI_LIBZ libz.a REQUIRED)
 find_library(KUBECNI_LIBNL libnl-3.a REQUIRED)
 find_path(KUBECNI_LIBNL_INCLUDE netlink/netlink.h PATH_SUFFIXES libnl3 REQUIRED)
 
-# The daemon's alone, and a shared library: Debian has no archive of it.
+# Only for the daemon, and shared: Debian has no archive of it.
 find_library(KUBECNI_LIBNFTABLES nftables REQUIRED)
 find_path(KUBECNI_LIBNFTABLES_INCLUDE nftables/libnftables.h REQUIRED)
 
-# Likewise: the format of the metrics, and the server that they are asked of.
+# Likewise: the format of the metrics, and the HTTP server for them.
 find_package(prometheus-cpp REQUIRED)
 find_library(KUBECNI_LIBMICROHTTPD libmicrohttpd.so REQUIRED)
 

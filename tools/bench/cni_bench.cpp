@@ -36,11 +36,11 @@ struct Samples {
   }
 };
 
-/// The verb and the plugin's place.
+/// The verb, and the plugin's index.
 using Series = std::map<std::pair<std::string, std::size_t>, Samples>;
 
-/// One ADD and one DEL of every plugin. Who begins changes from round to round,
-/// since what a DEL leaves to the kernel's workers burdens whoever comes next.
+/// One ADD and one DEL of every plugin. The first one changes from round to round, since the
+/// kernel's deferred work after a DEL slows down the next plugin.
 Result<> run_round(std::vector<PluginNode>& nodes, unsigned width, unsigned round, Series* series) {
   for (const Verb& verb : kVerbs) {
     for (std::size_t i = 0; i < nodes.size(); ++i) {

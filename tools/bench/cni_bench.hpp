@@ -9,11 +9,11 @@
 
 namespace kubecni::bench {
 
-/// What `kube-cni-bench cni` is asked for.
+/// The options of `kube-cni-bench cni`.
 struct CniOptions {
   std::filesystem::path kube_cni;
   std::filesystem::path reference_dir = "/usr/lib/cni";
-  std::vector<unsigned> pods{0, 200};  ///< present on each node meanwhile, ascending
+  std::vector<unsigned> pods{0, 200};  ///< pods present on each node meanwhile, ascending
   unsigned parallel = 50;
   unsigned rounds = 50;   ///< one after the other
   unsigned batches = 10;  ///< of `parallel` at once
@@ -28,13 +28,12 @@ struct CniRow {
   std::string plugin;
   Summary wall;  ///< of each call
   Summary cpu;   ///< of each call
-  /// From the start of the first call at once to the end of the last, a pod.
+  /// From the start of the first concurrent call to the end of the last, per pod.
   Summary per_pod;
 };
 
-/// Measures ADD and DEL of every plugin, in turn within each round, so that what
-/// else happens on the machine meets all of them. Works in a sandbox. Says on
-/// standard error how far it is.
+/// Measures ADD and DEL of every plugin, in turn within each round, so that other load on the
+/// machine affects all of them. Works in a sandbox. Prints progress to standard error.
 Result<std::vector<CniRow>> measure_cni(const CniOptions& options);
 
 }  // namespace kubecni::bench

@@ -26,7 +26,7 @@ struct Command {
   std::string format = "markdown";
 };
 
-/// What is wrong with the command line, or nothing. Completes the options.
+/// What is wrong with the command line; empty if nothing. Completes the options.
 std::string complete(CniOptions& options) {
   if (::geteuid() != 0) return "needs root, for network namespaces";
   options.kube_cni = fs::absolute(options.kube_cni);

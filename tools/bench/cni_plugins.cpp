@@ -26,7 +26,7 @@ json reference_conf(const std::string& type, const fs::path& folder) {
             {"routes", json::array({{{"dst", "0.0.0.0/0"}}})}}}};
 }
 
-/// `hooks` says what kube-cni otherwise finds in the runtime's folder of lists.
+/// `hooks` replaces what kube-cni would find in the runtime's folder of lists.
 json kube_cni_conf(const std::string& mode, const std::string& hooks, const fs::path& folder) {
   const std::string name = mode + "-" + hooks;
   return {{"cniVersion", "1.0.0"},

@@ -11,15 +11,15 @@
 
 namespace kubecni::bench {
 
-/// What a run was made of, by name: the machine's facts, versions, options.
+/// The conditions of a run, by name: the machine's facts, versions, options.
 using Facts = std::vector<std::pair<std::string, std::string>>;
 
-/// How `row` relates to `bridge` in the same scenario; 1 is the same.
+/// `row` relative to `bridge` in the same scenario; 1 is the same.
 struct Ratios {
-  double wall = 0;  ///< of the time a pod
+  double wall = 0;  ///< of the time per pod
   double cpu = 0;
 };
-/// Zeros when `rows` has no such row. Pure.
+/// Zeros if `rows` has no such row. Pure.
 Ratios ratios_to_bridge(const CniRow& row, const std::vector<CniRow>& rows);
 
 void print_markdown(std::ostream& out, const Facts& facts, const std::vector<CniRow>& rows);

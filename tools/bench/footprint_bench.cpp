@@ -17,10 +17,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How often a kubelet reports the status of its node when nothing changes.
+// How often a kubelet reports the status of an unchanged node.
 constexpr std::chrono::minutes kStatusInterval{5};
 
-/// The size of a program as it is shipped.
+/// The size of a program as shipped.
 Result<SizeRow> measure_stripped(const fs::path& program) {
   const fs::path stripped = "/run/stripped";
   auto strip =
@@ -45,7 +45,7 @@ Result<std::vector<SizeRow>> measure_sizes(const FootprintOptions& options) {
   return rows;
 }
 
-/// A state of the cluster in which the daemon is looked at.
+/// A state of the cluster in which the daemon is measured.
 struct Scenario {
   std::string name;
   std::function<Result<>()> prepare;

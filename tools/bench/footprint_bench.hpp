@@ -10,13 +10,13 @@
 
 namespace kubecni::bench {
 
-/// What `kube-cni-bench footprint` is asked for.
+/// The options of `kube-cni-bench footprint`.
 struct FootprintOptions {
   std::filesystem::path programs;  ///< the folder of kube-cni, kube-cnid and kube-cnictl
   std::filesystem::path image;     ///< a container image as a file; empty: none
-  unsigned nodes = 5000;           ///< of the large cluster
+  unsigned nodes = 5000;           ///< in the large cluster
   unsigned pods = 110;             ///< kubelet's default limit
-  /// Before the window. The daemon looks at everything each 10 s.
+  /// Pause before the window. The daemon looks at everything every 10 s.
   std::chrono::seconds settle{15};
   std::chrono::seconds window{60};
 };
@@ -26,7 +26,7 @@ struct SizeRow {
   std::uintmax_t bytes;
 };
 
-/// The daemon in one scenario.
+/// The daemon's figures in one scenario.
 struct DaemonRow {
   std::string scenario;
   ProcessUsage usage;      ///< at the end of the window
@@ -38,7 +38,7 @@ struct Footprint {
   std::vector<DaemonRow> daemon;
 };
 
-/// For the sandbox, where it leaves what it makes. Says on standard error what it does.
+/// Runs in the sandbox, which removes its results. Prints progress to standard error.
 Result<Footprint> measure_footprint(const FootprintOptions& options);
 
 }  // namespace kubecni::bench

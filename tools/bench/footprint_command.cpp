@@ -24,7 +24,7 @@ struct Command {
   std::string format = "markdown";
 };
 
-/// What is wrong with the command line, or nothing. Completes the options.
+/// What is wrong with the command line; empty if nothing. Completes the options.
 std::string complete(Command& command) {
   if (::geteuid() != 0) return "needs root, for network namespaces";
   auto& options = command.options;
@@ -35,7 +35,7 @@ std::string complete(Command& command) {
     if (::access((options.programs / name).c_str(), X_OK) != 0)
       return (options.programs / name).string() + " is missing: build it, or give --programs";
   if (!options.image.empty() && !fs::is_regular_file(options.image))
-    return options.image.string() + " is no file";
+    return options.image.string() + " is not a file";
   return "";
 }
 
@@ -71,7 +71,7 @@ void add_footprint_command(CLI::App& app) {
   auto& options = command->options;
   options.programs = fs::read_symlink("/proc/self/exe").parent_path();
   auto* footprint = app.add_subcommand(
-      "footprint", "How large the programs are, and what the daemon needs of a node");
+      "footprint", "How large the programs are, and what the daemon uses of a node");
   footprint->add_option("--programs", options.programs,
                         "Folder of kube-cni, kube-cnid and kube-cnictl; by default that of this "
                         "program");
@@ -85,7 +85,7 @@ void add_footprint_command(CLI::App& app) {
   footprint->add_option("--settle", command->settle, "Seconds before, of each scenario")
       ->check(CLI::Range(0U, 3600U))
       ->capture_default_str();
-  footprint->add_option("--seconds", command->seconds, "For which each scenario is watched")
+  footprint->add_option("--seconds", command->seconds, "Seconds for which each scenario is watched")
       ->check(CLI::Range(1U, 3600U))
       ->capture_default_str();
   footprint->add_option("-o,--output", command->format)

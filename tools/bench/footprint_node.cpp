@@ -153,7 +153,7 @@ void FootprintNode::end_daemon() {
   daemon_ = -1;
 }
 
-/// Whether all other nodes are routed to, and the plugin is told what this one has.
+/// Whether all other nodes have a route, and the plugin knows this node's PodCIDR.
 Result<bool> FootprintNode::is_complete(unsigned nodes) const {
   auto netlink = NetlinkSocket::open_in(netns_.get());
   if (!netlink) return fail(netlink);

@@ -13,9 +13,9 @@
 
 namespace kubecni::bench {
 
-/// A node of a cluster of thousands, of which the others are Node objects alone: a
-/// network namespace with a daemon, and an API server (HTTPS) in this process. For
-/// the sandbox; its folders are below /run.
+/// A node of a cluster of thousands, whose other nodes are only Node objects: a network namespace
+/// with a daemon, and an API server (HTTPS) in this process. Runs in the sandbox; its folders are
+/// below /run.
 class FootprintNode {
  public:
   struct Programs {
@@ -29,9 +29,9 @@ class FootprintNode {
   FootprintNode& operator=(const FootprintNode&) = delete;
   ~FootprintNode();
 
-  /// Ends the daemon, makes the cluster one of `nodes` nodes with realistic Node objects
-  /// of about 30 kB, starts the daemon, and waits until all of them are routed to.
-  /// Errors: ETIMEDOUT not within two minutes, with what the daemon said.
+  /// Ends the daemon, resizes the cluster to `nodes` nodes with realistic Node objects of about 30
+  /// kB, starts the daemon, and waits until all of them have a route. Errors: ETIMEDOUT not within
+  /// two minutes, with the daemon's log.
   Result<> start_daemon(unsigned nodes);
 
   /// Adds `count` pods by the plugin. Errors: EIO the plugin's.
@@ -40,8 +40,8 @@ class FootprintNode {
   /// What a kubelet does every five minutes: the node reports its status.
   void report_status(unsigned node);
 
-  /// What a pod with NET_ADMIN can do: takes the eth0 of the first pod down and up, without
-  /// a pause. Errors: EIO ip(8) does not.
+  /// Takes the eth0 of the first pod down and up without a pause, as a pod with NET_ADMIN can.
+  /// Errors: EIO ip(8) does not.
   Result<> flap_pod(std::chrono::seconds time);
 
   [[nodiscard]] pid_t daemon_pid() const { return daemon_; }

@@ -1,6 +1,5 @@
-// kube-cni-bench: how fast kube-cni is beside others, and what a node pays for it. Works
-// in a sandbox of its own, so that it changes nothing on the machine. See
-// docs/performance.md.
+// kube-cni-bench: compares kube-cni's speed with others, and measures its cost for a node. Works in
+// its own sandbox, so it changes nothing on the machine. See docs/performance.md.
 
 #include "bench/cni_command.hpp"
 #include "bench/footprint_command.hpp"

@@ -52,7 +52,7 @@ std::chrono::microseconds cpu_of(const rusage& usage) {
   return total(usage.ru_utime) + total(usage.ru_stime);
 }
 
-/// A call with everything made that needs no plugin yet.
+/// A call, prepared as far as possible without starting the plugin.
 class ReadyCall {
  public:
   static Result<ReadyCall> prepare(const PluginCall& call) {
@@ -95,8 +95,8 @@ class ReadyCall {
     env_.push_back(nullptr);
   }
 
-  /// posix_spawn(3) starts a program as Go's runtime does, without a copy of
-  /// this process (CLONE_VFORK). Returns an errno.
+  /// posix_spawn(3) starts a program like Go's runtime, without a copy of this process
+  /// (CLONE_VFORK). Returns an errno.
   int start(pid_t& pid) {
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
@@ -115,7 +115,7 @@ class ReadyCall {
   UniqueFd input_, out_, err_;
 };
 
-/// On a thread of its own. Comes to the barrier in any case.
+/// Runs on its own thread. Always reaches the barrier.
 Result<CallEnd> run_on_signal(int netns_fd, const PluginCall& call, std::barrier<>& start) {
   const auto inside = NetnsGuard::enter(netns_fd);
   auto ready = ReadyCall::prepare(call);

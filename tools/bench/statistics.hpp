@@ -5,7 +5,7 @@
 
 namespace kubecni::bench {
 
-/// What is reported of one series of measurements, in its unit.
+/// The summary of one series of measurements, in its unit.
 struct Summary {
   double median = 0;
   double p95 = 0;  ///< 95 of 100 measurements are at most this

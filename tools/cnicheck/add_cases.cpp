@@ -17,7 +17,7 @@ namespace {
 
 constexpr milliseconds kDadTime{1000};  // of RFC 4862, with the kernel's defaults
 
-/// An ADD that has to fail, with one of `codes` if there are any.
+/// An ADD that must fail, with one of `codes` if any are given.
 Result<> expect_add_fails(Scenario& scenario, const Target& target, int pod_fd,
                           std::initializer_list<unsigned> codes, const std::string& what) {
   auto chain = scenario.bench.runner().add(scenario.bench.network(), target);

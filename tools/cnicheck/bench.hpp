@@ -14,7 +14,7 @@
 
 namespace kubecni::cnicheck {
 
-/// What the command line says.
+/// The options of the command line.
 struct Settings {
   std::filesystem::path plugin_dir;
   std::filesystem::path ipam_dir;
@@ -28,12 +28,12 @@ struct Settings {
   unsigned kill_points = 60;
 };
 
-/// What all cases share: the tested network, the node, the plugin's versions.
+/// The state that all cases share: the tested network, the node, the plugin's versions.
 class Bench {
  public:
-  /// Makes the namespaces and a folder for helper plugins, runs the hook
-  /// "node-start", asks for VERSION, and does one ADD and DEL, so that what a
-  /// plugin makes once for a node is there before the first case looks.
+  /// Makes the namespaces and a folder for helper plugins, runs the hook "node-start", and calls
+  /// VERSION. Then does one ADD and DEL, so that what a plugin makes once per node exists before
+  /// the first case.
   static Result<Bench> set_up(Settings settings);
   Bench(Bench&&) = default;
   Bench& operator=(Bench&&) = delete;
@@ -65,10 +65,10 @@ class Bench {
   [[nodiscard]] Result<Network> other_network(const std::filesystem::path& path,
                                               const char* option) const;
 
-  /// A name that nothing else in this run has.
+  /// A name that is unique in this run.
   [[nodiscard]] std::string next_name() { return prefix_ + "-" + std::to_string(++names_); }
 
-  /// One ADD and DEL, after which what a plugin makes once for a node is there.
+  /// One ADD and DEL, which make what a plugin makes once per node.
   void warm_up();
   /// Why the first ADD or DEL failed, for the report; usually empty.
   [[nodiscard]] const std::string& warm_up_problem() const { return warm_up_problem_; }

@@ -11,8 +11,8 @@ namespace kubecni::cnicheck {
 struct Case {
   const char* id;
   const char* title;
-  const char* verb = nullptr;   ///< the verb that the plugin has to have, if it may lack it
-  const char* since = nullptr;  ///< the version of the specification that brought the verb
+  const char* verb = nullptr;   ///< the required verb, if plugins may lack it
+  const char* since = nullptr;  ///< the specification's version that introduced the verb
   Verdict (*run)(Scenario&);
 };
 

@@ -13,13 +13,12 @@ using nlohmann::json;
 
 namespace {
 
-/// A reference plugin to be chained with, and the configuration with which it
-/// has something to do.
+/// A reference plugin to be chained with, and a configuration that gives it work.
 struct Partner {
   const char* type;
   json conf;
   bool before;       ///< works also before the plugin that makes the interface
-  const char* tool;  ///< what it executes itself, or null
+  const char* tool;  ///< a tool that it executes, or null
 };
 
 std::vector<Partner> partners() {
@@ -44,8 +43,8 @@ std::vector<Partner> partners() {
   };
 }
 
-/// CHECK of the tested plugin in its place of the list. What a partner's CHECK
-/// says is the partner's own: portmap 1.1.1 misses a chain that it never makes.
+/// Calls CHECK of the tested plugin alone, at its place in the list. A partner's CHECK does not
+/// count: portmap 1.1.1 misses a chain that it never makes.
 Result<> check_own(Scenario& scenario, const Attachment& attachment) {
   const Network& network = attachment.network;
   for (std::size_t i = 0; i < network.plugins.size(); ++i) {
@@ -58,8 +57,8 @@ Result<> check_own(Scenario& scenario, const Attachment& attachment) {
   return {};
 }
 
-/// An attachment through the whole list: ADD, CHECK and DEL work, the result has
-/// the pod's interface, and the links, addresses and routes go again.
+/// An attachment through the whole list: ADD, CHECK and DEL work, the result has the pod's
+/// interface, and DEL removes the links, addresses and routes.
 Result<> live_through(Scenario& scenario, const Network& network) {
   auto before = scenario.look();
   if (!before) return fail(before);
@@ -76,8 +75,8 @@ Result<> live_through(Scenario& scenario, const Network& network) {
   return scenario.expect_unchanged(*before, "after DEL", target.container_id);
 }
 
-/// The newest version that the network, the plugin and the partner have in
-/// common; empty if there is none, or the partner, or its tool, is not there.
+/// The newest version that the network, the plugin and the partner support; empty if there is none,
+/// or if the partner or its tool is missing.
 std::string common_version(const Scenario& scenario, const Partner& partner) {
   const Bench& bench = scenario.bench;
   if (!bench.runner().has(partner.type)) return "";
@@ -101,7 +100,7 @@ Network around(const Network& network, std::vector<json> before, const std::vect
   return list;
 }
 
-/// The tested plugin in one place of a list, and what came of it.
+/// The tested plugin at one place of a list, and the result.
 struct Attempt {
   std::string name;
   Network network;
@@ -138,7 +137,7 @@ Verdict each_position(Scenario& scenario) {
   return std::to_string(list.size()) + " lists";
 }
 
-/// What came before stays in the result, and each index still fits.
+/// Earlier entries stay in the result, and each index still fits.
 Verdict prev_result_passes(Scenario& scenario) {
   if (!is_at_least(scenario.bench.network().cni_version, "0.3.0"))
     return not_applicable("there is no prevResult before 0.3.0");

@@ -55,7 +55,7 @@ Result<> run_in(int netns_fd, const std::vector<std::string>& args) {
   return {};
 }
 
-/// The first route of the result, and if it names none, the default route of the pod.
+/// The first route of the result; else the default route of the pod.
 Result<> remove_route(Scenario& scenario, const Attachment& attachment) {
   auto pod = scenario.look_at(attachment);
   if (!pod) return fail(pod);
@@ -132,7 +132,7 @@ const std::vector<Damage>& damages() {
   return kDamages;
 }
 
-/// What hooks took away from all pods comes back.
+/// Restores what hooks took away from all pods.
 Result<> repair(Scenario& scenario) {
   scenario.bench.warm_up();
   if (!scenario.bench.settings().hooks.contains("attach-dataplane")) return {};

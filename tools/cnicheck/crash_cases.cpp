@@ -25,7 +25,7 @@ Result<ProcessSpec> plan(Scenario& scenario, const char* verb, const Target& tar
                              bench.network().input(0, prev_result, nullptr).dump());
 }
 
-/// A following ADD of another container works, and its address is nobody's.
+/// ADD of another container works afterwards, with a free address.
 Result<> expect_fresh_add(Scenario& scenario, const std::set<IpNet>& in_use) {
   auto fresh = scenario.attach();
   if (!fresh) return fail(fresh, "the next ADD");
@@ -34,8 +34,8 @@ Result<> expect_fresh_add(Scenario& scenario, const std::set<IpNet>& in_use) {
   return scenario.detach(**fresh);
 }
 
-/// Kills the verb before its change `number`; the runtime's DEL has to clean up.
-/// Returns whether the kill came before the end.
+/// Kills the verb before its change `number`; the runtime's DEL has to clean up. Returns whether
+/// the kill came before the verb's end.
 Result<bool> kill_at(Scenario& scenario, const std::string& verb, unsigned number,
                      const std::set<IpNet>& in_use) {
   auto before = scenario.look();
@@ -65,7 +65,7 @@ Result<bool> kill_at(Scenario& scenario, const std::string& verb, unsigned numbe
   return traced->killed;
 }
 
-/// How many changes one whole run of the verb makes.
+/// How many changes one complete run of the verb makes.
 Result<unsigned> count_changes(Scenario& scenario, const char* verb) {
   auto attached = scenario.attach();
   if (!attached) return fail(attached);
@@ -101,7 +101,7 @@ Result<KillReport> kill_at_each(Scenario& scenario, const char* verb,
   unsigned killed = 0;
   KillReport report;
   for (const unsigned number : numbers) {
-    Scenario step(scenario.bench);  // its leftovers are not the next step's
+    Scenario step(scenario.bench);  // its leftovers do not affect the next step
     auto done = kill_at(step, verb, number, in_use);
     if (done)
       killed += *done ? 1 : 0;

@@ -44,7 +44,7 @@ Result<> detach_thrice(Scenario& scenario) {
   return {};
 }
 
-/// A race is not lost each time.
+/// A race does not fail each time.
 Verdict thrice_in_parallel(Scenario& scenario) {
   auto before = scenario.look();
   if (!before) return fail(before);
@@ -109,7 +109,7 @@ Verdict no_prev_result(Scenario& scenario) {
   return "";
 }
 
-/// Without files to judge by: a pool that can be filled as far as before.
+/// Without state files: fills the pool twice, and compares the number of addresses.
 Verdict address_released(Scenario& scenario) {
   if (auto done = detach_without_pod(scenario, true, true); !done) return fail(done);
   if (!scenario.bench.settings().state_dirs.empty()) return "judged by the files in --state-dir";

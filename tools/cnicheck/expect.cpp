@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kShownFindings = 20;
 
-/// What is wrong with an error object, or nothing.
+/// What is wrong with an error object; empty if nothing.
 std::string error_problem(const json& error) {
   if (!error.is_object()) return "one JSON object";
   if (!error.contains("code") || !error["code"].is_number_unsigned()) return "a numeric \"code\"";

@@ -12,8 +12,8 @@
 
 namespace kubecni::cnicheck {
 
-/// How a case ends: a note for the report, which may be empty; or why it
-/// failed; or, as ENOTSUP, why it does not apply.
+/// The result of a case: a note for the report, which may be empty; or why it failed; or, as
+/// ENOTSUP, why it does not apply.
 using Verdict = Result<std::string>;
 
 [[nodiscard]] std::unexpected<Error> not_applicable(std::string why);
@@ -23,12 +23,11 @@ using Verdict = Result<std::string>;
 /// Several findings of one case as one failure.
 [[nodiscard]] std::unexpected<Error> failures(const std::vector<std::string>& found);
 
-/// Exit status 0 and nothing on standard output, as DEL, CHECK, STATUS and GC
-/// have to end.
+/// Exit status 0 and no output, as DEL, CHECK, STATUS and GC must end.
 Result<> expect_silent_success(const ProcessEnd& end, const std::string& what);
 
-/// Another exit status than 0, and on standard output one error object of the
-/// specification with one of `codes` (any if there are none). Returns the object.
+/// An exit status other than 0, and on standard output one error object of the specification with
+/// one of `codes` (any if none are given). Returns the object.
 Result<nlohmann::json> expect_error(const ProcessEnd& end, std::initializer_list<unsigned> codes,
                                     const std::string& what);
 

@@ -54,7 +54,7 @@ Verdict unlisted_removed(Scenario& scenario) {
   return "";
 }
 
-/// GC with what `extra` has; nothing of an attachment may change.
+/// GC with the keys of `extra`; no attachment may change.
 Verdict nothing_removed(Scenario& scenario) {
   auto attached = scenario.attach();
   if (!attached) return fail(attached);
@@ -87,7 +87,7 @@ Verdict all_removed(Scenario& scenario) {
   return "";
 }
 
-/// Puts back what it broke, so that the attachment's DEL finds it.
+/// Restores what it broke, so that the attachment's DEL finds it.
 Verdict broken_record(Scenario& scenario) {
   auto broken = scenario.attach();
   if (!broken) return fail(broken);
@@ -130,7 +130,7 @@ Verdict delegate_called(Scenario& scenario) {
   return "";
 }
 
-/// The other network has the same configuration but its name, unless given.
+/// The other network has the same configuration under another name, unless given.
 Verdict other_network_kept(Scenario& scenario) {
   const auto& path = scenario.bench.settings().other_conf;
   auto other = path.empty() ? Result<Network>(scenario.bench.network()) : Network::load(path);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kManyBytes = 1 << 20;
 
-/// ADD with `input`: one of `codes`, and nothing made.
+/// ADD with `input` must fail with one of `codes`, and make nothing.
 Result<> reject_input(Scenario& scenario, const std::string& input,
                       std::initializer_list<unsigned> codes, const std::string& what) {
   auto pod = scenario.new_pod();

@@ -49,7 +49,7 @@ bool is_derived(const std::string& address) {
          address.starts_with("33:33:") || address.starts_with("01:");
 }
 
-/// A bridge's MAC may be that of a port, so it comes and goes with pods.
+/// A bridge's MAC may be a port's, so it changes with the pods.
 void add_link(const json& link, std::set<Fact>& facts) {
   const std::string name = text_at(link, "ifname");
   const std::string kind = kind_of(link);

@@ -28,7 +28,7 @@ bool await_tracer() {
          stop_at_changing_calls();
 }
 
-/// Ends the process group of `leader` when `timeout` has passed before it goes.
+/// Kills the process group of `leader` after `timeout`, unless the watch is destroyed before.
 class Watchdog {
  public:
   Watchdog(pid_t leader, std::chrono::milliseconds timeout)
@@ -39,7 +39,7 @@ class Watchdog {
           fired_ = true;
           kill(-leader, SIGKILL);
         }) {}
-  /// Stops the watch; whether it had to end the process.
+  /// Stops the watch. Returns whether it had to kill the process.
   bool fired() {
     thread_.request_stop();
     thread_.join();
@@ -81,7 +81,7 @@ class Tracer {
   [[nodiscard]] int leader_status() const { return leader_status_; }
 
  private:
-  /// Returns the signal that the task is to get.
+  /// Returns the signal to pass on to the task.
   int handle_stop(pid_t task, int status) {
     const int event = status >> 16;
     const int signal = WSTOPSIG(status);
@@ -119,7 +119,7 @@ Result<TracedEnd> run_traced(const ProcessSpec& spec, std::optional<unsigned> ki
   const auto start = std::chrono::steady_clock::now();
   auto child = spawn(spec, &await_tracer);
   if (!child) return fail(child);
-  // The pipe's buffer takes a network configuration as a whole.
+  // The pipe's buffer holds a whole network configuration.
   if (write(child->in.get(), spec.input.data(), spec.input.size()) !=
       static_cast<ssize_t>(spec.input.size())) {
     kill(child->pid, SIGKILL);

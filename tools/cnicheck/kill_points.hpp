@@ -8,9 +8,8 @@
 
 namespace kubecni::cnicheck {
 
-/// An execution that was watched for system calls that change something outside
-/// of the process: files, netlink requests other than queries, BPF, sockets'
-/// options, ioctls, mounts.
+/// An execution, watched for system calls that change something outside of the process: files,
+/// netlink requests other than queries, BPF, socket options, ioctls, mounts.
 struct TracedEnd {
   unsigned changes = 0;  ///< how many there were up to the end
   bool killed = false;
@@ -24,8 +23,7 @@ struct TracedEnd {
 /// Errors: those of fork(2); EPERM this host does not allow tracing.
 Result<TracedEnd> run_traced(const ProcessSpec& spec, std::optional<unsigned> kill_before);
 
-/// At most `limit` of the numbers 1 to `changes`, evenly spread, first and last
-/// among them.
+/// At most `limit` of the numbers 1 to `changes`, evenly spread, including the first and the last.
 std::vector<unsigned> spread(unsigned changes, unsigned limit);
 
 }  // namespace kubecni::cnicheck

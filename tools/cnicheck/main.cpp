@@ -1,6 +1,5 @@
-// cnicheck: whether a CNI plugin keeps the contract. It executes the plugin in
-// network namespaces of its own and looks at its answers and at the kernel. See
-// docs/conformance.md.
+// cnicheck: checks whether a CNI plugin keeps the contract. It executes the plugin in network
+// namespaces of its own, and checks its answers and the kernel's state. See docs/conformance.md.
 
 #include "case.hpp"
 #include "report.hpp"
@@ -75,7 +74,7 @@ CLI::App& declare(CLI::App& app, Options& options) {
   app.add_option("--timeout", options.timeout_s, "Seconds until an execution is cut off")
       ->check(CLI::Range(1U, 3600U))
       ->capture_default_str();
-  app.add_option("--kill-points", settings.kill_points, "At most so many a verb, for C23")
+  app.add_option("--kill-points", settings.kill_points, "At most this many per verb, for C23")
       ->capture_default_str();
   app.add_option("-o,--output", options.format)
       ->check(CLI::IsMember({"text", "json", "junit"}))
@@ -89,7 +88,7 @@ constexpr const char* kHookNames[] = {"node-start",      "node-stop",        "da
                                       "daemon-stop",     "detach-dataplane", "attach-dataplane",
                                       "remove-endpoint", "delete-state"};
 
-/// Completes the settings; what is wrong with the command line, or nothing.
+/// Completes the settings. Returns what is wrong with the command line; empty if nothing.
 std::string complete(Options& options) {
   auto& settings = options.settings;
   if (settings.plugin_dir.empty() || settings.conf.empty())

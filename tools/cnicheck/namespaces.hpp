@@ -8,7 +8,7 @@
 
 namespace kubecni::cnicheck {
 
-/// A network namespace of ours at /run/netns/NAME; it goes with the object.
+/// A network namespace of ours at /run/netns/NAME; the destructor removes it.
 class TestNamespace {
  public:
   /// Errors: EEXIST the name is taken; EPERM not root.
@@ -33,8 +33,8 @@ class TestNamespace {
   UniqueFd fd_;
 };
 
-/// The namespace that plays the node, with a NIC `eth0` (192.0.2.1/24) on a
-/// wire whose other end, the gateway 192.0.2.2, is a namespace, too.
+/// The namespace of the node, with a NIC `eth0` (192.0.2.1/24) on a wire. The other end, the
+/// gateway 192.0.2.2, is in a namespace, too.
 struct Node {
   TestNamespace node;
   TestNamespace wire;

@@ -13,15 +13,15 @@
 
 namespace kubecni::cnicheck {
 
-/// The versions of the specification that have a result shape of their own.
+/// The versions of the specification with a different result shape each.
 inline constexpr const char* kSpecVersions[] = {"0.1.0", "0.2.0", "0.3.0", "0.3.1",
                                                 "0.4.0", "1.0.0", "1.1.0"};
 
 /// Whether `version` is `other` or newer: "1.1.0" is newer than "0.10.0".
 bool is_at_least(std::string_view version, std::string_view other);
 
-/// A network as a runtime knows it: a .conf is a list of one plugin. The first
-/// plugin is the one that is tested; the others are its partners.
+/// A network as a runtime knows it: a .conf is a list of one plugin. The first plugin is tested;
+/// the others are its partners.
 struct Network {
   std::string name;
   std::string cni_version;  ///< empty to send none, which means 0.1.0
@@ -30,9 +30,8 @@ struct Network {
   /// Errors: ENOENT no such file; EINVAL it is no network configuration.
   static Result<Network> load(const std::filesystem::path& path);
 
-  /// What plugin `index` gets on standard input: the network's name and
-  /// version, `prev_result` and of `runtime_config` what it has the
-  /// capabilities for; either may be null.
+  /// The standard input of plugin `index`: the network's name and version, `prev_result`, and the
+  /// part of `runtime_config` that its capabilities select; either may be null.
   [[nodiscard]] nlohmann::json input(std::size_t index, const nlohmann::json& prev_result,
                                      const nlohmann::json& runtime_config) const;
   [[nodiscard]] std::string type(std::size_t index) const;

@@ -19,19 +19,17 @@ struct Target {
   std::string ifname = "eth0";
 };
 
-/// Variables of the environment to set otherwise than a runtime does; one that
-/// is nullopt is not set at all.
+/// Environment variables that differ from a runtime's; nullopt means not set.
 using EnvOverrides = std::map<std::string, std::optional<std::string>>;
 
-/// How a verb went through the plugins of a network.
+/// The result of a verb for the plugins of a network.
 struct ChainEnd {
   ProcessEnd end;         ///< of the last plugin that was executed
   std::string type;       ///< that plugin
   nlohmann::json result;  ///< of ADD: the last plugin's standard output; null if it is no JSON
 };
 
-/// Executes plugins in the node's namespace as libcni does. Safe to be used by
-/// several threads.
+/// Executes plugins in the node's namespace as libcni does. Thread-safe.
 class PluginRunner {
  public:
   PluginRunner(std::string cni_path, int node_netns_fd, std::chrono::milliseconds timeout)
@@ -55,7 +53,7 @@ class PluginRunner {
   [[nodiscard]] Result<ChainEnd> check(const Network& network, const Target& target,
                                        const nlohmann::json& prev_result) const;
   [[nodiscard]] Result<ChainEnd> status(const Network& network) const;
-  /// `extra` is merged into what each plugin gets: "cni.dev/valid-attachments".
+  /// `extra` is merged into each plugin's input: "cni.dev/valid-attachments".
   [[nodiscard]] Result<ChainEnd> gc(const Network& network, const nlohmann::json& extra) const;
 
   /// The plugin's VERSION reply, as it came.

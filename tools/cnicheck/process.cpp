@@ -80,7 +80,7 @@ std::string shown(const std::string& text) {
   return "\"" + line + (text.size() > kShownBytes ? "...\"" : "\"");
 }
 
-/// Gives the child what is left of `input`; closes the pipe after it.
+/// Writes the rest of `input` to the child, then closes the pipe.
 void feed(UniqueFd& pipe, const std::string& input, std::size_t& given) {
   const ssize_t count = write(pipe.get(), input.data() + given, input.size() - given);
   if (count < 0 && errno == EAGAIN) return;

@@ -11,9 +11,9 @@
 
 namespace kubecni::cnicheck {
 
-/// One program to execute. Its environment is `env` and nothing else.
+/// One program to execute. Its environment is only `env`.
 struct ProcessSpec {
-  std::string program;  ///< a path, or a name that is looked for in PATH
+  std::string program;  ///< a path, or a name to find in PATH
   std::vector<std::string> args;
   std::vector<std::string> env;  ///< "NAME=value"
   std::string input;
@@ -49,7 +49,7 @@ struct Child {
 /// last thing before execve(2); it may do only what is safe after fork(2).
 Result<Child> spawn(const ProcessSpec& spec, bool (*prepare)() = nullptr);
 
-/// Takes what can be read from `fd` now; false at its end.
+/// Reads what `fd` has now; false at its end.
 bool read_available(int fd, std::string& into);
 
 /// The exit status as a shell tells it, from that of waitpid(2).

@@ -14,14 +14,14 @@ std::string own_input(const Scenario& scenario) {
   return scenario.bench.network().input(0, nullptr, nullptr).dump();
 }
 
-/// The tested plugin alone, whatever the list has behind it.
+/// The tested plugin alone, without the rest of the list.
 Result<ProcessEnd> run_own(Scenario& scenario, const std::string& verb, const Target& target,
                            const EnvOverrides& overrides = {}) {
   const Bench& bench = scenario.bench;
   return bench.runner().run(bench.type(), verb, target, own_input(scenario), overrides);
 }
 
-/// SPEC.md lets it be an error; the reference library prints about itself.
+/// SPEC.md allows an error; the reference library describes itself.
 Verdict no_command(Scenario& scenario) {
   auto end = run_own(scenario, "", {"", "", ""},
                      {{"CNI_COMMAND", std::nullopt},
@@ -56,7 +56,7 @@ struct Needs {
   std::vector<const char*> variables;
 };
 
-/// One missing, and all: each has to be named in the one message.
+/// Leaves out each variable, and all: the message has to name each.
 Verdict missing_variables(Scenario& scenario) {
   std::vector<Needs> verbs{{"ADD", {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"}},
                            {"DEL", {"CNI_CONTAINERID", "CNI_IFNAME"}}};
@@ -160,7 +160,7 @@ Verdict stdout_discipline(Scenario& scenario) {
   return "";
 }
 
-/// The usual names of such a key; a plugin ignores those that it does not know.
+/// The usual names of a log level key; plugins ignore unknown keys.
 Verdict only_json_when_verbose(Scenario& scenario) {
   for (const char* level : {"debug", "error"}) {
     Network network = scenario.bench.network();

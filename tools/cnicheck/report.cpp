@@ -84,7 +84,7 @@ class JsonPrinter : public Printer {
   void finish() override {
     for (const auto outcome : {Outcome::kPass, Outcome::kFail, Outcome::kNotApplicable})
       all_["counts"][word(outcome)] = counts_.of(outcome);
-    // What a plugin said may be no UTF-8.
+    // A plugin's output may not be UTF-8.
     std::cout << all_.dump(2, ' ', false, json::error_handler_t::replace) << "\n" << std::flush;
   }
 

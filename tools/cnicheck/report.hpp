@@ -10,18 +10,18 @@ namespace kubecni::cnicheck {
 
 enum class Outcome { kPass, kFail, kNotApplicable };
 
-/// What came of one case.
+/// The result of one case.
 struct CaseReport {
   std::string id, title;
   Outcome outcome = Outcome::kPass;
-  std::string detail;  ///< expected and came, or why not, or a note
+  std::string detail;  ///< expected and actual, or why not, or a note
   std::chrono::milliseconds took{};
 };
 
 CaseReport make_report(const std::string& id, const std::string& title, const Verdict& verdict,
                        std::chrono::milliseconds took);
 
-/// Prints what comes of the cases to standard output, in one format.
+/// Prints the results of the cases to standard output, in one format.
 class Printer {
  public:
   virtual ~Printer() = default;

@@ -1,4 +1,4 @@
-// C27 and C30: the result, the kernel and the runtime's wishes agree.
+// C27 and C30: the result, the kernel and the runtime's requests agree.
 
 #include "base/mac.hpp"
 #include "base/text.hpp"
@@ -60,7 +60,7 @@ void compare_gateways(const json& result, std::vector<std::string>& found) {
   }
 }
 
-/// The result of 0.3.0 and later against what is in the pod.
+/// Compares the result of 0.3.0 and later with the pod.
 std::vector<std::string> compare(const Attachment& attachment, const KernelSnapshot& pod) {
   std::vector<std::string> found;
   const auto& [network, target, result, pod_fd, gone] = attachment;
@@ -90,7 +90,7 @@ Verdict result_is_true(Scenario& scenario) {
   return "";
 }
 
-/// ADD with `wishes`; either it fails with code 2 or 7, or `honoured` says yes.
+/// ADD with `wishes` must fail with code 2 or 7, or `honoured` must return true.
 Result<> expect_honoured(
     Scenario& scenario, const json& wishes,
     const std::function<bool(const Attachment&, const KernelSnapshot&)>& honoured) {
@@ -134,7 +134,7 @@ Result<> try_mac(Scenario& scenario) {
                          });
 }
 
-/// Only what the configuration declares a capability for, as a runtime does.
+/// Only what the configuration declares a capability for, as runtimes do.
 Verdict wishes_honoured(Scenario& scenario) {
   const Network& network = scenario.bench.network();
   std::string tried;

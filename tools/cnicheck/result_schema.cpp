@@ -14,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-/// Looks at one object and notes what is wrong, with the path to it.
+/// Checks one object and notes problems, with their path.
 class ObjectChecker {
  public:
   ObjectChecker(const json& object, std::string path, std::vector<std::string>& problems)
@@ -45,7 +45,7 @@ class ObjectChecker {
     known_.insert(key);
     if (const json* value = find(key)) look(*value, path_ + key + ".");
   }
-  /// Notes every key that nobody asked for.
+  /// Notes every unexpected key.
   void finish() {
     if (!object_.is_object()) return;
     for (const auto& [key, value] : object_.items())

@@ -9,14 +9,12 @@
 
 namespace kubecni::cnicheck {
 
-/// What is wrong with `result` as a success result of CNI `version`: a key that
-/// the version does not have, one that is missing, a value of another type or
-/// form, an index without its interface. Source: SPEC.md of each version,
+/// What is wrong with `result` as a success result of CNI `version`: unknown or missing keys,
+/// values of a wrong type or form, an index without its interface. Source: SPEC.md of each version,
 /// section "Result".
 std::vector<std::string> schema_problems(const nlohmann::json& result, const std::string& version);
 
-/// The addresses of a result of any version, in its order; those that are no
-/// address are left out.
+/// The addresses of a result of any version, in order; skips invalid ones.
 std::vector<IpNet> result_addresses(const nlohmann::json& result);
 
 /// The entry of "interfaces" called `ifname` with `sandbox`; null if there is none.

@@ -21,7 +21,7 @@ constexpr int kPollMs = 20;
 
 using Differences = std::vector<std::string>;
 
-/// Looks again until there are no differences, as long as a node may take.
+/// Repeats until there are no differences, or a node's time is up.
 Result<> expect_settled(const std::string& what, const std::function<Result<Differences>()>& look) {
   const auto deadline = Clock::now() + kSettleTime;
   for (;;) {

@@ -26,9 +26,9 @@ struct NodeState {
   StateSnapshot files;
 };
 
-/// One case's pods and attachments. When it goes, each attachment gets its DEL,
-/// each pod's namespace is removed, and links on the node and files in the state
-/// folders that are left are deleted, so that one case does not spoil the next.
+/// One case's pods and attachments. The destructor calls DEL for each attachment, removes each
+/// pod's namespace, and deletes leftover links on the node and files in the state folders, so that
+/// one case does not affect the next.
 class Scenario {
  public:
   explicit Scenario(Bench& bench);
@@ -43,7 +43,7 @@ class Scenario {
   /// An ADD that has to succeed, of a new container in a new pod. The pointer
   /// stays valid. `network` is the bench's own if there is none.
   Result<Attachment*> attach(const Network* network = nullptr);
-  /// The same in a pod that exists, for a given container and interface.
+  /// The same in an existing pod, for a given container and interface.
   Result<Attachment*> attach(const Network& network, const Target& target, int pod_fd,
                              const nlohmann::json& runtime_config = nullptr);
   /// Registers an attachment that was made otherwise, so that it gets its DEL.
@@ -57,16 +57,16 @@ class Scenario {
   [[nodiscard]] Result<KernelSnapshot> look_at(const Attachment& attachment) const {
     return KernelSnapshot::take(attachment.pod_fd);
   }
-  /// What is left at the end stays: it is what a plugin makes once for a node.
+  /// Keeps what is left at the end: a plugin makes it once per node.
   void keep_leftovers() { keeps_leftovers_ = true; }
 
   /// The node is as in `before`, and no file mentions `container_id`. Waits up
   /// to 2 s, since the kernel takes down a removed namespace in the background.
   Result<> expect_unchanged(const NodeState& before, const std::string& what,
                             const std::string& container_id = "") const;
-  /// The same of what the kernel has alone.
+  /// The same for the kernel's state alone.
   Result<> expect_kernel_unchanged(const KernelSnapshot& before, const std::string& what) const;
-  /// The pod's namespace has what `before` has.
+  /// The pod's namespace is as in `before`.
   Result<> expect_pod_unchanged(const KernelSnapshot& before, int pod_fd,
                                 const std::string& what) const;
 

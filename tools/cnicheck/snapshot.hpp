@@ -21,16 +21,16 @@ struct Fact {
   auto operator<=>(const Fact&) const = default;
 };
 
-/// The links, addresses, routes, rules, permanent neighbours and FDB entries
-/// and queueing disciplines of a namespace. What the kernel derives by itself
-/// is left out: link-local and multicast entries, the local table, carrier.
+/// The links, addresses, routes, rules, permanent neighbours, FDB entries and queueing disciplines
+/// of a namespace. Leaves out what the kernel derives itself: link-local and multicast entries, the
+/// local table, carrier.
 class KernelSnapshot {
  public:
-  /// Asks `ip`, `bridge` and `tc`, so that nothing of the tested code is trusted.
+  /// Uses `ip`, `bridge` and `tc`, so as not to trust the tested code.
   static Result<KernelSnapshot> take(int netns_fd);
 
-  /// What is only in `other` ("+ ...") and only here ("- ..."). A bridge that is
-  /// new in `other` counts as nothing: a plugin may keep one for later pods.
+  /// The entries only in `other` ("+ ...") and only here ("- ..."). Ignores a bridge that is new in
+  /// `other`: a plugin may keep one for later pods.
   [[nodiscard]] std::vector<std::string> differences(const KernelSnapshot& other) const;
 
   /// The link called `name` as `ip -d -j address` prints it; null if there is none.

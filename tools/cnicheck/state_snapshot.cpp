@@ -12,7 +12,7 @@ constexpr std::size_t kMaxFileBytes = 1 << 20;
 StateSnapshot StateSnapshot::take(const std::vector<fs::path>& folders) {
   StateSnapshot taken;
   for (const auto& folder : folders) {
-    std::error_code ignored;  // what vanishes while we look is not there
+    std::error_code ignored;  // files that vanish meanwhile count as absent
     for (auto at = fs::recursive_directory_iterator(folder, ignored);
          at != fs::recursive_directory_iterator(); at.increment(ignored)) {
       if (!at->is_regular_file(ignored) && !at->is_symlink(ignored)) continue;

@@ -28,7 +28,7 @@ Verdict ready(Scenario& scenario) {
   return std::to_string(std::chrono::ceil<milliseconds>(end->took).count()) + " ms";
 }
 
-/// STATUS between the hooks `harm` and `heal`, and after it `also`.
+/// STATUS between the hooks `harm` and `heal`; then checks `also`.
 Result<ProcessEnd> status_while(
     Scenario& scenario, const char* harm, const char* heal,
     const std::function<void()>& also = [] {}) {
@@ -41,7 +41,7 @@ Result<ProcessEnd> status_while(
   return end;
 }
 
-/// STATUS says what the next ADD would do: there are plugins that need no daemon.
+/// STATUS must predict the next ADD: some plugins need no daemon.
 Verdict daemon_dead(Scenario& scenario) {
   bool add_works = false;
   auto end = status_while(scenario, "daemon-stop", "daemon-start",

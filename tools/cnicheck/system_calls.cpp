@@ -56,8 +56,7 @@ bool peek(pid_t task, std::uint64_t address, T& into) {
   return process_vm_readv(task, &local, 1, &remote, 1, 0) == sizeof(into);
 }
 
-/// Only rtnetlink says by its number which message is a query: the third of
-/// each group of four.
+/// Only rtnetlink marks queries by number: the third of each group of four.
 bool is_query(pid_t task, std::uint64_t message) {
   nlmsghdr header{};
   if (!peek(task, message, header)) return false;

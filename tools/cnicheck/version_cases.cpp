@@ -51,7 +51,7 @@ Verdict version_round_trip(Scenario& scenario) {
   return joined(visited);
 }
 
-/// Whether the list is true shows a DEL of nothing in each version.
+/// A DEL of nothing in each version shows whether the list is true.
 Result<> compare_with_behaviour(Scenario& scenario) {
   for (const char* version : kSpecVersions) {
     const Network network = scenario.bench.network().with_version(version);

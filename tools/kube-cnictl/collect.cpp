@@ -20,7 +20,7 @@ using nlohmann::json;
 
 namespace {
 
-/// Each program, and to how many devices it is attached, in whatever version.
+/// Each program, and the number of devices to which any version of it is attached.
 Result<json> programs_json(const NodePaths& paths) {
   auto netlink = NetlinkSocket::open();
   if (!netlink) return fail(netlink);
@@ -44,7 +44,7 @@ Result<json> programs_json(const NodePaths& paths) {
   return list;
 }
 
-/// Why there is no eBPF is best known to the daemon, if there is one.
+/// If there is a daemon, it knows best why there is no eBPF.
 json dataplane_json(const NodePaths& paths, const json& daemon) {
   json others = json::array();
   if (const auto found = other_schemas(paths.bpffs))

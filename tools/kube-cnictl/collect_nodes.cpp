@@ -12,7 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-/// One row a PodCIDR: what the daemon wants, what the map has, what the kernel has.
+/// One row per PodCIDR: what the daemon wants, what the map has, what the kernel has.
 class NodeRows {
  public:
   explicit NodeRows(NetlinkSocket& netlink) : netlink_(netlink) {}
@@ -77,7 +77,7 @@ class NodeRows {
         .first->second;
   }
 
-  /// Takes the value over where nobody said it before, else compares.
+  /// Stores the value if there was none before, else compares.
   static void note(json& node, const char* key, const std::string& value, const char* where) {
     if (node[key] == "") node[key] = value;
     if (node[key] != value && node["problem"] == "")

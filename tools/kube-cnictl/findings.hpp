@@ -6,10 +6,10 @@
 
 namespace kubecni {
 
-/// What the doctor found, as `-o json` prints it.
+/// The doctor's findings, as `-o json` prints them.
 nlohmann::json to_json(const Findings& findings);
 
-/// For people, on standard output: a line each, and below it what to do.
+/// Prints a line for each, with the remedy below.
 void print_findings(const Findings& findings);
 
 }  // namespace kubecni

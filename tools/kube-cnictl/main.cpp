@@ -1,5 +1,4 @@
-// kube-cnictl: what this node's dataplane is and does. Run it in the node's
-// network namespace, as root.
+// kube-cnictl: shows this node's dataplane. Run it in the node's network namespace, as root.
 
 #include "collect.hpp"
 #include "doctor/examine.hpp"
@@ -30,7 +29,7 @@ int answer(const Result<json>& collected, bool as_json, Print print) {
   return 0;
 }
 
-/// Exit status 1: something is missing without which there is no eBPF, or no network.
+/// Exit status 1: something is missing that eBPF, or any network, needs.
 int examine(const NodePaths& paths, bool as_json) {
   const auto findings = kubecni::examine_machine(paths.bpffs);
   if (as_json)
@@ -48,7 +47,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", KUBECNI_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
-  app.add_option("-o,--output", format, "table, for people, or json")
+  app.add_option("-o,--output", format, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   app.add_option("--state-dir", paths.state_dir)->capture_default_str();
@@ -59,8 +58,8 @@ int run(int argc, char** argv) {
   const auto* nodes = app.add_subcommand("nodes", "How each PodCIDR is reached");
   auto* counters = app.add_subcommand("counters", "Packets by exit reason");
   counters->add_flag("--all", all, "Also the reasons that never occurred");
-  const auto* doctor = app.add_subcommand(
-      "doctor", "What this machine lets the dataplane do, and what to do about the rest");
+  const auto* doctor =
+      app.add_subcommand("doctor", "What this machine supports, and how to fix the rest");
   CLI11_PARSE(app, argc, argv);
 
   const bool as_json = format == "json";

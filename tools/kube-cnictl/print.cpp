@@ -48,7 +48,7 @@ std::string joined(const json& texts) {
   return all;
 }
 
-/// What the runtime has of us, if the daemon sees to that.
+/// The state of the runtime's list, if the daemon maintains it.
 void print_cni(const json& cni) {
   if (cni["list"] == "") return;
   std::cout << "list:       " << cni["list"].get<std::string>()

@@ -4,7 +4,7 @@
 
 namespace kubecni {
 
-// What collect_*() gave, on standard output for people.
+// Prints the results of collect_*() to standard output, as text.
 
 void print_status(const nlohmann::json& status);
 void print_endpoints(const nlohmann::json& endpoints);

@@ -72,7 +72,7 @@ install_packages() {
     quietly "updating the package lists" apt-get update
     quietly "installing ${#missing[@]} packages" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y --no-install-recommends "${missing[@]}"
-    # Of it only promtool is wanted, not a server on port 9090.
+    # Only promtool is needed, not a server on port 9090.
     if [[ " ${missing[*]} " == *" prometheus "* && -d /run/systemd/system ]]; then
         systemctl disable --quiet --now prometheus.service
     fi

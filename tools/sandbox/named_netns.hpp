@@ -11,7 +11,7 @@ namespace kubecni {
 /// not exist. Errors: EEXIST; EPERM without CAP_SYS_ADMIN; those of unshare(2).
 Result<UniqueFd> create_netns(const std::string& path);
 
-/// Takes away what create_netns() bound to `path`; absent is success. The
+/// Unmounts what create_netns() bound to `path`; absent is success. The
 /// namespace itself goes with its last user.
 Result<> delete_netns(const std::string& path);
 

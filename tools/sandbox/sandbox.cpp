@@ -58,8 +58,7 @@ int exit_status(int wait_status) {
   return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }
 
-/// Process 1 of the sandbox: it reaps what the others leave, and takes all of
-/// them along when it ends.
+/// Process 1 of the sandbox: it reaps orphans, and ends every process when it ends.
 [[noreturn]] void run_init(const std::function<Result<>()>& prepare,
                            const std::function<int()>& body) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -101,7 +100,7 @@ int run_in_sandbox(const std::function<Result<>()>& prepare, const std::function
   }
   const pid_t init = ::fork();
   if (init == 0) run_init(prepare, body);
-  // Threads that start here later, like that of LeakSanitizer, belong here.
+  // Threads that start later, like LeakSanitizer's, belong to this namespace.
   ::setns(own_pid_ns.get(), CLONE_NEWPID);
   int status = 0;
   if (init < 0 || ::waitpid(init, &status, 0) != init) {

@@ -66,7 +66,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(const Options& options) {
   if (s.port <= 0) return failure(EADDRINUSE, "cannot listen on " + options.address);
 
   s.listener = std::thread([&s] { s.http->listen_after_bind(); });
-  while (!s.http->is_running()) std::this_thread::yield();  // stop() before that is not heard
+  while (!s.http->is_running()) std::this_thread::yield();  // stop() before that is ignored
   return std::unique_ptr<ApiServer>(new ApiServer(std::move(state)));
 }
 

@@ -14,10 +14,9 @@
 
 namespace kubecni::test {
 
-/// A real HTTP server that answers as the Kubernetes API server does, as far as
-/// nodes are concerned: LIST, WATCH, GET and PATCH of nodes, POST of events, and LIST and
-/// WATCH of the EndpointSlice of the API servers, and of any other kind. It fails on demand.
-/// Any thread may call it.
+/// A real HTTP server that behaves like the Kubernetes API server: LIST, WATCH, GET and PATCH of
+/// nodes, POST of events, and LIST and WATCH of the API servers' EndpointSlice and of any other
+/// kind. It fails on demand. Any thread may call it.
 class ApiServer {
  public:
   struct Options {
@@ -42,27 +41,27 @@ class ApiServer {
 
   /// Adds or replaces a node; watchers get ADDED or MODIFIED.
   void set_node(nlohmann::json node);
-  /// As it is by now, without the ballast; null: there is none.
+  /// The current object, without the ballast; null: there is none.
   [[nodiscard]] nlohmann::json node(const std::string& name) const;
   /// Watchers get DELETED; an unknown name is ignored.
   void delete_node(const std::string& name);
   void send_bookmark();
-  /// Every node that is told from now on has the member `ballast`, too.
+  /// Every node sent from now on has the member `ballast`, too.
   void set_ballast(const nlohmann::json& ballast);
 
-  /// The Events that were posted, in the order of their names.
+  /// The posted Events, in the order of their names.
   [[nodiscard]] std::vector<nlohmann::json> events() const;
-  /// Says that the API servers are at `addresses`; without this there is no EndpointSlice.
+  /// Announces the API servers at `addresses`; without this call there is no EndpointSlice.
   void set_endpoints(const std::vector<std::string>& addresses, int port);
 
   /// Serves one more kind: "/apis/example.net/v1/widgets", "WidgetList", "widgets.example.net".
   void add_kind(const std::string& path, const std::string& list_kind, const std::string& resource);
-  /// As set_node() and delete_node(), for objects of that kind.
+  /// Like set_node() and delete_node(), for objects of that kind.
   void set_object(const std::string& path, nlohmann::json object);
   void delete_object(const std::string& path, const std::string& name);
 
-  /// Forgets all events so far: live watches get an ERROR event 410 and end, and
-  /// the next watch from an older resourceVersion is answered with status 410.
+  /// Discards all events so far: live watches get an ERROR event 410 and end, and the next watch
+  /// from an older resourceVersion gets status 410.
   void expire_history();
   /// Replaces all nodes without an event, and expires the history.
   void replace_nodes(const std::vector<nlohmann::json>& nodes);
@@ -70,7 +69,7 @@ class ApiServer {
   enum class Cut { kBetweenEvents, kInsideEvent };
   /// Breaks the live watches off; the connections end without the last chunk.
   void cut_connections(Cut where = Cut::kBetweenEvents);
-  /// Writes `line` to the live watches, whatever it is.
+  /// Writes `line` unchanged to the live watches.
   void send_raw_line(const std::string& line);
 
   /// Answers the next `requests` to list or watch nodes with `status` and `body`,
@@ -87,10 +86,10 @@ class ApiServer {
   void require_token(const std::string& token, std::function<void()> on_other = {});
   /// Writes lists and events in pieces of `bytes` with `delay` in between; 0: in one.
   void split_answers(std::size_t bytes, std::chrono::milliseconds delay);
-  /// No page of a list has more than `nodes`, whatever the client asks for.
+  /// Pages of a list have at most `nodes` items, whatever the client asks for.
   void limit_pages(std::size_t nodes);
 
-  /// What was asked for so far, failures included.
+  /// The requests so far, including failures.
   struct Counters {
     std::map<std::string, int> asked;  ///< how often by permission, "patch nodes/status"
     int lists = 0;                     ///< requests, so one per page

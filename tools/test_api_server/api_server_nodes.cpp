@@ -18,8 +18,8 @@ std::string event_line(const char* type, const std::string& object) {
   return std::string("{\"type\":\"") + type + "\",\"object\":" + object + "}\n";
 }
 
-/// `object` as text with `ballast`, which is JSON, as one more member: merging it in
-/// would take a list of thousands of nodes seconds.
+/// `object` as text with `ballast`, which is JSON, as one more member: merging it into the object
+/// would take seconds for a list of thousands of nodes.
 std::string with_ballast(const json& object, const std::string& ballast) {
   std::string text = object.dump();
   if (!ballast.empty()) text.insert(text.size() - 1, ",\"ballast\":" + ballast);
@@ -40,7 +40,7 @@ bool is_true(const std::string& text) { return text == "1" || text == "true"; }
 
 }  // namespace
 
-/// Whether this request is one of those that fail on demand; then it is answered.
+/// Whether this request fails on demand; then it is answered.
 bool ApiServer::State::fail(httplib::Response& response) {
   if (failures_left <= 0) return false;
   --failures_left;
@@ -67,7 +67,7 @@ void ApiServer::State::answer_collection(const httplib::Request& request,
 void ApiServer::State::list(const httplib::Request& request, httplib::Response& response) {
   const std::size_t limit =
       std::min<std::size_t>(number_at(request, "limit", SIZE_MAX), page_limit);
-  // The token has characters that only survive a client which escapes them.
+  // The token has characters that survive only if the client escapes them.
   const std::string from = request.get_param_value("continue");
   const Collection& kind = collections.at(request.path);
   const auto& objects = kind.objects;
@@ -78,7 +78,7 @@ void ApiServer::State::list(const httplib::Request& request, httplib::Response& 
   std::string last;
   for (std::size_t count = 0; object != objects.end() && count < limit; ++object, ++count) {
     json item = object->second;
-    item.erase("kind");  // as the real one does
+    item.erase("kind");  // like the real one
     item.erase("apiVersion");
     items += (items.empty() ? "" : ",") + with_ballast(item, ballast);
     last = object->first;
@@ -93,7 +93,7 @@ void ApiServer::State::list(const httplib::Request& request, httplib::Response& 
   answer_slowly(std::move(text), response);
 }
 
-/// In the pieces that were asked for, and not to the end where that was.
+/// Sends pieces of the requested size, and stops early if told so.
 void ApiServer::State::answer_slowly(std::string text, httplib::Response& response) {
   const bool is_half = halves_left > 0;
   if (is_half) --halves_left;
@@ -135,8 +135,8 @@ void ApiServer::State::watch(const httplib::Request& request, httplib::Response&
       });
 }
 
-/// Writes what `watch` has not seen, as soon as there is something. False ends
-/// the connection without the last chunk.
+/// Writes new events to `watch` as soon as there are some. False ends the connection without the
+/// last chunk.
 bool ApiServer::State::write_next(Watch& watch, httplib::DataSink& sink) {
   std::unique_lock lock(mutex);
   const auto check = std::min(watch.end, Clock::now() + kGoneCheck);

@@ -60,7 +60,7 @@ void answer_status(int code, const std::string& reason, const std::string& messa
                        "application/json");
 }
 
-/// Whether the client may do what it asks for; if not, it is answered.
+/// Whether the client has the permission; answers if not.
 bool ApiServer::State::admit(const std::string& permission, const httplib::Request& request,
                              httplib::Response& response) {
   counters.requests.push_back(request.target);
@@ -85,13 +85,13 @@ void ApiServer::State::get_node(const std::string& name, httplib::Response& resp
     response.set_content(node->second.dump(), "application/json");
 }
 
-/// Of /nodes/NAME/status only `status` is taken, of /nodes/NAME all but that. A
-/// resourceVersion in the patch has to be the present one.
+/// For /nodes/NAME/status takes only `status`, for /nodes/NAME everything else. A resourceVersion
+/// in the patch must be the current one.
 void ApiServer::State::patch_node(const httplib::Request& request, httplib::Response& response) {
   const auto found = nodes.find(request.matches[1].str());
   if (found == nodes.end()) return get_node(request.matches[1].str(), response);
   if (request.get_header_value("Content-Type") != "application/strategic-merge-patch+json")
-    return answer_status(415, "UnsupportedMediaType", "no strategic merge patch", response);
+    return answer_status(415, "UnsupportedMediaType", "not a strategic merge patch", response);
   json patch = json::parse(request.body, nullptr, false);
   if (!patch.is_object()) return answer_status(400, "BadRequest", "no JSON object", response);
 

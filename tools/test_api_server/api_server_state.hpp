@@ -12,7 +12,7 @@
 
 namespace kubecni::test {
 
-/// What the server has and how it behaves; everything but `http` is under `mutex`.
+/// The server's content and behaviour; `mutex` guards everything but `http`.
 struct ApiServer::State {
   using Clock = std::chrono::steady_clock;
   using json = nlohmann::json;
@@ -33,7 +33,7 @@ struct ApiServer::State {
     bool is_bookmark;
     std::string line;
   };
-  /// Where one watch stands.
+  /// The position of one watch.
   struct Watch {
     std::string path;
     std::uint64_t version;
@@ -68,7 +68,7 @@ struct ApiServer::State {
   int retry_after_s = 0;
   int halves_left = 0;
   std::set<std::string> forbidden;  ///< "patch nodes/status"
-  std::string token;                ///< empty: whoever asks is let in
+  std::string token;                ///< empty: every client is accepted
   std::function<void()> on_other_token;
   std::size_t split_bytes = 0;
   std::chrono::milliseconds split_delay{};
@@ -76,10 +76,10 @@ struct ApiServer::State {
   std::string ballast;  ///< JSON; empty: none
   Counters counters;
 
-  /// Serves the paths that we know.
+  /// Serves the known paths.
   void route();
 
-  // Each of these needs the mutex.
+  // The caller of each of these holds the mutex.
   bool admit(const std::string& permission, const httplib::Request& request,
              httplib::Response& response);
   void answer_collection(const httplib::Request& request, httplib::Response& response);
@@ -91,7 +91,7 @@ struct ApiServer::State {
   void post_event(const httplib::Request& request, httplib::Response& response);
   void answer_slowly(std::string text, httplib::Response& response);
   std::string lines_for(Watch& watch) const;
-  /// Gives `object` the next resourceVersion and makes it an event for watches.
+  /// Gives `object` the next resourceVersion, and makes it an event for watches.
   void record(const char* type, json& object, const std::string& path = kNodes);
   void store(json object, const std::string& path = kNodes);
 
@@ -99,7 +99,7 @@ struct ApiServer::State {
   bool write(const std::string& lines, std::unique_lock<std::mutex>& lock, httplib::DataSink& sink);
 };
 
-/// Answers with a `v1 Status`, as the API server refuses.
+/// Refuses with a `v1 Status`, like the API server.
 void answer_status(int code, const std::string& reason, const std::string& message,
                    httplib::Response& response);
 

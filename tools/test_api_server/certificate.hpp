@@ -7,7 +7,7 @@
 
 namespace kubecni::test {
 
-/// Whether the program `openssl` is there, which makes the certificates.
+/// Whether the program `openssl`, which makes the certificates, exists.
 bool can_make_certificates();
 
 /// Makes DIR/NAME.crt and DIR/NAME.key: a certificate for `subject` ("IP:127.0.0.1",
