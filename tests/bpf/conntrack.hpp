@@ -6,9 +6,8 @@
 
 namespace kubecni::test {
 
-/// An entry of the kernel's conntrack in the namespace of the tests: what a
-/// client sends, and where netfilter has it come from and go to instead, if it
-/// does.
+/// An entry of the kernel's conntrack in the tests' namespace: what a client sends, and netfilter's
+/// translation of source and destination, if any.
 struct Connection {
   const Family& family;
   std::uint8_t protocol = IPPROTO_TCP;

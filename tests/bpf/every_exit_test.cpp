@@ -1,6 +1,6 @@
-// Each exit of include/kubecni/abi.h is reached in each program that may give
-// it. The cases are compared with that list, so that a new exit without a case
-// fails here, and so does a program that the list names and that never gives it.
+// Each program that may give an exit of include/kubecni/abi.h does give it. The cases are compared
+// with that list. So this fails for a new exit without a case, and for a program that never gives
+// an exit of its list.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -40,18 +40,18 @@ class EveryExit : public BpfTest {
   static Frame lldp() { return ethernet_frame(kGatewayMac, kPodAMac, ETH_P_LLDP, 60); }
   static Frame tagged(const Program& hook) { return with_tags(frame_at(hook, {}), kTag, 0); }
 
-  /// Those of one program.
+  /// The cases of one program.
   Exits exits_of(const Program& hook);
   Exits exits_of_from_pod();
   Exits drops_of_from_pod();
   Exits exits_of_from_wire();
   Exits exits_of_to_pod();
-  /// Those of from_pod and from_wire, which ask the same of a packet.
+  /// The cases that from_pod and from_wire share.
   Exits exits_of_carrying(const Program& hook);
 
   static constexpr std::array<std::uint16_t, 1> kTag{ETH_P_8021Q};
 
-  /// Only what is routed is another packet afterwards.
+  /// Only routed packets are changed.
   static bool changes_bytes(kubecni_exit_reason reason) {
     return kExitReasons.at(reason).verdict == KUBECNI_VERDICT_REDIRECT &&
            reason != KUBECNI_FAST_TO_LOCAL_POD;
@@ -61,7 +61,7 @@ class EveryExit : public BpfTest {
     for (const auto& [reason, run] : exits) names.insert(kExitReasons.at(reason).name);
     return names;
   }
-  /// What the list says.
+  /// The exits in the list.
   static std::set<std::string_view> listed_for(const Program& hook) {
     std::set<std::string_view> names;
     for (const ExitReason& reason : kExitReasons)
@@ -227,7 +227,7 @@ TEST_F(EveryExit, IsReachedInEachProgramThatMayGiveIt) {
   for (const Program& hook : kPrograms) {
     SCOPED_TRACE(hook.name);
     const Exits exits = exits_of(hook);
-    // All others need a tunnel key, which no test run has: tunnel_device_test.cpp.
+    // All others need a tunnel key, which test runs do not have: tunnel_device_test.cpp.
     if (hook.name != std::string_view(kFromTunnel.name)) {
       EXPECT_EQ(names_of(exits), listed_for(hook));
     }

@@ -28,7 +28,7 @@ using Flow6Map = BpfMap<kubecni_flow6, kubecni_flow_state>;
 
 MacAddr mac(const char* text) { return MacAddr::parse(text).value(); }
 
-/// What all tests of the process share: loading takes most of the time.
+/// Shared by all tests of the process: loading takes most of the time.
 struct Node {
   static Node& get() {
     static Node node;
@@ -95,7 +95,7 @@ const Device& usual_device(const Program& hook) {
   return name.ends_with("_tunnel") ? Node::get().tunnel : Node::get().nic;
 }
 
-/// The one exit that was counted between two readings.
+/// The only exit that was counted between two readings.
 kubecni_exit_reason counted_exit(const ExitCounts& before, const ExitCounts& after,
                                  std::size_t frame_bytes) {
   std::uint64_t packets = 0;

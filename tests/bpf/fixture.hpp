@@ -22,8 +22,8 @@ void PrintTo(kubecni_exit_reason reason, std::ostream* out);
 
 namespace kubecni::test {
 
-/// The addresses of one family in the tests, in which a node has two pods behind
-/// a bridge, a NIC, on which there is another node, and a tunnel to a third.
+/// The tests' addresses of one family. A node has two pods behind a bridge, a NIC to another node,
+/// and a tunnel to a third.
 struct Family {
   int af;
   const char* name;
@@ -85,7 +85,7 @@ inline const Family kIpv6{.af = AF_INET6,
                           .icmp_error = 1};
 inline const Family& family_of(int af) { return af == AF_INET6 ? kIpv6 : kIpv4; }
 
-// Those of IPv4, for the tests of what only that has.
+// IPv4 addresses, for tests of what only IPv4 has.
 inline constexpr const char* kPodA = "192.0.2.10";
 inline constexpr const char* kPodB = "192.0.2.20";
 inline constexpr const char* kRemotePod = "198.51.100.30";
@@ -98,22 +98,22 @@ inline constexpr const char* kPodBMac = "00:00:5e:00:53:0b";
 inline constexpr const char* kForeignMac = "00:00:5e:00:53:ff";
 inline constexpr const char* kTunnelMac = "00:00:5e:00:53:04";
 inline constexpr const char* kRemoteTunnelMac = "00:00:5e:00:53:05";
-// What pod A and B give themselves: RFC 4291, appendix A.
+// The link-local addresses of pods A and B: RFC 4291, appendix A.
 inline constexpr const char* kPodALinkLocal = "fe80::200:5eff:fe00:530a";
 inline constexpr const char* kPodBLinkLocal = "fe80::200:5eff:fe00:530b";
 inline constexpr unsigned kNetwork = 7;  // the ifindex of the bridge that the pods are on
 inline constexpr unsigned kVni = 84;
 inline constexpr unsigned kNicMtu = 1500;
-// Those of which eBPF forwards packets.
+// The protocols that eBPF forwards.
 inline constexpr std::uint8_t kProtocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
 
-/// What a packet brings along beside its bytes.
+/// A packet's metadata, besides its bytes.
 struct Metadata {
   std::uint32_t mark = 0;
   std::uint32_t gso_size = 0;  ///< payload bytes of each segment that it will be cut into
 };
 
-/// What a program made of a packet.
+/// The result of a program for a packet.
 struct Passage {
   int verdict = 0;  ///< TC_ACT_*
   kubecni_exit_reason reason{};
@@ -132,45 +132,44 @@ struct Flow {
   auto operator<=>(const Flow&) const = default;
 };
 
-/// The real programs, loaded once for all tests of the process; each test
-/// begins with the node above in the maps.
+/// The real programs, loaded once for all tests of the process. Each test begins with the node
+/// above in the maps.
 class BpfTest : public testing::Test {
  protected:
   void SetUp() override;
 
-  /// Runs a program on `frame` as it is at the hook of `device`. Checks that
-  /// exactly one exit was counted, with this one packet, and that the list gives
-  /// it to this program with this verdict.
+  /// Runs a program on `frame` at the hook of `device`. Checks that exactly one exit was counted,
+  /// for this one packet, and that the list allows it for this program with this verdict.
   Passage run(const Program& hook, const Device& device, const Frame& frame,
               Metadata metadata = {});
-  /// Without the counters and their check: Passage::reason means nothing.
+  /// Without checking the counters: Passage::reason is not valid.
   Passage run_uncounted(const Program& hook, const Device& device, const Frame& frame,
                         Metadata metadata = {});
-  /// The same at the hook's usual device: that of pod A, or the NIC.
+  /// The same at the hook's usual device: pod A's, or the NIC.
   Passage run(const Program& hook, const Frame& frame, Metadata metadata = {});
   Passage run_uncounted(const Program& hook, const Frame& frame, Metadata metadata = {});
 
-  /// A packet as it comes to the hook, from and to pods, unless it says otherwise.
+  /// A packet as it reaches the hook, from and to pods, unless given otherwise.
   static Frame frame_at(const Program& hook, IpPacket packet);
 
   void add_node(const std::string& cidr, kubecni_node_kind kind, unsigned mtu = kNicMtu);
   void remove_node(const std::string& cidr);
-  /// Of enum kubecni_endpoint_flags.
+  /// Sets enum kubecni_endpoint_flags.
   void set_flags(const std::string& pod, __u32 flags);
   void remove_endpoint(const std::string& pod);
   /// The pod has that address, too.
   void add_address(const std::string& pod, const IpAddr& address);
   void set_peer(const std::string& address, __u32 vni);
   void empty_the_maps();
-  /// The maps as each test finds them.
+  /// The initial maps of each test.
   void reset_the_maps();
 
-  /// What is known of flows, of both families.
+  /// The known flows, of both families.
   static std::map<Flow, kubecni_flow_state> flows();
   static void set_flow(const Flow& flow, const kubecni_flow_state& state);
 
-  /// From now on to the end of the test, runs the programs for kernels whose
-  /// conntrack cannot be asked. Same maps.
+  /// From now to the end of the test, runs the programs for kernels whose conntrack cannot be
+  /// asked, with the same maps.
   static void use_programs_without_conntrack();
 
   static ExitCounts exit_counts();
@@ -181,8 +180,8 @@ class BpfTest : public testing::Test {
   static const Device& tunnel();
 };
 
-/// Tests that hold for both families: of a packet that says nothing else, the
-/// family and with it the usual addresses are those of the parameter.
+/// Tests for both families: unless a packet says otherwise, it has the parameter's family and usual
+/// addresses.
 class BothFamilies : public BpfTest, public testing::WithParamInterface<Family> {
  protected:
   static const Family& family() { return GetParam(); }

@@ -1,5 +1,5 @@
-// Who carries a flow: what netfilter translates is the kernel's in both
-// directions, which the kernel's conntrack knows and the maps remember.
+// Who carries a flow: the kernel carries both directions of a flow that netfilter translates. The
+// kernel's conntrack knows it, and the maps remember it.
 #include "conntrack.hpp"
 
 #include <linux/pkt_cls.h>
@@ -49,7 +49,7 @@ class FlowOwner : public BothFamilies {
             .src_port = 7000,
             .dst_port = 8080};
   }
-  /// As the client meant the server.
+  /// With the client's address for the server.
   static Connection plain(std::uint8_t protocol) {
     return {.family = family(),
             .protocol = protocol,
@@ -57,7 +57,7 @@ class FlowOwner : public BothFamilies {
             .dst = family().remote_pod,
             .dst_port = 8080};
   }
-  /// As the client called a service.
+  /// With the service's address that the client called.
   static Connection to_service(std::uint8_t protocol) {
     return {.family = family(),
             .protocol = protocol,
@@ -244,7 +244,7 @@ TEST_P(FlowOwner, OfAnErrorIsThatOfTheFlowWhichItIsAbout) {
 
 KUBECNI_FOR_BOTH_FAMILIES(FlowOwner);
 
-/// Of which conntrack cannot be asked.
+/// Flows that conntrack cannot be asked about.
 class EchoOwner : public FlowOwner {
  protected:
   Passage echo(const Program& hook, std::uint8_t type, std::uint16_t identifier = 5) {

@@ -1,4 +1,4 @@
-// A pod's ARP goes by the bridge, as long as it speaks for the pod itself.
+// A pod's ARP goes by the bridge, if it is about the pod's own address.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -8,7 +8,7 @@ namespace {
 
 class FromPodArp : public BpfTest {
  protected:
-  /// Sends the message as pod A, unless it says otherwise.
+  /// Sends the message as pod A, unless given otherwise.
   Passage send(ArpPacket arp) {
     if (arp.src_mac.empty()) arp.src_mac = kPodAMac;
     if (arp.sender_mac.empty()) arp.sender_mac = kPodAMac;

@@ -1,5 +1,5 @@
-// What a pod may say above IP to those who believe it: ICMP errors about what
-// was sent to it, reports of its groups, and nothing as a server or router.
+// What a pod may say above IP to hosts that would believe it: ICMP errors about packets to it,
+// reports of its groups, and nothing as a server or router.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -16,7 +16,7 @@ class FromPodError : public BothFamilies {
   static Types types() {
     return family().af == AF_INET6 ? Types{1, 2, 3, 4, 100, 127} : Types{3, 4, 5, 11, 12};
   }
-  /// An error about a packet from `src` to `dst`; to the gateway, unless it says otherwise.
+  /// An error about a packet from `src` to `dst`; to the gateway, unless given otherwise.
   static IpPacket error(std::uint8_t type, const char* src, const std::string& dst,
                         std::size_t bytes = 512) {
     return {.protocol = IPPROTO_ICMP,

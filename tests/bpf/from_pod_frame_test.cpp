@@ -1,4 +1,4 @@
-// What from_pod does with frames that are neither plain IP nor ARP.
+// from_pod and frames that are neither plain IP nor ARP.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -16,7 +16,7 @@ constexpr std::uint16_t kTagTypes[] = {ETH_P_8021Q, ETH_P_8021AD, ETH_P_QINQ1, 0
 
 class FromPodFrame : public BpfTest {
  protected:
-  /// What could hide behind a tag: of each ethertype one, the pod's own and a lie.
+  /// Frames that a tag could hide: of each ethertype an honest and a spoofed one.
   static std::vector<Frame> frames() {
     return {frame_at(kFromPod, {}),
             frame_at(kFromPod, {.src = kPodB}),

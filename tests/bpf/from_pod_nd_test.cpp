@@ -1,5 +1,5 @@
-// A pod's neighbour discovery goes by the bridge, as long as it speaks for the
-// pod itself, and not as a router.
+// A pod's neighbour discovery goes by the bridge, if it is about the pod's own addresses, and not a
+// router's.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -18,7 +18,7 @@ constexpr std::uint8_t kNonce = 14;
 
 class FromPodNd : public BpfTest {
  protected:
-  /// Sends the message as pod A, unless it says otherwise.
+  /// Sends the message as pod A, unless given otherwise.
   Passage send(NdMessage message) {
     if (message.src_mac.empty()) message.src_mac = kPodAMac;
     if (message.src.empty()) message.src = kIpv6.pod_a;

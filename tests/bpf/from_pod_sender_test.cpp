@@ -1,5 +1,4 @@
-// Who a pod may be for from_pod: only itself, but what the maps do not know is
-// no lie.
+// from_pod accepts only a pod's own source addresses, but does not drop what the maps do not know.
 #include "fixture.hpp"
 
 #include <linux/pkt_cls.h>
@@ -109,7 +108,7 @@ TEST_P(FromPodSender, SecondAddressNeedsThePodsMacToo) {
               Dropped(KUBECNI_DROP_SPOOFED_MAC));
 }
 
-// What the interface's record calls the pod's MAC is no lie.
+// A MAC that the interface's record gives to the pod is not spoofed.
 TEST_P(FromPodSender, PodAboutWhoseMacTheMapsDisagreeIsUnknown) {
   const IpAddr own = IpAddr::parse(family().pod_a).value();
   auto endpoint = must(dataplane().pods.endpoints.endpoints().find({kNetwork, own})).value();

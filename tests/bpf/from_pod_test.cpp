@@ -1,4 +1,4 @@
-// What from_pod does with the IP packets of a pod that says who it is.
+// from_pod and the IP packets of an honest pod.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>

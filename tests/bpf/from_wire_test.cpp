@@ -1,4 +1,4 @@
-// What from_wire does with what a node's NIC receives.
+// from_wire and the packets that a node's NIC receives.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -10,13 +10,13 @@ class FromWire : public BothFamilies {
  protected:
   static Frame frame(const IpPacket& packet) { return frame_at(kFromWire, packet); }
   Passage receive(const IpPacket& packet) { return run(kFromWire, frame(packet)); }
-  /// How pod A gets the packet.
+  /// The packet as pod A gets it.
   static Frame delivered(const Frame& frame) {
     return with_macs(one_hop_older(frame), kPodAMac, kGatewayMac);
   }
 };
 
-/// Of headers that one family has.
+/// Headers of only one family.
 class FromWireHeaders : public BpfTest {
  protected:
   Passage receive(const IpPacket& packet) { return run(kFromWire, frame_at(kFromWire, packet)); }

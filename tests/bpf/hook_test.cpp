@@ -1,5 +1,4 @@
-// attach() and detach() at a real veth, with tcx where the kernel has it and
-// with clsact everywhere.
+// attach() and detach() at a real veth: with tcx if the kernel has it, and with clsact everywhere.
 #include "dataplane/hook.hpp"
 
 #include "base/unique_fd.hpp"
@@ -25,7 +24,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-/// A program that does nothing. Whose it is, its name says.
+/// A program that does nothing. Its name tells it from others.
 struct LoadedProgram {
   explicit LoadedProgram(const char* name) {
     const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1},

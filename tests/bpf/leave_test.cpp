@@ -1,5 +1,5 @@
-// to_wire and to_tunnel only watch what leaves the node: they take the fast
-// path's mark away, and note the flows between pods that came by the kernel.
+// to_wire and to_tunnel only watch what leaves the node: they remove the fast path's mark, and note
+// flows between pods that came by the kernel.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>

@@ -1,5 +1,4 @@
-// Loading, pinning, upgrading, and the maps: what stays on a node between the
-// calls of the plugin.
+// Loading, pinning, upgrading, and the maps: what stays on a node between calls of the plugin.
 #include "dataplane/bpf_fs.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
@@ -80,7 +79,7 @@ TEST_F(Lifecycle, SaysHowFullEachKindOfMapIs) {
   auto dataplane = open();
   using FlowMap = BpfMap<kubecni_flow4, kubecni_flow_state>;
   auto flows = must(FlowMap::open(PinPaths(bpffs_).maps / "flows4"));
-  constexpr std::uint32_t kEntries = 2500;  // more than one call of the kernel brings
+  constexpr std::uint32_t kEntries = 2500;  // more than one call of the kernel returns
   for (std::uint32_t i = 0; i < kEntries; ++i) {
     must(dataplane.pods.endpoints.endpoints().set({kNetwork, addr("198.18.0.0").plus(i)}, {}));
     must(dataplane.node_cidrs.set({addr("2001:db8::").plus(i), 128}, {}));
@@ -117,8 +116,8 @@ TEST_F(Lifecycle, EstimatesTheFillOfALargeFlowTable) {
   EXPECT_NEAR(static_cast<double>(found->entries), kEntries, kEntries / 10.0);
 }
 
-/// The maps that the kernel knows of the pinned program: of each pair the name without
-/// the family, as in the list. Those without a name of ours are the compiler's.
+/// The maps of the pinned program, according to the kernel: each pair named without the family, as
+/// in the list. Those without a name of ours are the compiler's.
 std::set<std::string> maps_of(const std::filesystem::path& pin) {
   const UniqueFd fd(bpf_obj_get(pin.c_str()));
   std::vector<__u32> ids(64);
@@ -188,7 +187,7 @@ TEST_F(Lifecycle, MapsOfThousandsAreReadWhole) {
   EXPECT_THAT(must(dataplane.tunnel_peers.entries()), SizeIs(kNodes));
 }
 
-// As older kernels read all maps. A map of devices cannot be read in portions on any.
+// Older kernels read all maps like this. No kernel can read a map of devices in portions.
 TEST_F(Lifecycle, MapWithoutPortionsIsReadOneByOne) {
   const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_DEVMAP_HASH, "devices", 4, 4, 8, nullptr));
   constexpr __u32 kLoopback = 1;
@@ -347,7 +346,7 @@ TEST_F(Lifecycle, PodIsRemovedWithoutItsAddressOrItsDevice) {
   for (const auto& addresses : {pod.addresses, {pod.addresses[1]}, std::vector<IpAddr>()}) {
     must(dataplane.pods.endpoints.add(pod));
 
-    // Who knows the address may not know the ifindex, and the other way round.
+    // A caller that knows the address may not know the ifindex, and vice versa.
     const unsigned ifindex = addresses.empty() ? pod.host.ifindex : 0;
     must(remove_pod(bpffs_, dataplane.pods.endpoints, {.ifindex = ifindex, .name = "gone"},
                     addresses));

@@ -1,5 +1,5 @@
-// Whatever bytes come: a program gives one of three verdicts by one counted
-// exit, and changes a packet only when it redirects it.
+// For any bytes, a program gives one of three verdicts by one counted exit, and changes only
+// packets that it redirects.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -14,7 +14,7 @@ namespace kubecni::test {
 namespace {
 
 constexpr unsigned kRuns = 20000;
-constexpr unsigned kSeed = 20240229;  // any, but the same each time
+constexpr unsigned kSeed = 20240229;  // any value, but the same each time
 
 class Mutation : public BpfTest {
  protected:
@@ -22,7 +22,7 @@ class Mutation : public BpfTest {
     return std::uniform_int_distribution<std::uint32_t>(0, limit - 1)(random_);
   }
 
-  /// A packet that a program would understand.
+  /// A valid packet.
   Frame sound_frame(const Program& hook) {
     if (below(10) == 0)
       return arp_packet({.src_mac = kPodAMac, .sender_mac = kPodAMac, .sender_ip = kPodA});
@@ -54,13 +54,13 @@ class Mutation : public BpfTest {
                        .options = std::vector<NdOption>(below(4), {1, kPodAMac})});
   }
 
-  /// The kernel refuses to test with less: a whole IP header, if it shall be one.
+  /// The kernel refuses shorter test packets: IP needs a whole header.
   static std::size_t smallest_run(const Frame& frame) {
     const int ethertype = frame.at(12) << 8 | frame.at(13);
     return ETH_HLEN + (ethertype == ETH_P_IP ? 20u : ethertype == ETH_P_IPV6 ? 40u : 0u);
   }
 
-  /// Some bits are turned, mostly in the headers, and the end may be missing.
+  /// Flips some bits, mostly in the headers, and may cut the end off.
   void spoil(Frame& frame) {
     for (unsigned turns = below(4); turns > 0; --turns) {
       const auto limit = below(4) == 0 ? frame.size() : std::min<std::size_t>(frame.size(), 86);

@@ -22,7 +22,7 @@ Result<> unshare_all() {
     return sys_error(errno, "make mounts private");
   if (::mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700") != 0)
     return sys_error(errno, "mount a bpf file system");
-  // Or new devices speak by themselves, and what they say is counted.
+  // Otherwise new devices send packets by themselves, which are counted.
   if (std::filesystem::exists("/proc/sys/net/ipv6"))
     must(ensure_sysctl("net/ipv6/conf/default/disable_ipv6", "1"));
   return {};

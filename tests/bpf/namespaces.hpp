@@ -16,9 +16,8 @@ namespace kubecni::test {
 bool may_run_bpf();
 inline constexpr const char* kWhySkipped = "needs root, to load eBPF programs";
 
-/// The namespaces in which all tests of this process run: a network and a
-/// /sys/fs/bpf of its own, which the kernel takes back when the process ends,
-/// however it ends.
+/// The namespaces of all tests of this process: a network and a /sys/fs/bpf, which the kernel
+/// removes when the process ends, in whatever way.
 class PrivateNamespaces {
  public:
   /// Moves the calling thread there, once.

@@ -1,5 +1,5 @@
-// Networks are kept apart: two bridges may have pods of the same addresses and
-// MACs, and pods of other nodes are on the cluster's network alone.
+// Networks are separate: two bridges may have pods with the same addresses and MACs, and pods of
+// other nodes are only on the cluster's network.
 #include "fixture.hpp"
 
 #include <linux/pkt_cls.h>

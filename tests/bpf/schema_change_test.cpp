@@ -1,4 +1,4 @@
-// What is kept of maps of another schema, and when their pins go.
+// What is kept of maps of another schema, and when its pins go.
 #include "dataplane/schema_change.hpp"
 
 #include "dataplane/counters.hpp"

@@ -1,5 +1,5 @@
-// Frames that end before their IP header does. BPF_PROG_TEST_RUN refuses them,
-// so they go through the real hooks of a veth.
+// Frames that end inside their IP header. BPF_PROG_TEST_RUN refuses them, so they go through the
+// real hooks of a veth.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -18,15 +18,15 @@ class ShortFrames : public BothFamilies {
     if (device_.ifindex != 0) remove_device(device_);
   }
 
-  /// A device on which the programs run for every packet of its own.
+  /// A device whose packets all run through the programs.
   template <typename Attach>
   void make_device(Attach attach) {
     device_ = add_device("short", MacAddr::parse(kNicMac).value());
     must(attach(device_));
   }
 
-  /// Sends each beginning of `frame` that is shorter than an IP header, to the
-  /// device or out of it, and waits until `reason` is counted for each.
+  /// Sends each beginning of `frame` that is shorter than an IP header, to the device or out of it,
+  /// and waits until `reason` was counted for each.
   void expect_counted(const Frame& frame, const std::string& from, kubecni_exit_reason reason) {
     const auto before = exit_counts()[reason].packets;
 

@@ -1,5 +1,5 @@
-// A packet that ends early never has a byte changed that is not there, and
-// none at all while its headers are not complete.
+// A program never writes beyond the end of a short packet, and does not change a packet with
+// incomplete headers.
 #include "fixture.hpp"
 
 #include <linux/if_ether.h>
@@ -15,8 +15,8 @@ class Truncation : public BothFamilies {
   static std::size_t headers_end(std::uint8_t protocol) {
     return ip_end() + (protocol == IPPROTO_TCP ? 20 : 8);
   }
-  /// Runs `hook` on every beginning of `frame` with which the kernel lets us
-  /// test: the IP header is whole. See ShortFrames for the rest.
+  /// Runs `hook` on every beginning of `frame` that the kernel accepts for tests: with a whole IP
+  /// header. See ShortFrames for the rest.
   void for_each_beginning(const Program& hook, const Frame& frame,
                           const std::function<void(const Passage&)>& check) {
     const bool is_arp = frame.at(12) == ETH_P_ARP >> 8 && frame.at(13) == (ETH_P_ARP & 0xff);

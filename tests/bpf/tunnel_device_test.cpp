@@ -1,5 +1,5 @@
-// from_pod and from_tunnel at a real VXLAN device: the key beside the packet,
-// which no test run has, becomes an outer header and comes from one.
+// from_pod and from_tunnel at a real VXLAN device. Test runs have no tunnel key; here the key
+// becomes an outer header, or comes from one.
 #include "fixture.hpp"
 #include "net/link.hpp"
 #include "net/sysctl.hpp"
@@ -29,7 +29,7 @@ struct Outer {
 const Outer kOuter4{kIpv4, "203.0.113.1"};
 const Outer kOuter6{kIpv6, "2001:db8:ffff::1"};
 
-/// Sends and receives the frames of a device, as whoever is at its other end.
+/// Sends and receives the frames of a device, at its other end.
 class FrameSocket {
  public:
   explicit FrameSocket(const std::string& device)
@@ -45,7 +45,7 @@ class FrameSocket {
   void send(const Frame& frame) const {
     EXPECT_EQ(::send(fd_.get(), frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
   }
-  /// The next frame that `wanted` is true of; empty: none came in time.
+  /// The next frame for which `wanted` is true; empty: none came in time.
   template <typename Wanted>
   Frame receive(Wanted wanted) const {
     const auto end = std::chrono::steady_clock::now() + kDeadline;
@@ -115,7 +115,7 @@ class TunnelDevice : public BpfTest, public testing::WithParamInterface<std::tup
     return whole;
   }
 
-  /// The tunnel brings a packet of a pod of another node; it is counted as `reason`.
+  /// The tunnel delivers a packet of another node's pod; it is counted as `reason`.
   void expect_received(const std::string& source, std::uint32_t vni, kubecni_exit_reason reason,
                        IpPacket packet = {}) {
     packet.family = inner().af;

@@ -1,4 +1,4 @@
-// An ADD that fails leaves the host as it was.
+// A failed ADD leaves the host as it was.
 
 #include "expect.hpp"
 #include "support/node_state.hpp"
@@ -11,7 +11,7 @@ using nlohmann::json;
 
 class AddFailure : public testing::Test {
  protected:
-  /// On a node that has a pod already: what was there for all pods, stays.
+  /// On a node that has a pod already: what all pods share stays.
   void expect_failure(const Node& node, const json& changes, unsigned code,
                       const std::string& phrase) {
     const auto before = state_of(node, {&pod}, false);

@@ -167,7 +167,7 @@ INSTANTIATE_TEST_SUITE_P(Path, NoPermission, testing::Values("auto", "ebpf", "br
 
 class Bpffs : public testing::Test {
  protected:
-  // The sandbox has one; a machine may have another underneath.
+  // The sandbox has a bpf file system; a machine may have another one underneath.
   Bpffs() {
     while (is_on_bpffs("/sys/fs/bpf") && ::umount2("/sys/fs/bpf", MNT_DETACH) == 0) continue;
   }
@@ -189,8 +189,8 @@ TEST_F(Bpffs, ThatIsNotMountedIsMounted) {
   EXPECT_TRUE(node.attachment(pod).ebpf);
 }
 
-// What a container and a service of systemd are: they may not look at the namespaces of
-// process 1, which has more rights.
+// Like a container or a service of systemd: it may not see the namespaces of process 1, which has
+// more rights.
 class FewerRights : public Bpffs {
  protected:
   static std::vector<std::string> run(const std::vector<std::string>& program) {

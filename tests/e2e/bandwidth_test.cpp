@@ -1,5 +1,5 @@
-// The bandwidth plugin limits a pod by queueing disciplines of its veth, which a
-// redirect would pass by: such a pod's traffic takes the kernel path by itself.
+// The bandwidth plugin limits a pod by queueing disciplines on its veth. A redirect would bypass
+// them, so such a pod's traffic takes the kernel path.
 
 #include "base/file.hpp"
 #include "expect.hpp"
@@ -14,7 +14,7 @@ using nlohmann::json;
 
 constexpr unsigned kBytes = 256 << 10;
 constexpr unsigned kRate = 40'000'000;  // bits per second
-constexpr unsigned kBurst = 400'000;    // bits: less than what is sent
+constexpr unsigned kBurst = 400'000;    // bits: less than the test sends
 
 const json kLimit{{"ingressRate", kRate},
                   {"ingressBurst", kBurst},
@@ -30,7 +30,7 @@ class Bandwidth : public testing::Test {
       if (qdisc["kind"] == "tbf") return qdisc["bytes"];
     return 0;
   }
-  /// The tbf of what the pod sends is that of an ifb device.
+  /// The tbf for what the pod sends is on an ifb device.
   [[nodiscard]] std::string ifb() const {
     for (const json& link : json::parse(node.must_run({"ip", "-j", "link", "show", "type", "ifb"})))
       if (!link.empty()) return link["ifname"];
@@ -89,7 +89,7 @@ TEST_F(Bandwidth, OfTheListIsNoticedByTheDaemon) {
     expect_limited();
     EXPECT_TRUE(ok(list.check(pod)));
 
-    // And back, when the limit goes.
+    // And back, when the limit is removed.
     node.must_run({"tc", "qdisc", "del", "dev", host_ifname(), "root"});
     node.must_run({"tc", "qdisc", "del", "dev", host_ifname(), "ingress"});
     EXPECT_TRUE(eventually([&] { return !is_shaped(); })) << daemon.err();

@@ -25,7 +25,7 @@ Command short_run() {
                    "--batches", "1", "--warm-up", "1", "-o", "json"}};
 }
 
-/// What a run could leave on the machine, as far as this test's sandbox goes.
+/// What a run could leave on the machine, as seen in this test's sandbox.
 std::set<std::string> things_on_the_machine() {
   std::set<std::string> things;
   for (const char* folder : {"/run", "/run/netns", "/sys/fs/bpf"})

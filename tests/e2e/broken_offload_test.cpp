@@ -1,5 +1,5 @@
-// A NIC that promises checksums inside of tunnels and forgets them: the daemon finds out
-// and does without, unless it is told otherwise.
+// A NIC promises checksums inside of tunnels, but does not compute them: the daemon detects that
+// and switches offload off, unless told otherwise.
 
 #include "base/file.hpp"
 #include "cluster.hpp"

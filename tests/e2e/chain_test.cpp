@@ -1,5 +1,5 @@
-// kube-cni in a list with Debian's meta plugins: first, in the middle and last.
-// What the partner promises holds, and plain traffic is still on the fast path.
+// kube-cni in a list with Debian's meta plugins: first, in the middle and last. The partner's
+// feature works, and plain traffic still takes the fast path.
 
 #include "base/file.hpp"
 #include "expect.hpp"
@@ -29,7 +29,7 @@ const json kSbr{{"type", "sbr"}};
 const json kPorts{{"portMappings",
                    {{{"hostPort", kHostPort}, {"containerPort", kPodPort}, {"protocol", "tcp"}}}}};
 
-/// A node with a pod of the list and one without, beside another host.
+/// A node with one pod of the list and one without it, and another host.
 class Chain : public testing::Test {
  protected:
   Chain() {
@@ -39,7 +39,7 @@ class Chain : public testing::Test {
     node.set_sysctl("net/netfilter/nf_conntrack_tcp_be_liberal", "1");
   }
 
-  /// ADD of the pod, and that eBPF carries what others send it.
+  /// Does ADD of the pod, and checks that eBPF carries packets to it.
   void add(CniList& list) {
     const auto answer = list.add(pod, kPorts);
     ASSERT_TRUE(ok(answer));

@@ -1,4 +1,4 @@
-// Who may say that checksums do not arrive: the node that was asked, and nobody else.
+// Only the probed node may report that checksums do not arrive.
 
 #include "control/nodes/checksum_probe.hpp"
 
@@ -13,7 +13,7 @@
 namespace kubecni::test {
 namespace {
 
-/// A node, and somebody on its wire who answers nothing, and forges errors.
+/// A node, and a host on its wire that never answers, and forges errors.
 class ProbeTest : public testing::TestWithParam<int> {
  protected:
   ProbeTest() {
@@ -28,7 +28,7 @@ class ProbeTest : public testing::TestWithParam<int> {
     Node::must_run_in(netns, {"sh", "-ec", command});
   }
 
-  /// "Port unreachable" from `from` about a datagram as the probe sends it.
+  /// "Port unreachable" from `from` about a datagram like the probe's.
   [[nodiscard]] Frame forged(const IpAddr& from) const {
     const Frame about = ip_packet({.family = GetParam(),
                                    .src = own.str(),
@@ -71,7 +71,7 @@ TEST_P(ProbeTest, ForgedErrorsDecideNothing) {
     for (int round = 0; round < 5; ++round) {
       EXPECT_EQ(must(probe.step({{own, peer}})), ChecksumProbe::Verdict::kUndecided);
       for (const IpAddr& from : {peer, other}) send_frame(world, "eth0", forged(from));
-      // The time for answers, of which none may count.
+      // The time for answers; none may count.
       std::this_thread::sleep_for(ChecksumProbe::kPatience);
     }
   });

@@ -1,5 +1,4 @@
-// kube-cnid cleanup: everything that is ours goes, nothing else, and pods that live are
-// not cut off.
+// kube-cnid cleanup removes everything of ours, and nothing else, and does not cut off living pods.
 
 #include "base/file.hpp"
 #include "cluster.hpp"
@@ -23,11 +22,11 @@ using testing::Not;
 
 namespace fs = std::filesystem;
 
-// What a cleanup says with its exit status.
+// The exit status of a cleanup.
 constexpr int kClean = 0;
 constexpr int kPodsStay = 3;
 
-/// Where the daemon of a node keeps plugin and list.
+/// The folders of plugin and list on the daemon's node.
 std::vector<std::string> places_of(const Node& node) {
   return {"--cni-conf-dir",      node.folder() / "net.d", "--cni-bin-dir",
           node.folder() / "bin", "--plugin-binary",       program("kube-cni")};
@@ -140,11 +139,11 @@ TEST_F(Cleanup, IsUndoneByTheNextStart) {
     EXPECT_TRUE(ok(ping(cluster.pod_a->netns, cluster.pod_b->address_of(family))));
 }
 
-/// A node with a NIC, before kube-cni: what cleanup has to lead back to.
+/// A node with a NIC, before kube-cni: the state that cleanup has to restore.
 class CleanupOfANode : public testing::Test {
  protected:
   CleanupOfANode() {
-    // Without link-local addresses, which the kernel takes into use after a second.
+    // Without link-local addresses, which become usable after a second.
     node.must_run({"sh", "-c",
                    "ip link add eth0 type veth peer name wire &&"
                    " ip link set eth0 addrgenmode none && ip link set wire addrgenmode none &&"
@@ -152,7 +151,7 @@ class CleanupOfANode : public testing::Test {
                    " ip addr add 192.0.2.1/24 dev eth0 && ip route add default via 192.0.2.254 &&"
                    " ip addr add 2001:db8:1::1/64 dev eth0 nodad &&"
                    " ip route add default via 2001:db8:1::fe"});
-    // They stay, since others may need them.
+    // These stay, since others may need them.
     for (const char* name : {"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding",
                              "net/netfilter/nf_conntrack_tcp_be_liberal"})
       node.set_sysctl(name, "1");
@@ -165,7 +164,7 @@ class CleanupOfANode : public testing::Test {
                                                  Texts{"10.200.3.0/24", "fd00:10:3::/64"})});
     must(write_file_atomically(nodes_file(), nodes.dump()));
     fs::create_directories(kOthersPins);
-    // Of the node, and not of kube-cni.
+    // From the node, not from kube-cni.
     fs::create_directories(node.folder() / "bin");
     must(write_file_atomically(node.folder() / "bin/loopback", "of another"));
     fs::create_directories(node.folder() / "net.d");
@@ -188,7 +187,7 @@ class CleanupOfANode : public testing::Test {
     daemon.wait();
   }
 
-  /// All that kube-cni could have changed, and files of others beside its own.
+  /// Everything that kube-cni could have changed, and foreign files beside its own.
   [[nodiscard]] std::string snapshot() const {
     return state_of(node, {}, true) +
            node.must_run({"sh", "-c",
@@ -210,7 +209,7 @@ TEST_F(CleanupOfANode, LeavesItAsItWasBeforeKubeCni) {
 
   ASSERT_EQ(clean_up_of(node).status, kPodsStay);
   EXPECT_TRUE(ok(ping(pod.netns, other.address)));
-  // Or the runtime could not delete the pods.
+  // Otherwise the runtime could not delete the pods.
   EXPECT_TRUE(fs::exists(node.folder() / "net.d/10-kube-cni.conflist"));
   EXPECT_TRUE(fs::exists(node.folder() / "bin/kube-cni"));
   EXPECT_TRUE(ok(node.cni("DEL", pod)));
@@ -219,7 +218,7 @@ TEST_F(CleanupOfANode, LeavesItAsItWasBeforeKubeCni) {
 
   EXPECT_EQ(outcome.status, kClean) << outcome.err;
   EXPECT_EQ(snapshot(), before) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("ip_forward=1"));  // what stays is said
+  EXPECT_THAT(outcome.err, HasSubstr("ip_forward=1"));  // cleanup names what stays
 }
 
 TEST_F(CleanupOfANode, RemovesWhatPodsLeftThatEndedWithoutDel) {

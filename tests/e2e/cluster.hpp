@@ -43,18 +43,18 @@ class Cluster {
   /// Replaces the file of nodes, all at once.
   void write_nodes(const std::vector<nlohmann::json>& nodes) const;
   void write_file(const std::string& text) const;
-  /// What the file says in the beginning.
+  /// The initial content of the file.
   [[nodiscard]] std::vector<nlohmann::json> nodes() const;
-  /// The same of a cluster of two nodes with IPv4.
+  /// The same for a cluster of two nodes with IPv4.
   static std::vector<nlohmann::json> two_nodes();
 
-  /// Starts the node's daemon as in the beginning, with `more` options at the end.
+  /// Starts the node's daemon as at first, with `more` options at the end.
   [[nodiscard]] Process start_daemon(const Node& node,
                                      const std::vector<std::string>& more = {}) const;
-  /// Adds a pod whose addresses are of the PodCIDRs that the daemon has learned.
+  /// Adds a pod with addresses from the PodCIDRs that the daemon has learned.
   [[nodiscard]] Pod add_pod(const Node& node, const std::string& name) const;
 
-  /// Number `index` of the nodes, with all that belongs to it.
+  /// Node number `index`, with everything that belongs to it.
   struct Member {
     Member(const std::string& name, std::vector<std::string> pod_cidrs,
            const std::string& dataplane)
@@ -91,12 +91,11 @@ class Cluster {
   std::optional<Pod>& pod_b;
 };
 
-/// Whether the node has a route to `cidr` of kube-cnid's own, and where it has eBPF
-/// the map entry of it, too.
+/// Whether the node has kube-cnid's route to `cidr` and, with eBPF, its map entry.
 bool knows_cidr(const Node& node, const std::string& cidr);
 [[nodiscard]] bool has_route(const Node& node, const std::string& cidr);
 [[nodiscard]] bool has_map_entry(const Node& node, const std::string& cidr);
-/// Whether the programs of `pods` pods and of the ways to the other nodes are attached.
+/// Whether the programs of `pods` pods and of the devices to other nodes are attached.
 [[nodiscard]] bool is_attached(const Node& node, unsigned pods);
 
 }  // namespace kubecni::test

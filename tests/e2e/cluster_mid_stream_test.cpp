@@ -1,5 +1,5 @@
-// What happens to a node under a TCP connection to another node's pod: the
-// connection goes on, and no byte is lost.
+// A node is disturbed during a TCP connection to another node's pod: the connection continues, and
+// no byte is lost.
 
 #include "cluster.hpp"
 #include "support/traffic.hpp"
@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Takes some seconds: a daemon that starts on a busy machine takes more than one.
+// Takes some seconds: on a busy machine, a daemon takes more than one to start.
 constexpr std::uint64_t kBytes = 256 << 20;
 constexpr std::uint64_t kBytesPerSecond = 64 << 20;
 constexpr std::uint64_t kMidStream = 8 << 20;

@@ -1,5 +1,5 @@
-// A service as kube-proxy makes one, across nodes: netfilter on one node
-// rewrites what eBPF would otherwise carry, in one direction or the other.
+// A kube-proxy service across nodes: netfilter on one node rewrites what eBPF would otherwise
+// carry, in one direction or the other.
 
 #include "cluster.hpp"
 #include "support/traffic.hpp"
@@ -43,7 +43,7 @@ TEST_F(ClusterService, BackedByAPodOfAnotherNodeIsReached) {
 
   EXPECT_TRUE(ok(call(*cluster.pod_a, kServiceAddress, *cluster.pod_b)));
 
-  // Out by the kernel, so the answers, too.
+  // Requests leave by the kernel, so answers must, too.
   const auto after = cluster.a.counters();
   EXPECT_GT(grown(before, after, KUBECNI_KERNEL_TO_WIRE), 0u) << growth(before, after);
   EXPECT_GT(grown(before, after, KUBECNI_PASS_KERNEL_FLOW), 0u) << growth(before, after);

@@ -9,8 +9,8 @@ namespace {
 
 class TwoNodes : public testing::TestWithParam<std::string> {
  protected:
-  /// Sends `traffic` both ways, and expects that eBPF carried it from pod to
-  /// wire and from wire to pod, or that there is no eBPF.
+  /// Sends `traffic` both ways, and expects that eBPF carried it from pod to wire and from wire to
+  /// pod, unless there is no eBPF.
   template <typename Traffic>
   void expect_on_own_path(unsigned packets, Traffic traffic) {
     const auto before_a = counters(cluster.a);

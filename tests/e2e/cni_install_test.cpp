@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::chrono::seconds kAtOnce{9};  // less than the daemon's usual time
+constexpr std::chrono::seconds kAtOnce{9};  // less than the daemon's usual interval
 
 class InstalledCni : public testing::Test {
  protected:
@@ -40,7 +40,7 @@ class InstalledCni : public testing::Test {
                                           .bin_dir = bin_dir});
   }
 
-  /// The node's daemon, when its Node has `pod_cidr` or, if that is empty, none.
+  /// The node's daemon; its Node has `pod_cidr`, or none if that is empty.
   [[nodiscard]] Process start_daemon(const std::string& pod_cidr) const {
     write_node(pod_cidr);
     const json config{{"nodeSource", "file:" + nodes().string()},
@@ -118,8 +118,8 @@ TEST_F(InstalledCni, WhatIsRemovedComesBackAtOnceAndPodsStart) {
   remove_pod(must(start_pod("one")));
 }
 
-/// A second list that is no list makes containerd say that it is not ready: so it shows
-/// which of the two it has read last.
+/// Adds an invalid second list: containerd then reports that it is not ready, which shows which
+/// list it has read last.
 TEST_F(InstalledCni, ARunningContainerdReadsEachListThatReplacesAnother) {
   const DaemonOptions options;
   const std::string good = make_conf_list(options, plan_chain({"1.0.0"}, {}));
@@ -137,7 +137,7 @@ class KilledWriter : public testing::Test {
   Node node{"node", "10.200.1.0/24", "bridge"};
 };
 
-// Whoever reads finds one list or the other, at any moment and after a kill at any moment.
+// A reader finds one list or the other, at any moment, even after a kill.
 TEST_F(KilledWriter, LeavesTheOldListOrTheNewOne) {
   const fs::path path = node.folder() / "10-kube-cni.conflist";
   const std::string one(40000, '1');

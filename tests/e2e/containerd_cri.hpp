@@ -23,17 +23,17 @@ class ContainerdCri {
     std::filesystem::path bin_dir;   ///< where it looks for plugins
   };
 
-  /// Starts it, and loads the image of which the sandboxes are: a web server on port
-  /// 80. Throws when it does not get up.
+  /// Starts it, and loads the sandboxes' image: a web server on port 80. Throws if it does not
+  /// start.
   explicit ContainerdCri(Places places);
   ~ContainerdCri();
 
   /// Loads the images of an archive, as `ctr image import` does on a node.
   void import_image(const std::filesystem::path& archive) const;
 
-  /// Kills it, whatever it does. The containers stay.
+  /// Kills it at any moment. The containers stay.
   void kill();
-  /// Starts it again with all that it kept.
+  /// Starts it again with its saved state.
   void start();
 
   [[nodiscard]] const CriClient& client() const { return client_; }

@@ -37,7 +37,7 @@ void run_at_once(std::size_t count, unsigned width, const std::function<void(std
     });
 }
 
-/// What kubelet and the distribution have put on a node before any plugin comes.
+/// What kubelet and the distribution have installed on a node before any plugin.
 fs::path prepare_plugins(const std::string& name) {
   const fs::path folder = kRuntimeFolder + name + "/bin";
   fs::create_directories(folder);

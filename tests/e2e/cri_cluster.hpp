@@ -19,16 +19,16 @@ struct CriPod {
   double start_ms;  ///< how long RunPodSandbox took
 };
 
-/// Starts `count` pods at once, spread evenly over the runtimes; their names begin with
-/// `name`. Throws when one of them is not started.
+/// Starts `count` pods at once, spread evenly over the runtimes; their names begin with `name`.
+/// Throws if one does not start.
 std::vector<CriPod> start_pods(const std::vector<const ContainerdCri*>& runtimes, unsigned count,
                                const std::string& name);
 
-/// Stops and removes the pods, `width` at a time. Throws when one of them stays.
+/// Stops and removes the pods, `width` at a time. Throws if one of them stays.
 void remove_pods(const std::vector<CriPod>& pods, unsigned width);
 
-/// Two nodes as Kubernetes has them, without kubelet: each with a daemon and a container
-/// runtime, and an API server (HTTPS) that both can reach.
+/// Two nodes as in Kubernetes, without kubelet: each has a daemon and a container runtime. Both can
+/// reach an API server (HTTPS).
 ///
 ///   node-a 192.0.2.1, pods 10.200.1.0/24     node-b .2, 10.200.2.0/24     server .254
 class CriCluster {
@@ -57,7 +57,7 @@ class CriCluster {
   [[nodiscard]] std::vector<const ContainerdCri*> runtimes() const {
     return {&a.runtime, &b.runtime};
   }
-  /// What pods may leave on the nodes or on the machine, as leftovers().
+  /// What pods may leave on the nodes or on the machine, like leftovers().
   [[nodiscard]] std::string leftovers() const;
 
   Underlay underlay{Families::kV4, 1};

@@ -1,5 +1,5 @@
-// A cluster as close to Kubernetes as Debian's packages go: containerd makes the pods, as
-// kubelet asks it to.
+// The closest to Kubernetes that Debian's packages allow: containerd makes the pods, as kubelet
+// asks it to.
 
 #include "cri_cluster.hpp"
 
@@ -67,7 +67,7 @@ done)",
   return outcome.out + outcome.err + (outcome.status == -1 ? "not done in time" : "");
 }
 
-/// The addresses of the pods, which have to run.
+/// The addresses of the pods, which must run.
 std::vector<std::string> addresses_of(const std::vector<CriPod>& pods) {
   std::vector<std::string> addresses;
   for (const CriPod& pod : pods) {
@@ -115,7 +115,7 @@ class Kubernetes : public testing::Test {
     }
   }
 
-  /// Every pod from one of each node.
+  /// One pod of each node reaches every pod.
   void expect_all_reachable(const std::vector<std::string>& addresses) const {
     const auto on_each_node = static_cast<unsigned>(addresses.size() / 2);
     expect_on_ebpf(cluster.a.node, cluster.b.node, false, on_each_node, [&] {
@@ -127,8 +127,8 @@ class Kubernetes : public testing::Test {
   CriCluster cluster;
 };
 
-// Kubernetes assigns the PodCIDR after the node has joined. The runtime is not told: it
-// sees the list that the daemon writes then.
+// Kubernetes assigns the PodCIDR after the node has joined. The runtime is not told: it sees the
+// list that the daemon then writes.
 TEST_F(Kubernetes, NodeIsReadyOnceItsPodCidrIsKnown) {
   CriCluster::Member& node = cluster.a;
   const auto is_ready = [&] { return must(node.runtime.client().is_network_ready()); };
@@ -187,8 +187,8 @@ TEST_F(Kubernetes, HundredPodsReachEachOtherAndLeaveNothing) {
   EXPECT_EQ(cluster.leftovers(), before);
 }
 
-// What kubelet does then: it removes each sandbox of which it is told. A shim that was just
-// being started, and its cgroup, may stay: containerd 1.6.20 forgets it.
+// Kubelet would remove each sandbox that it knows. A shim that was just starting, and its cgroup,
+// may stay: containerd 1.6.20 forgets it.
 TEST_F(Kubernetes, RuntimeThatIsKilledWhilePodsStartLeavesNothing) {
   cluster.start_daemons();
   const CriCluster::Member& node = cluster.a;

@@ -23,7 +23,7 @@ class DaemonOnApi : public testing::Test {
         node.start_daemon({"--node-source", "kubernetes", "--api-server", server->url()}));
     if (!eventually([&] { return knows_cidr(node, "10.200.2.0/24"); }))
       throw std::runtime_error("the daemon does not get ready: " + daemon->err());
-    // Before there is a watch, an event is no event.
+    // Without a watch, an event has no effect.
     if (!eventually([&] { return server->counters().live_watches == 1; }))
       throw std::runtime_error("no watch: " + daemon->err());
   }

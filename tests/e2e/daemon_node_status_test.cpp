@@ -1,5 +1,5 @@
-// kube-cnid and the API server: what the daemon says on its Node, and which way it
-// takes to the server.
+// kube-cnid and the API server: what the daemon writes to its Node, and by which address it reaches
+// the server.
 
 #include "base/file.hpp"
 #include "cluster.hpp"
@@ -145,8 +145,8 @@ TEST_F(DaemonNodeStatus, WhoMayNotWriteItKeepsTheNodeWorking) {
   EXPECT_EQ(node.add_pod("pod", {{"subnet", nullptr}}).address.str(), "10.200.1.2");
 }
 
-/// The server has a certificate for 192.0.2.250, where it is until that address is taken
-/// away: like a ClusterIP, which is of no use before kube-proxy runs.
+/// The server has a certificate for 192.0.2.250, and loses that address: like a ClusterIP, which
+/// does not work before kube-proxy runs.
 class ClusterAddress : public DaemonNodeStatus {
  protected:
   void SetUp() override {
@@ -185,7 +185,7 @@ TEST_F(ClusterAddress, ThatDoesNotWorkIsReplacedByThatOfAServer) {
   })) << daemon->err();
   daemon.reset();
   take_address_away();
-  // What it has to get from the server, since it is new.
+  // It is new, so the daemon must get it from the server.
   server->set_node(make_node("node-b", "192.0.2.2", "10.200.2.0/24"));
 
   start_daemon_here();

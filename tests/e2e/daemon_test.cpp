@@ -1,4 +1,4 @@
-// kube-cnid with its nodes in a file: what it keeps, brings back and refuses.
+// kube-cnid with its nodes in a file: what it keeps, restores and refuses.
 
 #include "cluster.hpp"
 #include "support/node_state.hpp"
@@ -11,9 +11,9 @@ namespace {
 
 using nlohmann::json;
 
-// Of what has to be there at once, on a machine that runs other tests, too.
+// Limit for immediate effects, on a machine that runs other tests, too.
 constexpr std::chrono::seconds kAtOnce{1};
-// Maps send no notifications: they are looked at every 10 s.
+// Maps send no notifications: the daemon checks them every 10 s.
 constexpr std::chrono::seconds kResync{14};
 
 class DaemonOnFile : public testing::Test {
@@ -142,7 +142,7 @@ TEST_F(DaemonOnFile, MalformedNodeIsSkippedByNameAndTheOthersWork) {
   EXPECT_TRUE(reach_each_other());
 }
 
-/// A claim to a PodCIDR of somebody else is reported, and changes nothing.
+/// A claim to another node's PodCIDR is reported, and changes nothing.
 class DaemonOnClaims : public DaemonOnFile, public testing::WithParamInterface<const char*> {};
 
 TEST_P(DaemonOnClaims, IsReportedAndTheOwnerKeepsIt) {

@@ -33,7 +33,7 @@ void fill_flow_map(const fs::path& path) {
 
 void detach_programs(const Node& node) {
   for (const auto& entry : fs::directory_iterator(PinPaths(node.bpffs()).links)) {
-    // A link whose file is removed lets go of the device some time later.
+    // A link whose file is removed releases the device some time later.
     const UniqueFd link(bpf_obj_get(entry.path().c_str()));
     if (!link || bpf_link_detach(link.get()) != 0)
       throw std::runtime_error("cannot detach " + entry.path().string());

@@ -4,16 +4,16 @@
 
 namespace kubecni::test {
 
-/// Takes all programs off that are held by links; they are off when this returns.
+/// Detaches all programs that links hold; they are off when this returns.
 void detach_programs(const Node& node);
 
 /// Empties the maps that say where pods and nodes are, and who may use the tunnel.
 void empty_maps(const Node& node);
 
-/// Makes the programs forget all verdicts on flows.
+/// Makes the programs forget all flow verdicts.
 void empty_flows(const Node& node);
 
-/// Writes more flows than there is room for, so that what was there is evicted.
+/// Writes more flows than there is room for, to evict the old ones.
 void fill_flows(const Node& node);
 
 }  // namespace kubecni::test

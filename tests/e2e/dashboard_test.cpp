@@ -1,4 +1,4 @@
-// What deploy/ has for Prometheus and Grafana, beside what a node really serves.
+// Compares deploy/'s files for Prometheus and Grafana with what a node serves.
 
 #include "base/file.hpp"
 #include "cluster.hpp"

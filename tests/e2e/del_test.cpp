@@ -49,7 +49,7 @@ TEST_F(Del, WithoutNetns) {
 
 TEST_F(Del, AfterTheNamespaceIsGone) {
   pod.netns.remove();
-  // The kernel takes the veth along when it gets to it.
+  // The kernel removes the veth some time later.
   ASSERT_TRUE(eventually(
       [&] { return node.must_run({"ip", "-br", "link"}).find("veth") == std::string::npos; }));
 

@@ -1,5 +1,5 @@
-// `"ipam": {"type": ...}`: another plugin allocates the addresses. Debian's
-// host-local, static and dhcp for what works, scripts for what goes wrong.
+// `"ipam": {"type": ...}`: another plugin allocates the addresses. Debian's host-local, static and
+// dhcp for success, scripts for failures.
 
 #include "base/file.hpp"
 #include "expect.hpp"
@@ -23,7 +23,7 @@ class DelegatedIpam : public testing::Test {
   [[nodiscard]] json host_local(const std::string& subnet = "10.210.0.0/24") const {
     return {{"type", "host-local"}, {"dataDir", data_dir()}, {"ranges", {{{{"subnet", subnet}}}}}};
   }
-  /// Outside of the node's folders, since host-local leaves something there.
+  /// Outside of the node's folders, since host-local leaves a file there.
   [[nodiscard]] static fs::path data_dir() { return "/run/host-local"; }
   [[nodiscard]] bool has_lease(const std::string& address) const {
     return fs::exists(data_dir() / "pods" / address);

@@ -1,5 +1,5 @@
-// GC removes what the runtime does not list, and whatever else pods left that
-// are gone is found by who needs the room.
+// GC removes what the runtime does not list. Other leftovers of dead pods are found when somebody
+// needs the room.
 
 #include "expect.hpp"
 #include "net/link.hpp"
@@ -22,7 +22,7 @@ class Gc : public testing::Test {
  protected:
   CniAnswer gc(const json& changes) { return node.cni("GC", kept, changes); }
   [[nodiscard]] std::string state() const { return state_of(node, {&kept}, false); }
-  /// Without the lines of the pod that is kept, nothing may be left of pods.
+  /// Except for lines of the remaining pod, nothing of pods may be left.
   void expect_only_kept() {
     EXPECT_TRUE(eventually([&] { return state() == with_kept_alone; })) << state();
   }

@@ -1,4 +1,4 @@
-// /healthz and /readyz, and what of the daemon a trouble with its server must not touch.
+// /healthz and /readyz, and that a problem with their server does not affect the daemon.
 
 #include "cluster.hpp"
 #include "scrape.hpp"

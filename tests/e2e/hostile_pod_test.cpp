@@ -1,5 +1,5 @@
-// A pod with CAP_NET_RAW sends whatever a generator makes of tags, protocols, header chains
-// and senders: what others receive and learn is true, on both paths.
+// A pod with CAP_NET_RAW sends generated combinations of tags, protocols, header chains and
+// senders. On both paths, others receive and learn only what is true.
 
 #include "base/unique_fd.hpp"
 #include "cluster.hpp"
@@ -37,7 +37,7 @@ UniqueFd packet_socket(const NetNs& netns, const std::string& device, int protoc
   return fd;
 }
 
-/// Which cases a device was sent, or sends on.
+/// The cases that a device was sent, or sends on.
 class Watch {
  public:
   Watch(const NetNs& netns, const std::string& device, bool outgoing)
@@ -76,7 +76,7 @@ class Watch {
 class HostilePod : public testing::TestWithParam<std::string> {
  protected:
   HostilePod() {
-    // Who is known before is not asked for in between.
+    // Known neighbours cause no requests in between.
     for (const int family : {AF_INET, AF_INET6}) {
       must(ping(victim().netns, friendly.address_of(family)));
       must(ping(victim().netns, bad.address_of(family)));
@@ -119,7 +119,7 @@ class HostilePod : public testing::TestWithParam<std::string> {
             .macs = {own.mac, victims.mac, bridge.mac, "02:00:00:00:00:77"}};
   }
 
-  /// Sends all, and then something honest by the same way, which arrives last.
+  /// Sends all, then an honest packet by the same way, which arrives last.
   void send(const std::vector<HostileCase>& cases) const {
     const UniqueFd socket = packet_socket(bad.netns, "eth0", 0);
     for (const HostileCase& one : cases)
@@ -130,7 +130,7 @@ class HostilePod : public testing::TestWithParam<std::string> {
     must(ping(bad.netns, cluster.a.gateway(AF_INET)));
   }
 
-  /// Of everybody's neighbours, those whom the table has at a MAC that is not theirs.
+  /// The neighbour entries that have a wrong MAC.
   [[nodiscard]] std::string wrong_neighbours(const NetNs& netns, const std::string& device) const {
     std::map<std::string, std::string> mac_of_address;
     const Stage all = stage();

@@ -1,5 +1,5 @@
-// The image of tools/image, started by containerd as a kubelet starts the DaemonSet of
-// deploy/: mounts, rights and arguments are what the manifest says.
+// containerd starts the image of tools/image as kubelet would start the DaemonSet of deploy/:
+// mounts, rights and arguments come from the manifest.
 
 #include "base/file.hpp"
 #include "containerd_cri.hpp"
@@ -40,7 +40,7 @@ const fs::path kFolder = "/run/kube-cni-test/image";
 // What the manifests leave at its default.
 const DaemonOptions kDefaults;
 
-/// How a container of the manifests came to its end, or where it is.
+/// How a container of the manifests ended, or its state.
 struct Container {
   SandboxRequest pod;
   std::string sandbox;
@@ -80,13 +80,13 @@ class Image : public testing::Test {
       fs::remove_all(folder, ignored);
   }
 
-  /// As a distribution leaves it: mounts are shared, and there is a loopback plugin.
+  /// As on a fresh distribution: mounts are shared, and there is a loopback plugin.
   static fs::path prepare_node() {
     if (::mount("", "/", nullptr, MS_REC | MS_SHARED, nullptr) != 0)
       throw std::runtime_error("cannot make the mounts shared");
     fs::create_directories(kBinDir);
     fs::create_directories(kConfDir);
-    // What the runtime makes for itself when it needs it.
+    // Created by the runtime when needed.
     for (const char* folder : {"/var/lib/cni", "/run/containerd"}) fs::create_directories(folder);
     fs::copy_file(fs::path(kReferencePlugins) / "loopback", fs::path(kBinDir) / "loopback",
                   fs::copy_options::overwrite_existing);
@@ -177,7 +177,7 @@ class Image : public testing::Test {
     return ended ? status.exit_code : -1;
   }
 
-  /// All that the image may change on a node.
+  /// Everything that the image may change on a node.
   [[nodiscard]] std::string snapshot() const {
     const std::string folders =
         std::string(kBinDir) + " " + kConfDir + " /var/lib /run /sys/fs/bpf";
@@ -194,7 +194,7 @@ class Image : public testing::Test {
     return must(cri().pod_sandbox_status(sandbox)).ips.at(0);
   }
 
-  /// The namespace of the pod with the address, as the runtime called it.
+  /// The pod's namespace path, as the runtime gave it.
   [[nodiscard]] static std::string netns_of(const std::string& ip) {
     for (const auto& attachment : must(AttachmentStore(kDefaults.state_dir).list()).attachments)
       if (attachment.port.plain_addresses().at(0).str() == ip) return attachment.netns;
@@ -216,7 +216,7 @@ class Image : public testing::Test {
   mutable unsigned pods_ = 0;
 };
 
-/// The daemon's own report, once it has looked at everything.
+/// The daemon's own report after its first full look.
 json await_status() {
   json status;
   const bool came = eventually(
@@ -272,12 +272,12 @@ TEST_F(Image, StartedAsTheDaemonSetReachesEverythingOfTheNodeThatItNeeds) {
   node.netns.enter([] {
     EXPECT_EQ(must(read_file("/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal")), "1\n");
   });
-  // What loading took is given back.
+  // The memory for loading is given back.
   EXPECT_TRUE(eventually([] { return std::stoi(status_field(daemon_pid(), "VmRSS")) <= 20 << 10; }))
       << must(read_file("/proc/" + daemon_pid() + "/smaps"));
 }
 
-// Or the daemon would take a pod on its way for a dead one, and free its address.
+// Otherwise the daemon would take a starting pod for dead, and free its address.
 TEST_F(Image, StartedAsTheDaemonSetSeesTheNamespacesOfLaterPods) {
   start_daemon();
   const std::string path = netns_of(ip_of(add_pod("later")));
@@ -291,8 +291,8 @@ TEST_F(Image, StartedAsTheDaemonSetSeesTheNamespacesOfLaterPods) {
   EXPECT_EQ(of_container.st_dev, of_host.st_dev);
 }
 
-// As cri-dockerd calls them. Of a process with more rights than its own the daemon cannot
-// look at the namespace, and must not take that for the pod's death.
+// Paths as cri-dockerd gives them. The daemon cannot see the namespace of a process with more
+// rights, and must not conclude that the pod is dead.
 TEST_F(Image, StartedAsTheDaemonSetLeavesAPodOnItsWayItsAddressWhoseNamespaceItCannotSee) {
   const Pod on_its_way("onitsway");
   const Process inside({.argv = {"sleep", "1000"}, .netns_fd = on_its_way.netns.fd()});
@@ -315,7 +315,7 @@ TEST_F(Image, StartedAsTheDaemonSetLeavesAPodOnItsWayItsAddressWhoseNamespaceItC
 
   start_daemon();
 
-  // The one is freed by the same look at all of them that spares the other.
+  // One look at all pods frees this one and spares the other.
   EXPECT_TRUE(eventually([&] { return !must(leases.find(dead)); }, kReadyDeadline));
   EXPECT_TRUE(must(leases.find({on_its_way.container_id, "eth0"})));
 }

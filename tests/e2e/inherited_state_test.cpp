@@ -1,5 +1,5 @@
-// Whatever a runtime hands down to the plugin's process: ADD and DEL work, or fail
-// and leave nothing.
+// Whatever a runtime passes on to the plugin's process: ADD and DEL work, or fail and leave
+// nothing.
 
 #include "expect.hpp"
 #include "support/node_state.hpp"
@@ -39,7 +39,7 @@ class Inherited : public testing::Test {
     EXPECT_EQ(state(), before);
   }
 
-  /// Without an answer that could be read.
+  /// Without a readable answer.
   void expect_fails_and_leaves_nothing(const Handover& handover) {
     const std::string before = state();
 
@@ -48,7 +48,7 @@ class Inherited : public testing::Test {
     EXPECT_EQ(state(), before);
   }
 
-  /// A lock is a file in which nothing is ever written.
+  /// Lock files always stay empty.
   void expect_locks_are_empty() const {
     for (const auto& entry : fs::recursive_directory_iterator(node.state_dir())) {
       const std::string name = entry.path().filename();

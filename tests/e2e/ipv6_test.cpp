@@ -1,5 +1,5 @@
-// IPv6 alone, and both families: what a pod gets, that its first packet arrives, and
-// what it may not say of its neighbours.
+// IPv6 alone, and both families: what a pod gets, that its first packet arrives, and which
+// neighbour discovery it may not send.
 
 #include "cluster.hpp"
 #include "paths.hpp"
@@ -51,7 +51,7 @@ TEST(Ipv6Only, ANodeWithoutAnyIpv4Works) {
   EXPECT_TRUE(ok(ping(pod.netns, cluster.pod_b->address)));
 }
 
-/// Nobody waits for duplicate address detection.
+/// No test waits for duplicate address detection.
 class FirstPacket : public testing::TestWithParam<std::string> {};
 
 TEST_P(FirstPacket, OfANewPodIsAnswered) {
@@ -81,7 +81,7 @@ TEST_P(FirstPacket, OfTheFirstPodOfANodeIsAnswered) {
 INSTANTIATE_TEST_SUITE_P(On, FirstPacket, testing::Values("ebpf", "bridge"),
                          [](const auto& tested) { return tested.param; });
 
-/// A pod that lies about who its neighbours are.
+/// A pod that spoofs neighbour discovery.
 class NeighbourSpoofing : public testing::Test {
  protected:
   NeighbourSpoofing() { must(ping(bad.netns, victim.address)); }
@@ -90,8 +90,8 @@ class NeighbourSpoofing : public testing::Test {
     return node.attachment(pod).port.pod_mac.str();
   }
 
-  /// Sends the message from the bad pod, and expects that it is counted and that the
-  /// victim is told nothing.
+  /// Sends the message from the bad pod, and expects that it is counted and does not reach the
+  /// victim.
   void expect_dropped(const Frame& frame, kubecni_exit_reason reason) {
     Capture capture(victim.netns, "eth0");
     const ExitCounts before = node.counters();
@@ -101,7 +101,7 @@ class NeighbourSpoofing : public testing::Test {
     const ExitCounts after = node.counters();
     EXPECT_EQ(grown(before, after, reason), 1u) << growth(before, after);
     for (const WireFrame& seen : capture.frames()) {
-      // Its kernel says of itself, at any time, to which multicast groups it listens.
+      // Its kernel may report its multicast groups at any time.
       if (seen.outer.dst == IpAddr::parse("ff02::16")) continue;
       EXPECT_NE(seen.outer.src_mac, *MacAddr::parse(mac_of(bad))) << seen.str();
     }

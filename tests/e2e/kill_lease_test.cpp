@@ -1,5 +1,5 @@
-// A pod with several addresses: killed at any step, allocating and releasing leave
-// nothing that the owner's next release does not take away, and no address twice.
+// A pod with several addresses: if allocating or releasing is killed at any step, the owner's next
+// release removes what is left, and no address is given out twice.
 
 #include "base/file.hpp"
 #include "expect.hpp"
@@ -17,7 +17,7 @@ constexpr unsigned kMostLeaseSteps = 100;
 
 class KilledLease : public testing::Test {
  protected:
-  /// False: it came to its end.
+  /// False: it finished before.
   bool kill_in(const std::string& verb, const LeaseOwner& owner, unsigned step) {
     const auto outcome =
         run({.argv = {KUBECNI_KILL_AFTER, std::to_string(step), KUBECNI_LEASE, verb, dir.path(),

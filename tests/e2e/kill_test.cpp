@@ -1,5 +1,5 @@
-// Killed at any step, ADD and DEL leave nothing that a later DEL or GC does not
-// take away, and no address is given out twice.
+// If ADD or DEL is killed at any step, a later DEL or GC removes what is left, and no address is
+// given out twice.
 
 #include "expect.hpp"
 #include "support/kill_after.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr unsigned kMostSteps = 200;
 
-/// Which calls a plugin was killed after.
+/// The calls after which a plugin was killed.
 struct Visited {
   unsigned steps = 0;
   std::set<std::string> calls;

@@ -10,7 +10,7 @@
 
 namespace kubecni::test {
 
-/// A service as kube-proxy knows it.
+/// A service as kube-proxy sees it.
 struct ProxiedService {
   IpAddr cluster_ip;
   std::uint16_t port = 80;
@@ -25,13 +25,12 @@ struct ProxiedService {
 
 enum class ProxyKind { kNft, kIptables };
 
-/// Makes the rules that kube-proxy makes on a node for the service, in place of those
-/// before. `local_backends` are those of its backends that run there.
+/// Makes kube-proxy's rules for the service on a node, replacing earlier ones. `local_backends` are
+/// the backends on that node.
 ///
-/// Both kinds do what kube-proxy's do: DNAT for pods and for the node itself, the mark
-/// 0x4000 for what needs the node's address as its source (a pod that reaches itself, a
-/// NodePort without `local`, a client that is no pod), and no forwarding of what
-/// conntrack calls invalid.
+/// Like kube-proxy, both kinds do DNAT for pods and for the node itself, set the mark 0x4000 if
+/// packets need the node's address as source (a pod that reaches itself, a NodePort without
+/// `local`, a client that is not a pod), and do not forward what conntrack calls invalid.
 void apply_kube_proxy(ProxyKind kind, const Node& node, const ProxiedService& service,
                       const std::vector<IpAddr>& local_backends = {});
 

@@ -24,7 +24,7 @@ using testing::Not;
 
 constexpr const char* kBootId = "/proc/sys/kernel/random/boot_id";
 
-/// While it lives, the kernel seems to have been booted anew.
+/// While it exists, the kernel seems to have rebooted.
 class Reboot {
  public:
   explicit Reboot(const Node& node) {
@@ -174,7 +174,7 @@ class VeryMany : public testing::Test {
     const auto line = answer.err.find_last_of('\n', answer.err.size() - 2);
     return std::stoul(answer.err.substr(line + 1));
   }
-  /// Of ADD and of DEL, after a first pod has made what pods share.
+  /// System calls of ADD and of DEL, after a first pod has made what pods share.
   std::pair<unsigned long, unsigned long> cost() {
     const Pod first("first");
     const Pod pod("pod");

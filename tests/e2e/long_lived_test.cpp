@@ -1,5 +1,5 @@
-// Connections that live longer than what the programs know of them, beside kube-proxy:
-// whatever is taken away while they are idle, either side may speak next.
+// Connections that outlive the programs' flow entries, beside kube-proxy: whatever is removed while
+// they are idle, either side may send next.
 
 #include "damage.hpp"
 #include "kube_proxy.hpp"
@@ -18,8 +18,8 @@ constexpr std::uint16_t kBackendPort = 8080;
 
 using Setting = std::tuple<int /*family*/, bool /*tunnel*/>;
 
-/// A pod with connections to pods of its own node and of the other one, of each plain
-/// ones and ones to a service.
+/// A pod with connections to pods of its own node and of the other one, each both direct and to a
+/// service.
 class LongLived : public testing::TestWithParam<Setting> {
  protected:
   struct Flows {
@@ -58,7 +58,7 @@ class LongLived : public testing::TestWithParam<Setting> {
   }
 
   void expect_alive(Flows& flows) {
-    // The server first: what it says has to be translated, though nobody asked.
+    // The server first: its packets must be translated without a request before.
     EXPECT_TRUE(ok(flows.plain.server_sends()));
     EXPECT_TRUE(ok(flows.translated.server_sends()));
     EXPECT_TRUE(ok(flows.plain.client_sends()));

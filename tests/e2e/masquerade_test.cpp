@@ -1,4 +1,4 @@
-// Whose address the outside of a cluster sees, with the daemon's table.
+// The source address that hosts outside of the cluster see, with the daemon's table.
 
 #include "cluster.hpp"
 #include "support/traffic.hpp"
@@ -9,7 +9,7 @@
 namespace kubecni::test {
 namespace {
 
-/// The address that `server` sees, by UDP; empty when nothing is answered.
+/// The address that `server` sees, by UDP; empty if there is no answer.
 IpAddr seen_by(const NetNs& server, const Pod& client, const IpAddr& to) {
   auto seen = udp_echo(
       {.client = client.netns, .server = server, .to = to, .deadline = std::chrono::seconds(1)});

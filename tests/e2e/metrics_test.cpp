@@ -1,4 +1,4 @@
-// /metrics of a node with pods and traffic, beside what the test did and what others say.
+// Compares /metrics of a node with the test's pods and traffic, and with other sources.
 
 #include "base/file.hpp"
 #include "cluster.hpp"
@@ -61,7 +61,7 @@ class Metrics : public testing::Test {
 TEST_F(Metrics, CountPacketsAsTheMapsDo) {
   ASSERT_TRUE(ok(udp_echo(cluster.pod_a->netns, cluster.pod_b->netns, cluster.pod_b->address)));
 
-  // The kernel says something now and then, also between two looks.
+  // The kernel sends packets now and then, also between two looks.
   ExitCounts before;
   std::optional<Scrape> now;
   ASSERT_TRUE(eventually([&] {

@@ -1,5 +1,5 @@
-// The kernel path is always whole: what is taken away from under a TCP
-// connection, the connection goes on, and no byte is lost.
+// The kernel path is always complete: whatever is removed during a TCP connection, the connection
+// continues, and no byte is lost.
 
 #include "expect.hpp"
 #include "net/link.hpp"
@@ -19,7 +19,7 @@ constexpr std::uint64_t kMidStream = 8 << 20;
 
 class MidStream : public testing::Test {
  protected:
-  /// Does `damage` in the middle of a transfer, which has to finish right.
+  /// Does `damage` during a transfer, which must complete without errors.
   template <typename Damage>
   void expect_to_survive(Damage damage, std::uint64_t bytes = kBytes) {
     TcpTransfer transfer({.client = one.netns,
@@ -122,8 +122,8 @@ TEST_F(MidStream, FlowThatBeganOnTheKernelPathComesToEbpf) {
 }
 
 TEST_F(MidStream, StrictConntrackSeesTheFlowOnlyHalfWay) {
-  // As on a node with kube-proxy: bridged packets meet netfilter, and what is
-  // INVALID to conntrack is dropped, but for TCP windows it must be liberal.
+  // As on a node with kube-proxy: bridged packets pass netfilter, which drops what is INVALID to
+  // conntrack. So conntrack must be liberal about TCP windows.
   node.set_sysctl("net/bridge/bridge-nf-call-iptables", "1");
   node.set_sysctl("net/netfilter/nf_conntrack_tcp_be_liberal", "1");
   node.must_run({"nft",

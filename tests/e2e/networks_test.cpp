@@ -1,5 +1,5 @@
-// Two networks of one node may have the same subnet and the same addresses.
-// What is sent in one stays there, and eBPF carries both.
+// Two networks of one node may have the same subnet and the same addresses. Packets stay in their
+// network, and eBPF carries both.
 
 #include "expect.hpp"
 #include "support/traffic.hpp"

@@ -1,5 +1,5 @@
-// Masquerade and the tunnel's guard on one node: whose address a server sees, and
-// that the table comes back, changes and goes without anything else being touched.
+// Masquerade and the tunnel's guard on one node: the address that a server sees, and that
+// restoring, changing and removing the table affects nothing else.
 
 #include "control/firewall/node_firewall.hpp"
 
@@ -27,8 +27,8 @@ using testing::Not;
 constexpr std::uint16_t kPort = 7000;
 constexpr std::uint16_t kTunnelPort = 8472;
 
-/// A pod behind a node, and everybody else in one namespace: another node with a pod,
-/// a host that is an exception, and one outside.
+/// A pod behind a node. One namespace plays another node with a pod, an exempt host, and an outside
+/// host.
 class NodeFirewallTest : public testing::Test {
  protected:
   NodeFirewallTest() {
@@ -50,7 +50,7 @@ class NodeFirewallTest : public testing::Test {
     });
   }
 
-  /// Of link-local addresses too: a node asks for no neighbour before that is over.
+  /// Also for link-local addresses: a node sends no neighbour requests before that has ended.
   static void skip_address_detection(const NetNs& netns) {
     netns.enter([] { must(ensure_sysctl("net/ipv6/conf/default/accept_dad", "0")); });
   }
@@ -80,7 +80,7 @@ class NodeFirewallTest : public testing::Test {
     return changes;
   }
 
-  /// Whom a server at `to` sees when the pod asks it.
+  /// The source address that a server at `to` sees.
   std::string seen_at(const std::string& to) {
     const UdpSocket client(pod, addr(to).family());
     const UdpSocket server(world, addr(to), kPort);
@@ -88,7 +88,7 @@ class NodeFirewallTest : public testing::Test {
     return question ? question->from.str() : question.error().what;
   }
 
-  /// The rules with their handles, which change when a rule is made anew.
+  /// The rules with their handles, which change when a rule is recreated.
   std::string rules() { return sh(node, "nft -a -t list table inet kube-cni"); }
 
   NetNs node{"node"};
@@ -284,7 +284,7 @@ TEST_F(NodeFirewallTest, NothingIsLeftWhenThereIsNothingToDoOrAfterRemove) {
 
 TEST_F(NodeFirewallTest, AUdpFlowThatBeganWithoutItIsTranslatedAfterwards) {
   sh(world, "ip route del 10.200.0.0/24; ip -6 route del 2001:db8:200::/64");
-  // Connection tracking is there, by kube-proxy for instance, before our table.
+  // Connection tracking is in use before our table, for instance by kube-proxy.
   sh(node,
      "nft 'table inet proxy { chain post { type filter hook postrouting priority 0;"
      " ct state new accept; }; }'");

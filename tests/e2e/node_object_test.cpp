@@ -1,4 +1,4 @@
-// What becomes of a node whose own Node object is deleted, made anew, or not usable.
+// A node whose own Node object is deleted, recreated, or unusable.
 
 #include "base/file.hpp"
 #include "cluster.hpp"
@@ -21,7 +21,7 @@ class OwnNodeObject : public testing::Test {
   [[nodiscard]] json status() const {
     return json::parse(must(read_file(cluster.a.run_dir() / "status.json")));
   }
-  /// Waits until node a's daemon says of itself what `phrase` says.
+  /// Waits until node a's daemon reports `phrase`.
   bool says(const std::string& phrase) {
     return eventually([&] { return cluster.daemon_a->err().find(phrase) != std::string::npos; });
   }
@@ -111,10 +111,10 @@ TEST_F(OwnNodeObject, ListedAgainKeepsItsPodCidrFromAnotherThatClaimsIt) {
   EXPECT_TRUE(has_pod_cidr("10.200.1.0/24"));
 }
 
-/// Node objects that claim what is not theirs.
+/// Node objects that claim what other nodes have.
 class OtherNodeObject : public OwnNodeObject {
  protected:
-  /// Whether pods of a and b reach each other still, after `phrase` was said on node a.
+  /// Whether pods of a and b still reach each other after node a has reported `phrase`.
   testing::AssertionResult goes_on_after(const std::string& phrase) {
     if (!says(phrase)) return testing::AssertionFailure() << cluster.daemon_a->err();
     if (!has_map_entry(cluster.a, "10.200.2.0/24") || !knows_cidr(cluster.a, "10.200.2.0/24"))
@@ -129,7 +129,7 @@ TEST_F(OtherNodeObject, WithAnAddressInAPodCidrDoesNotTakeItsRouteAway) {
 
   EXPECT_TRUE(goes_on_after("InternalIP 10.200.2.78 lies in PodCIDR 10.200.2.0/24 of node node-b"));
 
-  // The daemon that starts anew knows who was first.
+  // A restarted daemon knows who was first.
   cluster.daemon_a->signal(SIGTERM);
   cluster.daemon_a->wait();
   cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));

@@ -20,8 +20,8 @@ inline PathReasons path_reasons(bool tunnel) {
           KUBECNI_KERNEL_TO_WIRE};
 }
 
-/// Runs `traffic` between pods of the two nodes, and expects that eBPF carried at least
-/// `packets` of it each way, and the kernel none of it; or that there is no eBPF.
+/// Runs `traffic` between pods of the two nodes, and expects that eBPF carried at least `packets`
+/// of it each way, and the kernel none; unless there is no eBPF.
 template <typename Traffic>
 void expect_on_ebpf(const Node& one, const Node& other, bool tunnel, unsigned packets,
                     Traffic traffic) {

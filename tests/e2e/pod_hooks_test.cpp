@@ -1,5 +1,5 @@
-// How a pod's programs are held: by filters, which are attached sooner, where no
-// plugin of the list needs their place, else by tcx links.
+// How a pod's programs are attached: by filters, which is faster, if no plugin of the list needs
+// their place, else by tcx links.
 
 #include "base/file.hpp"
 #include "expect.hpp"

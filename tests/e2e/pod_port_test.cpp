@@ -1,5 +1,5 @@
-// What holds against a pod on the kernel path without a daemon and without eBPF: the
-// settings of its port and of the bridge, and neighbours that nobody learns.
+// The protection against a pod on the kernel path without a daemon and without eBPF: the settings
+// of its port and of the bridge, and permanent neighbours.
 
 #include "expect.hpp"
 #include "support/capture.hpp"
@@ -22,7 +22,7 @@ std::string mac_of(const NetNs& netns, const std::string& link) {
 
 class PodPortTest : public testing::Test {
  protected:
-  /// What `ip neigh` says of the address.
+  /// The output of `ip neigh` for the address.
   static std::string neighbour(const NetNs& netns, const IpAddr& addr) {
     return Node::must_run_in(netns, {"ip", "neigh", "show", addr.str()});
   }
@@ -107,7 +107,7 @@ TEST_F(PodPortTest, APodBelievesNobodyAboutItsGateways) {
 }
 
 TEST_F(PodPortTest, AQueryOfAPodDoesNotEndNeighbourDiscovery) {
-  // Some kernels' snooping forgets after minutes; here after a tenth of a second.
+  // Some kernels' snooping expires after minutes; here after a tenth of a second.
   sh(node.netns,
      "ip link set cni0 type bridge mcast_membership_interval 10 mcast_query_response_interval 10"
      " mcast_last_member_interval 10");
@@ -121,7 +121,7 @@ TEST_F(PodPortTest, AQueryOfAPodDoesNotEndNeighbourDiscovery) {
                             .type = 130,
                             .target = "::"});
   for (int i = 0; i < 3; ++i) send_frame(bad.netns, "eth0", query);
-  // Not a wait for something to happen, but for what must not.
+  // This waits for something that must not happen.
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
 
   EXPECT_TRUE(ok(ping(bad.netns, victim.address_of(AF_INET6))));
@@ -146,7 +146,7 @@ TEST_F(PodPortTest, ThatOfADeadPodIsReplacedByTheNextWithItsAddress) {
   const json same{
       {"runtimeConfig", {{"ips", {victim.address.str()}}, {"mac", "02:11:22:33:44:55"}}}};
   victim.netns.remove();
-  ASSERT_TRUE(ok(node.cni("STATUS", next)));  // frees what has no pod any more
+  ASSERT_TRUE(ok(node.cni("STATUS", next)));  // frees addresses of dead pods
 
   ASSERT_TRUE(ok(node.cni("ADD", next, same)));
 
@@ -160,7 +160,7 @@ TEST(AdoptedBridge, KeepsItsMacAndLosesItsSnooping) {
   node.must_run({"ip", "link", "set", "early", "address", "02:ff:00:00:00:01", "master", "cni0"});
   const std::string mac = mac_of(node.netns, "cni0");
 
-  // Their host ends' MACs are lower than that which the bridge took.
+  // Their host ends' MACs are lower than the bridge's.
   const Pod one = node.add_pod("one");
   const Pod two = node.add_pod("two");
   node.must_run({"ip", "link", "del", "early"});

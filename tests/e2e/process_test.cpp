@@ -1,5 +1,5 @@
-// The plugin among other processes: signals, locks that others hold, paths that
-// have changed hands, and no program but itself.
+// The plugin among other processes: signals, foreign locks, reused paths, and no program but
+// itself.
 
 #include "base/file.hpp"
 #include "expect.hpp"

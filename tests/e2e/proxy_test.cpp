@@ -1,5 +1,5 @@
-// Beside kube-proxy, by its kind of rules, family, and way between the nodes: whatever
-// netfilter translates is answered, and everything else is on eBPF.
+// Beside kube-proxy, by its kind of rules, family, and way between the nodes: translated flows get
+// answers, and everything else takes eBPF.
 
 #include "damage.hpp"
 #include "kube_proxy.hpp"
@@ -51,8 +51,8 @@ class BesideKubeProxy : public testing::TestWithParam<Setting> {
       apply_kube_proxy(kind, *node, service, by_node[node]);
   }
 
-  /// A call by TCP and one by UDP, which have to reach the backend and be answered.
-  /// Returns whose address the backend saw.
+  /// A call by TCP and one by UDP, which must reach the backend and get an answer. Returns the
+  /// source address that the backend saw.
   IpAddr expect_served(const Call& call, bool local = false) {
     serve({&call.backend}, IPPROTO_TCP, local);
     TcpTransfer transfer({.client = call.client,
@@ -118,8 +118,8 @@ TEST_P(BesideKubeProxy, PodReachesTheNodePortOfItsNodeAndOfAnother) {
       EXPECT_NE(expect_served({a.netns, node_ip(node), kNodePort, *backend}), a.address);
     }
   }
-  // To externalTrafficPolicy Local a pod is inside: DNAT alone. (By another node to a
-  // backend of its own node it cannot work: the answers do not pass the other one.)
+  // For externalTrafficPolicy Local a pod counts as inside: DNAT alone. (Through another node to a
+  // backend on its own node it cannot work: the answers bypass the other node.)
   EXPECT_EQ(expect_served({a.netns, node_ip(0), kNodePort, neighbour}, true), a.address);
   EXPECT_EQ(expect_served({a.netns, node_ip(0), kNodePort, b}, true), a.address);
   EXPECT_EQ(expect_served({a.netns, node_ip(1), kNodePort, b}, true), a.address);
@@ -139,7 +139,7 @@ TEST_P(BesideKubeProxy, APortThatNobodyListensOnRefuses) {
 
 TEST_P(BesideKubeProxy, SeveralBackendsShareTheCalls) {
   serve({&neighbour, &b}, IPPROTO_TCP);
-  // Both listen, and one of them is called.
+  // Both listen; one of them gets the call.
   bool by_neighbour = false;
   bool by_b = false;
   for (int i = 0; i < 30 && !(by_neighbour && by_b); ++i) {

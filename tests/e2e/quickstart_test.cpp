@@ -1,5 +1,5 @@
-// What tools/quickstart says when something does not work. That it works is a test of
-// ctest's own: e2e.quickstart.*.
+// The output of tools/quickstart if something does not work. That it works is tested by ctest's
+// e2e.quickstart.*.
 
 #include "expect.hpp"
 #include "support/program.hpp"
@@ -30,7 +30,7 @@ class Quickstart : public testing::Test {
     fs::permissions(bin.path() / name, fs::perms::owner_all);
   }
 
-  /// The last line of what it says when it fails. It is run by `runner`, if there is one.
+  /// The last line of its output when it fails. `runner`, if given, runs it.
   [[nodiscard]] std::string last_line(std::vector<std::string> runner = {}) const {
     runner.insert(runner.end(), {KUBECNI_SOURCE_DIR "/tools/quickstart", "--bin", bin.path(),
                                  "--name", "q" + std::to_string(::getpid())});

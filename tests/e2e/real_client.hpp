@@ -30,10 +30,10 @@ std::vector<Attachment> await_attachments(const Node& node, std::size_t count);
 /// A shell command that pings `address` and fetches /hello from the web server there,
 /// trying until it is up, for as long as a test may take.
 std::string visit(const IpAddr& address);
-/// What visit() prints when all went well.
+/// The output of visit() on success.
 inline constexpr const char* kVisited = "hello from a pod";
 
-/// What may be left behind on the node by a pod's network, a line each, of state_of().
+/// What a pod's network may leave on the node, a line each, like state_of().
 std::string network_leftovers(const Node& node);
 
 /// What may be left behind by a container, a line each: processes, mounts,

@@ -1,4 +1,4 @@
-// What a runtime asks for one pod: its address and its MAC.
+// A runtime's requests for one pod: its address and its MAC.
 
 #include "expect.hpp"
 #include "support/node_state.hpp"
@@ -77,7 +77,7 @@ TEST_F(Requests, ThatCannotBeGrantedChangeNothing) {
   EXPECT_EQ(state_of(node, {&pod}, false), before);
 }
 
-/// Asks for a MAC that somebody has already.
+/// Requests a MAC that is taken.
 class TakenMac : public testing::TestWithParam<const char*> {
  protected:
   [[nodiscard]] CniAnswer ask_for(const std::string& mac) const {

@@ -1,5 +1,4 @@
-// A node's --routing is changed in the middle of transfers: none stops for a second,
-// and no byte is lost.
+// A node's --routing changes during transfers: none stops for a second, and no byte is lost.
 
 #include "paths.hpp"
 #include "support/traffic.hpp"
@@ -13,7 +12,7 @@ namespace {
 constexpr std::uint64_t kBytesPerSecond = 24 << 20;
 constexpr std::uint64_t kBytes = 192 << 20;
 constexpr std::uint64_t kMidStream = 4 << 20;
-/// What the users of a cluster may notice of it.
+/// What users of a cluster may notice of it.
 constexpr std::chrono::seconds kLongestGap{1};
 
 class RoutingChange

@@ -24,8 +24,8 @@ class SameNode : public testing::TestWithParam<std::string> {
   Pod two = node.add_pod("two");
 };
 
-/// Sends `traffic` and expects that eBPF carried all of it between the pods, or
-/// that there is no eBPF.
+/// Sends `traffic` and expects that eBPF carried all of it between the pods, unless there is no
+/// eBPF.
 template <typename Traffic>
 void expect_on_own_path(const Node& node, bool is_ebpf, unsigned packets, Traffic traffic) {
   const auto before = is_ebpf ? node.counters() : ExitCounts{};
@@ -38,7 +38,7 @@ void expect_on_own_path(const Node& node, bool is_ebpf, unsigned packets, Traffi
   }
   const auto after = node.counters();
   EXPECT_GE(grown(before, after, KUBECNI_FAST_TO_LOCAL_POD), packets) << growth(before, after);
-  // Nothing but ARP came by the kernel.
+  // Only ARP came by the kernel.
   EXPECT_EQ(grown(before, after, KUBECNI_PASS_KERNEL_FLOW), 0u) << growth(before, after);
   EXPECT_EQ(grown(before, after, KUBECNI_KERNEL_TO_POD), 0u) << growth(before, after);
 }
@@ -92,11 +92,11 @@ INSTANTIATE_TEST_SUITE_P(Path, SameNode, testing::Values("ebpf", "bridge", "auto
 class Spoofing : public testing::Test {
  protected:
   Spoofing() {
-    // Neighbours are known, so that no ARP comes before what is tested.
+    // Neighbours are known, so no ARP comes before the tested packets.
     must(ping(bad.netns, victim.address));
   }
 
-  /// What a pod sends that must not arrive.
+  /// Packets of a pod that must not arrive.
   void expect_dropped(kubecni_exit_reason reason, std::optional<IpAddr> source = std::nullopt) {
     const auto before = node.counters();
 

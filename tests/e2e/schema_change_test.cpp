@@ -1,5 +1,5 @@
-// A node whose daemon or plugin has maps of another schema: the daemon goes over to
-// its own while pods run, and no packet is lost.
+// The daemon or the plugin of a node has maps of another schema: the daemon changes to its own
+// while pods run, and no packet is lost.
 
 #include "cluster.hpp"
 #include "support/traffic.hpp"
@@ -25,7 +25,7 @@ constexpr std::uint64_t kBytesPerSecond = 24 << 20;
 constexpr std::uint64_t kBytes = 512 << 20;
 constexpr std::chrono::seconds kSwitched{30};
 
-/// One datagram after another from one pod to another and back, until it is stopped.
+/// Sends one datagram after another from one pod to another and back, until stopped.
 class Conversation {
  public:
   Conversation(const Pod& from, const Pod& to)
@@ -83,7 +83,7 @@ class SchemaChange : public testing::Test {
     cluster.a.use_programs_of(programs);
     cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
   }
-  /// Stops the node's daemon, starts the other one, and waits until it went over to `pins`.
+  /// Stops the node's daemon, starts the other one, and waits until it has changed to `pins`.
   void change_to(const std::string& programs, const std::string& pins) {
     stop_daemon();
     start_daemon(programs);
@@ -102,7 +102,7 @@ class SchemaChange : public testing::Test {
   [[nodiscard]] std::optional<kubecni_endpoint> find_endpoint(const Pod& pod) const {
     return must(cluster.a.dataplane().pods.endpoints.endpoints().find(cluster.a.endpoint_key(pod)));
   }
-  /// That eBPF carries what pods of this node and of the other send each other.
+  /// Checks that eBPF carries packets between pods of this node and of the other.
   void expect_on_ebpf(const std::string& pins) {
     const ExitCounts before = counters(pins);
     EXPECT_TRUE(ok(udp_echo(cluster.pod_a->netns, near.netns, near.address, 10)));
@@ -184,7 +184,7 @@ TEST_F(SchemaChange, PluginOfAnotherSchemaAddsChecksAndRemovesPodsBesideTheDaemo
   nlohmann::json check = daemon_knows;
   check["prevResult"] = answer.json;
   EXPECT_TRUE(ok(cluster.a.cni("CHECK", added, check)));
-  // The daemon takes the pod to the schema of its own, and what the plugin loaded goes.
+  // The daemon moves the pod to its own schema, and removes what the plugin loaded.
   EXPECT_TRUE(eventually(
       [&] { return schemas() == std::set{own_pins()} && find_endpoint(added).has_value(); },
       kSwitched));

@@ -11,7 +11,7 @@ namespace kubecni::test {
 /// The port of kube-cnid's --metrics-address unless it is told another.
 inline constexpr std::uint16_t kMetricsPort = 9484;
 
-/// What /metrics of a node says.
+/// The content of a node's /metrics.
 struct Scrape {
   std::string text;
   std::map<std::string, double> values;     ///< by "name{label="value"}"
@@ -26,8 +26,8 @@ struct Scrape {
 /// Throws when the daemon does not answer with 200.
 Scrape scrape(const Node& node, std::uint16_t port = kMetricsPort);
 
-/// Whether `text`, an expression in PromQL or a name, names only metrics that are in
-/// the scrape; else the first that is not.
+/// Whether `text`, a PromQL expression or a name, names only metrics of the scrape; else the first
+/// missing one.
 std::string find_unknown_metric(const std::string& text, const Scrape& scrape);
 
 }  // namespace kubecni::test

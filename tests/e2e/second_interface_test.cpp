@@ -1,5 +1,5 @@
-// A second interface in a pod, as Multus makes it: another ADD for the same container. Who
-// came first keeps its routes, unless the network's configuration takes the default route.
+// A second interface in a pod, as Multus makes it: another ADD for the same container. The first
+// interface keeps its routes, unless the network's configuration takes the default route.
 
 #include "expect.hpp"
 #include "net/route.hpp"
@@ -40,7 +40,7 @@ class SecondInterface : public testing::TestWithParam<std::string> {
     return node.cni(verb, pod, conf);
   }
 
-  /// The interface by which the pod's packets to `to` go, or the kernel's refusal.
+  /// The interface that the pod's packets to `to` take, or the kernel's refusal.
   std::string way_to(const char* to) {
     try {
       std::istringstream words(Node::must_run_in(pod.netns, {"ip", "route", "get", to}));

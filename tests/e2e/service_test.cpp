@@ -1,6 +1,6 @@
-// A service as kube-proxy makes one: netfilter rewrites the destination to a
-// pod on the same node. The flow stays on the kernel path both ways, or the
-// answer would come from an address that the client never called.
+// A kube-proxy service: netfilter rewrites the destination to a pod on the same node. The flow must
+// stay on the kernel path both ways. Otherwise the answer would come from an address that the
+// client never called.
 
 #include "expect.hpp"
 #include "support/traffic.hpp"

@@ -1,6 +1,5 @@
-// A UDP client of a hostPort that goes on sending from the same port, while the pod
-// behind it goes and another takes its place. Connection tracking would send its
-// packets to the first pod's address for as long as it goes on.
+// A UDP client of a hostPort keeps sending from the same port, while another pod replaces the one
+// behind it. Connection tracking would keep sending its packets to the first pod's address.
 
 #include "expect.hpp"
 #include "support/udp.hpp"

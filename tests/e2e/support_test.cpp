@@ -1,4 +1,4 @@
-// What other tests stand on: traffic, captures and wires show what they should.
+// The tests' own tools: traffic, captures and wires show what they should.
 
 #include "expect.hpp"
 #include "support/broken_offload_wire.hpp"

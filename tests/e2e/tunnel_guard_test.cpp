@@ -1,5 +1,4 @@
-// The tunnel takes packets from nodes of the cluster, with their network identifier,
-// and from nobody else.
+// The tunnel accepts packets only from nodes of the cluster, with their network identifier.
 
 #include "damage.hpp"
 #include "kube_proxy.hpp"
@@ -20,7 +19,7 @@ constexpr std::uint16_t kPodPort = 8080;
 
 class TunnelGuard : public testing::TestWithParam<std::tuple<std::string /*dataplane*/, int>> {
  protected:
-  /// Sends from `netns` to node-a's end of the tunnel what pod-b could send to pod-a.
+  /// Sends from `netns` to node-a's end of the tunnel a packet as of pod-b to pod-a.
   void send_by_tunnel(const NetNs& netns, std::uint32_t vni, const std::string& text) const {
     send_to(netns, cluster.member(0).addresses.front(), kTunnelPort, vni, text);
   }
@@ -45,7 +44,7 @@ class TunnelGuard : public testing::TestWithParam<std::tuple<std::string /*datap
     return receiver.receive(std::chrono::milliseconds(300)).has_value();
   }
 
-  /// Whether node-a counted what was refused: by eBPF, or by the rule of that comment.
+  /// Whether node-a counted the refused packet: by eBPF, or by the rule with that comment.
   void expect_refused(const ExitCounts& before, kubecni_exit_reason reason,
                       const std::string& comment) const {
     if (!cluster.a.is_ebpf()) {
@@ -83,13 +82,13 @@ TEST_P(TunnelGuard, RefusesAndCountsWhoIsNoNode) {
 }
 
 TEST_P(TunnelGuard, RefusesAPodThatSendsLikeANode) {
-  // Its node gives its packets no other address: node-a is part of the cluster, too.
+  // Its node does not translate its packets: node-a is part of the cluster, too.
   send_by_tunnel(cluster.pod_b->netns, 84, "from a pod");
   EXPECT_FALSE(arrives());
 }
 
 TEST_P(TunnelGuard, RefusesAPodThatAServiceLeadsToATunnelAsItsNode) {
-  // kube-proxy gives what comes by a NodePort the node's own address.
+  // kube-proxy gives NodePort packets the node's own address as source.
   constexpr std::uint16_t kNodePort = 30084;
   const bool v4 = family == AF_INET;
   const ProxiedService service{

@@ -1,5 +1,5 @@
-// What fits the tunnel: pods' MTU, fragments, and what the node says of packets that
-// must not be cut.
+// What fits the tunnel: pods' MTU, fragments, and the node's errors about packets that must not be
+// fragmented.
 
 #include "paths.hpp"
 #include "support/traffic.hpp"
@@ -17,7 +17,7 @@ class TunnelMtu : public testing::TestWithParam<std::tuple<std::string /*datapla
         .at("mtu");
   }
 
-  /// As ping(8) says it, whatever becomes of it.
+  /// ping(8)'s output, whatever the result.
   [[nodiscard]] std::string ping_output(const Pod& from, unsigned bytes, bool may_cut) const {
     return run({.argv = {"ping", "-c", "2", "-i", "0.2", "-W", "2", "-M", may_cut ? "dont" : "do",
                          "-s", std::to_string(bytes), cluster.pod_b->address.str()},
@@ -25,8 +25,8 @@ class TunnelMtu : public testing::TestWithParam<std::tuple<std::string /*datapla
         .out;
   }
 
-  /// Lets the pod send packets of 1500 bytes, as one does that was there before the
-  /// first node behind a tunnel.
+  /// Lets the pod send packets of 1500 bytes, like a pod from before the first node behind a
+  /// tunnel.
   void widen(const Pod& pod) const {
     const std::string host = cluster.a.attachment(pod).port.host_ifname;
     cluster.a.must_run({"ip", "link", "set", host, "mtu", "1500"});

@@ -1,5 +1,5 @@
-// Nodes and pods reach each other over every underlay, by every routing, family and
-// dataplane; and what is on the wire has the right form.
+// Nodes and pods reach each other over every underlay, with every routing, family and dataplane;
+// and packets on the wire have the right form.
 
 #include "paths.hpp"
 #include "support/capture.hpp"
@@ -114,7 +114,7 @@ void expect_tunnel_format(const WireFrame& frame, const Cluster::Member& one,
   EXPECT_EQ(frame.outer.dst, to) << frame.str();
   EXPECT_EQ(frame.outer.dst_port, kVxlanPort) << frame.str();
   EXPECT_EQ(frame.vni, 84u) << frame.str();
-  // Also over IPv6, RFC 6935: whoever computes one could get it wrong.
+  // Also over IPv6, RFC 6935: some NICs would compute a wrong one.
   EXPECT_EQ(frame.outer.udp_checksum, 0) << frame.str();
   EXPECT_EQ(frame.inner->src_mac, MacAddr::derived_from(from)) << frame.str();
   EXPECT_EQ(frame.inner->dst_mac, MacAddr::derived_from(to)) << frame.str();
@@ -130,7 +130,7 @@ TEST_P(Underlays, TheWireSeesTheTunnelOrThePodsAndNeverBoth) {
 
     expect_pods_reach(*one.pod, *other.pod, family);
     expect_pods_reach(*other.pod, *one.pod, family);
-    // Nodes, too: a router that knows no PodCIDR would drop what is not in the tunnel.
+    // Nodes, too: a router that knows no PodCIDR would drop packets outside of the tunnel.
     EXPECT_TRUE(ok(ping(one.pod->netns, other.address_of(family))));
     EXPECT_TRUE(ok(ping(one.node.netns, other.pod->address_of(family))));
 
@@ -153,7 +153,7 @@ TEST_P(Underlays, TheWireSeesTheTunnelOrThePodsAndNeverBoth) {
 INSTANTIATE_TEST_SUITE_P(By, Underlays, testing::ValuesIn(settings()),
                          [](const auto& tested) { return tested.param.name; });
 
-/// Nodes need not agree on the way.
+/// Nodes may use different ways.
 class DifferentRoutings : public testing::TestWithParam<std::string> {
  protected:
   Cluster cluster{{.dataplane = GetParam(),
@@ -212,7 +212,7 @@ TEST(TunnelOptions, OtherPortAndNetworkIdentifierAreOnTheWire) {
   for (const WireFrame& frame : capture.tunnelled(a)) ASSERT_EQ(frame.vni, 1234567u) << frame.str();
 }
 
-// Nodes take tunnel packets from each other's InternalIPs alone, but have others.
+// Nodes accept tunnel packets only from each other's InternalIPs, but have other addresses, too.
 TEST(UnderlayOfMoreAddresses, TunnelPacketsComeFromTheInternalIp) {
   Cluster cluster({.families = Families::kDual, .topology = Topology::kTwoSegments});
   cluster.a.must_run({"ip", "addr", "add", "2001:db8:1::202/64", "dev", "eth0", "nodad"});

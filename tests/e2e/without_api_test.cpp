@@ -1,4 +1,4 @@
-// A node that starts, also after a reboot, with no API server in reach.
+// A node that starts, also after a reboot, without an API server.
 
 #include "base/file.hpp"
 #include "cluster.hpp"
@@ -32,8 +32,8 @@ class WithoutApi : public testing::Test {
         {"--node-source", "kubernetes", "--api-server", server ? server->url() : url});
   }
 
-  /// Ends the daemon and the API server, and takes away all that a reboot does: devices,
-  /// routes, pins, and the run folder. The state folder stays.
+  /// Ends the daemon and the API server, and removes what a reboot would: devices, routes, pins,
+  /// and the run folder. The state folder stays.
   void reboot_without_api() {
     daemon->signal(SIGKILL);
     daemon->wait();
@@ -86,7 +86,7 @@ TEST_F(WithoutApi, DifferencesAreAppliedWhenItIsBackAndNothingElseIsTouched) {
   daemon.emplace(start_daemon());
   ASSERT_TRUE(is_whole()) << daemon->err();
   const Pod pod = node.add_pod("pod");
-  // What is known of maps and routes, each change a line.
+  // The reported changes of maps and routes, one per line.
   Process routes({.argv = {"ip", "monitor", "route", "address"}, .netns_fd = node.netns.fd()});
 
   start_server(port);

@@ -1,4 +1,4 @@
-// What the API server says of where the API servers are.
+// The API servers' addresses, as the API server reports them.
 
 #include "fuzz.hpp"
 #include "k8s/endpoint_slice.hpp"

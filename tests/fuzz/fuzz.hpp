@@ -19,14 +19,14 @@ inline std::string text_from(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-/// What has to hold for every input. Where it does not, libFuzzer keeps the input.
+/// Must hold for every input. If not, libFuzzer keeps the input.
 inline void require(bool holds, const char* what) {
   if (holds) return;
   std::fprintf(stderr, "does not hold: %s\n", what);
   std::abort();
 }
 
-/// A folder for readers that take a file, one per program, gone with it.
+/// A folder for readers that take a file, one per program, removed at the end.
 inline const std::filesystem::path& scratch_folder() {
   static const test::TempDir folder;
   return folder.path();

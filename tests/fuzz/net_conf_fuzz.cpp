@@ -1,4 +1,4 @@
-// The network configuration on standard input, with what it asks for one pod.
+// The network configuration on standard input, with its requests for one pod.
 
 #include "base/json.hpp"
 #include "cni_result.hpp"

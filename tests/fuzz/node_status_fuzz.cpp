@@ -1,4 +1,4 @@
-// What is written on a Node, whatever the Node is like.
+// What the daemon writes to a Node, whatever the Node contains.
 
 #include "base/json.hpp"
 #include "fuzz.hpp"

@@ -1,4 +1,4 @@
-// What is picked out of an object, against a parser that looks at all of it.
+// The picked fields of an object, compared with a full parser.
 
 #include "base/json.hpp"
 #include "fuzz.hpp"

@@ -23,7 +23,7 @@ namespace {
 constexpr int kStopCheckMs = 50;
 constexpr std::uint8_t kNeedsChecksum = 1;
 
-/// virtio_net_hdr of <linux/virtio_net.h>, which is no C++ ("class" is a member).
+/// virtio_net_hdr of <linux/virtio_net.h>, which is not valid C++ ("class" is a member).
 struct Offload {
   std::uint8_t flags;
   std::uint8_t gso_type;
@@ -98,7 +98,7 @@ void BrokenOffloadWire::pass_on(int from, int to) {
     const bool tunnel =
         headers && headers->protocol == IPPROTO_UDP && headers->dst_port == tunnel_port_;
     if (tunnel && (offload.flags & kNeedsChecksum)) {
-      // What should have been cut, too, does not fit the wire, and is lost.
+      // Packets that also needed cutting do not fit the wire, and are lost.
       std::memset(buffer.data(), 0, sizeof(offload));
       ++spoilt_;
     }

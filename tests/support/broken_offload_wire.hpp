@@ -12,10 +12,10 @@
 
 namespace kubecni::test {
 
-/// A wire between two namespaces whose NICs promise to fill in transport checksums,
-/// and forget it inside of UDP tunnels, as some NICs and hypervisors do: what is small
-/// or has no checksum left to them arrives, a TCP transfer through a tunnel does not.
-/// Everything else gets its checksums, and its large packets are cut.
+/// A wire between two namespaces. Its NICs promise to fill in transport checksums, but do not
+/// inside of UDP tunnels, like some NICs and hypervisors: small packets with their own checksum
+/// arrive, a TCP transfer through a tunnel does not. All other packets get their checksums, and
+/// large ones are cut.
 class BrokenOffloadWire {
  public:
   /// Gives each a NIC `eth0` with its addresses ("192.0.2.1/24"). UDP to
@@ -27,7 +27,7 @@ class BrokenOffloadWire {
   BrokenOffloadWire& operator=(const BrokenOffloadWire&) = delete;
   ~BrokenOffloadWire();
 
-  /// How many packets went out with a checksum that nobody had filled in.
+  /// How many packets left with an unfilled checksum.
   [[nodiscard]] std::uint64_t spoilt() const { return spoilt_; }
 
  private:

@@ -15,7 +15,7 @@ namespace kubecni::test {
 
 inline constexpr std::uint16_t kVxlanPort = 8472;
 
-/// What a frame says of itself.
+/// The fields of a frame's headers.
 struct FrameHeaders {
   MacAddr dst_mac;
   MacAddr src_mac;
@@ -31,7 +31,7 @@ struct FrameHeaders {
   [[nodiscard]] std::string str() const;
 };
 
-/// Reads the headers; empty when there is not even an Ethernet header.
+/// Reads the headers; empty if there is not even an Ethernet header.
 std::optional<FrameHeaders> parse_frame(std::span<const std::uint8_t> frame);
 
 /// A frame on the wire, with what is in it if it is a VXLAN packet.
@@ -46,8 +46,8 @@ struct WireFrame {
 /// Records the frames that a device sends and receives, from its construction on.
 class Capture {
  public:
-  /// Of the device `name` in the namespace of the calling thread, or in `netns`.
-  /// UDP to `vxlan_port` is taken for VXLAN.
+  /// Captures on the device `name` in the namespace of the calling thread, or in `netns`. Treats
+  /// UDP to `vxlan_port` as VXLAN.
   explicit Capture(const std::string& name, std::uint16_t vxlan_port = kVxlanPort);
   Capture(const NetNs& netns, const std::string& name, std::uint16_t vxlan_port = kVxlanPort);
 
@@ -64,7 +64,7 @@ class Capture {
   std::vector<WireFrame> frames_;
 };
 
-/// Sends the bytes as they are by the device `name` of the namespace.
+/// Sends the bytes unchanged through the device `name` of the namespace.
 void send_frame(const NetNs& netns, const std::string& name, std::span<const std::uint8_t> frame);
 
 }  // namespace kubecni::test

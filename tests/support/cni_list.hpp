@@ -11,8 +11,8 @@ namespace kubecni::test {
 /// result of the one before; CHECK in order and DEL in reverse, with the final one.
 class CniList {
  public:
-  /// Of the place {"type": "kube-cni"} the node's own configuration becomes part.
-  /// The reference plugins of Debian know versions up to 1.0.0.
+  /// The node's own configuration becomes part of {"type": "kube-cni"}, at its place. Debian's
+  /// reference plugins support versions up to 1.0.0.
   CniList(const Node& node, std::vector<nlohmann::json> plugins, std::string version = "1.0.0");
 
   /// `runtime_config` reaches the plugins whose "capabilities" ask for it. The

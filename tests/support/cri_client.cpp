@@ -41,7 +41,7 @@ void fill(const SandboxRequest& wanted, runtime::v1::PodSandboxConfig& config) {
                  *config.mutable_linux()->mutable_security_context()->mutable_namespace_options());
 }
 
-/// As kubelet has them for a container that is not privileged.
+/// Kubelet's defaults for an unprivileged container.
 void set_paths(runtime::v1::LinuxContainerSecurityContext& security) {
   for (const char* path : {"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
                            "/proc/timer_list", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"})
@@ -103,9 +103,9 @@ struct CriClient::Stub {
 
 CriClient::CriClient(const std::string& socket) : stub_(std::make_unique<Stub>()) {
   grpc::ChannelArguments arguments;
-  // Not one with the connection, and the patience, of the client before.
+  // A new channel, without the connection and the backoff of an earlier client.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  // The socket's path is no host name, and containerd insists on one that could be.
+  // The socket's path is not a host name, and containerd insists on a valid one.
   arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
   stub_->service = RuntimeService::NewStub(
       grpc::CreateCustomChannel("unix:" + socket, grpc::InsecureChannelCredentials(), arguments));

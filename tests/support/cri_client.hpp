@@ -9,7 +9,7 @@
 
 namespace kubecni::test {
 
-/// A pod as kubelet asks a runtime for it.
+/// A pod as kubelet requests it from a runtime.
 struct SandboxRequest {
   std::string name;
   std::string uid;
@@ -19,7 +19,7 @@ struct SandboxRequest {
   std::string log_directory = {};
 };
 
-/// A container of such a pod. What it prints is in `log_path` of the pod's log directory.
+/// A container of such a pod. Its output is in `log_path` of the pod's log directory.
 struct ContainerRequest {
   struct Mount {
     std::string host_path;
@@ -49,9 +49,9 @@ struct SandboxStatus {
   std::vector<std::string> ips;  ///< as the plugin's result has them, the first is the pod's
 };
 
-/// Calls a container runtime as kubelet does: a client of the Container Runtime
-/// Interface, v1. Any thread may call it. It is of one run of the runtime: gRPC waits
-/// longer and longer before it tries a lost connection again.
+/// Calls a container runtime as kubelet does: a client of the Container Runtime Interface, v1. Any
+/// thread may call it. Use a new one after a restart of the runtime: gRPC waits longer and longer
+/// before it tries a lost connection again.
 ///
 /// A call may take a minute. Errors of all of them: ETIMEDOUT; ECONNRESET the runtime
 /// does not listen, or has ended meanwhile; EIO it refused, the text says why.

@@ -23,7 +23,7 @@ void append(Frame& to, std::span<const std::uint8_t> bytes) {
   for (const std::uint8_t byte : bytes) to.push_back(byte);
 }
 
-/// What a message needs to know of its sender and receiver.
+/// The sender and receiver data that a message needs.
 struct Roles {
   const Stage& stage;
   const Party& as;  ///< whose address is the source
@@ -55,7 +55,7 @@ Frame udp(const Roles& roles, int family, std::uint16_t from, std::uint16_t to) 
   return ip_packet(packet);
 }
 
-/// Through the node, which is asked to route it.
+/// Through the node, which should route it.
 Frame routed(const Roles& roles, int family) {
   return with_macs(udp(roles, family, 40000, 9), roles.stage.bridge.mac, roles.mac);
 }
@@ -175,7 +175,7 @@ std::uint16_t ethertype_of(const Frame& frame) {
   return static_cast<std::uint16_t>(frame.at(12) << 8 | frame.at(13));
 }
 
-/// Puts the number into fields that nobody changes on the way.
+/// Writes the number into fields that nothing changes on the way.
 Frame numbered(Frame frame, std::size_t number) {
   const auto low = static_cast<std::uint8_t>(number);
   const auto high = static_cast<std::uint8_t>(number >> 8);
@@ -196,8 +196,8 @@ Frame numbered(Frame frame, std::size_t number) {
   return frame;
 }
 
-/// The IPv6 packet with `headers` between its header and `payload`; the last of them says what
-/// comes next.
+/// The IPv6 packet with `headers` between its header and `payload`; the last of them has the next
+/// protocol.
 Frame rebuilt6(const Frame& packet, std::uint8_t first, std::span<const std::uint8_t> headers,
                std::span<const std::uint8_t> payload) {
   Frame frame;

@@ -11,7 +11,7 @@
 
 namespace kubecni::test {
 
-/// Somebody on a bridge, with an address of each family.
+/// A host on a bridge, with an address of each family.
 struct Party {
   std::string name;
   std::string mac;
@@ -19,29 +19,29 @@ struct Party {
   IpAddr v6;
 };
 
-/// Who takes part in what a hostile pod says.
+/// The parties of a hostile pod's messages.
 struct Stage {
   Party own;     ///< the hostile pod
-  Party victim;  ///< to whom it speaks
+  Party victim;  ///< to whom it sends
   Party bridge;
-  std::vector<Party> others;      ///< as whom it speaks, beside the victim and the bridge
-  std::vector<std::string> macs;  ///< from which it speaks
+  std::vector<Party> others;      ///< whom it impersonates, beside the victim and the bridge
+  std::vector<std::string> macs;  ///< its source MACs
 };
 
-/// Something that a pod sends: a frame, or the fragments of one packet.
+/// A message of a pod: a frame, or the fragments of one packet.
 struct HostileCase {
   std::string name;  ///< "802.1Q VID 0, NA, atomic fragment, MAC of victim, address of bridge"
   std::vector<Frame> frames;
   bool honest = false;   ///< it may arrive
-  bool arrives = false;  ///< it has to, at the victim
+  bool arrives = false;  ///< it must arrive at the victim
 };
 
-/// Every combination of tag, message, header chain, source MAC and source address. The frames
-/// of number `i` of the list bear that number, which number_of() finds again.
+/// Every combination of tag, message, header chain, source MAC and source address. Frames of entry
+/// `i` carry that number, which number_of() reads.
 std::vector<HostileCase> hostile_cases(const Stage& stage);
 
-/// The number of the case that the frame is of; empty if it is of none. Routers, translation
-/// and defragmentation leave it alone.
+/// The case number in the frame; empty if there is none. Routers, translation and defragmentation
+/// do not change it.
 std::optional<std::size_t> number_of(std::span<const std::uint8_t> frame);
 
 }  // namespace kubecni::test

@@ -2,7 +2,7 @@
 add_library(kubecni_test_http STATIC
   ${CMAKE_CURRENT_LIST_DIR}/http.cpp
   ${CMAKE_CURRENT_LIST_DIR}/relay.cpp)
-# Who needs the client alone links without what the relay needs.
+# Tests that only need the client do not link the relay's libraries.
 set_target_properties(kubecni_test_http PROPERTIES UNITY_BUILD OFF)
 target_include_directories(kubecni_test_http PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
 target_link_libraries(kubecni_test_http

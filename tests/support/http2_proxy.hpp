@@ -8,11 +8,11 @@
 
 namespace kubecni::test {
 
-/// nghttpx (Debian's nghttp2-proxy): HTTP/2 over TLS in front of a plain HTTP/1.1
-/// server, as load balancers have it. What it passes on says so in the header Via.
+/// nghttpx (Debian's nghttp2-proxy): HTTP/2 over TLS in front of a plain HTTP/1.1 server, like a
+/// load balancer. It adds the header Via to requests.
 class Http2Proxy {
  public:
-  /// Serves on a port of 127.0.0.1 that is free, once this returns. Throws when it cannot.
+  /// Serves on a free port of 127.0.0.1 once this returns. Throws if it cannot.
   Http2Proxy(int backend_port, const std::filesystem::path& certificate,
              const std::filesystem::path& key);
 

@@ -2,8 +2,7 @@
 
 namespace kubecni::test {
 
-/// Exit status of kill_after when the program ended before the step at which it was to be
-/// killed.
+/// Exit status of kill_after if the program ended before the step.
 inline constexpr int kEndedBefore = 3;
 
 }  // namespace kubecni::test

@@ -9,7 +9,7 @@
 
 namespace kubecni::test {
 
-/// What kubelet knows beside the manifest when it starts a pod.
+/// What kubelet knows besides the manifest when it starts a pod.
 struct KubeletView {
   std::string node_name;
   std::string service_host;  ///< of the API server, as each container is told
@@ -21,9 +21,9 @@ struct KubeletView {
 /// The sandbox of a pod of a DaemonSet, without name and places.
 SandboxRequest sandbox_of(const nlohmann::json& daemonset);
 
-/// Its container (or init container) `name`, as kubelet asks a runtime for it: every key
-/// of the manifest that a runtime has to know is in the request. Makes host folders of
-/// type DirectoryOrCreate. Throws for what it does not understand.
+/// Its container (or init container) `name`, as kubelet requests it from a runtime: the request has
+/// every key of the manifest that a runtime needs. Makes host folders of type DirectoryOrCreate.
+/// Throws for anything unknown.
 ContainerRequest container_of(const nlohmann::json& daemonset, const std::string& name,
                               const KubeletView& kubelet);
 

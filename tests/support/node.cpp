@@ -26,8 +26,8 @@ Node::Node(const std::string& name, std::vector<std::string> subnets, std::strin
       subnets_(std::move(subnets)),
       dataplane_(std::move(dataplane)) {
   std::filesystem::create_directories(folder_);
-  // A second after it came up, a bridge tells all ports that it listens to
-  // 224.0.0.106: counted as kernel path to each pod, at any time of a test.
+  // A second after it came up, a bridge announces 224.0.0.106 to all ports. This would count as
+  // kernel path to each pod, at any time of a test.
   set_sysctl("net/ipv4/igmp_link_local_mcast_reports", "0");
 }
 

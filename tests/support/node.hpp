@@ -17,10 +17,10 @@
 
 namespace kubecni::test {
 
-/// Where Debian has the reference plugins, which is part of every call's CNI_PATH.
+/// Debian's folder of the reference plugins, part of every call's CNI_PATH.
 inline constexpr const char* kReferencePlugins = "/usr/lib/cni";
 
-/// What the plugin answered.
+/// The plugin's answer.
 struct CniAnswer {
   int status = 0;
   std::string out;
@@ -39,15 +39,14 @@ struct CniCall {
   std::function<void()> before_exec = {};  ///< as in Command
 };
 
-/// A node: a network namespace with folders of its own. Uses the sandbox's file
-/// systems, so that nothing of it is left when the test ends.
+/// A node: a network namespace with its own folders, in the sandbox's file systems, so that nothing
+/// is left when the test ends.
 class Node {
  public:
   /// Pods get addresses of `subnet`; `dataplane` as in the network configuration.
   Node(const std::string& name, const std::string& subnet, std::string dataplane)
       : Node(name, std::vector<std::string>{subnet}, std::move(dataplane)) {}
-  /// Pods get an address of each of `subnets`; if there are none, of what the daemon
-  /// has learned.
+  /// Pods get an address of each of `subnets`; if there are none, of what the daemon has learned.
   Node(const std::string& name, std::vector<std::string> subnets, std::string dataplane);
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -56,7 +55,7 @@ class Node {
   /// From now on kube-cni and kube-cnid are those of `folder` ("other-schema/"), which is
   /// below that of the programs; empty: the usual ones.
   void use_programs_of(const std::string& folder) { programs_ = folder; }
-  /// What daemons and calls from now on are told, as `--dataplane` and "dataplane".
+  /// Sets `--dataplane` and "dataplane" for later daemons and calls.
   void use_dataplane(std::string dataplane) { dataplane_ = std::move(dataplane); }
 
   [[nodiscard]] const std::string& name() const { return netns.name(); }
@@ -89,7 +88,7 @@ class Node {
   std::string must_run(std::vector<std::string> argv) const;
   static std::string must_run_in(const NetNs& netns, std::vector<std::string> argv);
 
-  /// The node's record of the pod; throws when there is none.
+  /// The node's record of the pod; throws if there is none.
   [[nodiscard]] Attachment attachment(const Pod& pod) const;
   [[nodiscard]] ExitCounts counters() const;
   /// The key of the pod's first address in the endpoint maps.
@@ -113,10 +112,10 @@ class Node {
   std::string programs_;
 };
 
-/// How much `reason` of `after` is over that of `before`, in packets.
+/// By how many packets `reason` grew from `before` to `after`.
 std::uint64_t grown(const ExitCounts& before, const ExitCounts& after, kubecni_exit_reason reason);
 
-/// All that grew, for people: "FAST_TO_NODE+12 PASS_ARP+2 ".
+/// All reasons that grew, as text: "FAST_TO_NODE+12 PASS_ARP+2 ".
 std::string growth(const ExitCounts& before, const ExitCounts& after);
 
 }  // namespace kubecni::test

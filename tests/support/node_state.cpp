@@ -27,7 +27,7 @@ void list_links(const NetNs& netns, Lines& lines) {
   }
 }
 
-/// The lines that `argv` prints, without those of the kernel's own doing.
+/// The output lines of `argv`, without those that the kernel changes by itself.
 void list_output(const NetNs& netns, const std::vector<std::string>& argv, Lines& lines) {
   std::istringstream output(Node::must_run_in(netns, argv));
   for (std::string line; std::getline(output, line);) {

@@ -7,11 +7,11 @@
 
 namespace kubecni::test {
 
-/// What there is on a node and in `pods`, a line each: links, addresses, routes,
-/// FDB entries, neighbours of our making, settings, pins, map entries, and the files of the plugin
-/// with their content. Two of it are compared to see what a call has changed. Not in it: what the
-/// kernel changes by itself, the count of the plugin's calls, and with `whole` false the locks, the
-/// address index, the daemon's status and empty folders: nothing follows from them.
+/// The state of a node and of `pods`, a line each: links, addresses, routes, FDB entries,
+/// neighbours of ours, settings, pins, map entries, and the plugin's files with their content.
+/// Compare two to see what a call has changed. Leaves out what the kernel changes by itself, the
+/// count of the plugin's calls, and, with `whole` false, also locks, the address index, the
+/// daemon's status and empty folders, which have no effects.
 std::string state_of(const Node& node, const std::vector<const Pod*>& pods, bool whole = true);
 
 }  // namespace kubecni::test

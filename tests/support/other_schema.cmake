@@ -1,7 +1,6 @@
 # kube-cni and kube-cnid with another schema of the maps (KUBECNI_OTHER_SCHEMA in
-# include/kubecni/abi.h), in bin/other-schema: what tests take a node to and back from.
-# Libraries that see the maps' layout are compiled once more. Any other library must not
-# link one of them.
+# include/kubecni/abi.h), in bin/other-schema: tests upgrade a node to it and back. Libraries that
+# depend on the maps' layout are compiled once more. Other libraries must not link them.
 set(libraries kubecni_dataplane kubecni_doctor kubecni_pods kubecni_metrics kubecni_cni
   kubecni_control kubecni_daemon)
 set(of_maps ${libraries} kubecni_bpf_dataplane kubecni_bpf_dataplane_no_conntrack)

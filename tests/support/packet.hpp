@@ -100,7 +100,7 @@ std::uint16_t ip_checksum(const Frame& ipv4);
 std::uint16_t right_ip_checksum(Frame ipv4);
 void set_ip_checksum(Frame& ipv4, std::uint16_t checksum);
 
-/// What an IP packet is after a router: TTL one less, IPv4's checksum computed anew.
+/// An IP packet after a router: TTL one less, IPv4's checksum recomputed.
 Frame one_hop_older(Frame packet);
 /// The packet with other Ethernet addresses.
 Frame with_macs(Frame frame, const std::string& dst_mac, const std::string& src_mac);

@@ -22,11 +22,11 @@ class NetNs {
   [[nodiscard]] std::string path() const { return "/run/netns/" + name_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
 
-  /// Runs `body` on a thread of its own in the namespace. A socket opened there
-  /// belongs to the namespace for good. What `body` throws is thrown here.
+  /// Runs `body` on a separate thread in the namespace. A socket opened there belongs to the
+  /// namespace for good. Rethrows what `body` throws.
   void enter(const std::function<void()>& body) const;
 
-  /// Lets go of the namespace, as a runtime does with a pod that ended.
+  /// Releases the namespace, as a runtime does with a pod that ended.
   void remove();
 
  private:

@@ -28,8 +28,8 @@ std::string text_of(int memfd) {
   return text;
 }
 
-/// What reads as `input` and then ends: a pipe, as runtimes give one, or a file
-/// where that has no room for all of it.
+/// A descriptor that yields `input` and then ends: a pipe, like a runtime's, or a file if the input
+/// does not fit a pipe.
 UniqueFd readable(const std::string& input) {
   constexpr std::size_t kPipeBytes = 64 << 10;
   int ends[2];

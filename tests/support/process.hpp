@@ -14,7 +14,7 @@
 
 namespace kubecni::test {
 
-/// For steps that only prepare a test: their failure ends it.
+/// For preparation steps: a failure ends the test.
 template <typename T>
 T must(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().what);
@@ -27,8 +27,8 @@ struct Command {
   std::vector<std::string> env = {};
   std::string input = {};  ///< for standard input
   int netns_fd = -1;       ///< the network namespace to run in; -1: ours
-  /// Called in the new process right before the program: only what is safe after
-  /// a fork. The program inherits what it does.
+  /// Called in the new process right before the program: only what is safe after a fork. The
+  /// program inherits its effects.
   std::function<void()> before_exec = {};
 };
 
@@ -53,7 +53,7 @@ class Process {
   void signal(int number);
   /// Waits for the end; a program that does not end in time is killed.
   Outcome wait(std::chrono::milliseconds deadline = kDeadline);
-  /// What it wrote to standard error so far, or to standard output.
+  /// The standard error so far, or the standard output.
   [[nodiscard]] std::string err() const;
   [[nodiscard]] std::string out() const;
 
@@ -71,7 +71,7 @@ class Process {
 /// Runs a program to its end.
 Outcome run(const Command& command, std::chrono::milliseconds deadline = kDeadline);
 
-/// Runs a program that has to succeed, and returns its standard output.
+/// Runs a program that must succeed, and returns its standard output.
 std::string must_run(const Command& command, std::chrono::milliseconds deadline = kDeadline);
 
 }  // namespace kubecni::test

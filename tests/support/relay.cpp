@@ -36,8 +36,8 @@ UniqueFd listen_somewhere(int& port) {
   return listener;
 }
 
-/// Takes what `from` has, and passes it on unless the network loses it. False: the
-/// connection is over.
+/// Reads from `from`, and passes the data on unless the network loses it. False: the connection is
+/// over.
 bool pass(int from, int to, bool is_lost) {
   char bytes[16384];
   const ssize_t got = ::recv(from, bytes, sizeof(bytes), 0);

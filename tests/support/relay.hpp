@@ -9,7 +9,7 @@
 
 namespace kubecni::test {
 
-/// A TCP port of 127.0.0.1 that nobody has right now. Throws when there is none.
+/// A free TCP port of 127.0.0.1. Throws if there is none.
 int free_port();
 
 /// Passes TCP connections on to a server on 127.0.0.1, and makes them half-open on
@@ -27,11 +27,11 @@ class Relay {
   /// How many connections there were so far.
   [[nodiscard]] int connections() const { return connections_; }
 
-  /// The connections of right now become half-open; later ones work.
+  /// The present connections become half-open; later ones work.
   void freeze() { frozen_below_ = connections_.load(); }
-  /// The next connection does; all others work.
+  /// The next connection becomes half-open; all others work.
   void freeze_next() { frozen_ = connections_.load(); }
-  /// All connections do, later ones, too.
+  /// All connections become half-open, later ones, too.
   void freeze_all();
 
  private:

@@ -1,5 +1,5 @@
-// main() of programs of which ctest runs a suite, or all, as one test: what was skipped
-// in it must not look passed.
+// main() of programs in which ctest runs a suite, or all tests, as one test: skipped tests must not
+// look passed.
 
 #include <gtest/gtest.h>
 

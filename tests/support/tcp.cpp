@@ -59,7 +59,7 @@ TcpTransfer::~TcpTransfer() {
   if (client_thread_.joinable()) client_thread_.join();
 }
 
-/// Errors: ETIMEDOUT; ECANCELED the object goes.
+/// Errors: ETIMEDOUT; ECANCELED the object is being destroyed.
 Result<> TcpTransfer::wait_for(int fd, short events, const char* what) const {
   while (Clock::now() < end_) {
     if (stop_) return sys_error(ECANCELED, what);

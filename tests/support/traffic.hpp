@@ -34,10 +34,10 @@ struct UdpEcho {
   std::chrono::seconds deadline = kTrafficDeadline;
 };
 
-/// Sends `count` datagrams from the client to the server, one after another, and each
-/// of them back. Returns whose address the server saw.
-/// Errors: ETIMEDOUT one did not arrive; EBADMSG other bytes did; ECONNREFUSED nobody
-/// listens, as an ICMP error said.
+/// Sends `count` datagrams from the client to the server, one after another, and each of them back.
+/// Returns the source address that the server saw.
+/// Errors: ETIMEDOUT one did not arrive; EBADMSG wrong bytes arrived; ECONNREFUSED an ICMP error
+/// said that nobody listens.
 Result<IpAddr> udp_echo(const UdpEcho& echo);
 Result<> udp_echo(const NetNs& client, const NetNs& server, const IpAddr& to, unsigned count = 5);
 
@@ -45,8 +45,8 @@ Result<> udp_echo(const NetNs& client, const NetNs& server, const IpAddr& to, un
 /// Errors: ETIMEDOUT none came; EBADMSG a datagram did.
 Result<> udp_refused(const NetNs& client, const IpAddr& to, std::uint16_t port = 5003);
 
-/// One TCP connection, over which the client sends bytes of a pattern, and the
-/// server checks each of them and says so in the end.
+/// One TCP connection: the client sends bytes of a pattern, the server checks each of them and
+/// reports at the end.
 class TcpTransfer {
  public:
   struct Options {
@@ -72,7 +72,7 @@ class TcpTransfer {
   [[nodiscard]] std::uint64_t bytes_received() const { return received_; }
   /// Whether it is in mid-stream.
   [[nodiscard]] bool is_running() const { return received_ > 0 && received_ < options_.bytes; }
-  /// Whose address the server saw.
+  /// The source address that the server saw.
   [[nodiscard]] std::string client_address() const { return client_address_; }
   /// The longest time in which nothing arrived, between the first byte and the last.
   [[nodiscard]] std::chrono::milliseconds longest_gap() const { return longest_gap_; }
@@ -104,8 +104,8 @@ class TcpTransfer {
 Result<> tcp_transfer(const NetNs& client, const NetNs& server, const IpAddr& to,
                       std::uint64_t bytes = 1 << 20);
 
-/// One TCP connection that lives as long as the object: either side sends when the
-/// test says so, and in between nobody does.
+/// One TCP connection that lives as long as the object. Either side sends only when the test says
+/// so.
 class TcpConnection {
  public:
   struct Options {
@@ -126,7 +126,7 @@ class TcpConnection {
   Result<> client_sends(std::size_t bytes = 100'000) { return send(client_, server_, bytes); }
   Result<> server_sends(std::size_t bytes = 100'000) { return send(server_, client_, bytes); }
 
-  /// Whose address the server sees.
+  /// The source address that the server sees.
   [[nodiscard]] IpAddr client_address() const { return client_address_; }
 
  private:

@@ -15,15 +15,15 @@ enum class Families { kV4, kV6, kDual };
 /// AF_INET, AF_INET6, or both in this order.
 std::vector<int> list_of(Families families);
 
-/// What the nodes of a cluster are connected by: one or two segments, a router between
-/// them, and a host outside of the cluster behind it.
+/// The network between a cluster's nodes: one or two segments, a router between them, and a host
+/// outside of the cluster behind it.
 ///
 ///   segment 1  192.0.2.0/24     2001:db8:1::/64     router: .254, ::fe
 ///   segment 2  198.51.100.0/24  2001:db8:2::/64
 ///   outside    203.0.113.9      2001:db8:f::9
 ///
-/// The router knows these networks alone. What has a pod's address as its source it
-/// drops and counts, as the anti-spoofing filter of a cloud does.
+/// The router knows only these networks. It drops and counts packets with a pod's source address,
+/// like a cloud's anti-spoofing filter.
 class Underlay {
  public:
   Underlay(Families families, unsigned segments);
@@ -36,10 +36,10 @@ class Underlay {
   static IpAddr address(unsigned segment, unsigned number, int family);
   [[nodiscard]] static IpAddr outside_address(int family) { return address(kOutside, 9, family); }
 
-  /// How many packets with a pod's address as source the router has met.
+  /// How many packets with a pod's source address the router has seen.
   [[nodiscard]] std::uint64_t leaked() const;
-  /// Makes it a router that knows the PodCIDR as behind `node`, and lets pods' packets
-  /// through: the routed underlay for which `direct` is made.
+  /// Makes the router route the PodCIDR to `node`, and pass pods' packets: the routed underlay for
+  /// which `direct` is made.
   void carry(const std::string& pod_cidr, const IpAddr& node) const;
 
   NetNs router{"router"};

@@ -31,8 +31,8 @@ Wire::Wire(std::string name) : name_(std::move(name)), number_(next_number()) {
 Wire::~Wire() {
   auto netlink = NetlinkSocket::open();
   if (!netlink) return;
-  // A namespace that goes takes its NIC along, but not at once, and the next test
-  // wants the names of the ports.
+  // A deleted namespace takes its NIC along, but not at once, and the next test needs the names of
+  // the ports.
   for (unsigned port = 1; port <= nodes_; ++port) {
     auto link = find_link(*netlink, name_ + "-" + std::to_string(port));
     if (link && *link) (void)delete_link(*netlink, (*link)->ifindex);
@@ -60,8 +60,8 @@ std::string Wire::connect(const NetNs& netns, const std::vector<std::string>& ad
                              .mtu = kMtu}));
   must(set_link_up(outside, must(find_link(outside, port)).value().ifindex));
   const unsigned ifindex = must(find_link(inside, nic)).value().ifindex;
-  // Who forwards asks for neighbours from the link-local address, which duplicate
-  // address detection holds back for two seconds.
+  // A forwarding host asks for neighbours from its link-local address, which duplicate address
+  // detection delays by two seconds.
   netns.enter([&] { must(ensure_sysctl("net/ipv6/conf/" + nic + "/accept_dad", "0")); });
   for (const auto& address : addresses)
     must(ensure_address(inside, ifindex, IpNet::parse(address).value()));

@@ -8,12 +8,11 @@
 
 namespace kubecni::test {
 
-/// The documents of a YAML text, as what `kubectl` makes of them: quoted scalars are
-/// texts, others are numbers, booleans or null where they look like it. Throws when the
-/// text is no YAML.
+/// The documents of a YAML text, parsed as `kubectl` does: quoted scalars are texts, others are
+/// numbers, booleans or null if they look like it. Throws if the text is not YAML.
 std::vector<nlohmann::json> parse_yaml(const std::string& text);
 
-/// The same of a file, which has to be there.
+/// The same for a file, which must exist.
 std::vector<nlohmann::json> read_yaml(const std::filesystem::path& path);
 
 /// The document of `kind` called `name`; throws when there is none, or more than one.

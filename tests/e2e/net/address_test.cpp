@@ -1,4 +1,4 @@
-// Addresses of links, and when the kernel takes packets to them.
+// Addresses of links, and when the kernel accepts packets to them.
 
 #include "net/address.hpp"
 
@@ -21,7 +21,7 @@ class Addresses : public LinkPair {
 };
 
 TEST_F(Addresses, AreTheNamespacesOwnWhenTheyWereAwaited) {
-  // As often as it takes to be too early once, without the wait.
+  // Repeats often enough to be too early once, without the wait.
   for (int i = 1; i <= 50; ++i) {
     const std::string address = "2001:db8:7::" + std::to_string(i);
 

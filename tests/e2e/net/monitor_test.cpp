@@ -1,4 +1,4 @@
-// What the daemon is woken by.
+// What wakes the daemon.
 
 #include "net/monitor.hpp"
 
@@ -18,13 +18,13 @@ using namespace std::chrono_literals;
 class Monitor : public LinkPair {
  protected:
   Monitor() {
-    // The kernel's own addresses, which would be reported on their own.
+    // The kernel's own addresses, which would be reported separately.
     if (!eventually([&] { return ip("-6 addr show tentative").empty(); }))
       throw std::runtime_error("an address is still tentative");
     here.enter([&] { monitor.emplace(must(NetlinkMonitor::open())); });
   }
 
-  /// Whether it hears of `change`.
+  /// Whether it reports `change`.
   bool reports(const std::string& change) {
     monitor->take_changes();
     ip(change);
@@ -55,7 +55,7 @@ TEST_F(Monitor, ReportsAddressesRoutesAndRulesOfBothFamilies) {
 /// `here` as a node: a bridge with a veth, whose other end is in `there`, a pod.
 class MonitorOfANode : public Monitor {
  protected:
-  /// It tells of a carrier once a second.
+  /// It reports a carrier once a second.
   static constexpr std::chrono::milliseconds kKernelsDelay{2500};
 
   MonitorOfANode() {
@@ -66,7 +66,7 @@ class MonitorOfANode : public Monitor {
     ip("link add veth0 type veth peer name pod0 netns there");
     ip("link set veth0 master cni0 up");
     run_ip(there, "link set pod0 up");
-    // What is said of a link for the first time is news.
+    // The first report about a link is news.
     flap();
     while (hears_within(kKernelsDelay)) {
     }

@@ -19,7 +19,7 @@ Result<SubprocessEnd> shell(const std::string& script, std::chrono::milliseconds
 }
 
 TEST(Subprocess, GetsItsInputAndItsOutputComesBack) {
-  const std::string large(1 << 20, 'x');  // more than a pipe takes
+  const std::string large(1 << 20, 'x');  // more than a pipe holds
 
   const auto end =
       run_subprocess({.program = "/bin/cat", .env = {}, .input = large, .deadline = seconds(10)});

@@ -212,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(Unsupported, NetConfVersion,
                          testing::Values("1.0", "1.0.1", "2.0.0", "v1.0.0", "", 1, 1.0,
                                          json::array({"1.0.0"})));
 
-// libcni takes a configuration without a version for one of 0.1.0.
+// libcni treats a configuration without a version as 0.1.0.
 TEST(NetConf, IsOfVersion010WhenItHasNone) {
   const auto conf = parse_net_conf(R"({"name": "net", "type": "kube-cni"})");
 

@@ -1,4 +1,4 @@
-// Of the verbs only what needs no rights: answers to bad input, VERSION, STATUS.
+// The parts of the verbs that need no rights: answers to bad input, VERSION, STATUS.
 
 #include "plugin.hpp"
 
@@ -34,7 +34,7 @@ PluginAnswer call(const std::string& command, const std::string& input) {
       input);
 }
 
-/// Checks that the answer is an error as the specification has it.
+/// Checks that the answer is an error as the specification requires.
 void expect_error(const PluginAnswer& answer, unsigned code, const std::string& version,
                   const std::string& phrase) {
   const json error = json::parse(answer.output, nullptr, false);

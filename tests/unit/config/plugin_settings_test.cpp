@@ -29,7 +29,7 @@ json another_value(const Setting& setting) {
   }
 }
 
-/// What the plugin knows of its settings, to compare.
+/// The plugin's view of its settings, for comparison.
 json contents(const PluginSettings& settings) {
   return {settings.bridge,
           settings.mtu.value_or(0),
@@ -47,7 +47,7 @@ json contents(const PluginSettings& settings) {
 TEST(PluginSettings, AreEachReadFromTheTable) {
   const json defaults = contents(read_plugin_settings(json::object()).value());
   for (const Setting& setting : kSettings) {
-    // "network" is only compared with "subnet"; that the gateway is ours is the default.
+    // "network" is only compared with "subnet"; a gateway of ours is the default.
     if (!is_of_plugin(setting) || setting.type == Type::kOther || setting.key == "network" ||
         setting.key == "isGateway")
       continue;

@@ -42,7 +42,7 @@ TEST(ExitReasons, HaveTheVerdictThatTheNamePromises) {
   }
 }
 
-// What to_pod, to_wire and to_tunnel see, the kernel path has decided about.
+// The kernel path has already decided about what to_pod, to_wire and to_tunnel see.
 TEST(ExitReasons, OfTheProgramsThatOnlyWatchPass) {
   for (const Program& hook : {kToPod, kToWire, kToTunnel}) {
     for (const auto& reason : kExitReasons) {
@@ -52,7 +52,7 @@ TEST(ExitReasons, OfTheProgramsThatOnlyWatchPass) {
   }
 }
 
-// The name at a position is that of the key which the programs count under.
+// The name at a position must belong to the key that the programs use.
 TEST(ExitReasons, StandAtTheirKeys) {
   EXPECT_STREQ(kExitReasons[KUBECNI_FAST_TO_LOCAL_POD].name, "FAST_TO_LOCAL_POD");
   EXPECT_STREQ(kExitReasons[KUBECNI_PASS_NO_NODE].name, "PASS_NO_NODE");

@@ -31,7 +31,7 @@ std::string text_of_file(const fs::path& path) {
   return *text;
 }
 
-/// What a folder for `kubectl apply -k` is made of, with the files of its base.
+/// The parts of a folder for `kubectl apply -k`, with the files of its base.
 std::vector<json> resources_of(const fs::path& folder) {
   std::vector<json> all;
   const json kustomization = read_yaml(folder / "kustomization.yaml").at(0);
@@ -85,7 +85,7 @@ std::set<std::string> mount_paths(const json& container) {
   return paths;
 }
 
-/// Whether `path` of the container is the host's.
+/// Whether `path` of the container comes from the host.
 bool is_mounted(const json& container, const fs::path& path) {
   const auto paths = mount_paths(container);
   for (fs::path at = path; at.has_relative_path(); at = at.parent_path())
@@ -145,7 +145,7 @@ TEST(Manifests, MountEveryFolderOfTheDaemon) {
   EXPECT_THAT(mount_paths(container()), Contains("/host/proc/sys/net"));
 }
 
-// A pod whose namespace is made after the container would seem dead, and lose its address.
+// The namespace of a later pod would be invisible, so the pod would seem dead and lose its address.
 TEST(Manifests, LetMountsOfTheHostAppearInTheContainer) {
   const json mounts = container().at("volumeMounts");
   for (const json& mount : mounts) {
@@ -168,7 +168,7 @@ TEST(Manifests, ProbeWhatTheDaemonServes) {
   }
 }
 
-// The profile that a runtime gives to everybody denies writes below /sys/fs/bpf.
+// The runtimes' default profile denies writes below /sys/fs/bpf.
 TEST(Manifests, SwitchAppArmorOffForTheContainersThatPinPrograms) {
   const std::string key = "container.apparmor.security.beta.kubernetes.io/";
   const auto annotations = [](const json& set) {
@@ -218,7 +218,7 @@ TEST(Manifests, OfOverlaysPatchWhatIsThereWithSettingsThatTheDaemonTakes) {
       EXPECT_EQ(target.at("metadata").at("namespace"), patched.at("metadata").at("namespace"));
       if (kind != "ConfigMap") continue;
       EXPECT_TRUE(options_of(container().at("args"), settings_in(patched))) << entry.path();
-      // It takes the place of the base's whole file.
+      // It replaces the base's whole file.
       EXPECT_EQ(json::parse(settings_in(patched)).at("cni"),
                 json::parse(settings_in(target)).at("cni"))
           << entry.path();
@@ -240,7 +240,7 @@ TEST(Manifests, OfTheStartupTaintGiveTheDaemonAnOptionThatItTakes) {
   EXPECT_EQ(options->startup_taint, "kube-cni/starting");
 }
 
-// The page has to say why of each rule and of each capability.
+// The page has to give the reason for each rule and capability.
 TEST(Manifests, AskForNoRightThatThePageDoesNotExplain) {
   const std::string page = text_of_file(KUBECNI_SOURCE_DIR "/docs/install.md");
   auto resources = resources_of(kDeploy / "base");

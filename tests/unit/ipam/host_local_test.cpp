@@ -120,7 +120,7 @@ TEST_F(HostLocalTest, AreLockedAgainstAHostLocalThatStillRuns) {
   Result<Lease> lease = failure(0, "not tried");
   std::thread waiting([&] { lease = store.allocate(pools, {"c", "eth0"}, {}); });
 
-  // What the other one does before it lets go.
+  // What the other process does before it releases the lock.
   add_lease("10.9.0.3", "new\r\neth0");
   {
     const auto released = std::move(*held);

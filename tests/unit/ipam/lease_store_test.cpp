@@ -60,7 +60,7 @@ class LeaseStoreTest : public testing::Test {
   [[nodiscard]] std::filesystem::path file(const std::string& name) const {
     return dir_ / "ipam" / "net" / name;
   }
-  /// What a process leaves that is killed between the two names of a record.
+  /// The leftovers of a process that is killed between the two names of a record.
   void lose_address_name(const std::string& address) const {
     ASSERT_TRUE(std::filesystem::remove(file("by-address/" + address)));
   }
@@ -242,7 +242,7 @@ INSTANTIATE_TEST_SUITE_P(
                     R"({"address": 7, "containerID": "container-1", "ifname": "eth0"})",
                     R"({"address": "10.200.0.2", "containerID": [], "ifname": "eth0"})"));
 
-// The processes that were killed at the worst moment.
+// Processes that were killed at the worst moment.
 
 TEST_F(LeaseStoreTest, GivesAnAddressAgainThatAKilledProcessDidNotGetTo) {
   ASSERT_EQ(allocated(owner(1)), "10.200.0.2");
@@ -314,7 +314,7 @@ TEST_F(LeaseStoreTest, FindsRoomThatSomebodyMadeByHand) {
   EXPECT_EQ(allocated(owner(7)), "10.200.0.4");
 }
 
-// What a pod gets of several ranges.
+// The addresses of a pod with several ranges.
 
 class SeveralSets : public LeaseStoreTest {
  protected:

@@ -26,12 +26,12 @@ long peak_kb() {
   return std::stol(text.substr(text.find("VmHWM:") + 6));
 }
 
-/// Lists in a process of its own, so that nothing else counts. Result: by how much its
-/// peak of memory grew, in kB.
+/// Lists in a separate process, so that nothing else counts. Result: the growth of its peak memory,
+/// in kB.
 long growth_of_a_list(const ApiConfig& config) {
   int ends[2];
   if (::pipe(ends) != 0) return -1;
-  ::malloc_trim(0);  // what is free here would hide what the list takes
+  ::malloc_trim(0);  // free memory here would hide the list's
   const pid_t child = ::fork();
   if (child == 0) {
     const long before = peak_kb();

@@ -45,7 +45,7 @@ class ApiNodeSourceTest : public ::testing::Test {
     server_->set_node(node(2));
   }
 
-  /// A source that has told n1 and n2 and watches.
+  /// A source that has reported n1 and n2 and watches.
   std::unique_ptr<NodeSource> watching(ApiTimings timings = fast()) {
     auto source = watch(server_->url(), timings);
     EXPECT_EQ(names(next_news(*source)), "n1 n2");
@@ -54,7 +54,7 @@ class ApiNodeSourceTest : public ::testing::Test {
     return source;
   }
 
-  /// Until the watch number `count` is open.
+  /// Waits until watch number `count` is open.
   bool await_watch(int count) {
     return eventually([&] {
       const auto counters = server_->counters();
@@ -248,8 +248,8 @@ struct Refusal {
   int code;
   const char* advice;
 };
-// Each with a server of its own: what a source asks in its last moment must not
-// take the answer that is meant for another.
+// Each has its own server: the last request of one source must not take the answer meant for
+// another.
 class RefusalOf : public ApiNodeSourceTest, public testing::WithParamInterface<Refusal> {};
 
 TEST_P(RefusalOf, SaysWhatToDo) {

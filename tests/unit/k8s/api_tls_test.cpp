@@ -85,8 +85,8 @@ TEST_F(ApiTls, WhoeverAnswersIsBelievedOnlyOnDemand) {
   EXPECT_EQ(first_news(), "n1");
 }
 
-/// A cluster's address that leads nowhere, like a ClusterIP without kube-proxy, and
-/// the address of a server that was learned before.
+/// A cluster's address that leads nowhere, like a ClusterIP without kube-proxy, and a server's
+/// address that was learned before.
 class ApiLearnedEndpoint : public ApiTls {
  protected:
   void SetUp() override {

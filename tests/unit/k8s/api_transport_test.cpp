@@ -1,4 +1,4 @@
-// What networks and servers do to the source's connections.
+// Failures of networks and servers, and the source's connections.
 
 #include "await.hpp"
 #include "base/file.hpp"
@@ -212,7 +212,7 @@ TEST_F(ApiRequests, OneThatHangsDoesNotHoldUpOthersOnceTheServerHasAnswered) {
   EXPECT_FALSE(hanging.result);
 }
 
-/// When the server said how long to wait, the usual wait is of no account.
+/// If the server gave a time to wait, the usual backoff does not count.
 class ApiRetryAfter : public ApiTransport, public testing::WithParamInterface<int> {};
 
 TEST_P(ApiRetryAfter, IsWaitedFor) {
@@ -265,7 +265,7 @@ TEST_F(ApiTransport, A401WithTheSameTokenIsNotTriedAgainAtOnce) {
   EXPECT_EQ(server_->counters().lists, 1);
 }
 
-// The certificate of a connection stays what it was when the file is replaced.
+// A connection keeps its certificate when the file is replaced.
 TEST_F(ApiTransport, A401IsTriedAgainAtOnceByANewConnectionWhereThereIsACertificate) {
   config_.token = "old";
   config_.client_cert_file = "client.crt";

@@ -18,7 +18,7 @@ inline bool is_readable(int fd, std::chrono::milliseconds timeout = {}) {
   return ::poll(&poll_fd, 1, static_cast<int>(timeout.count())) > 0;
 }
 
-/// What `source` has to tell, with the nodes if they can be told.
+/// The news of `source`, with the nodes if they are known.
 inline std::optional<Result<NodeSnapshot>> taken(NodeSource& source) {
   auto news = source.take();
   if (!news) return std::nullopt;
@@ -28,7 +28,7 @@ inline std::optional<Result<NodeSnapshot>> taken(NodeSource& source) {
   return snapshot;
 }
 
-/// The next news of `source`; empty when the deadline passes without any.
+/// The next news of `source`; empty if none comes before the deadline.
 inline std::optional<Result<NodeSnapshot>> next_news(NodeSource& source) {
   const auto end = std::chrono::steady_clock::now() + kDeadline;
   for (auto now = end - kDeadline; now < end; now = std::chrono::steady_clock::now()) {
@@ -38,7 +38,7 @@ inline std::optional<Result<NodeSnapshot>> next_news(NodeSource& source) {
   return std::nullopt;
 }
 
-/// The names of the nodes in `news`, or what it is instead.
+/// The names of the nodes in `news`, or a description of other news.
 inline std::string names(const std::optional<Result<NodeSnapshot>>& news) {
   if (!news) return "no news";
   if (!*news) return "error: " + news->error().what;

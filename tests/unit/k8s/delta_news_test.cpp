@@ -13,7 +13,7 @@ using test::is_readable;
 
 std::vector<Delta> added(const std::string& key) { return {{key, Change::kAdded}}; }
 
-/// The keys in `news`, or what it is instead.
+/// The keys in `news`, or a description of other news.
 std::string keys(const std::optional<Result<std::vector<Delta>>>& news) {
   if (!news) return "no news";
   if (!*news) return "error: " + news->error().what;

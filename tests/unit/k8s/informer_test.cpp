@@ -53,7 +53,7 @@ std::string names(const Nodes& table) {
 
 std::unique_ptr<Nodes> empty_table() { return std::move(*Nodes::create(kNodes)); }
 
-/// One that has listed n1 and n2 at resourceVersion 10, and told them.
+/// One that has listed n1 and n2 at resourceVersion 10, and reported them.
 std::unique_ptr<Nodes> listed_table() {
   auto table = empty_table();
   table->begin_list();
@@ -62,7 +62,7 @@ std::unique_ptr<Nodes> listed_table() {
   return table;
 }
 
-/// The deltas that `table` has to tell: "+n3 -n1 ~n2".
+/// The pending deltas of `table`: "+n3 -n1 ~n2".
 std::string deltas_of(Nodes& table) {
   const auto news = table.take();
   if (!news) return "no news";

@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-// With all that could be taken for the end of something else.
+// Contains everything that could be mistaken for the end of something.
 constexpr const char* kList =
     "{\"kind\":\"NodeList\",\"metadata\":{\"items\":[{\"not\":\"this\"}],\"continue\":\"\\\"\"},"
     "\"items\" : [ {\"a\":\"}],[{\\\\\"},\n{\"b\":[{\"c\":\"\\\",\"}],\"items\":[{}]}\t, {} ] }";
@@ -52,7 +52,7 @@ TEST(ListDecoder, WhatIsNoItemStaysInTheList) {
 
   EXPECT_EQ(items_of(decoder, R"({"items":[{}, 3, [{"x":1}]]})", 5), json::array({json::object()}));
 
-  // The commas belong to the items, so that this is no JSON any more.
+  // The commas belong to the items, so this is not JSON any more.
   EXPECT_FALSE(decoder.finish());
 }
 

@@ -15,7 +15,7 @@ using test::make_node_list;
 
 json valid() { return make_node("n1", "192.0.2.1", "10.1.0.0/24"); }
 
-/// The reason why parse_node() refuses `node`; empty when it does not.
+/// Why parse_node() refuses `node`; empty if it does not.
 std::string refusal(const json& node) {
   auto parsed = parse_node(node);
   return parsed ? "" : parsed.error().what;
@@ -129,7 +129,7 @@ TEST(NodeParser, WrongTypesAnywhereAreRefusedAndNeverThrow) {
       object["spec"].erase("podCIDR");
       object[json::json_pointer(place)] = value;
 
-      // "x" is a fine name; everything else breaks the node.
+      // "x" is a valid name; everything else makes the node unusable.
       const bool is_fine = std::string(place) == "/metadata/name" && value.is_string();
       EXPECT_EQ(refusal(object).empty(), is_fine) << place << " = " << value;
     }

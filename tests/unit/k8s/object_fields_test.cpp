@@ -17,7 +17,7 @@ json picked(std::string_view text) {
 }
 
 TEST(ObjectFields, KeepWhatTheyNameAndNothingElse) {
-  // With all that could be taken for the end of something else.
+  // Contains everything that could be mistaken for the end of something.
   EXPECT_EQ(
       picked(R"( { "a":[{"]":"}\\"},["\"{"]], "kind" : "Node","metadata":{"labels":{"name":"no"},
                        "name":"n1","n":-1.5e3} ,"spec":{"podCIDRs":["10.1.0.0/24", 7]},"z":null} )"),

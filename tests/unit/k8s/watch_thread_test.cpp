@@ -1,4 +1,4 @@
-// A kind that only this test knows, beside the nodes.
+// A kind that only this test knows, besides the nodes.
 
 #include "k8s/watch_thread.hpp"
 
@@ -24,7 +24,7 @@ using test::eventually;
 
 constexpr const char* kWidgetPath = "/apis/example.net/v1/widgets";
 
-// All that a new kind takes: a struct, a parser, a line.
+// Everything that a new kind needs: a struct, a parser, a line.
 struct Widget {
   std::string colour;
   bool operator==(const Widget&) const = default;
@@ -57,7 +57,7 @@ class WatchThreadTest : public testing::Test {
         std::move(*WatchThread::start(config_, timings, nullptr, {widgets_.get(), nodes_.get()}));
   }
 
-  /// Starts, and waits until both watches are open and what was listed is taken.
+  /// Starts, and waits until both watches are open and the lists were taken.
   void start_watching(ApiTimings timings = fast()) {
     start(timings);
     ASSERT_TRUE(

@@ -24,7 +24,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 using namespace std::chrono_literals;
 
-// Longer than any test may take: nobody is cut off.
+// Longer than any test may take, so that nobody is cut off.
 constexpr auto kNever = 1h;
 
 HttpAnswer answer(std::string_view path) {
@@ -39,7 +39,7 @@ class HttpClients : public testing::Test {
     server = must(HttpServer::start({*IpAddr::parse("127.0.0.1"), 0}, answer, deadline));
   }
 
-  /// A socket that is connected. The kernel does that, also when the server is busy.
+  /// A connected socket. The kernel accepts connections even if the server is busy.
   [[nodiscard]] UniqueFd connect() const {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in to{};
@@ -53,7 +53,7 @@ class HttpClients : public testing::Test {
     EXPECT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(text.size()));
   }
-  /// What comes until the server closes.
+  /// What arrives until the server closes.
   static std::string read_to_end(const UniqueFd& fd) {
     std::string all;
     std::array<char, 4096> buffer{};
@@ -177,7 +177,7 @@ TEST_F(HttpClients, DoNotKeepTheServerFromEnding) {
   const UniqueFd silent = connect();
   const UniqueFd slow = connect();
   send(slow, "GET /here HTTP/1.1\r\n");
-  EXPECT_THAT(ask("GET /here"), EndsWith("found\n"));  // the server has taken both
+  EXPECT_THAT(ask("GET /here"), EndsWith("found\n"));  // the server has accepted both
 
   server.reset();
 

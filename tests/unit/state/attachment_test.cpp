@@ -267,7 +267,7 @@ TEST_F(AttachmentStoreTest, RemovesADamagedRecord) {
   EXPECT_EQ(store_.find("net", "abc", "eth0").value().has_value(), false);
 }
 
-// A name is how a later version of the plugin finds what an earlier one made.
+// A later version of the plugin finds by these names what an earlier one made.
 TEST(HostIfname, IsTheSameInEveryVersion) {
   EXPECT_EQ(host_ifname_for("k8s-pod-network", "0123456789abcdef", "eth0"), "veth1aa1c63584d");
 }
