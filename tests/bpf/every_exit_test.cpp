@@ -244,7 +244,7 @@ TEST_F(EveryExit, IsReachedInEachProgramThatMayGiveIt) {
 }
 
 // Behind the outer header, from_tunnel runs the code of from_wire.
-TEST_F(EveryExit, OfFromTunnelIsThatOfFromWireOrOfTheTunnel) {
+TEST_F(EveryExit, FromTunnelHasThoseOfFromWireAndOfTheTunnel) {
   std::set<std::string_view> expected = listed_for(kFromWire);
   expected.erase("FAST_FROM_WIRE");
   expected.insert({"FAST_FROM_TUNNEL", "PASS_NO_PEERS", "DROP_TUNNEL_SOURCE", "DROP_TUNNEL_ID"});

@@ -78,7 +78,7 @@ class FlowOwner : public BothFamilies {
 
 constexpr std::uint8_t kAskable[] = {IPPROTO_TCP, IPPROTO_UDP};
 
-TEST_P(FlowOwner, OfWhichConntrackKnowsNothingIsEbpf) {
+TEST_P(FlowOwner, UnknownToConntrackIsEbpf) {
   for (const auto protocol : kAskable) {
     reset_the_maps();
     EXPECT_EQ(client_sends(protocol).reason, KUBECNI_FAST_TO_NODE);
@@ -87,7 +87,7 @@ TEST_P(FlowOwner, OfWhichConntrackKnowsNothingIsEbpf) {
   }
 }
 
-TEST_P(FlowOwner, OfATranslatedDestinationIsTheKernelInBothDirections) {
+TEST_P(FlowOwner, KernelHasATranslatedDestinationInBothDirections) {
   for (const auto protocol : kAskable) {
     reset_the_maps();
     add_connection(to_service(protocol));
@@ -100,7 +100,7 @@ TEST_P(FlowOwner, OfATranslatedDestinationIsTheKernelInBothDirections) {
   }
 }
 
-TEST_P(FlowOwner, OfATranslatedSourceIsTheKernel) {
+TEST_P(FlowOwner, KernelHasATranslatedSource) {
   for (const auto protocol : kAskable) {
     reset_the_maps();
     Connection masqueraded = plain(protocol);
@@ -112,7 +112,7 @@ TEST_P(FlowOwner, OfATranslatedSourceIsTheKernel) {
   }
 }
 
-TEST_P(FlowOwner, OfATranslatedFlowThatIsNotAnsweredYetIsTheKernel) {
+TEST_P(FlowOwner, KernelHasATranslatedFlowBeforeItsAnswer) {
   for (const auto protocol : kAskable) {
     reset_the_maps();
     Connection first = to_service(protocol);
@@ -123,7 +123,7 @@ TEST_P(FlowOwner, OfATranslatedFlowThatIsNotAnsweredYetIsTheKernel) {
   }
 }
 
-TEST_P(FlowOwner, OfAPlainFlowThatTheKernelCarriedIsEbpfFromTheNextPacketOn) {
+TEST_P(FlowOwner, PlainFlowMovesFromTheKernelToEbpfWithTheNextPacket) {
   for (const auto protocol : kAskable) {
     reset_the_maps();
     add_connection(plain(protocol));
@@ -135,7 +135,7 @@ TEST_P(FlowOwner, OfAPlainFlowThatTheKernelCarriedIsEbpfFromTheNextPacketOn) {
   }
 }
 
-TEST_P(FlowOwner, OfAHandshakeThatBeganInTheKernelIsTheKernelUntilItIsAnswered) {
+TEST_P(FlowOwner, KernelKeepsAHandshakeUntilItsAnswer) {
   Connection handshake = plain(IPPROTO_TCP);
   handshake.is_answered = false;
   add_connection(handshake);
@@ -149,7 +149,7 @@ TEST_P(FlowOwner, OfAHandshakeThatBeganInTheKernelIsTheKernelUntilItIsAnswered) 
   EXPECT_EQ(server_answers(IPPROTO_TCP).reason, KUBECNI_FAST_FROM_WIRE);
 }
 
-TEST_P(FlowOwner, OfUdpThatNobodyAnsweredIsEbpf) {
+TEST_P(FlowOwner, EbpfHasUnansweredUdp) {
   Connection one_way = plain(IPPROTO_UDP);
   one_way.is_answered = false;
   add_connection(one_way);
@@ -199,7 +199,7 @@ TEST_P(FlowOwner, ThatWasEvictedIsAskedAgain) {
   EXPECT_THAT(server_answers(IPPROTO_TCP), LeftToKernel(KUBECNI_PASS_KERNEL_FLOW));
 }
 
-TEST_P(FlowOwner, OfTheSameNodeIsAskedToo) {
+TEST_P(FlowOwner, FlowOnTheSameNodeIsAskedToo) {
   Connection service = to_service(IPPROTO_UDP);
   service.translated_dst = family().pod_b;
   add_connection(service);
@@ -213,7 +213,7 @@ TEST_P(FlowOwner, OfTheSameNodeIsAskedToo) {
   EXPECT_THAT(run(kFromPod, pod_b(), answer), LeftToKernel(KUBECNI_PASS_KERNEL_FLOW));
 }
 
-TEST_P(FlowOwner, OfOtherPortsIsAnother) {
+TEST_P(FlowOwner, OtherPortsAreAnotherFlow) {
   add_connection(to_service(IPPROTO_TCP));
   for (const auto& [src_port, dst_port] :
        {std::pair<std::uint16_t, std::uint16_t>{8081, 7000}, {8080, 7001}}) {
@@ -224,7 +224,7 @@ TEST_P(FlowOwner, OfOtherPortsIsAnother) {
   }
 }
 
-TEST_P(FlowOwner, OfAnErrorIsThatOfTheFlowWhichItIsAbout) {
+TEST_P(FlowOwner, ErrorHasTheOwnerOfItsFlow) {
   const auto refuse = [&](const Program& hook) {
     return run(hook, frame_at(hook, {.protocol = IPPROTO_ICMP,
                                      .src_port = 8080,

@@ -24,7 +24,7 @@ TEST_F(FromPodArp, RequestAndReplyAreLeftToTheKernel) {
               LeftToKernel(KUBECNI_PASS_ARP));
 }
 
-TEST_F(FromPodArp, ProbeWithoutASenderAddressIsNoLie) {
+TEST_F(FromPodArp, ProbeWithoutASenderAddressIsAccepted) {
   EXPECT_THAT(send({.sender_ip = "0.0.0.0", .target_ip = kPodA}), LeftToKernel(KUBECNI_PASS_ARP));
 }
 

@@ -202,7 +202,7 @@ TEST_P(FromPodDhcp, ServerIsDroppedWhateverIsInFrontOfIt) {
     EXPECT_THAT(send(packet), Dropped(KUBECNI_DROP_DHCP_SERVER));
 }
 
-TEST_P(FromPodDhcp, LaterFragmentWithSuchBytesIsNoServer) {
+TEST_P(FromPodDhcp, LaterFragmentWithSuchBytesIsAccepted) {
   Frame payload{0, 67, 0, 68, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   IpPacket later{.protocol = IPPROTO_UDP, .extension_headers = {IPPROTO_FRAGMENT}};
   later.fragment_field = 8;

@@ -44,12 +44,12 @@ TEST_F(FromPodNd, SolicitationsAndAdvertisementsOfThePodAreLeftToTheKernel) {
   }
 }
 
-TEST_F(FromPodNd, DetectionOfDuplicateAddressesIsNoLie) {
+TEST_F(FromPodNd, DuplicateAddressDetectionIsAccepted) {
   EXPECT_THAT(send({.src = "::", .target = kIpv6.pod_a}),
               LeftToKernel(KUBECNI_PASS_NEIGHBOUR_DISCOVERY));
   EXPECT_THAT(send({.src = "::", .target = kPodALinkLocal, .options = {{kNonce, kForeignMac}}}),
               LeftToKernel(KUBECNI_PASS_NEIGHBOUR_DISCOVERY))
-      << "RFC 7527: a nonce is no MAC";
+      << "RFC 7527: a nonce is not a MAC";
 }
 
 TEST_F(FromPodNd, EachAddressOfThePodMaySpeak) {

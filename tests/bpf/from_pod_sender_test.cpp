@@ -37,7 +37,7 @@ TEST_P(FromPodSender, EachByteOfTheMacIsCompared) {
   }
 }
 
-TEST_P(FromPodSender, LieIsDroppedWhereverItGoes) {
+TEST_P(FromPodSender, SpoofedPacketIsDroppedWhereverItGoes) {
   EXPECT_THAT(send({.dst_mac = "01:00:5e:00:00:01", .src = family().pod_b}),
               Dropped(KUBECNI_DROP_SPOOFED_IP));
   EXPECT_THAT(send({.src = family().pod_b,
@@ -109,7 +109,7 @@ TEST_P(FromPodSender, SecondAddressNeedsThePodsMacToo) {
 }
 
 // A MAC that the interface's record gives to the pod is not spoofed.
-TEST_P(FromPodSender, PodAboutWhoseMacTheMapsDisagreeIsUnknown) {
+TEST_P(FromPodSender, PodIsUnknownIfTheMapsDisagreeOnItsMac) {
   const IpAddr own = IpAddr::parse(family().pod_a).value();
   auto endpoint = must(dataplane().pods.endpoints.endpoints().find({kNetwork, own})).value();
   std::ranges::copy(MacAddr::parse(kPodBMac).value().bytes, endpoint.pod_mac);
@@ -119,7 +119,7 @@ TEST_P(FromPodSender, PodAboutWhoseMacTheMapsDisagreeIsUnknown) {
   EXPECT_THAT(send({.src_mac = kForeignMac}), Dropped(KUBECNI_DROP_SPOOFED_MAC));
 }
 
-TEST_P(FromPodSender, NoSourceAddressIsALieOutsideOfDhcpAndGroupReports) {
+TEST_P(FromPodSender, MissingSourceIsSpoofedExceptInDhcpAndGroupReports) {
   for (const auto protocol : kProtocols)
     EXPECT_THAT(send({.src = family().none, .protocol = protocol}),
                 Dropped(KUBECNI_DROP_SPOOFED_IP));

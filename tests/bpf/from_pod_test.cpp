@@ -243,7 +243,7 @@ TEST_F(FromPodIpv4, FragmentsAreLeftToTheKernel) {
   EXPECT_THAT(send({.fragment_offset = 65528}), LeftToKernel(KUBECNI_PASS_FRAGMENT));
 }
 
-TEST_F(FromPodIpv4, PacketThatMustNotBeFragmentedIsNoFragment) {
+TEST_F(FromPodIpv4, DontFragmentPacketIsNotAFragment) {
   const Frame in = frame({.dont_fragment = true});
 
   EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_NODE, one_hop_older(in)));

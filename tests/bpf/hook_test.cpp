@@ -157,7 +157,7 @@ TEST_F(Tcx, DetachLeavesNothing) {
   EXPECT_EQ(pins(), 0);
 }
 
-TEST_F(Tcx, HuskOfADeletedDeviceIsReplaced) {
+TEST_F(Tcx, LinkOfADeletedDeviceIsReplaced) {
   const Device deleted = device_;
   remove_device(device_);
   device_ = add_device(deleted.name);

@@ -371,7 +371,7 @@ TEST_F(NodeFirewallTest, WithoutEbpfStrangersDoNotReachTheTunnel) {
   }
   EXPECT_THAT(sh(node, "nft list chain inet kube-cni tunnel | grep -c 'packets 1 '"), "2\n");
   EXPECT_THAT(sh(node, "nft list chain inet kube-cni tunnel | grep -c 'packets 2 '"), "1\n");
-  EXPECT_THAT(sync(), IsEmpty()) << "what is counted is no change";
+  EXPECT_THAT(sync(), IsEmpty()) << "a count is not a change";
 }
 
 TEST_F(NodeFirewallTest, FiveThousandNodesAreNoTrouble) {

@@ -12,7 +12,7 @@ void check_search(AddressIndex& index) {
   const auto nothing_else_is_taken = [](const IpAddr&) { return false; };
   const auto free = index.find_free(nothing_else_is_taken);
   if (!free) return;
-  require(index.pool().contains(*free), "what is free is for pods");
+  require(index.pool().contains(*free), "free addresses are for pods");
   const auto taken = index.taken();
   index.mark_taken(*free);
   if (taken) {

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto& run_dir = fuzz::scratch_folder();
   fuzz::put_file(call_stats_path(run_dir), fuzz::text_from(data, size));
   const auto before = read_call_stats(run_dir);
-  if (!before) require(before.error().code == EBADMSG, "what is no count is damaged");
+  if (!before) require(before.error().code == EBADMSG, "a file without counts is damaged");
 
   const auto counted = count_call(run_dir, "DEL", 11, std::chrono::milliseconds(7));
 

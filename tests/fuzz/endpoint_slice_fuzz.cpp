@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   if (!addresses) {
     require(addresses.error().code == EINVAL || addresses.error().code == EBADMSG,
-            "it is no JSON or no EndpointSlice");
+            "it is not JSON or not an EndpointSlice");
     return 0;
   }
   require(save_endpoints(state_dir, "https://a", *addresses).has_value(),

@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(is_ifname(conf->bridge), "the bridge has an interface name");
   for (const auto& path : {conf->state_dir, conf->run_dir, conf->bpffs})
     require(path.is_absolute(), "paths are absolute");
-  require(conf->ipam.type.empty() || is_cni_id(conf->ipam.type), "a plugin's name is no path");
+  require(conf->ipam.type.empty() || is_cni_id(conf->ipam.type), "a plugin's name is not a path");
   if (conf->subnet) require(*conf->subnet == conf->subnet->network(), "a subnet has no host bits");
 
   auto ranges = parse_range_sets("ipRanges", member_like_go(conf->runtime_config, "ipRanges"));

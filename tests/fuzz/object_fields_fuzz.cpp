@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(picked || !picked.error().what.empty(), "a refusal says why");
     return 0;
   }
-  require(picked.has_value(), "what is JSON is taken");
-  require(*picked == kept_of(*whole, kFields), "and what is kept is what is in it");
+  require(picked.has_value(), "valid JSON is accepted");
+  require(*picked == kept_of(*whole, kFields), "and the kept fields equal those of the parser");
   return 0;
 }

@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto options = parse_options(static_cast<int>(argv.size()), argv.data());
 
   if (!options) {
-    require(options.error() != 0, "a refusal is no success");
+    require(options.error() != 0, "a refusal is not a success");
     return 0;
   }
   require(options->node_name == "n1", "the command line counts more");

@@ -32,7 +32,7 @@ std::string host_path_of(const json& volume, const KubeletView& kubelet) {
   if (host.at("type") == "DirectoryOrCreate")
     fs::create_directories(path);
   else if (host.at("type") != "Directory" || !fs::is_directory(path))
-    throw std::runtime_error("hostPath " + path.string() + " is no " + host.at("type").dump());
+    throw std::runtime_error("hostPath " + path.string() + " is not a " + host.at("type").dump());
   return path;
 }
 

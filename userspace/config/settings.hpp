@@ -338,7 +338,7 @@ inline constexpr std::array kSettings{
             .shown_default = "`bandwidth` if the plugin `bandwidth` is in the chain"},
 };
 
-// What is said of one setting; none of these compiles for a key that is not in the table.
+// The parts of one setting; none of these compiles for a key that is not in the table.
 
 consteval const Setting& plugin_setting(std::string_view key) {
   for (const Setting& setting : kSettings)
