@@ -115,12 +115,12 @@ INSTANTIATE_TEST_SUITE_P(
         Input{"ContainerIdIsPath", env({"CNI_CONTAINERID=../../etc"}), 4, {"CNI_CONTAINERID"}},
         Input{"IfnameTooLong", env({"CNI_IFNAME=a-name-over-15-chars"}), 4, {"CNI_IFNAME"}},
         Input{"NetnsMissing", env({"CNI_NETNS=/run/netns/none"}), 4, {"/run/netns/none"}},
-        Input{"NetnsIsAFile", env({"CNI_NETNS=/etc/passwd"}), 4, {"no network namespace"}},
-        Input{"NetnsIsAFolder", env({"CNI_NETNS=/run"}), 4, {"no network namespace"}},
+        Input{"NetnsIsAFile", env({"CNI_NETNS=/etc/passwd"}), 4, {"not a network namespace"}},
+        Input{"NetnsIsAFolder", env({"CNI_NETNS=/run"}), 4, {"not a network namespace"}},
         Input{"NetnsIsAnotherKind",
               env({"CNI_NETNS=/proc/self/ns/mnt"}),
               4,
-              {"no network namespace"}},
+              {"not a network namespace"}},
         Input{"NetnsIsTheNode", env({"CNI_NETNS=/proc/self/ns/net"}), 8, {"the node itself"}}),
     [](const auto& tested) { return tested.param.name; });
 
@@ -131,7 +131,7 @@ TEST(BadInputToEveryVerb, GarbageIsRefusedByAllThatReadIt) {
     CniCall call = node.call_for(verb, pod);
     call.input = "{";
 
-    EXPECT_TRUE(failed(node.call(call), 6, "no JSON object")) << verb;
+    EXPECT_TRUE(failed(node.call(call), 6, "not a JSON object")) << verb;
   }
 }
 

@@ -40,7 +40,7 @@ TEST(Error, MovesOnToAResultOfAnotherType) {
   EXPECT_EQ(plain.error().what, "bpf: Operation not permitted");
 }
 
-TEST(Error, GetsTheContextOfWhoeverMovesItOn) {
+TEST(Error, GetsTheContextOfEachCaller) {
   Result<int> failed = sys_error(EPERM, "bpf");
 
   const Result<std::string> with_context = fail(failed, "load");

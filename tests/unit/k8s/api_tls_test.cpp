@@ -77,7 +77,7 @@ TEST_F(ApiTls, AServerOfAnotherNameIsRefused) {
       << news;
 }
 
-TEST_F(ApiTls, WhoeverAnswersIsBelievedOnlyOnDemand) {
+TEST_F(ApiTls, CertificateIsUncheckedOnlyOnDemand) {
   ASSERT_TRUE(test::make_certificate(dir_.path(), "other"));
   config_.ca_file = dir_ / "other.crt";
   config_.is_insecure = true;
