@@ -43,7 +43,7 @@ TEST_F(AddFailureOnAUsedNode, BridgeNameIsTakenByAnother) {
   expect_failure(node, {{"bridge", "taken0"}}, 101, "taken0 exists and is not a bridge");
 }
 
-TEST_F(AddFailureOnAUsedNode, BpffsIsNone) {
+TEST_F(AddFailureOnAUsedNode, BpffsIsAnotherFileSystem) {
   expect_failure(node, {{"bpffs", "/run/no-bpffs"}}, 101, "/run/no-bpffs/v3/maps is not on a bpf");
 }
 

@@ -99,7 +99,7 @@ TEST_F(Add, MtuOfTheConfigurationIsThatOfBothEnds) {
               testing::HasSubstr("mtu 1400"));
 }
 
-TEST_F(Add, WhereEbpfCannotBeLoadedThePodGetsTheKernelPathAndSaysWhy) {
+TEST_F(Add, PodGetsTheKernelPathAndTheReasonIfEbpfDoesNotLoad) {
   const json no_bpffs{{"bpffs", "/run/no-bpffs"}};
   Pod one("one");
 

@@ -135,7 +135,7 @@ TEST(BadInputToEveryVerb, GarbageIsRefusedByAllThatReadIt) {
   }
 }
 
-TEST(BadInputToAdd, TextThatIsNoUtf8IsAnsweredAllTheSame) {
+TEST(BadInputToAdd, InvalidUtf8GetsAnAnswer) {
   const Node node("node", "10.200.0.0/24", "auto");
   const Pod pod("pod");
   CniCall call = node.call_for("ADD", pod);
@@ -182,7 +182,7 @@ class Bpffs : public testing::Test {
   Pod pod{"pod"};
 };
 
-TEST_F(Bpffs, ThatIsNotMountedIsMounted) {
+TEST_F(Bpffs, MissingOneIsMounted) {
   EXPECT_TRUE(ok(add()));
 
   EXPECT_TRUE(is_on_bpffs("/sys/fs/bpf"));

@@ -72,7 +72,7 @@ TEST_F(Bandwidth, RequestedByTheRuntimeIsHeededWithoutADaemon) {
   EXPECT_TRUE(ok(list.del(pod)));
 }
 
-TEST_F(Bandwidth, OfTheListIsNoticedByTheDaemon) {
+TEST_F(Bandwidth, DaemonNoticesTheLimitOfTheList) {
   const auto nodes = node.folder() / "nodes.json";
   must(write_file_atomically(
       nodes,

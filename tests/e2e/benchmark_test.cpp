@@ -40,7 +40,7 @@ std::set<std::string> things_on_the_machine() {
   return things;
 }
 
-TEST(Benchmark, OfTheCniVerbsHasARowForEachPluginAndScenario) {
+TEST(Benchmark, CniVerbsHaveARowForEachPluginAndScenario) {
   const Outcome outcome = run(short_run(), kRunDeadline);
 
   ASSERT_EQ(outcome.status, 0) << outcome.err;
@@ -61,7 +61,7 @@ TEST(Benchmark, OfTheCniVerbsHasARowForEachPluginAndScenario) {
   EXPECT_THAT(found, UnorderedElementsAreArray(wanted));
 }
 
-TEST(Benchmark, OfTheFootprintHasEachProgramAndEachScenario) {
+TEST(Benchmark, FootprintHasEachProgramAndEachScenario) {
   const Outcome outcome = run({.argv = {KUBECNI_BENCH, "footprint", "--nodes", "3", "--pods", "2",
                                         "--settle", "0", "--seconds", "1", "-o", "json"}},
                               kRunDeadline);
@@ -84,7 +84,7 @@ TEST(Benchmark, OfTheFootprintHasEachProgramAndEachScenario) {
                                    "3 nodes, 2 pods, one of them takes its eth0 down and up"));
 }
 
-TEST(Benchmark, ThatIsInterruptedLeavesNothingBehind) {
+TEST(Benchmark, InterruptedRunLeavesNothingBehind) {
   const auto before = things_on_the_machine();
   Process bench(short_run());
   ASSERT_TRUE(eventually([&] { return bench.err().contains("1 at once"); })) << bench.err();

@@ -107,7 +107,7 @@ TEST_F(InstalledCni, SigtermLeavesTheListAndPodsCanEnd) {
   remove_pod(id);
 }
 
-TEST_F(InstalledCni, WhatIsRemovedComesBackAtOnceAndPodsStart) {
+TEST_F(InstalledCni, RemovedFilesAreRestoredAtOnceAndPodsStart) {
   Process daemon = start_daemon("10.200.1.0/24");
   ASSERT_TRUE(eventually([&] { return is_ready(); })) << daemon.err();
 

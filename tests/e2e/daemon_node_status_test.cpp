@@ -134,7 +134,7 @@ TEST_F(DaemonNodeStatus, TellsWhyPodsGoByTheKernelPathAndWhenEbpfIsBack) {
   EXPECT_EQ(server->events().size(), 2u);
 }
 
-TEST_F(DaemonNodeStatus, WhoMayNotWriteItKeepsTheNodeWorking) {
+TEST_F(DaemonNodeStatus, NodeWorksWithoutTheRightToWriteIt) {
   server->forbid("patch nodes/status");
 
   start_daemon();
@@ -178,7 +178,7 @@ class ClusterAddress : public DaemonNodeStatus {
   TempDir dir;
 };
 
-TEST_F(ClusterAddress, ThatDoesNotWorkIsReplacedByThatOfAServer) {
+TEST_F(ClusterAddress, FailingOneIsReplacedByAServersAddress) {
   start_daemon_here();
   ASSERT_TRUE(eventually([&] {
     return std::filesystem::exists(node.state_dir() / "api-endpoints.json");
@@ -200,7 +200,7 @@ TEST_F(ClusterAddress, ThatDoesNotWorkIsReplacedByThatOfAServer) {
   }));
 }
 
-TEST_F(ClusterAddress, OfAnotherClustersServerIsBelievedOnlyOnDemandAndWithAWarning) {
+TEST_F(ClusterAddress, ServerOfAnotherClusterIsAcceptedOnlyOnDemandAndWithAWarning) {
   must(make_certificate(dir.path(), "other"));
   start_daemon_trusting("other.crt");
   ASSERT_TRUE(eventually([&] {
@@ -213,7 +213,7 @@ TEST_F(ClusterAddress, OfAnotherClustersServerIsBelievedOnlyOnDemandAndWithAWarn
   EXPECT_THAT(daemon->err(), testing::HasSubstr("level=warn program=kube-cnid msg=\"whoever "));
 }
 
-TEST_F(ClusterAddress, ThatNeverWorkedIsTheErrorThatIsTold) {
+TEST_F(ClusterAddress, ReportedErrorIsThatOfTheConfiguredOne) {
   take_address_away();
 
   start_daemon_here();

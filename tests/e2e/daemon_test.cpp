@@ -60,7 +60,7 @@ TEST_F(DaemonOnFile, MapEntryRemovedByHandComesBack) {
   EXPECT_TRUE(eventually([&] { return has_map_entry(cluster.a, "10.200.2.0/24"); }, kResync));
 }
 
-TEST_F(DaemonOnFile, WhatKeepsAPodFromLyingComesBack) {
+TEST_F(DaemonOnFile, ProtectionAgainstSpoofingIsRestored) {
   const std::string host = cluster.a.attachment(*cluster.pod_a).port.host_ifname;
   const std::string address = cluster.pod_a->address.str();
   const std::string mac = cluster.a.attachment(*cluster.pod_a).port.pod_mac.str();

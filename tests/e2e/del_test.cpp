@@ -88,7 +88,7 @@ TEST_F(Del, WithDamagedRecords) {
   expect_nothing_left();
 }
 
-TEST_F(Del, OfAPodThatNeverWas) {
+TEST_F(Del, UnknownPodSucceeds) {
   const Pod other("other");
   const auto before = state_of(node, {&pod, &other});
 

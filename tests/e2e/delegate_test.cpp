@@ -261,7 +261,7 @@ TEST_F(ScriptedIpam, IsExecutedForEachVerbWithTheWholeConfiguration) {
                                    "DEL pod eth0 ", "GC" + attachment, "DEL" + attachment));
 }
 
-TEST_F(ScriptedIpam, WhoseAddFailsGetsADel) {
+TEST_F(ScriptedIpam, FailedAddIsFollowedByADel) {
   write_script(
       "case $CNI_COMMAND in ADD) echo '{\"code\": 11, \"msg\": \"later\"}'; exit 1;; esac\n");
 
@@ -271,7 +271,7 @@ TEST_F(ScriptedIpam, WhoseAddFailsGetsADel) {
   EXPECT_THAT(calls(), testing::ElementsAre("ADD" + attachment, "DEL" + attachment));
 }
 
-TEST_F(ScriptedIpam, ThatAnswersGarbageIsAnError) {
+TEST_F(ScriptedIpam, GarbageAnswerIsAnError) {
   for (const char* answer : {"garbage", "[]", "{}", R"({"ips": [{"address": "10.0.0.1"}]})",
                              R"({"ips": {}})", R"({"ips": [{"address": "10.0.0.1/24"}]})"}) {
     write_script("test $CNI_COMMAND = ADD && echo '" + std::string(answer) + "'; exit 0");
@@ -284,13 +284,13 @@ TEST_F(ScriptedIpam, ThatAnswersGarbageIsAnError) {
   }
 }
 
-TEST_F(ScriptedIpam, ThatDiesWithoutAWordIsAnError) {
+TEST_F(ScriptedIpam, SilentDeathIsAnError) {
   write_script("kill -9 $$");
 
   EXPECT_TRUE(failed(cni("ADD"), 101, "137"));
 }
 
-TEST_F(ScriptedIpam, ThatHangsDoesNotHoldStatusUp) {
+TEST_F(ScriptedIpam, HangingPluginDoesNotHoldStatusUp) {
   write_script("exec sleep 60");
 
   EXPECT_TRUE(failed(cni("STATUS"), 50, "500 ms"));

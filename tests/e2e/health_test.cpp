@@ -45,7 +45,7 @@ class Health : public testing::Test {
   Cluster cluster{"ebpf"};
 };
 
-TEST_F(Health, OfANodeThatWorksIsGood) {
+TEST_F(Health, WorkingNodeIsHealthy) {
   for (const char* path : {"/healthz", "/readyz"}) {
     EXPECT_EQ(ask(path).status, 200) << path;
     EXPECT_EQ(ask(path).body, "ok\n") << path;
@@ -53,7 +53,7 @@ TEST_F(Health, OfANodeThatWorksIsGood) {
   EXPECT_EQ(ask("/").status, 404);
 }
 
-TEST_F(Health, OfANodeThatIsNotInTheClusterIsGoodButItIsNotReady) {
+TEST_F(Health, NodeOutsideOfTheClusterIsHealthyButNotReady) {
   cluster.write_nodes({Cluster::two_nodes().back()});
 
   EXPECT_TRUE(eventually([&] { return ask("/readyz").status == 503; }));
@@ -65,7 +65,7 @@ TEST_F(Health, OfANodeThatIsNotInTheClusterIsGoodButItIsNotReady) {
   EXPECT_TRUE(eventually([&] { return ask("/readyz").status == 200; }));
 }
 
-TEST_F(Health, OfANodeWhoseListCannotBeWrittenIsNotReady) {
+TEST_F(Health, NodeIsNotReadyIfItsListCannotBeWritten) {
   const auto folder = cluster.a.folder() / "net.d";
   std::filesystem::create_directories(folder / "10-kube-cni.conflist");
   std::filesystem::create_directories(cluster.a.folder() / "bin");
@@ -80,7 +80,7 @@ TEST_F(Health, OfANodeWhoseListCannotBeWrittenIsNotReady) {
   EXPECT_TRUE(eventually([&] { return ask("/readyz").status == 200; })) << ask("/readyz").body;
 }
 
-TEST_F(Health, IsServedWhereItIsToldOrNowhere) {
+TEST_F(Health, IsServedAtTheConfiguredAddressOrNowhere) {
   restart_with({"--metrics-address", "0.0.0.0:9999"});
   EXPECT_TRUE(eventually([&] { return ask("/healthz", 9999).status == 200; }));
   EXPECT_EQ(ask("/healthz").status, 0);

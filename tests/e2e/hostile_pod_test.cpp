@@ -160,7 +160,7 @@ class HostilePod : public testing::TestWithParam<std::string> {
   Pod friendly = cluster.add_pod(cluster.a, "friendly");
 };
 
-TEST_P(HostilePod, IsHeardOnlyWithWhatIsTrue) {
+TEST_P(HostilePod, OnlyItsHonestPacketsArrive) {
   const auto cases = hostile_cases(stage());
   const std::string fdb = cluster.a.must_run({"sh", "-c", "bridge fdb | grep -v ' self '"});
   const std::string routing = routing_of(victim().netns);

@@ -143,7 +143,7 @@ TEST_F(NeighbourSpoofing, RouterAdvertisementIsDropped) {
                  KUBECNI_DROP_ROUTER_ND);
 }
 
-TEST_F(NeighbourSpoofing, WhatAPodSaysOfItselfIsHeard) {
+TEST_F(NeighbourSpoofing, HonestMessagesOfAPodArrive) {
   Node::must_run_in(bad.netns, {"ip", "-6", "neigh", "flush", "dev", "eth0"});
   Node::must_run_in(victim.netns, {"ip", "-6", "neigh", "flush", "dev", "eth0"});
   const ExitCounts before = node.counters();

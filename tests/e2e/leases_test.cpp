@@ -80,7 +80,7 @@ TEST(RebootedNode, KeepsTheLeasesOfThisBoot) {
   EXPECT_THAT(leased(node), testing::UnorderedElementsAre(young.address.str(), next.address.str()));
 }
 
-TEST(Leases, OfPodsWithoutDelAreFreedByTheDaemonAndOnlyThose) {
+TEST(Leases, DaemonFreesOnlyThoseOfPodsWithoutDel) {
   const Node node("node", "10.200.0.0/24", "ebpf");
   const Pod alive = node.add_pod("alive");
   Pod gone = node.add_pod("gone");
@@ -121,7 +121,7 @@ class Held {
   std::vector<std::string> twice_;
 };
 
-TEST(Leases, OfTwoHundredAddsAndDelsAtATimeAreUniqueAndNoneIsLost) {
+TEST(Leases, TwoHundredConcurrentAddsAndDelsGetUniqueOnesAndLoseNone) {
   constexpr std::size_t kThreads = 50;
   constexpr std::size_t kPodsEach = 4;
   const Node node("node", "10.200.0.0/24", "bridge");

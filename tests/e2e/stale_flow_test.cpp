@@ -44,7 +44,7 @@ class StaleFlow : public testing::TestWithParam<const char*> {
   UdpSocket client{outside, AF_INET, 40000};
 };
 
-TEST_P(StaleFlow, OfARemovedPodGoesOnToTheNextOne) {
+TEST_P(StaleFlow, RemovedPodIsReplacedByTheNextOne) {
   Pod first = node.add_pod("first");
   map_port_to(first);
   ASSERT_TRUE(call(first));
@@ -58,7 +58,7 @@ TEST_P(StaleFlow, OfARemovedPodGoesOnToTheNextOne) {
   EXPECT_TRUE(answered) << answered.error().what << "\n" << flows();
 }
 
-TEST_P(StaleFlow, OfAPodThatStaysIsNotForgotten) {
+TEST_P(StaleFlow, LivingPodKeepsItsFlow) {
   const Pod stays = node.add_pod("stays");
   const Pod goes = node.add_pod("goes");
   map_port_to(stays);

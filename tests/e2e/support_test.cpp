@@ -72,7 +72,7 @@ TEST_P(Traffic, TheLongestGapOfATransferIsThatInWhichNothingArrived) {
   EXPECT_GE(transfer.longest_gap(), std::chrono::milliseconds(300));
 }
 
-TEST_P(Traffic, OfAPodsAddressIsDroppedAndCountedByTheRouter) {
+TEST_P(Traffic, RouterDropsAndCountsPodAddresses) {
   const bool v4 = GetParam() == AF_INET;
   const std::string pod = v4 ? "10.200.1.2" : "fd00:10:1::2";
   Node::must_run_in(one, {"ip", "addr", "add", pod, "dev", "lo"});

@@ -72,7 +72,7 @@ TEST_P(TunnelGuard, LetsAnotherNodeIn) {
   EXPECT_TRUE(arrives());
 }
 
-TEST_P(TunnelGuard, RefusesAndCountsWhoIsNoNode) {
+TEST_P(TunnelGuard, RefusesAndCountsHostsOtherThanNodes) {
   const ExitCounts before = counters();
 
   send_by_tunnel(cluster.underlay.outside, 84, "from outside");

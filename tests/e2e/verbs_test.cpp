@@ -153,7 +153,7 @@ INSTANTIATE_TEST_SUITE_P(All, Verbs, testing::Values("0.3.0", "0.3.1", "0.4.0", 
                            return name;
                          });
 
-TEST(Status, OfAFullSubnetSaysThatItIsFull) {
+TEST(Status, ReportsAFullSubnet) {
   const Node node("node", "10.200.0.0/30", "ebpf");
   const Pod pod = node.add_pod("pod");
 
@@ -162,7 +162,7 @@ TEST(Status, OfAFullSubnetSaysThatItIsFull) {
   EXPECT_TRUE(failed(answer, 50, "1 of 1 are in use"));
 }
 
-TEST(Status, WhereEbpfIsWantedAndCannotBeLoadedSaysWhy) {
+TEST(Status, SaysWhyWantedEbpfDoesNotLoad) {
   const Node node("node", "10.200.0.0/24", "ebpf");
 
   const auto answer = node.call(

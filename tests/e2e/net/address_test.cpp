@@ -32,11 +32,11 @@ TEST_F(Addresses, AreTheNamespacesOwnWhenTheyWereAwaited) {
   EXPECT_TRUE(ok(give_and_await("192.0.2.7/24", "192.0.2.7")));
 }
 
-TEST_F(Addresses, OfSomebodyElseAreNotWaitedForForEver) {
+TEST_F(Addresses, WaitForAForeignOneEnds) {
   EXPECT_EQ(give_and_await("192.0.2.7/24", "192.0.2.8").error().code, ETIMEDOUT);
 }
 
-TEST_F(Addresses, OfALinkAloneHaveItsScope) {
+TEST_F(Addresses, LinkLocalOnesHaveLinkScope) {
   EXPECT_TRUE(ok(give_and_await("169.254.7.7/32", "169.254.7.7")));
 
   EXPECT_THAT(ip("addr"), testing::HasSubstr("inet 169.254.7.7/32 scope link"));

@@ -33,7 +33,7 @@ TEST_F(Neighbours, AreListedAsTheyWereMade) {
   EXPECT_EQ(listed(), (std::vector{v4, v6}));
 }
 
-TEST_F(Neighbours, OfAnotherMacAndLearnedOnesAreCorrected) {
+TEST_F(Neighbours, LearnedOnesAndWrongMacsAreCorrected) {
   ASSERT_TRUE(ok(ping(here, addr("192.0.2.2"))));  // learns the real one
   const Neighbour learned{eth0, addr("192.0.2.2"), mac};
   ASSERT_TRUE(ok(ensure_neighbour(netlink, {eth0, addr("192.0.2.7"), other_mac})));
@@ -45,7 +45,7 @@ TEST_F(Neighbours, OfAnotherMacAndLearnedOnesAreCorrected) {
   EXPECT_EQ(listed(), (std::vector{learned, changed}));
 }
 
-TEST_F(Neighbours, OfOtherLinksAndLearnedOnesAndMulticastAreNotListed) {
+TEST_F(Neighbours, ListSkipsOtherLinksLearnedOnesAndMulticast) {
   ASSERT_TRUE(ok(ping(here, addr("192.0.2.2"))));
   ip("link add other type veth peer name far && ip link set other up && ip link set far up");
   ip("neigh add 192.0.2.9 lladdr 0a:58:c0:00:02:09 dev other nud permanent");

@@ -72,7 +72,7 @@ class Routes : public LinkPair {
   unsigned tunnel = 0;
 };
 
-TEST_F(Routes, OfEveryKindAreReadBackAsTheyWereMade) {
+TEST_F(Routes, EveryKindIsReadBackAsMade) {
   for (const IpNet& dst : {kPods4, kPods6, net("0.0.0.0/0"), net("::/0")}) {
     for (const Route& route : kinds_to(dst)) {
       SCOPED_TRACE(ip("route show; ip -6 route show"));
@@ -88,7 +88,7 @@ TEST_F(Routes, OfEveryKindAreReadBackAsTheyWereMade) {
   }
 }
 
-TEST_F(Routes, OfAnotherTableAndMetricAreReadBackAsTheyWereMade) {
+TEST_F(Routes, OtherTablesAndMetricsAreReadBackAsMade) {
   for (Route route : {kinds_to(kPods4)[5], kinds_to(kPods6)[5]}) {
     route.table = 1000;
     route.metric = 7;

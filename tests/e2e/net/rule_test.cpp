@@ -38,7 +38,7 @@ TEST_F(Rules, AreMadeOnceAndListedAsTheyWereMade) {
   EXPECT_EQ(listed(), (std::vector{rule(AF_INET), rule(AF_INET6)}));
 }
 
-TEST_F(Rules, OfOthersAreNotListedAndStay) {
+TEST_F(Rules, ForeignOnesAreNotListedAndStay) {
   ip("rule add iif eth0 lookup 1084 pref 1000 proto 3");
 
   EXPECT_EQ(listed(), std::vector<Rule>{});

@@ -96,7 +96,7 @@ TEST_F(Vxlan, IsFinishedAfterACallThatWasKilledInTheMiddle) {
   EXPECT_EQ(ip("-6 addr show kcni.vxlan"), "");
 }
 
-TEST_F(Vxlan, IsMadeAnewForAnotherPort) {
+TEST_F(Vxlan, IsRecreatedForAnotherPort) {
   const auto first = ensure();
   ASSERT_TRUE(first);
   spec.port = 4789;

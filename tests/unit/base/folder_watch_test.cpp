@@ -43,7 +43,7 @@ TEST_F(FolderWatchTest, TellsOfEachKindOfChangeOnce) {
   EXPECT_TRUE(watch_.drain());
 }
 
-TEST_F(FolderWatchTest, ReadingIsNoChangeAndWatchingAgainNeither) {
+TEST_F(FolderWatchTest, ReadingAndWatchingAgainAreNoChanges) {
   ASSERT_TRUE(write_file_atomically(folder_ / "file", "one"));
   ASSERT_TRUE(watch_.watch(folder_.path()));
   ASSERT_TRUE(read_file(folder_ / "file"));
@@ -53,7 +53,7 @@ TEST_F(FolderWatchTest, ReadingIsNoChangeAndWatchingAgainNeither) {
   EXPECT_FALSE(watch_.drain());
 }
 
-TEST_F(FolderWatchTest, AFolderMadeAnewIsWatchedWhenAskedAgain) {
+TEST_F(FolderWatchTest, RecreatedFolderIsWatchedAfterAnotherCall) {
   const auto path = folder_ / "inner";
   ASSERT_TRUE(ensure_directory(path));
   ASSERT_TRUE(watch_.watch(path));

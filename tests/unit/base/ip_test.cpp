@@ -47,7 +47,7 @@ TEST(IpAddr, KnowsWhatIsLinkLocal) {
     EXPECT_FALSE(IpAddr::parse(text)->is_link_local()) << text;
 }
 
-TEST(IpAddr, IsNoTextWhenItWasNeverSet) { EXPECT_EQ(IpAddr().str(), ""); }
+TEST(IpAddr, UnsetOneHasNoText) { EXPECT_EQ(IpAddr().str(), ""); }
 
 TEST(IpAddr, RefusesWhatIsNoAddress) {
   for (const auto& text : {""s,

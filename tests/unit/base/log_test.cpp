@@ -83,7 +83,7 @@ TEST(Log, KeepsAnEventOnOneLineWhateverItsValues) {
 
 TEST(Log, TakesBracesForText) { EXPECT_EQ(value_logged_as("{}{0}%s%n"), "key={}{0}%s%n\n"); }
 
-TEST(Log, RefusesALevelThatIsNone) {
+TEST(Log, RefusesAnUnknownLevel) {
   for (const char* level : {"", "off", "warning", "INFO", "trace"}) {
     const auto started = log::start("kube-test", level);
 

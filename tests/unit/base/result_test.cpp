@@ -23,7 +23,7 @@ TEST(Error, OfASystemCallHasTheTextOfItsErrno) {
   EXPECT_EQ(failed.error().what, "open /etc/x: No such file or directory");
 }
 
-TEST(Error, ThatIsExplainedInFullGetsNoTextOfItsErrno) {
+TEST(Error, FullExplanationGetsNoErrnoText) {
   const Result<> failed = failure(EINVAL, "subnet 10.0.0.0/31 is too small");
 
   ASSERT_FALSE(failed);

@@ -112,7 +112,7 @@ TEST(CniEnv, TakesEveryContainerIdThatTheSpecificationAllows) {
     EXPECT_TRUE(read(with("CNI_CONTAINERID", id))) << id;
 }
 
-TEST(CniEnv, RefusesAContainerIdThatIsNoFileNameOfOurs) {
+TEST(CniEnv, RefusesAContainerIdThatCannotBeAFileName) {
   for (const auto& id :
        {std::string("."), std::string(".."), std::string("../etc"), std::string("a/b"),
         std::string("a:b"), std::string("-a"), std::string("_a"), std::string(".a"),

@@ -284,13 +284,13 @@ TEST(CniVersion, IsOrderedAsItWasPublished) {
   EXPECT_FALSE(is_at_least("1.0.0", "1.1.0"));
 }
 
-TEST(CniVersion, OfADamagedConfigurationIsTheNewest) {
+TEST(CniVersion, DamagedConfigurationGetsTheNewest) {
   for (const auto* text : {"", "garbage", "[]", "{}", R"({"cniVersion": 7})",
                            R"({"cniVersion": "0.9.0"})", R"({"cniVersion": "1.0.0")"})
     EXPECT_EQ(cni_version_for_errors(text), "1.1.0") << text;
 }
 
-TEST(CniVersion, OfAConfigurationThatIsWrongOtherwiseIsItsOwn) {
+TEST(CniVersion, OtherwiseWrongConfigurationKeepsItsOwn) {
   EXPECT_EQ(cni_version_for_errors(R"({"cniVersion": "0.3.1", "name": 7})"), "0.3.1");
 }
 

@@ -97,7 +97,7 @@ TEST(Plugin, AnswersAMissingEnvironmentInTheVersionOfTheConfiguration) {
   expect_error(answer, 4, "0.4.0", "CNI_COMMAND");
 }
 
-TEST(Plugin, AnswersAnEnvironmentThatIsNoUtf8) {
+TEST(Plugin, AnswersAnEnvironmentOfInvalidUtf8) {
   const auto answer = run_plugin([](const char*) { return "\xff\xfe"; }, "{}");
 
   expect_error(answer, 4, "1.1.0", "is unknown");

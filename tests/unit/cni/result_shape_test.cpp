@@ -23,7 +23,7 @@ const json kNewest = read(R"({
              {"dst": "::/0", "gw": "fd00::1"}],
   "dns": {"nameservers": ["10.96.0.10"]}})");
 
-TEST(UpgradeResult, OfBefore030MakesListsOfTheFamilies) {
+TEST(UpgradeResult, Before030BecomesListsOfTheFamilies) {
   const json flat = read(R"({"cniVersion": "0.2.0",
     "ip4": {"ip": "10.1.0.2/24", "gateway": "10.1.0.1", "routes": [{"dst": "0.0.0.0/0"}]},
     "ip6": {"ip": "fd00::2/64"}})");
@@ -48,9 +48,7 @@ TEST(UpgradeResult, TakesTheNullsOfGoForEmptyLists) {
   EXPECT_EQ(upgrade_result(nulls).value(), upgrade_result(json::object()).value());
 }
 
-TEST(UpgradeResult, OfTheNewestChangesNothing) {
-  EXPECT_EQ(upgrade_result(kNewest).value(), kNewest);
-}
+TEST(UpgradeResult, NewestStaysUnchanged) { EXPECT_EQ(upgrade_result(kNewest).value(), kNewest); }
 
 struct Bad {
   const char* name;

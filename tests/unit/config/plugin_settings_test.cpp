@@ -59,7 +59,7 @@ TEST(PluginSettings, AreEachReadFromTheTable) {
   }
 }
 
-TEST(PluginSettings, OfAWrongTypeAreRefusedByName) {
+TEST(PluginSettings, WrongTypesAreRefusedByName) {
   for (const Setting& setting : kSettings) {
     if (!is_of_plugin(setting) || setting.type == Type::kOther) continue;
 

@@ -43,7 +43,7 @@ TEST(ExitReasons, HaveTheVerdictThatTheNamePromises) {
 }
 
 // The kernel path has already decided about what to_pod, to_wire and to_tunnel see.
-TEST(ExitReasons, OfTheProgramsThatOnlyWatchPass) {
+TEST(ExitReasons, WatchingProgramsOnlyPass) {
   for (const Program& hook : {kToPod, kToWire, kToTunnel}) {
     for (const auto& reason : kExitReasons) {
       if ((reason.programs & hook.bit) == 0) continue;

@@ -36,7 +36,7 @@ TEST(PlanPodRoutes, TheFirstInterfaceGetsAllOfThem) {
   EXPECT_THAT(plan->left_out, IsEmpty());
 }
 
-TEST(PlanPodRoutes, WhatAnotherInterfaceHasIsLeftOutWhateverItsMetric) {
+TEST(PlanPodRoutes, RoutesOfAnotherInterfaceAreKeptWhateverTheMetric) {
   for (const unsigned metric : {0U, 100U}) {
     const auto plan = plan_pod_routes({kDefault, kDefault6, kSpecific},
                                       {route("0.0.0.0/0", "10.1.0.1", kEth0, metric),
@@ -72,7 +72,7 @@ TEST(PlanPodRoutes, ABlackholeOfThePodIsARouteToo) {
   EXPECT_THAT(plan->made, IsEmpty());
 }
 
-TEST(PlanPodRoutes, WhoTakesTheDefaultRouteWinsAndTheOthersStay) {
+TEST(PlanPodRoutes, TakenDefaultRouteWinsAndTheOthersStay) {
   const auto plan = plan_pod_routes(
       {kDefault, kDefault6, kSpecific},
       {route("0.0.0.0/0", "10.9.0.1", kEth0, 200), route("0.0.0.0/0", "10.1.0.1", kEth0, 50),
@@ -97,7 +97,7 @@ TEST(PlanPodRoutes, AnIpv6DefaultRouteThatNothingWinsOverIsAnError) {
   EXPECT_THAT(plan.error().what, testing::HasSubstr("metric 1"));
 }
 
-TEST(PlanPodRoutes, OfADestinationThatIsNamedTwiceTheFirstCounts) {
+TEST(PlanPodRoutes, FirstOfTwoRoutesToADestinationCounts) {
   const auto plan =
       plan_pod_routes({kSpecific, pod_route("192.0.2.0/24", "10.2.0.8")}, {}, kNet1, false);
 

@@ -29,9 +29,7 @@ TEST(ForwardChains, ThatAcceptOrHookNothingAreNot) {
               IsEmpty());
 }
 
-TEST(ForwardChains, ThatCannotBeReadAreNotTakenForNone) {
-  EXPECT_FALSE(dropping_forward_chains("no JSON"));
-}
+TEST(ForwardChains, UnreadableOnesAreAnError) { EXPECT_FALSE(dropping_forward_chains("no JSON")); }
 
 }  // namespace
 }  // namespace kubecni

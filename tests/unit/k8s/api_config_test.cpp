@@ -167,7 +167,7 @@ TEST_F(ApiConfigTest, HttpsWithoutCredentialsIsRefused) {
   expect_failure(ENOENT, "no credentials for https://192.0.2.7");
 }
 
-TEST_F(ApiConfigTest, WhatIsNoHttpAddressIsRefused) {
+TEST_F(ApiConfigTest, AddressWithoutHttpIsRefused) {
   options_.api_servers = {"192.0.2.7:6443"};
 
   expect_failure(EINVAL, "\"192.0.2.7:6443\"");
@@ -242,7 +242,7 @@ TEST_F(ApiConfigTest, BadBase64IsNamed) {
   expect_failure(EINVAL, "certificate-authority-data is not base64");
 }
 
-TEST_F(ApiConfigTest, Base64ThatIsNoAsciiIsNamed) {
+TEST_F(ApiConfigTest, NonAsciiBase64IsNamed) {
   write_kubeconfig("Q0EK", "\"Q0E\xc3\xa9\"");
 
   expect_failure(EINVAL, "certificate-authority-data is not base64");

@@ -147,7 +147,7 @@ TEST_F(ApiNodeSourceTest, ABookmarkMovesWhereACutWatchGoesOn) {
   EXPECT_FALSE(is_readable(source->fd()));
 }
 
-TEST_F(ApiNodeSourceTest, WhatHappenedDuringACutIsToldAfterIt) {
+TEST_F(ApiNodeSourceTest, ChangesDuringACutAreReportedAfterIt) {
   const auto source = watching();
 
   server_->cut_connections();
@@ -268,7 +268,7 @@ INSTANTIATE_TEST_SUITE_P(ApiNodeSource, RefusalOf,
                                          Refusal{403, EPERM, "RBAC"}),
                          [](const auto& tested) { return std::to_string(tested.param.status); });
 
-TEST_F(ApiNodeSourceTest, AnAnswerThatIsNoJsonIsToldAndTriedAgain) {
+TEST_F(ApiNodeSourceTest, InvalidJsonAnswerIsReportedAndRetried) {
   server_->set_failure(200, 1, "<html>");
 
   const auto source = watch(server_->url());
@@ -277,7 +277,7 @@ TEST_F(ApiNodeSourceTest, AnAnswerThatIsNoJsonIsToldAndTriedAgain) {
   EXPECT_EQ(names(next_news(*source)), "n1 n2");
 }
 
-TEST_F(ApiNodeSourceTest, AnEventThatIsNoJsonIsToldAndListedOver) {
+TEST_F(ApiNodeSourceTest, InvalidJsonEventIsReportedAndCausesAList) {
   const auto source = watching();
 
   server_->send_raw_line("{\"type\":");

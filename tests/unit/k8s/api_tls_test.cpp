@@ -128,7 +128,7 @@ TEST_F(ApiLearnedEndpoint, IsRefusedWhenItsCertificateIsForAnotherName) {
   EXPECT_EQ(server_->counters().lists, 0);
 }
 
-TEST_F(ApiTls, WhereTheServersAreIsLearned) {
+TEST_F(ApiTls, ServerAddressesAreLearned) {
   server_->set_endpoints({"192.0.2.7", "192.0.2.6"}, 6443);
   std::mutex mutex;
   std::vector<std::string> learned;
@@ -145,7 +145,7 @@ TEST_F(ApiTls, WhereTheServersAreIsLearned) {
   }));
 }
 
-TEST_F(ApiTls, WhoMayNotKnowWhereTheServersAreWatchesAllTheSame) {
+TEST_F(ApiTls, WatchWorksWithoutTheRightToServerAddresses) {
   server_->forbid("list endpointslices.discovery.k8s.io");
 
   const auto source =

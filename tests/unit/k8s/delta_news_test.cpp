@@ -41,7 +41,7 @@ TEST_F(DeltaNewsTest, IsReadableUntilAllWasTaken) {
   EXPECT_EQ(keys(news_.take()), "no news");
 }
 
-TEST_F(DeltaNewsTest, WhatIsPostedBeforeItIsTakenIsToldAtOnce) {
+TEST_F(DeltaNewsTest, EarlierPostsAreReportedAtOnce) {
   news_.post(added("n1"));
   news_.post(added("n2"));
 

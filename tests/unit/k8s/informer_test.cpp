@@ -102,7 +102,7 @@ TEST(Informer, AListThatWasBrokenOffLeavesNothingBehind) {
   EXPECT_EQ(names(*table), "n3");
 }
 
-TEST(Informer, WhatIsNoPageIsRefusedAndChangesNothing) {
+TEST(Informer, InvalidPageIsRefusedAndChangesNothing) {
   const auto table = listed_table();
   json no_version = page({}, "");
   json no_items = page({}, "9");

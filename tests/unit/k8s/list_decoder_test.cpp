@@ -47,7 +47,7 @@ TEST(ListDecoder, AListThatEndsTooEarlyIsNoList) {
   }
 }
 
-TEST(ListDecoder, WhatIsNoItemStaysInTheList) {
+TEST(ListDecoder, OtherMembersStayInTheList) {
   ListDecoder decoder;
 
   EXPECT_EQ(items_of(decoder, R"({"items":[{}, 3, [{"x":1}]]})", 5), json::array({json::object()}));

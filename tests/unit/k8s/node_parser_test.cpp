@@ -197,7 +197,7 @@ TEST(NodeList, AnEmptyListHasNoNodes) {
   EXPECT_EQ(*snapshot, NodeSnapshot());
 }
 
-TEST(NodeList, WhatIsNoListIsRefused) {
+TEST(NodeList, NonListIsRefused) {
   const std::string deep(100'000, '[');
   for (const std::string& text :
        {std::string(), std::string("{\"kind\":"), std::string("null"), std::string("[]"),

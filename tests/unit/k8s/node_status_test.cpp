@@ -54,7 +54,7 @@ TEST(NodeStatus, AReadyNodeSaysThatTheNetworkIsThere) {
   EXPECT_TRUE(planned.taints.is_null());
 }
 
-TEST(NodeStatus, WhatIsSaidAlreadyIsNotSaidAgain) {
+TEST(NodeStatus, NothingIsRepeated) {
   for (const NodeReadiness& readiness : {kReady, kKernelPath, kNotReady}) {
     const auto planned = plan(node(written(readiness)), readiness, true);
 

@@ -31,7 +31,7 @@ TEST(ObjectFields, ThatAreAbsentStayAbsent) {
   EXPECT_EQ(picked(R"({"spec":{}})"), json({{"spec", json::object()}}));
 }
 
-TEST(ObjectFields, OfWhatIsNoObjectAreWhatThereIs) {
+TEST(ObjectFields, NonObjectIsKeptWhole) {
   EXPECT_EQ(picked(R"({"spec":["podCIDRs"],"metadata":"n1"})"),
             json({{"spec", {"podCIDRs"}}, {"metadata", "n1"}}));
   EXPECT_EQ(picked("[1, 2]"), json({1, 2}));

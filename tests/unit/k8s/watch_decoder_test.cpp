@@ -52,7 +52,7 @@ TEST(WatchDecoder, KnowsAllTypesOfEvents) {
   }
 }
 
-TEST(WatchDecoder, WhatIsNoEventIsRefused) {
+TEST(WatchDecoder, InvalidEventIsRefused) {
   for (const char* line : {"<html>\n", "null\n", "[]\n", "{}\n", "{\"type\":3,\"object\":{}}\n",
                            "{\"type\":\"SEEN\",\"object\":{}}\n", "{\"type\":\"ADDED\"}\n",
                            "{\"type\":\"ADDED\",\"object\":[1]}\n"}) {

@@ -107,7 +107,7 @@ TEST_F(WatchThreadTest, TellsWhatBecomesOfTheObjectsOfAnyKind) {
   EXPECT_EQ(known().size(), 1u);
 }
 
-TEST_F(WatchThreadTest, WhatIsNotKeptIsNoChange) {
+TEST_F(WatchThreadTest, FieldsThatAreNotKeptCauseNoChange) {
   start_watching();
 
   server_->set_object(kWidgetPath, widget("a", "red", 2));

@@ -115,7 +115,7 @@ TEST_F(HttpClients, WithAnotherMethodAreToldWhichThereAre) {
   }
 }
 
-TEST_F(HttpClients, ThatSpeakNoHttpAreLetGo) {
+TEST_F(HttpClients, NonHttpClientsAreDisconnected) {
   start(300ms);
 
   for (const std::string& bytes : {std::string(100'000, 'x'), std::string("\0\1\2\r\n\r\n", 7),
@@ -139,7 +139,7 @@ TEST_F(HttpClients, AreAllServedWhenTheyComeAtOnce) {
   for (const auto& client : clients) EXPECT_THAT(read_to_end(client), EndsWith("found\n"));
 }
 
-TEST_F(HttpClients, ThatSayNothingKeepOthersOutForTheDeadlineAtMost) {
+TEST_F(HttpClients, SilentClientsBlockOthersAtMostForTheDeadline) {
   start(300ms);
   std::vector<UniqueFd> silent;
   for (unsigned i = 0; i < 2 * HttpServer::kMaxConnections; ++i) silent.push_back(connect());

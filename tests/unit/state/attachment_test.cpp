@@ -111,7 +111,7 @@ TEST_F(AttachmentStoreTest, FindsNothingOfAnotherKey) {
   EXPECT_EQ(store_.find("other", "abc", "eth0").value().has_value(), false);
 }
 
-TEST_F(AttachmentStoreTest, KeepsWhatIsNoUtf8Readable) {
+TEST_F(AttachmentStoreTest, InvalidUtf8StaysReadable) {
   Attachment odd = attachment("net", "abc");
   odd.netns = "/run/\xff";
 

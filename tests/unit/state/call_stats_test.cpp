@@ -132,7 +132,7 @@ TEST_F(CallStatsFile, StaysReadableWhenProcessesAreKilledMeanwhile) {
   EXPECT_EQ(calls(read(1)), 100u);
 }
 
-TEST_F(CallStatsFile, OfAnotherBuildOrDamagedIsReportedAndBegunAnew) {
+TEST_F(CallStatsFile, FileOfAnotherBuildOrDamagedIsReportedAndReplaced) {
   ASSERT_TRUE(count_call(run.path(), "ADD", 0, 1ms));
   const std::string good = read_file(call_stats_path(run.path())).value();
   for (const std::string& bad : {good.substr(0, 100), good + "x", "other" + good.substr(5),
@@ -149,7 +149,7 @@ TEST_F(CallStatsFile, OfAnotherBuildOrDamagedIsReportedAndBegunAnew) {
   }
 }
 
-TEST_F(CallStatsFile, ThatAKilledProcessLeftEmptyIsGoneOnWith) {
+TEST_F(CallStatsFile, EmptyFileOfAKilledProcessIsUsed) {
   put("");
   EXPECT_FALSE(read_call_stats(run.path()).value());
 

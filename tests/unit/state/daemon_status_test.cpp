@@ -72,7 +72,7 @@ TEST(DaemonStatus, CutOffIsDamaged) {
   EXPECT_EQ(parse_daemon_status(text.substr(0, text.size() / 2)).error().code, EBADMSG);
 }
 
-TEST(DaemonStatus, OfANewerDaemonIsReadWithoutWhatIsNew) {
+TEST(DaemonStatus, UnknownFieldsOfANewerDaemonAreIgnored) {
   json newer = to_json(full());
   newer["format"] = DaemonStatus::kFormat + 1;
   newer["policies"] = {{"count", 3}};
@@ -88,7 +88,7 @@ TEST(DaemonStatus, OfANewerDaemonIsReadWithoutWhatIsNew) {
   EXPECT_TRUE(status->wires.empty());
 }
 
-TEST(DaemonStatus, OfAnOlderDaemonHasDefaultsForWhatIsMissing) {
+TEST(DaemonStatus, MissingFieldsOfAnOlderDaemonHaveDefaults) {
   const auto status = parse_daemon_status(R"({"pid": 7, "nodeName": "n1", "errors": ["one"]})");
 
   ASSERT_TRUE(status) << status.error().what;

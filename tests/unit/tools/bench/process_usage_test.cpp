@@ -9,7 +9,7 @@
 namespace kubecni::bench {
 namespace {
 
-TEST(ProcessUsage, OfThisProcessIsThatOfALivingOne) {
+TEST(ProcessUsage, ThisProcessHasUsage) {
   const auto usage = usage_of(::getpid());
 
   ASSERT_TRUE(usage) << usage.error().what;
@@ -19,7 +19,7 @@ TEST(ProcessUsage, OfThisProcessIsThatOfALivingOne) {
   EXPECT_GE(usage->open_files, 3u);
 }
 
-TEST(ProcessUsage, OfNobodyIsAnError) { EXPECT_EQ(usage_of(0).error().code, ENOENT); }
+TEST(ProcessUsage, MissingProcessIsAnError) { EXPECT_EQ(usage_of(0).error().code, ENOENT); }
 
 TEST(ProcessUsage, CpuIsFoundBehindANameWithBlanksAndParentheses) {
   const std::string stat = "7 (a) R (b) S 1 7 7 0 -1 4194560 100 200 3 4 25 17 9 9 20 0 1 0";
