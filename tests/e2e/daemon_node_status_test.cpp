@@ -210,7 +210,9 @@ TEST_F(ClusterAddress, ServerOfAnotherClusterIsAcceptedOnlyOnDemandAndWithAWarni
   start_daemon_trusting("other.crt", {"--insecure-skip-tls-verify"});
 
   EXPECT_TRUE(comes_to_say("KubeCniReady")) << daemon->err();
-  EXPECT_THAT(daemon->err(), testing::HasSubstr("level=warn program=kube-cnid msg=\"whoever "));
+  EXPECT_THAT(
+      daemon->err(),
+      testing::HasSubstr("level=warn program=kube-cnid msg=\"--insecure-skip-tls-verify: "));
 }
 
 TEST_F(ClusterAddress, ReportedErrorIsThatOfTheConfiguredOne) {

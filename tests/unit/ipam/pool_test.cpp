@@ -208,8 +208,9 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedRange{"Backwards", range("10.1.0.0/24", "10.1.0.9", "10.1.0.5"), "is before"},
         RefusedRange{"OnlyTheGateway", range("10.1.0.0/24", "10.1.0.0", "10.1.0.1"), "leave no"},
         RefusedRange{"OnlyTheBroadcast", range("10.1.0.0/24", "10.1.0.255"), "leave no"},
-        RefusedRange{"GatewayIsNetwork", range("10.1.0.0/24", "", "", "10.1.0.0"), "no host"},
-        RefusedRange{"GatewayIsBroadcast", range("10.1.0.0/24", "", "", "10.1.0.255"), "no host"}),
+        RefusedRange{"GatewayIsNetwork", range("10.1.0.0/24", "", "", "10.1.0.0"), "is not a host"},
+        RefusedRange{"GatewayIsBroadcast", range("10.1.0.0/24", "", "", "10.1.0.255"),
+                     "is not a host"}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(PoolSets, AreOneForEachListOfRanges) {
