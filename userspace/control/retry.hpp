@@ -4,29 +4,41 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
+#include <vector>
 
 namespace kubecni {
 
-/// When a controller that failed looks again: soon, and less often the longer it fails.
+/// When a controller that failed looks again: soon, and less often the longer the same steps
+/// fail, however many rounds other causes start. The caller has the clock.
 class Retry {
  public:
+  using Clock = std::chrono::steady_clock;
+
   static constexpr std::chrono::milliseconds kFirst{1'000};
   static constexpr std::chrono::milliseconds kSlowest{60'000};
 
-  /// Asks for another look if a step of the outcome failed. A controller that knows when it
-  /// has to look itself is not held up.
-  void schedule(Outcome& outcome) {
-    if (std::ranges::find(outcome.conditions, ConditionKind::kFailed, &Condition::kind) ==
-        outcome.conditions.end()) {
+  /// Asks for another look if a step of the outcome failed. A controller that has to look even
+  /// sooner does so.
+  void schedule(Outcome& outcome, Clock::time_point now) {
+    auto failed = outcome.texts_of(ConditionKind::kFailed);
+    if (failed != failed_) {
       delay_ = kFirst;
-      return;
+      due_at_ = now + delay_;
+      failed_ = std::move(failed);
+    } else if (now >= due_at_) {
+      delay_ = std::min(delay_ * 2, kSlowest);
+      due_at_ = now + delay_;
     }
-    outcome.again_in = std::min(outcome.again_in.value_or(delay_), delay_);
-    delay_ = std::min(delay_ * 2, kSlowest);
+    if (failed_.empty()) return;
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due_at_ - now);
+    outcome.again_in = std::min(outcome.again_in.value_or(wait), wait);
   }
 
  private:
   std::chrono::milliseconds delay_ = kFirst;
+  Clock::time_point due_at_{};
+  std::vector<std::string> failed_;
 };
 
 }  // namespace kubecni

@@ -2,7 +2,6 @@
 
 #include "control/node_status/readiness.hpp"
 
-#include <array>
 #include <utility>
 
 namespace kubecni {
@@ -71,28 +70,26 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
   EbpfDataplane* const guard = by_ebpf ? dataplane : nullptr;
   const bool was_guarding = nodes_.is_guarding_tunnel(guard);
   firewall_.sync(view, !was_guarding, outcomes.firewall);
-  if (auto plan = nodes_.plan(view, outcomes.nodes)) {
+  auto plan = nodes_.prepare(view, outcomes.nodes);
+  bridge_.sync(view, plan ? std::optional(plan->desired.mtu) : std::nullopt,
+               by_ebpf || programs_.changes_schema() ? dataplane : nullptr, outcomes.bridge);
+  if (plan) {
     describe_nodes(plan->desired, report);
-    bridge_.sync(view, plan->desired.mtu, dataplane, outcomes.bridge);
     if (programs_.changes_schema() && dataplane) {
       programs_.carry_over_flows(outcomes.programs);
       nodes_.fill_maps(by_ebpf ? plan->desired : DesiredState{}, *dataplane, outcomes.nodes);
       pods_.fill_maps(*dataplane, outcomes.pods);
     }
     nodes_.apply(view, *plan, dataplane, by_ebpf, outcomes.nodes);
-  } else {
-    outcomes.bridge.say(ConditionKind::kNotReady,
-                        "the pods' bridge was not looked at, since the kernel does not tell what "
-                        "devices there are");
-    // Nobody has filled the maps that the programs would use.
-    if (programs_.changes_schema()) for_pods = nullptr;
+    report.tunnel_checksum_offload = nodes_.offload();
+  } else if (programs_.changes_schema()) {
+    for_pods = nullptr;  // nobody has filled the maps that the programs would use
   }
   if (const bool guards = nodes_.is_guarding_tunnel(guard); guards != was_guarding)
     firewall_.sync(view, !guards, outcomes.firewall);
   pods_.sync(view, for_pods, outcomes.pods);
   programs_.finish(outcomes.programs);
   report.dataplane = programs_.dataplane() ? "ebpf" : "bridge";
-  report.tunnel_checksum_offload = nodes_.offload();
   outcomes.move_to(report);
 }
 
@@ -121,16 +118,19 @@ RoundReport Controllers::run(const ClusterView* view) {
   install_.sync(report.first_of(ConditionKind::kNotReady), install);
   report.outcomes.push_back(std::move(install));
   report.list = install_.state();
+  for (Outcome& outcome : report.outcomes)
+    retries_[outcome.controller].schedule(outcome, Clock::now());
   report.outcomes.push_back(sweep());
-  for (Outcome& outcome : report.outcomes) retries_[outcome.controller].schedule(outcome);
   return report;
 }
 
 RoundReport Controllers::clean_up() {
   RoundReport report;
   Outcomes outcomes;
-  nodes_.clean_up(programs_.open_pinned(), outcomes.nodes);
-  FirewallController::clean_up(outcomes.firewall);
+  if (nodes_.clean_up(programs_.open_pinned(outcomes.programs), outcomes.nodes))
+    FirewallController::clean_up(outcomes.firewall);
+  else
+    outcomes.firewall.fail("nftables table inet kube-cni stays: it may guard the tunnel device");
   pods_.clean_up(outcomes.pods);
   outcomes.move_to(report);
   return report;

@@ -14,8 +14,9 @@
 
 #include <chrono>
 #include <map>
-#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace kubecni {
 
@@ -26,8 +27,8 @@ class Controllers {
   /// Errors: those of opening the controllers.
   static Result<Controllers> open(const DaemonOptions& options);
 
-  /// Makes the node equal to `view`; null: the cluster is not known yet, and nothing may be
-  /// deleted, so that only the plugin is installed.
+  /// Makes the node equal to `view`; null: the cluster is not known yet. Then only the
+  /// plugin is installed, and what ended pods left is swept.
   RoundReport run(const ClusterView* view);
 
   /// Readable when something changed in the runtime's folders.

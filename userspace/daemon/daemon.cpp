@@ -113,7 +113,8 @@ std::chrono::milliseconds Daemon::reconcile() {
   observer_.begin_round();
   RoundReport report = controllers_.run(cluster_.view());
   reporter_.tell(report, {cluster_.describe(), cluster_.error()});
-  const auto again_in = report.again_in().value_or(resync_interval(report.known_nodes));
+  const auto usual = resync_interval(report.known_nodes);
+  const auto again_in = std::min(report.again_in().value_or(usual), usual);
   report = {};
   // Loading the programs takes 8 MB for a moment, and a run with 5000 nodes 20, which
   // malloc would keep. What only a start or a large change needs goes, too.

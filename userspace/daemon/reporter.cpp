@@ -80,11 +80,11 @@ DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
   return status;
 }
 
-void Reporter::log_condition(const Condition& condition) const {
+void Reporter::log_condition(const Condition& condition, std::string_view controller) const {
   const std::string& text = condition.text;
   switch (condition.kind) {
     case ConditionKind::kFailed:
-      return log::error("not reconciled", {{"err", text}});
+      return log::error("not reconciled", {{"err", text}, {"controller", std::string(controller)}});
     case ConditionKind::kNodeSkipped:
       return log::warn("node skipped", {{"node", condition.subject}, {"err", text}});
     case ConditionKind::kNodeDoubtful:
@@ -98,7 +98,7 @@ void Reporter::log_condition(const Condition& condition) const {
     case ConditionKind::kNotReady:
       return log::warn("this node cannot take pods", {{"reason", text}});
     case ConditionKind::kListPending:
-      return log::info("the runtime's list of plugins is not ready", {{"reason", text}});
+      return;  // in status.json; a failure is a condition of its own
     case ConditionKind::kPlugins:
       return log::warn("plugins of the runtime", {{"what", text}});
   }
@@ -107,17 +107,14 @@ void Reporter::log_condition(const Condition& condition) const {
 /// Each condition once, as long as it lasts. Before the cluster is known there is nothing new in
 /// a node that is not ready.
 void Reporter::log_news(const RoundReport& report) {
-  const auto is_waiting = [&](ConditionKind kind) {
-    return !report.reconciled &&
-           (kind == ConditionKind::kNotReady || kind == ConditionKind::kListPending);
-  };
   std::set<Condition> current;
   for (const Outcome& outcome : report.outcomes) {
     for (const auto& change : outcome.changes)
       log::info("changed", {{"what", change}, {"controller", std::string(outcome.controller)}});
     for (const Condition& condition : outcome.conditions) {
-      if (is_waiting(condition.kind)) continue;
-      if (current.insert(condition).second && !told_.contains(condition)) log_condition(condition);
+      if (!report.reconciled && condition.kind == ConditionKind::kNotReady) continue;
+      if (current.insert(condition).second && !told_.contains(condition))
+        log_condition(condition, outcome.controller);
     }
   }
   told_ = std::move(current);

@@ -8,6 +8,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace kubecni {
 
@@ -33,7 +34,7 @@ class Reporter {
 
  private:
   void log_news(const RoundReport& report);
-  void log_condition(const Condition& condition) const;
+  void log_condition(const Condition& condition, std::string_view controller) const;
 
   const DaemonOptions& options_;
   Observer& observer_;

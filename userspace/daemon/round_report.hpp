@@ -14,7 +14,7 @@ namespace kubecni {
 
 /// All that the controllers have to say of one round, and how the node is since.
 struct RoundReport {
-  bool reconciled = false;        ///< false: the cluster is not known, and nothing was done
+  bool reconciled = false;        ///< false: the cluster is not known
   std::vector<Outcome> outcomes;  ///< in the order of the controllers
 
   std::size_t known_nodes = 0;  ///< with a PodCIDR, also this one

@@ -7,42 +7,57 @@ namespace {
 
 using std::chrono::milliseconds;
 
-Outcome failed() {
-  Outcome outcome{.controller = "nodes", .changes = {}, .conditions = {}};
-  outcome.fail("route: no");
-  return outcome;
+class RetryTest : public testing::Test {
+ protected:
+  /// When to look again after a round in which the steps failed; 0: at the usual time.
+  milliseconds after(const std::vector<std::string>& failed, std::optional<milliseconds> own = {}) {
+    Outcome outcome{.controller = "nodes", .changes = {}, .conditions = {}, .again_in = own};
+    for (const std::string& text : failed) outcome.fail(text);
+    retry_.schedule(outcome, now_);
+    return outcome.again_in.value_or(milliseconds(0));
+  }
+
+  Retry retry_;
+  Retry::Clock::time_point now_{};
+};
+
+TEST_F(RetryTest, TheSameFailureIsTriedLessOften) {
+  milliseconds wait = after({"route"});
+  EXPECT_EQ(wait, Retry::kFirst);
+  now_ += wait;
+  wait = after({"route"});
+  EXPECT_EQ(wait, Retry::kFirst * 2);
+  for (int i = 0; i < 20; ++i) {
+    now_ += wait;
+    wait = after({"route"});
+  }
+  EXPECT_EQ(wait, Retry::kSlowest);
 }
 
-milliseconds delay_of(Retry& retry, Outcome outcome) {
-  retry.schedule(outcome);
-  return outcome.again_in.value_or(milliseconds(0));
+TEST_F(RetryTest, RoundsOfOtherCausesNeitherDelayItNorMakeItRare) {
+  after({"route"});
+  now_ += milliseconds(400);
+  EXPECT_EQ(after({"route"}), milliseconds(600));
+  now_ += milliseconds(400);
+  EXPECT_EQ(after({"route"}), milliseconds(200));
 }
 
-TEST(Retry, AControllerThatFailsLooksAgainSoonAndThenLessOften) {
-  Retry retry;
+TEST_F(RetryTest, AnotherFailureIsTriedSoon) {
+  for (int i = 0; i < 10; ++i) now_ += after({"route"});
 
-  EXPECT_EQ(delay_of(retry, failed()), Retry::kFirst);
-  EXPECT_EQ(delay_of(retry, failed()), Retry::kFirst * 2);
-  for (int i = 0; i < 20; ++i) delay_of(retry, failed());
-  EXPECT_EQ(delay_of(retry, failed()), Retry::kSlowest);
+  EXPECT_EQ(after({"route", "neighbour"}), Retry::kFirst);
 }
 
-TEST(Retry, OneThatSucceededBeginsAnew) {
-  Retry retry;
-  delay_of(retry, failed());
-  Outcome doubtful{.controller = "nodes", .changes = {}, .conditions = {}};
-  doubtful.say(ConditionKind::kNodeDoubtful, "8.8.4.4 is in the internet", "n4");
+TEST_F(RetryTest, WithoutAFailureItAsksForNothing) {
+  after({"route"});
+  now_ += milliseconds(10);
 
-  EXPECT_EQ(delay_of(retry, doubtful), milliseconds(0)) << "that is no failure";
-  EXPECT_EQ(delay_of(retry, failed()), Retry::kFirst);
+  EXPECT_EQ(after({}), milliseconds(0));
+  EXPECT_EQ(after({"route"}), Retry::kFirst) << "it begins anew";
 }
 
-TEST(Retry, ALookThatIsDueSoonerStays) {
-  Retry retry;
-  Outcome hasty = failed();
-  hasty.again_in = milliseconds(300);
-
-  EXPECT_EQ(delay_of(retry, hasty), milliseconds(300));
+TEST_F(RetryTest, ALookThatIsDueSoonerStays) {
+  EXPECT_EQ(after({"route"}, milliseconds(300)), milliseconds(300));
 }
 
 }  // namespace

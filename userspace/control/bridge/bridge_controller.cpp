@@ -83,11 +83,15 @@ void BridgeController::sync_cluster_network(EbpfDataplane& dataplane, Outcome& o
                             : "pods of other nodes reach those on " + options_.bridge);
 }
 
-void BridgeController::sync(const ClusterView& view, unsigned mtu, EbpfDataplane* dataplane,
-                            Outcome& outcome) {
+void BridgeController::sync(const ClusterView& view, std::optional<unsigned> mtu,
+                            EbpfDataplane* dataplane, Outcome& outcome) {
   ensure_settings(outcome);
-  if (view.self) {
-    auto made = sync_bridge(*view.self, mtu, outcome);
+  if (!mtu) {
+    outcome.say(ConditionKind::kNotReady,
+                "the pods' bridge was not looked at, since the kernel does not tell what devices "
+                "there are");
+  } else if (view.self) {
+    auto made = sync_bridge(*view.self, *mtu, outcome);
     if (!made) {
       outcome.fail(made.error().what);
       outcome.say(ConditionKind::kNotReady,

@@ -7,6 +7,9 @@
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/netlink.hpp"
 
+#include <optional>
+#include <utility>
+
 namespace kubecni {
 
 /// What an ADD needs of this node: the bridge with the addresses of the gateways, the settings
@@ -16,9 +19,11 @@ class BridgeController {
   /// Errors: those of opening netlink.
   static Result<BridgeController> open(const DaemonOptions& options);
 
-  /// `mtu` is that of pods, bytes. `dataplane` is null where eBPF is not loaded. Says kNotReady
-  /// while the bridge, or what the plugin is told, is not as it should be.
-  void sync(const ClusterView& view, unsigned mtu, EbpfDataplane* dataplane, Outcome& outcome);
+  /// `mtu` is that of pods, bytes; empty: nobody knows it, and the bridge stays as it is.
+  /// `dataplane` is null where eBPF is not loaded. Says kNotReady while the bridge, or what the
+  /// plugin is told, is not as it should be.
+  void sync(const ClusterView& view, std::optional<unsigned> mtu, EbpfDataplane* dataplane,
+            Outcome& outcome);
 
  private:
   BridgeController(DaemonOptions options, NetlinkSocket netlink)

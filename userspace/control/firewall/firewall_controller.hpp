@@ -6,11 +6,12 @@
 #include "control/outcome.hpp"
 
 #include <optional>
+#include <utility>
 
 namespace kubecni {
 
-/// What netfilter has to do for this view of the cluster. `guards_tunnel`: no program asks who
-/// sends through the tunnel. Pure.
+/// What netfilter has to do for this view of the cluster, in which this node is known.
+/// `guards_tunnel`: no program checks who sends through the tunnel. Pure.
 FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options,
                            bool guards_tunnel);
 

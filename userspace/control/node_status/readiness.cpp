@@ -18,8 +18,7 @@ std::string why_no_pods(const std::string& own_name, const ClusterView& view) {
   const std::string skipped = why_skipped(own_name, view);
   if (!view.self && !skipped.empty()) return "node " + own_name + ": " + skipped;
   if (!view.self)
-    return "no node is named " + own_name + ", of " + std::to_string(view.peers.size()) +
-           " known; check --node-name and --node-source";
+    return "no usable node is named " + own_name + "; check --node-name and --node-source";
   if (view.self->pod_cidrs.empty())
     return "node " + own_name + " has no PodCIDR of its own" +
            (skipped.empty() ? "" : ": " + skipped);

@@ -7,6 +7,7 @@
 #include "net/route.hpp"
 #include "net/rule.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace kubecni {

@@ -36,7 +36,7 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
   return underlay;
 }
 
-std::optional<NodesPlan> NodesController::plan(const ClusterView& view, Outcome& outcome) {
+std::optional<NodesPlan> NodesController::prepare(const ClusterView& view, Outcome& outcome) {
   auto underlay = read_underlay(view, outcome);
   if (!underlay) return std::nullopt;
   if (auto tunnel = tunnel_.ensure(netlink_, view, underlay->uplinks, outcome))
@@ -60,13 +60,17 @@ void NodesController::sync_routes(const DesiredState& desired, std::vector<Route
 }
 
 /// What there is now: the tunnel device may be another than before.
-void NodesController::sync_hooks(const std::map<std::string, Device>& wires,
+bool NodesController::sync_hooks(const std::map<std::string, Device>& wires,
                                  EbpfDataplane& dataplane, bool by_ebpf, Outcome& outcome) {
   auto links = list_links(netlink_);
-  if (!links) return outcome.fail(links.error().what);
+  if (!links) {
+    outcome.fail(links.error().what);
+    return false;
+  }
   const auto found = read_node_hooks(dataplane.programs, options_.bpffs, *links, wires);
   apply_node_hooks(dataplane.programs, options_.bpffs, plan_node_hooks(wires, by_ebpf, found),
                    found, outcome);
+  return true;
 }
 
 void NodesController::fill_maps(const DesiredState& desired, EbpfDataplane& dataplane,
@@ -82,8 +86,8 @@ void NodesController::apply(const ClusterView& view, NodesPlan& plan, EbpfDatapl
   sync_routes(desired, std::move(plan.routes), plan.tunnel_ifindex, outcome);
   if (dataplane && by_ebpf) {
     // Nothing is redirected before to_wire takes the mark away.
-    sync_hooks(desired.wires, *dataplane, true, outcome);
-    fill_maps(desired, *dataplane, outcome);
+    if (sync_hooks(desired.wires, *dataplane, true, outcome))
+      fill_maps(desired, *dataplane, outcome);
   } else if (dataplane) {
     fill_maps({}, *dataplane, outcome);
     sync_hooks({}, *dataplane, false, outcome);
@@ -102,11 +106,18 @@ bool NodesController::is_guarding_tunnel(EbpfDataplane* dataplane) {
          peers->contains(IpAddr::any(AF_INET6));
 }
 
-void NodesController::clean_up(EbpfDataplane* dataplane, Outcome& outcome) {
-  auto links = list_links(netlink_);
-  if (!links) return outcome.fail(links.error().what);
-  if (const auto tunnel = find_tunnel(*links))
-    outcome.apply(delete_link(netlink_, tunnel->ifindex), "tunnel device removed");
+bool NodesController::clean_up(EbpfDataplane* dataplane, Outcome& outcome) {
+  // The device goes first: nobody would guard it.
+  bool is_gone = false;
+  if (auto links = list_links(netlink_); !links) {
+    outcome.fail(links.error().what);
+  } else if (const auto tunnel = find_tunnel(*links)) {
+    auto deleted = delete_link(netlink_, tunnel->ifindex);
+    is_gone = deleted.has_value();
+    outcome.apply(deleted, "tunnel device removed");
+  } else {
+    is_gone = true;
+  }
   if (dataplane) {
     fill_maps({}, *dataplane, outcome);
     sync_hooks({}, *dataplane, false, outcome);
@@ -115,6 +126,7 @@ void NodesController::clean_up(EbpfDataplane* dataplane, Outcome& outcome) {
     sync_routes({}, std::move(*routes), 0, outcome);
   else
     outcome.fail(routes.error().what);
+  return is_gone;
 }
 
 }  // namespace kubecni

@@ -9,8 +9,10 @@
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/netlink.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kubecni {
@@ -31,7 +33,7 @@ class NodesController {
 
   /// Reads what there is, makes the tunnel device, and plans. Empty when the kernel does not
   /// tell what there is.
-  std::optional<NodesPlan> plan(const ClusterView& view, Outcome& outcome);
+  std::optional<NodesPlan> prepare(const ClusterView& view, Outcome& outcome);
 
   /// Makes everything so, and takes the routes out of the plan. `dataplane` is null where eBPF is
   /// not loaded; unless `by_ebpf` it leads to no node afterwards.
@@ -46,8 +48,8 @@ class NodesController {
   /// What the checksum offload of the tunnel device is, and why.
   [[nodiscard]] const std::string& offload() const { return tunnel_.offload(); }
 
-  /// Removes all that apply() made, the device first, since nobody would guard it.
-  void clean_up(EbpfDataplane* dataplane, Outcome& outcome);
+  /// Removes all that apply() made. False: the tunnel device may still be there.
+  bool clean_up(EbpfDataplane* dataplane, Outcome& outcome);
 
  private:
   NodesController(DaemonOptions options, NetlinkSocket netlink)
@@ -56,7 +58,8 @@ class NodesController {
   std::optional<Underlay> read_underlay(const ClusterView& view, Outcome& outcome);
   void sync_routes(const DesiredState& desired, std::vector<Route> routes, unsigned tunnel_ifindex,
                    Outcome& outcome);
-  void sync_hooks(const std::map<std::string, Device>& wires, EbpfDataplane& dataplane,
+  /// False: nothing was looked at.
+  bool sync_hooks(const std::map<std::string, Device>& wires, EbpfDataplane& dataplane,
                   bool by_ebpf, Outcome& outcome);
 
   DaemonOptions options_;

@@ -9,8 +9,8 @@
 #include "net/netlink.hpp"
 #include "state/attachment.hpp"
 
-#include <chrono>
 #include <optional>
+#include <utility>
 
 namespace kubecni {
 

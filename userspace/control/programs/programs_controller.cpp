@@ -75,24 +75,28 @@ void ProgramsController::sync_loaded(Outcome& outcome) {
   if (!upgrade_error_.empty()) outcome.fail(upgrade_error_);
 }
 
-EbpfDataplane* ProgramsController::open_pinned() {
+EbpfDataplane* ProgramsController::open_pinned(Outcome& outcome) {
   auto pinned = changes_schema_ ? EbpfDataplane::open(options_.bpffs, options_.run_dir)
                                 : EbpfDataplane::open_loaded(options_.bpffs);
   dataplane_.reset();
-  if (pinned)
+  load_error_.reset();
+  if (pinned) {
     dataplane_ = std::move(*pinned);
-  else
+  } else {
     load_error_ = pinned.error();
+    if (load_error_->code != ENOENT) outcome.fail(load_error_->what);
+  }
   return dataplane();
 }
 
 void ProgramsController::sync(Outcome& outcome) {
   const auto others = other_schemas(options_.bpffs);
+  if (!others) outcome.fail(others.error().what);
   changes_schema_ = others && !others->empty();
   if (carries_nodes())
     sync_loaded(outcome);
   else
-    open_pinned();
+    open_pinned(outcome);
 }
 
 void ProgramsController::carry_over_flows(Outcome& outcome) {

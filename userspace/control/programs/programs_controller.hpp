@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kubecni {
@@ -44,7 +45,7 @@ class ProgramsController {
   void finish(Outcome& outcome);
 
   /// What of this build is pinned, for cleaning up; null: nothing.
-  EbpfDataplane* open_pinned();
+  EbpfDataplane* open_pinned(Outcome& outcome);
 
  private:
   ProgramsController(DaemonOptions options, NetlinkSocket netlink)

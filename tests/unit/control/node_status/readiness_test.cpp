@@ -24,7 +24,7 @@ TEST(Readiness, AnUnknownNodeAsksForItsName) {
   view.self.reset();
 
   EXPECT_EQ(why_no_pods("n1", view),
-            "no node is named n1, of 1 known; check --node-name and --node-source");
+            "no usable node is named n1; check --node-name and --node-source");
 }
 
 TEST(Readiness, ASkippedNodeSaysWhyItWas) {
