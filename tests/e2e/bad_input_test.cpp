@@ -64,7 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
         Input{"Empty", text(""), 6, {"empty"}}, Input{"White", text(" \n"), 6, {"empty"}},
         Input{"Garbage", text("hello"), 6, {"is not a JSON object", "hello"}},
         Input{"Binary", text(std::string("\xff\xfe\x00\x01", 4)), 6, {"is not a JSON object"}},
-        Input{"Truncated", text(R"({"cniVersion":"1.1.0","name":"po)"), 6, {"is not a JSON object"}},
+        Input{
+            "Truncated", text(R"({"cniVersion":"1.1.0","name":"po)"), 6, {"is not a JSON object"}},
         Input{"Array", text("[]"), 6, {"is not a JSON object"}},
         Input{"VersionUnknown",
               conf({{"cniVersion", "9.9.9"}}),
