@@ -1,6 +1,7 @@
 #include "support/http2_proxy.hpp"
 
 #include "support/relay.hpp"
+#include "test_api_server/certificate.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -23,15 +24,19 @@ bool accepts(int port) {
 
 }  // namespace
 
-bool Http2Proxy::is_installed() { return ::access(kProgram, X_OK) == 0; }
+std::string Http2Proxy::what_is_missing() {
+  if (!can_make_certificates()) return "no openssl program";
+  return ::access(kProgram, X_OK) == 0 ? "" : "no nghttpx (package nghttp2-proxy)";
+}
 
-Http2Proxy::Http2Proxy(int backend_port, const std::filesystem::path& certificate,
-                       const std::filesystem::path& key)
-    : port_(free_port()) {
+Http2Proxy::Http2Proxy(int backend_port) : port_(free_port()) {
+  if (auto made = make_certificate(dir_.path(), "server"); !made)
+    throw std::runtime_error(made.error().what);
   process_ = std::make_unique<Process>(
       Command{.argv = {kProgram, "--conf=/dev/null", "--workers=1", "--no-ocsp",
                        "--frontend=127.0.0.1," + std::to_string(port_),
-                       "--backend=127.0.0.1," + std::to_string(backend_port), key, certificate}});
+                       "--backend=127.0.0.1," + std::to_string(backend_port), dir_ / "server.key",
+                       ca_file()}});
   if (!eventually([&] { return accepts(port_); }))
     throw std::runtime_error("nghttpx does not serve: " + process_->err());
 }

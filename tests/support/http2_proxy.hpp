@@ -1,6 +1,7 @@
 #pragma once
 
 #include "support/process.hpp"
+#include "support/temp_dir.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -12,16 +13,20 @@ namespace kubecni::test {
 /// load balancer. It adds the header Via to requests.
 class Http2Proxy {
  public:
-  /// Serves on a free port of 127.0.0.1 once this returns. Throws if it cannot.
-  Http2Proxy(int backend_port, const std::filesystem::path& certificate,
-             const std::filesystem::path& key);
+  /// Serves on a free port of 127.0.0.1 once this returns, with a certificate of its own. Throws
+  /// if it cannot.
+  explicit Http2Proxy(int backend_port);
 
   [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] std::string url() const { return "https://127.0.0.1:" + std::to_string(port_); }
+  /// Of its certificate.
+  [[nodiscard]] std::filesystem::path ca_file() const { return dir_ / "server.crt"; }
 
-  static bool is_installed();
+  /// The program that it lacks, with its package; empty: none.
+  static std::string what_is_missing();
 
  private:
+  TempDir dir_;
   int port_;
   std::unique_ptr<Process> process_;
 };

@@ -35,8 +35,8 @@ struct Condition {
 /// What one controller has to say of one round.
 struct Outcome {
   std::string_view controller;
-  std::vector<std::string> changes;  ///< of the node, a phrase each
-  std::vector<Condition> conditions;
+  std::vector<std::string> changes = {};  ///< of the node, a phrase each
+  std::vector<Condition> conditions = {};
   /// When to look again at the latest, where that is before the usual time.
   std::optional<std::chrono::milliseconds> again_in = {};
 

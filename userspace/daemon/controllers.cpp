@@ -8,11 +8,12 @@ namespace kubecni {
 
 namespace {
 
-// What a pod leaves that ends without a DEL is gone after a minute at most.
+// With many nodes rounds come once a minute, so what an ended pod left is gone after 90 s at the
+// latest.
 constexpr std::chrono::seconds kSweepInterval{30};
 
 Outcome describe_cluster(const std::string& own_name, const ClusterView& view) {
-  Outcome outcome{.controller = "cluster", .changes = {}, .conditions = {}};
+  Outcome outcome{.controller = "cluster"};
   for (const SkippedNode& node : view.skipped)
     outcome.say(ConditionKind::kNodeSkipped, node.reason, node.name);
   for (const NodeWarning& warning : view.warnings)
@@ -30,11 +31,11 @@ void describe_nodes(const DesiredState& desired, RoundReport& report) {
 
 /// An outcome for each of the controllers that reconcile() runs.
 struct Outcomes {
-  Outcome programs{.controller = "programs", .changes = {}, .conditions = {}};
-  Outcome firewall{.controller = "firewall", .changes = {}, .conditions = {}};
-  Outcome bridge{.controller = "bridge", .changes = {}, .conditions = {}};
-  Outcome nodes{.controller = "nodes", .changes = {}, .conditions = {}};
-  Outcome pods{.controller = "pods", .changes = {}, .conditions = {}};
+  Outcome programs{.controller = "programs"};
+  Outcome firewall{.controller = "firewall"};
+  Outcome bridge{.controller = "bridge"};
+  Outcome nodes{.controller = "nodes"};
+  Outcome pods{.controller = "pods"};
 
   void move_to(RoundReport& report) {
     for (Outcome* outcome : {&programs, &firewall, &bridge, &nodes, &pods})
@@ -94,7 +95,7 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
 }
 
 Outcome Controllers::sweep() {
-  Outcome outcome{.controller = "sweep", .changes = {}, .conditions = {}};
+  Outcome outcome{.controller = "sweep"};
   if (Clock::now() >= next_sweep_) {
     pods_.sweep(outcome);
     unswept_ = outcome.conditions;
@@ -114,7 +115,7 @@ RoundReport Controllers::run(const ClusterView* view) {
   if (seen.self) report.pod_cidrs = seen.self->pod_cidrs;
   report.outcomes.push_back(describe_cluster(options_.node_name, seen));
   if (view) reconcile(*view, report);
-  Outcome install{.controller = "install", .changes = {}, .conditions = {}};
+  Outcome install{.controller = "install"};
   install_.sync(report.first_of(ConditionKind::kNotReady), install);
   report.outcomes.push_back(std::move(install));
   report.list = install_.state();

@@ -104,8 +104,8 @@ void Reporter::log_condition(const Condition& condition, std::string_view contro
   }
 }
 
-/// Each condition once, as long as it lasts. Before the cluster is known there is nothing new in
-/// a node that is not ready.
+/// Logs each condition once, as long as it lasts. That the node is not ready is no news before the
+/// cluster is known.
 void Reporter::log_news(const RoundReport& report) {
   std::set<Condition> current;
   for (const Outcome& outcome : report.outcomes) {

@@ -11,7 +11,7 @@ class RetryTest : public testing::Test {
  protected:
   /// When to look again after a round in which the steps failed; 0: at the usual time.
   milliseconds after(const std::vector<std::string>& failed, std::optional<milliseconds> own = {}) {
-    Outcome outcome{.controller = "nodes", .changes = {}, .conditions = {}, .again_in = own};
+    Outcome outcome{.controller = "nodes", .again_in = own};
     for (const std::string& text : failed) outcome.fail(text);
     retry_.schedule(outcome, now_);
     return outcome.again_in.value_or(milliseconds(0));

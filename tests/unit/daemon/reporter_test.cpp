@@ -9,7 +9,7 @@ namespace {
 using testing::ElementsAre;
 
 Outcome outcome_of(std::string_view controller, std::vector<Condition> conditions) {
-  return {.controller = controller, .changes = {}, .conditions = std::move(conditions)};
+  return {.controller = controller, .conditions = std::move(conditions)};
 }
 
 TEST(Reporter, EachConditionHasItsPlaceInTheStatus) {

@@ -4,9 +4,7 @@
 #include "k8s/api_node_source.hpp"
 #include "support/http2_proxy.hpp"
 #include "support/relay.hpp"
-#include "support/temp_dir.hpp"
 #include "test_api_server/api_server.hpp"
-#include "test_api_server/certificate.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,14 +21,13 @@ using test::next_news;
 class ApiHttp2 : public testing::Test {
  protected:
   void SetUp() override {
-    if (!test::can_make_certificates()) GTEST_SKIP() << "no openssl program";
-    if (!test::Http2Proxy::is_installed()) GTEST_SKIP() << "no nghttpx (package nghttp2-proxy)";
-    ASSERT_TRUE(test::make_certificate(dir_.path(), "server"));
-    proxy_.emplace(server_->port(), dir_ / "server.crt", dir_ / "server.key");
+    const auto missing = test::Http2Proxy::what_is_missing();
+    if (!missing.empty()) GTEST_SKIP() << missing;
+    proxy_.emplace(server_->port());
     server_->set_node(make_node("n1", "192.0.2.1", "10.1.0.0/24"));
     server_->set_node(make_node("n2", "192.0.2.2", "10.2.0.0/24"));
     config_.server = proxy_->url();
-    config_.ca_file = dir_ / "server.crt";
+    config_.ca_file = proxy_->ca_file();
   }
 
   std::unique_ptr<NodeSource> watching(std::chrono::milliseconds idle = 90s) {
@@ -41,7 +38,6 @@ class ApiHttp2 : public testing::Test {
     return source;
   }
 
-  test::TempDir dir_;
   std::unique_ptr<ApiServer> server_ = std::move(*ApiServer::start());
   std::optional<test::Http2Proxy> proxy_;
   ApiConfig config_;

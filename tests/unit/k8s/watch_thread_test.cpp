@@ -8,9 +8,7 @@
 #include "k8s/kinds.hpp"
 #include "support/http2_proxy.hpp"
 #include "support/relay.hpp"
-#include "support/temp_dir.hpp"
 #include "test_api_server/api_server.hpp"
-#include "test_api_server/certificate.hpp"
 
 #include <gtest/gtest.h>
 
@@ -148,16 +146,14 @@ TEST_F(WatchThreadTest, AnExpiredHistoryIsListedAgainForEachKind) {
 class WatchThreadHttp2 : public WatchThreadTest {
  protected:
   void SetUp() override {
-    if (!test::can_make_certificates()) GTEST_SKIP() << "no openssl program";
-    if (!test::Http2Proxy::is_installed()) GTEST_SKIP() << "no nghttpx (package nghttp2-proxy)";
-    ASSERT_TRUE(test::make_certificate(dir_.path(), "server"));
-    proxy_.emplace(server_->port(), dir_ / "server.crt", dir_ / "server.key");
+    const auto missing = test::Http2Proxy::what_is_missing();
+    if (!missing.empty()) GTEST_SKIP() << missing;
+    proxy_.emplace(server_->port());
     relay_.emplace(proxy_->port());
     config_.server = relay_->url("https");
-    config_.ca_file = dir_ / "server.crt";
+    config_.ca_file = proxy_->ca_file();
   }
 
-  test::TempDir dir_;
   std::optional<test::Http2Proxy> proxy_;
   std::optional<test::Relay> relay_;
 };

@@ -59,7 +59,7 @@ void NodesController::sync_routes(const DesiredState& desired, std::vector<Route
   apply_kernel_routes(netlink_, plan_kernel_routes(desired, found), outcome);
 }
 
-/// What there is now: the tunnel device may be another than before.
+/// Lists the devices anew: the tunnel device may have been made anew.
 bool NodesController::sync_hooks(const std::map<std::string, Device>& wires,
                                  EbpfDataplane& dataplane, bool by_ebpf, Outcome& outcome) {
   auto links = list_links(netlink_);
@@ -85,7 +85,7 @@ void NodesController::apply(const ClusterView& view, NodesPlan& plan, EbpfDatapl
   const DesiredState& desired = plan.desired;
   sync_routes(desired, std::move(plan.routes), plan.tunnel_ifindex, outcome);
   if (dataplane && by_ebpf) {
-    // Nothing is redirected before to_wire takes the mark away.
+    // from_pod may redirect to a wire only when to_wire is there to clear the mark.
     if (sync_hooks(desired.wires, *dataplane, true, outcome))
       fill_maps(desired, *dataplane, outcome);
   } else if (dataplane) {

@@ -17,7 +17,7 @@
 
 namespace kubecni {
 
-/// What is to be true, and what of it was looked at for the plan.
+/// The wanted state, and the kernel's state that the plan was made from.
 struct NodesPlan {
   DesiredState desired;
   std::vector<Route> routes;    ///< the kernel's, of everybody

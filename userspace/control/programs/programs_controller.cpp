@@ -29,7 +29,7 @@ Result<ProgramsController> ProgramsController::open(const DaemonOptions& options
   if (options.dataplane == "bridge") return controller;
   controller.load();
   if (!controller.dataplane_ && options.dataplane == "ebpf")
-    return failure(ENOTSUP, "--dataplane=ebpf: " + controller.fallback_reason_);
+    return failure(ENOTSUP, "--dataplane=ebpf: " + controller.load_error_->what);
   return controller;
 }
 
@@ -37,12 +37,10 @@ void ProgramsController::load() {
   auto opened = EbpfDataplane::open(options_.bpffs, options_.run_dir);
   if (!opened) {
     load_error_ = opened.error();
-    fallback_reason_ = load_error_->what;
     return;
   }
   dataplane_ = std::move(*opened);
   load_error_.reset();
-  fallback_reason_.clear();
   upgrade();
 }
 
@@ -107,8 +105,10 @@ void ProgramsController::carry_over_flows(Outcome& outcome) {
 std::vector<Device> ProgramsController::list_devices(Outcome& outcome) {
   std::vector<Device> devices;
   auto links = list_links(netlink_);
-  if (!links) outcome.fail(links.error().what);
-  if (!links) return devices;
+  if (!links) {
+    outcome.fail(links.error().what);
+    return devices;
+  }
   devices.reserve(links->size());
   for (const Link& link : *links) devices.push_back({link.ifindex, link.name});
   return devices;
@@ -125,7 +125,7 @@ void ProgramsController::end_schema_change(Outcome& outcome) {
       return outcome.fail("the maps of another schema stay, since programs of it run on " +
                           device.name);
   }
-  // What the other programs noted meanwhile.
+  // The other programs have noted more flows meanwhile.
   auto carried = kubecni::carry_over_flows(options_.bpffs);
   outcome.apply(carried ? remove_other_schemas(options_.bpffs, options_.run_dir) : carried,
                 "went over from the maps of another schema");
@@ -134,7 +134,7 @@ void ProgramsController::end_schema_change(Outcome& outcome) {
 /// Our programs cannot take the place of another schema's, which would go on to redirect by
 /// maps that nobody corrects. The kernel path carries everything then.
 void ProgramsController::take_off_other_schema(Outcome& outcome) {
-  // What may be over in the next round.
+  // These may be over in the next round.
   constexpr std::array kPassing{ETIMEDOUT, ENOMEM, EAGAIN, EINTR};
   if (!load_error_ || std::ranges::find(kPassing, load_error_->code) != kPassing.end()) return;
   const auto devices = list_devices(outcome);
@@ -153,7 +153,7 @@ void ProgramsController::finish(Outcome& outcome) {
     take_off_other_schema(outcome);
   if (!carries_nodes()) return dataplane_.reset();
   if (!dataplane_)
-    outcome.say(ConditionKind::kKernelPath, fallback_reason_);
+    outcome.say(ConditionKind::kKernelPath, load_error_->what);
   else if (!no_conntrack_reason_.empty())
     outcome.say(ConditionKind::kNoConntrack, no_conntrack_reason_);
 }

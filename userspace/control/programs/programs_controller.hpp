@@ -61,8 +61,7 @@ class ProgramsController {
   DaemonOptions options_;
   NetlinkSocket netlink_;
   std::optional<EbpfDataplane> dataplane_;
-  std::optional<Error> load_error_;
-  std::string fallback_reason_;
+  std::optional<Error> load_error_;  ///< why dataplane_ is empty
   std::string upgrade_error_;
   std::string no_conntrack_reason_;
   bool changes_schema_ = false;

@@ -74,7 +74,7 @@ class InstallControllerTest : public testing::Test {
     return seen;
   }
   Seen sync_once(const std::string& why_not_ready) {
-    Outcome outcome{.controller = "install", .changes = {}, .conditions = {}};
+    Outcome outcome{.controller = "install"};
     install_->sync(why_not_ready, outcome);
     const auto pending = outcome.texts_of(ConditionKind::kListPending);
     return {install_->state(), pending.empty() ? "" : pending.front(),
