@@ -19,6 +19,8 @@ using Clock = std::chrono::steady_clock;
 
 // How often a kubelet reports the status of an unchanged node.
 constexpr std::chrono::minutes kStatusInterval{5};
+// A cluster that grows by 5000 nodes in ten minutes.
+constexpr std::chrono::milliseconds kMoveInterval{125};
 
 /// The size of a program as shipped.
 Result<SizeRow> measure_stripped(const fs::path& program) {
@@ -82,12 +84,18 @@ std::vector<Scenario> scenarios_for(FootprintNode& node, const FootprintOptions&
     std::this_thread::sleep_until(std::min(next, end));
     return {};
   };
+  const auto move = [&, turn = 0U](Clock::time_point end) mutable -> Result<> {
+    node.move_node(1 + turn++ % (options.nodes - 1));  // node 0 is ours
+    std::this_thread::sleep_until(std::min(Clock::now() + kMoveInterval, end));
+    return {};
+  };
   const std::string large = std::to_string(options.nodes) + " nodes";
   const std::string full = large + ", " + std::to_string(options.pods) + " pods";
   return {{"1 node", [&] { return node.start_daemon(1); }, idle},
           {large, [&] { return node.start_daemon(options.nodes); }, idle},
           {full, [&] { return node.add_pods(options.pods); }, idle},
           {full + ", each node reports its status every 5 min", [] { return Result<>(); }, report},
+          {full + ", 8 nodes a second get another address", [] { return Result<>(); }, move},
           {full + ", one of them takes its eth0 down and up", [] { return Result<>(); }, flap}};
 }
 

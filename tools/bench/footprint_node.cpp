@@ -41,6 +41,9 @@ constexpr std::chrono::milliseconds kPoll{100};
 
 std::string node_name(unsigned number) { return "node-" + std::to_string(number); }
 
+// Addresses of the link from here on are of nodes that moved.
+constexpr unsigned kUnused = 31000;
+
 /// All nodes are on one link, so that each has a direct route.
 std::string node_address(unsigned number) {
   return "172.20." + std::to_string((number + 1) / 250) + "." +
@@ -209,6 +212,15 @@ void FootprintNode::report_status(unsigned node) {
       {{"type", "Ready"},
        {"status", "True"},
        {"lastHeartbeatTime", Clock::now().time_since_epoch().count()}}};
+  server_->set_node(std::move(object));
+}
+
+void FootprintNode::move_node(unsigned node) {
+  json object = node_object(node);
+  if (moved_.insert(node).second)
+    object["status"]["addresses"][0]["address"] = node_address(node + kUnused);
+  else
+    moved_.erase(node);
   server_->set_node(std::move(object));
 }
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 
 namespace kubecni::bench {
@@ -39,6 +40,8 @@ class FootprintNode {
 
   /// What a kubelet does every five minutes: the node reports its status.
   void report_status(unsigned node);
+  /// The node's addresses become others, to and fro.
+  void move_node(unsigned node);
 
   /// Takes the eth0 of the first pod down and up without a pause, as a pod with NET_ADMIN can.
   /// Errors: EIO ip(8) does not.
@@ -61,6 +64,7 @@ class FootprintNode {
   std::unique_ptr<test::ApiServer> server_;
   pid_t daemon_ = -1;
   unsigned pods_ = 0;
+  std::set<unsigned> moved_;  ///< nodes with another address than at first
 };
 
 }  // namespace kubecni::bench

@@ -43,7 +43,8 @@ Result<> ClusterFollower::look_at_nodes() {
       seen = failure(ENOENT, "the list has no node at all, not even this one");
       return;
     }
-    is_known_ = has_grown_ = true;
+    has_grown_ = has_grown_ || nodes.nodes.size() > 2 * view_.peers.size();
+    is_known_ = true;
     view_ = view_cluster(nodes, options_.node_name, std::move(view_).incumbents(), options_.rules);
     if (auto saved = save_last_known(options_.state_dir, nodes, view_); !saved)
       log::error("last known cluster not saved", {{"err", saved.error().what}});

@@ -24,7 +24,8 @@ class ClusterFollower {
 
   /// Null: the cluster is not known.
   [[nodiscard]] const ClusterView* view() const { return is_known_ ? &view_ : nullptr; }
-  /// Whether the view was made anew since the last call, which takes memory for a moment.
+  /// Whether the cluster was read for the first time since the last call, or is twice as large,
+  /// which takes memory for a moment.
   [[nodiscard]] bool take_has_grown() { return std::exchange(has_grown_, false); }
   [[nodiscard]] std::string describe() const { return source_->describe(); }
   /// Why the source cannot be read; empty: it can.

@@ -138,8 +138,10 @@ Result<> Daemon::run() {
   log::info("started", {{"node", options_.node_name}, {"source", cluster_.describe()}});
   cluster_.load_last_known();
   Clock::time_point next_run = Clock::now() + reconcile();
-  RoundPacer pacer(Clock::now());
-  bool is_paid = false;  // the kernel, or a folder, asked for the next round
+  // A pod that makes the kernel report without end does not hold up what the cluster says.
+  RoundPacer pacer_of_changes(Clock::now()), pacer_of_news(Clock::now());
+  bool has_changes = false;  // of the kernel or of a folder
+  bool has_news = false;     // of the cluster; the next round takes them
   Clock::time_point listen_from = Clock::now();
   std::array<pollfd, 4> events{pollfd{.fd = signals_.get(), .events = POLLIN},
                                pollfd{.fd = cluster_.fd(), .events = POLLIN},
@@ -149,6 +151,7 @@ Result<> Daemon::run() {
   for (;;) {
     const bool listens = Clock::now() >= listen_from;
     kernel.fd = listens ? monitor_.fd() : -1;
+    news.fd = has_news ? -1 : cluster_.fd();
     const auto wake_at = listens ? next_run : std::min(next_run, listen_from);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(wake_at - Clock::now());
     const int ready = ::poll(events.data(), events.size(),
@@ -156,20 +159,21 @@ Result<> Daemon::run() {
     if (ready < 0 && errno != EINTR) return sys_error(errno, "poll");
     if (signal.revents != 0) break;
     if (hear_changes(kernel.revents != 0, folders.revents != 0)) {
-      next_run = std::min(next_run, pacer.after_notification(Clock::now()));
-      is_paid = true;
+      next_run = std::min(next_run, pacer_of_changes.after_notification(Clock::now()));
+      has_changes = true;
+    }
+    if (news.revents != 0) {
+      next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
+      has_news = true;
     }
     if (kernel.revents != 0) listen_from = Clock::now() + kListenInterval;
-    if (news.revents != 0) {
-      cluster_.take_news();
-      next_run = Clock::now();
-    }
     if (Clock::now() < next_run) continue;
-    cluster_.take_news();  // a source may have nothing to wake us with
     const auto used_before = cpu_time();
-    const auto again_in = reconcile();
-    if (std::exchange(is_paid, false)) pacer.pay(Clock::now(), cpu_time() - used_before);
-    next_run = Clock::now() + again_in;
+    cluster_.take_news();  // a source may have nothing to wake us with
+    next_run = Clock::now() + reconcile();
+    const auto price = cpu_time() - used_before;
+    if (std::exchange(has_changes, false)) pacer_of_changes.pay(Clock::now(), price);
+    if (std::exchange(has_news, false)) pacer_of_news.pay(Clock::now(), price);
   }
   log::info("stopped; everything stays as it is");
   return {};

@@ -4,12 +4,13 @@
 
 namespace kubecni {
 
-/// Decides when a round that the kernel's notifications ask for may begin, so that they
-/// cost a bounded share of a core, however many there are and whatever a round costs.
+/// Decides when a round may begin that the kernel's notifications, or news of the cluster, ask
+/// for, so that they cost a bounded share of a core, however many there are and whatever a round
+/// costs.
 ///
 /// A round has a price, its CPU time, which is paid from a budget that grows by a share of
 /// the time and is full after a while of rest. As long as there is some, a round
-/// begins once the kernel has settled; then rounds wait for it, though never so long that a
+/// begins once everything has settled; then rounds wait for it, though never so long that a
 /// real change stays unrepaired. Pure: whoever calls has the clock.
 class RoundPacer {
  public:
