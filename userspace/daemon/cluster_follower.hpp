@@ -10,8 +10,8 @@
 
 namespace kubecni {
 
-/// What this node takes the cluster to be, from the source of nodes or, before that has said
-/// anything, from disk. For the loop's thread, but for status().
+/// Keeps the view of the cluster: from the source of nodes or, until the source has answered, from
+/// disk. Only status() may be called from other threads than the loop's.
 class ClusterFollower {
  public:
   ClusterFollower(const DaemonOptions& options, std::unique_ptr<NodeSource> source)
@@ -24,7 +24,7 @@ class ClusterFollower {
 
   /// Null: the cluster is not known.
   [[nodiscard]] const ClusterView* view() const { return is_known_ ? &view_ : nullptr; }
-  /// Whether the view was made anew since the last call, which takes memory for a moment.
+  /// Whether the view was made anew since the last call. That takes memory for a moment.
   [[nodiscard]] bool take_has_grown() { return std::exchange(has_grown_, false); }
   [[nodiscard]] std::string describe() const { return source_->describe(); }
   /// Why the source cannot be read; empty: it can.

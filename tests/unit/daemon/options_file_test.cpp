@@ -89,21 +89,21 @@ TEST_F(ConfigFile, IsRefusedWithEveryMistakeInIt) {
             "chain": [{"type": "../portmap"}, {"type": "kube-cni"}, 5,
                       {"type": "tuning", "capabilities": {"mac": 1}}]}})");
 
-  EXPECT_THAT(said, HasSubstr(R"("routnig" is no setting (did you mean "routing"?))"));
+  EXPECT_THAT(said, HasSubstr(R"("routnig" is not a setting (did you mean "routing"?))"));
   EXPECT_THAT(said, HasSubstr(R"("vxlanPort": "8472" is not a whole number)"));
   EXPECT_THAT(said, HasSubstr(R"("masquerade": "on" is not true or false)"));
   EXPECT_THAT(said, HasSubstr(R"("logLevel": 3 is not a text)"));
   EXPECT_THAT(said, HasSubstr(R"("vxlanVni": 16777216 is not allowed; it may be: )"));
   EXPECT_THAT(said, HasSubstr(R"("routing": "bgp" is not allowed; it may be: auto|direct|vxlan)"));
   EXPECT_THAT(said, HasSubstr(R"("nonMasqueradeCidr": "10.0.0.0/8" is not a list)"));
-  EXPECT_THAT(said, HasSubstr(R"("config" is no setting)"));
-  EXPECT_THAT(said, HasSubstr(R"("help" is no setting)"));
-  EXPECT_THAT(said, HasSubstr(R"("cni.mtU" is no setting (did you mean "mtu"?))"));
-  EXPECT_THAT(said, HasSubstr(R"("cni.bridge" is given as "bridge" outside of "cni")"));
+  EXPECT_THAT(said, HasSubstr(R"("config" is not a setting)"));
+  EXPECT_THAT(said, HasSubstr(R"("help" is not a setting)"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.mtU" is not a setting (did you mean "mtu"?))"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.bridge": set "bridge" outside of "cni")"));
   EXPECT_THAT(said, HasSubstr(R"("cni.name": 7 is not a text)"));
   EXPECT_THAT(said, HasSubstr(R"("cni.dns": an array is not an object)"));
   EXPECT_THAT(said, HasSubstr(R"("cni.chain[0].type": "../portmap" is not the name of a plugin)"));
-  EXPECT_THAT(said, HasSubstr(R"("cni.chain[1]": kube-cni is in the list already)"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.chain[1]": kube-cni is already in the list)"));
   EXPECT_THAT(said, HasSubstr(R"("cni.chain[2]": 5 is not an object)"));
   EXPECT_THAT(said, HasSubstr(R"("cni.chain[3].capabilities.mac": 1 is not true or false)"));
 }
@@ -113,7 +113,7 @@ TEST_F(ConfigFile, IsRefusedForValuesThatThePluginWouldRefuse) {
               HasSubstr(R"("mtu": 12 is not an MTU)"));
   EXPECT_THAT(refusal_of(R"({"cniConfDir": "/x", "cni": {"name": "a/b"}})"),
               HasSubstr(R"("name")"));
-  EXPECT_THAT(refusal_of(R"({"cniConfDir": "relative"})"), HasSubstr("is no absolute path"));
+  EXPECT_THAT(refusal_of(R"({"cniConfDir": "relative"})"), HasSubstr("is not an absolute path"));
 }
 
 TEST_F(ConfigFile, IsRefusedWhereItsListWouldNeverBeWritten) {
@@ -124,7 +124,7 @@ TEST_F(ConfigFile, ThatIsNoSettingsSaysWhat) {
   EXPECT_THAT(refusal_of("{\"routing\": \"vxlan\",\n nodeName}"), HasSubstr("line 2, column 3"));
   EXPECT_THAT(refusal_of(""), HasSubstr("is empty"));
   EXPECT_THAT(refusal_of(" \n"), HasSubstr("is empty"));
-  EXPECT_THAT(refusal_of("[]"), HasSubstr("an array is no JSON object"));
+  EXPECT_THAT(refusal_of("[]"), HasSubstr("an array is not a JSON object"));
   EXPECT_THAT(refusal_of(R"({"nodeName": "a", "nodeName": "b"})"),
               HasSubstr(R"("nodeName" is given twice)"));
   EXPECT_THAT(refusal_of(R"({"cniConfDir": "/x", "cni": {"mtu": 1400, "mtu": 1500}})"),
