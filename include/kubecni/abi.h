@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What the kernel programs and userspace agree on: keys and values of the
- * pinned maps, and the reasons why a packet left a program. Plain C, included
- * by bpf/ and by C++.
+/* What the kernel programs and userspace have to agree on: keys and values of
+ * the pinned maps, and the reasons why a packet left a program. Plain C,
+ * included by bpf/ and by C++.
  *
  * Addresses are byte arrays in network order, since bpftool prints a __be32
  * byte-swapped. Widths are fixed, padding is explicit, sizes are asserted. A
@@ -23,18 +23,18 @@
 #define KUBECNI_SCHEMA 9003
 #endif
 
-/* Capacities. A full map is no outage: packets that miss an entry take the
+/* Capacities. A full map is not an outage: packets without an entry take the
  * kernel path. */
 #define KUBECNI_MAX_NODE_CIDRS 16384
 #define KUBECNI_MAX_ENDPOINTS 4096
 #define KUBECNI_MAX_TUNNEL_PEERS 16384
 #define KUBECNI_MAX_FLOWS 262144
-/* Room for future reasons: a newer build cannot grow a pinned map. */
+/* Leaves room for future reasons: a newer build cannot grow a pinned map. */
 #define KUBECNI_MAX_EXIT_REASONS 64
 
-/* from_pod sets this bit of skb->mark on what it sends to the wire or the
- * tunnel. to_wire and to_tunnel clear it. Packets that they see without it
- * came by the kernel. */
+/* from_pod sets this bit of skb->mark on packets that it sends to the wire or
+ * the tunnel. to_wire and to_tunnel clear it. A packet that they see without
+ * the bit came by the kernel path. */
 #define KUBECNI_MARK_FAST 0x01000000
 
 /* Keys of `node_cidrs4` and `node_cidrs6`: a PodCIDR of a node. The trie
@@ -52,12 +52,12 @@ struct kubecni_cidr6_key {
 
 enum kubecni_node_kind {
 	KUBECNI_NODE_LOCAL = 1,	 /* this node's own PodCIDR */
-	KUBECNI_NODE_DIRECT = 2, /* a node that routing reaches without a tunnel */
+	KUBECNI_NODE_DIRECT = 2, /* a node that is reached without a tunnel */
 	KUBECNI_NODE_VXLAN = 3,	 /* a node behind the tunnel */
 };
 
 /* Value of `node_cidrs4` and `node_cidrs6`: how to reach the node that owns the
- * prefix. LOCAL uses nothing but the kind. */
+ * prefix. For LOCAL, only the kind is used. */
 struct kubecni_node {
 	__u32 kind;	       /* enum kubecni_node_kind */
 	__u32 egress_ifindex;  /* DIRECT: the device towards the node; VXLAN: the tunnel device */
@@ -69,8 +69,8 @@ struct kubecni_node {
 	__u8 next_hop[16];
 	__u8 tunnel_mac[6];	/* VXLAN: of the node's tunnel device */
 	__u8 own_tunnel_mac[6]; /* VXLAN: of this node's tunnel device */
-	/* VXLAN: the outer source, an address of this node that the others know; 0:
-	 * the kernel chooses. IPv4 in the first 4 bytes */
+	/* VXLAN: the outer source, an address of this node that the others know;
+	 * zero: the kernel chooses. An IPv4 address is in the first four bytes. */
 	__u8 own_endpoint[16];
 };
 
@@ -114,12 +114,12 @@ struct kubecni_endpoint {
 	__u32 host_ifindex; /* the host end of the pod's veth */
 	__u32 flags;	    /* enum kubecni_endpoint_flags */
 	__u8 pod_mac[6];
-	__u8 gateway_mac[6]; /* the bridge's: what the pod sends off-link traffic to */
+	__u8 gateway_mac[6]; /* of the bridge; the pod sends off-link traffic to it */
 };
 
 /* Value of `pod_ifaces`, keyed by the host ifindex: the pod that owns the
- * interface. A packet counts as spoofed only if this entry proves it. Holds
- * the first address of each family; all zero: none. */
+ * interface. A packet counts as spoofed only if this entry proves it. The
+ * addresses are the first ones of each family; all zero: none. */
 struct kubecni_pod_iface {
 	__u8 addr4[4];
 	__u8 addr6[16];
@@ -130,25 +130,24 @@ struct kubecni_pod_iface {
 
 /* Value of `node_config`, which has one entry, of key 0. */
 struct kubecni_node_config {
-	/* The network of the pods of other nodes: the ifindex of kube-cnid's
-	 * bridge. 0: none, or not known yet. */
+	/* The network in which pods of other nodes are: the ifindex of
+	 * kube-cnid's bridge. 0: none, or not known yet. */
 	__u32 cluster_network;
 };
 
 /* Value of `tunnel_peers4` and `tunnel_peers6`. The key (struct
  * kubecni_addr4, kubecni_addr6) is an address from which a node of the
  * cluster may send through the tunnel. The entry of the unspecified address
- * (0.0.0.0, ::) belongs to no node: it says that the list is complete.
- * Without it, as in emptied maps, no sender is refused. */
+ * (0.0.0.0, ::) is a marker: the list is complete. Without the marker, as in
+ * emptied maps, no sender is refused. */
 struct kubecni_tunnel_peer {
-	__u32 vni; /* network identifier with which that node sends */
+	__u32 vni; /* network identifier that the node sends with */
 };
 
 /* Keys of `flows4` and `flows6`, the same for both directions of a flow: the
- * lower (address, port) comes first, in an order that only the programs
- * know. An ICMP echo has its identifier as ports. The network is not part of
- * the key: conntrack does not know networks either, so its answer is the
- * same for all. */
+ * lower (address, port) comes first. Only the programs define that order. An
+ * ICMP echo has its identifier as both ports. The network is not part of the
+ * key, since conntrack gives the same answer for all networks. */
 struct kubecni_flow4 {
 	__u8 addr_lo[4];
 	__u8 addr_hi[4];
@@ -168,15 +167,15 @@ struct kubecni_flow6 {
 };
 
 enum kubecni_flow_owner {
-	KUBECNI_FLOW_EBPF = 1,	 /* netfilter does nothing to it: eBPF may carry it */
-	KUBECNI_FLOW_KERNEL = 2, /* netfilter has to see both directions of it */
+	KUBECNI_FLOW_EBPF = 1,	 /* netfilter does not change the flow: eBPF may carry it */
+	KUBECNI_FLOW_KERNEL = 2, /* netfilter has to see both directions of the flow */
 };
 
 /* Value of `flows4` and `flows6`: who carries a flow between pods. It caches
  * the answer of the kernel's conntrack, and expires (bpf/flows.h). A program
  * that finds no entry asks conntrack again. */
 struct kubecni_flow_state {
-	__u64 decided_ns; /* CLOCK_MONOTONIC (coarse); of an ICMP echo: when it was last seen */
+	__u64 decided_ns; /* CLOCK_MONOTONIC (coarse); ICMP echo: when the flow was last seen */
 	__u32 owner;	  /* enum kubecni_flow_owner */
 	__u32 pad;
 };
@@ -229,10 +228,10 @@ enum kubecni_programs {
 	X(PASS_FRAGMENT, PASS, FROM_ANYWHERE, "kernel path: fragment")                             \
 	X(PASS_TTL_EXPIRED, PASS, FROM_ANYWHERE, "kernel path: TTL used up, the kernel answers")   \
 	X(PASS_OVER_MTU, PASS, FROM_POD,                                                           \
-	  "kernel path: longer than the way's MTU, the kernel answers")                            \
+	  "kernel path: longer than the path's MTU, the kernel answers")                           \
 	X(PASS_PROTOCOL, PASS, FROM_ANYWHERE,                                                      \
-	  "kernel path: neither TCP, UDP, an ICMP echo nor an error about such")                   \
-	X(PASS_KERNEL_FLOW, PASS, FROM_ANYWHERE, "kernel path: the flow is the kernel's")          \
+	  "kernel path: not TCP, UDP, an ICMP echo, or an ICMP error about one of these")          \
+	X(PASS_KERNEL_FLOW, PASS, FROM_ANYWHERE, "kernel path: the kernel carries this flow")      \
 	X(PASS_NO_NODE, PASS, FROM_POD, "kernel path: no node owns the address")                   \
 	X(PASS_NO_ENDPOINT, PASS, FROM_ANYWHERE,                                                   \
 	  "kernel path: no eBPF pod of this node has the address")                                 \
@@ -241,17 +240,17 @@ enum kubecni_programs {
 	  "kernel path: Ethernet destination is not the expected one")                             \
 	X(PASS_UNKNOWN_SENDER, PASS, FROM_POD,                                                     \
 	  "kernel path: the maps do not know this pod interface")                                  \
-	X(PASS_NOT_FROM_POD, PASS, ARRIVING, "kernel path: the sender is no pod of another node")  \
+	X(PASS_NOT_FROM_POD, PASS, ARRIVING,                                                       \
+	  "kernel path: the sender is not a pod of another node")                                  \
 	X(PASS_NOT_TO_HOST, PASS, ARRIVING, "kernel path: frame addressed to another host")        \
 	X(DROP_SHORT_PACKET, DROP, FROM_ANYWHERE, "dropped: ends inside a header")                 \
 	X(DROP_SPOOFED_IP, DROP, FROM_POD,                                                         \
 	  "dropped: pod sends from an address that is not its own")                                \
 	X(DROP_SPOOFED_MAC, DROP, FROM_POD, "dropped: pod sends from a MAC that is not its own")   \
 	X(DROP_SPOOFED_ARP, DROP, FROM_POD,                                                        \
-	  "dropped: pod speaks ARP for an address that is not its own")                            \
+	  "dropped: pod sends ARP for an address that is not its own")                             \
 	X(PASS_VLAN, PASS, INTO_POD, "kernel path: VLAN tag")                                      \
-	X(PASS_SHAPED, PASS, FROM_ANYWHERE,                                                        \
-	  "kernel path: the pod has a queueing discipline of its own")                             \
+	X(PASS_SHAPED, PASS, FROM_ANYWHERE, "kernel path: a queueing discipline limits the pod")   \
 	X(PASS_NO_SOURCE, PASS, FROM_POD,                                                          \
 	  "kernel path: the sender has no address yet, as in DHCP")                                \
 	X(FAST_TO_TUNNEL, REDIRECT, FROM_POD,                                                      \
@@ -269,24 +268,24 @@ enum kubecni_programs {
 	X(PASS_NO_PEERS, PASS, FROM_TUNNEL,                                                        \
 	  "kernel path: the maps do not know who may use the tunnel")                              \
 	X(DROP_SPOOFED_ND, DROP, FROM_POD,                                                         \
-	  "dropped: pod speaks neighbour discovery for an address that is not its own")            \
-	X(DROP_ROUTER_ND, DROP, FROM_POD, "dropped: pod speaks neighbour discovery as a router")   \
+	  "dropped: pod sends neighbour discovery for an address that is not its own")             \
+	X(DROP_ROUTER_ND, DROP, FROM_POD, "dropped: pod sends neighbour discovery as a router")    \
 	X(DROP_TUNNEL_SOURCE, DROP, FROM_TUNNEL,                                                   \
-	  "dropped: came through the tunnel from an address that is no node's")                    \
+	  "dropped: came through the tunnel from an address that is not a node's")                 \
 	X(DROP_TUNNEL_ID, DROP, FROM_TUNNEL,                                                       \
 	  "dropped: came through the tunnel with another network identifier")                      \
 	X(DROP_TAGGED, DROP, FROM_POD, "dropped: pod sends with a VLAN tag")                       \
 	X(DROP_FOREIGN_ERROR, DROP, FROM_POD,                                                      \
 	  "dropped: pod sends an ICMP error about a packet that was not sent to it")               \
 	X(DROP_MULTICAST_ROUTER, DROP, FROM_POD,                                                   \
-	  "dropped: pod asks for or announces multicast as a router")                              \
+	  "dropped: pod sends multicast queries or announcements as a router")                     \
 	X(DROP_HIDDEN_HEADER, DROP, FROM_POD,                                                      \
-	  "dropped: pod sends IPv6 headers that hide what comes behind them")                      \
+	  "dropped: pod sends IPv6 headers that hide the headers behind them")                     \
 	X(DROP_DHCP_SERVER, DROP, FROM_POD, "dropped: pod answers a DHCP client")                  \
 	X(DROP_BRIDGE_CONTROL, DROP, FROM_POD,                                                     \
-	  "dropped: pod speaks to bridges, as with STP or LLDP")                                   \
+	  "dropped: pod sends frames to bridges, like STP or LLDP")                                \
 	X(PASS_OTHER_NETWORK, PASS, FROM_POD,                                                      \
-	  "kernel path: to another node, and the pod is not on the cluster's network")
+	  "kernel path: to another node, from a pod outside the cluster's network")
 
 enum kubecni_exit_reason {
 #define X(name, verdict, programs, text) KUBECNI_##name,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* All maps. bpf/maps.h declares them from this list, and userspace pins them
- * by it. A test compares docs/architecture.md with it. */
+ * by it. A test checks that docs/architecture.md names each. */
 #ifndef KUBECNI_MAPS_H
 #define KUBECNI_MAPS_H
 

@@ -11,8 +11,7 @@
  *
  * A device gets its programs in this order and loses them in reverse. The
  * program that watches the kernel path comes first: once the other one
- * redirects, every kernel flow must be seen.
- * other one redirects, no kernel flow may go unseen. */
+ * redirects, every kernel flow must be seen. */
 #define KUBECNI_PROGRAMS(X)                                                                        \
 	X(to_pod, TO_POD, TC_EGRESS, POD, "endpoints exit_counts flows node_cidrs pod_ifaces")     \
 	X(from_pod, FROM_POD, TC_INGRESS, POD,                                                     \

@@ -223,7 +223,7 @@ class UnloadableSchema : public SchemaChange {
     start_daemon(kOther);
 
     EXPECT_TRUE(eventually([&] {
-      return cluster.daemon_a->err().find("took off the programs of another schema") !=
+      return cluster.daemon_a->err().find("detached the programs of another schema") !=
              std::string::npos;
     })) << cluster.daemon_a->err();
     EXPECT_FALSE(fs::exists(cluster.a.bpffs() / own_pins()));

@@ -183,9 +183,9 @@ Verdict parallel_adds(Scenario& scenario) {
 }
 
 constexpr Case kCrashCases[] = {
-    {"C23", "killed at each step: DEL leaves nothing, ADD works again", nullptr, nullptr,
+    {"C23", "killed at each step: DEL leaves nothing, the next ADD works", nullptr, nullptr,
      &killed_at_each_step},
-    {"C26", "50 ADDs and DELs in parallel: unique addresses, no rest", nullptr, nullptr,
+    {"C26", "50 ADDs and DELs in parallel: unique addresses, nothing left", nullptr, nullptr,
      &parallel_adds},
 };
 

@@ -183,11 +183,11 @@ Verdict never_added(Scenario& scenario) {
 constexpr Case kDelCases[] = {
     {"C40", "DEL twice succeeds and leaves nothing", nullptr, nullptr, &twice},
     {"C41", "DEL three times in parallel succeeds", nullptr, nullptr, &thrice_in_parallel},
-    {"C42", "DEL without CNI_NETNS, the namespace is gone", nullptr, nullptr, &no_netns},
+    {"C42", "DEL without CNI_NETNS after the namespace is gone", nullptr, nullptr, &no_netns},
     {"C43", "DEL does not harm another pod that has the path now", nullptr, nullptr,
      &path_of_another_pod},
     {"C44", "DEL without prevResult", nullptr, nullptr, &no_prev_result},
-    {"C45", "DEL releases the address though the namespace is gone", nullptr, nullptr,
+    {"C45", "DEL releases the address even if the namespace is gone", nullptr, nullptr,
      &address_released},
     {"C46", "DEL while the daemon is down", nullptr, nullptr, &daemon_down},
     {"C47", "DEL after the state folder was deleted", nullptr, nullptr, &state_deleted},

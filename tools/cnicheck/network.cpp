@@ -41,7 +41,7 @@ Result<Network> Network::load(const std::filesystem::path& path) {
   auto text = read_file(path);
   if (!text) return fail(text);
   const json conf = json::parse(*text, nullptr, false);
-  if (!conf.is_object()) return failure(EINVAL, path.string() + " is no JSON object");
+  if (!conf.is_object()) return failure(EINVAL, path.string() + " is not a JSON object");
   Network network{text_of(member(conf, "name")), text_of(member(conf, "cniVersion")), {}};
   if (const auto list = conf.find("plugins"); list != conf.end() && list->is_array())
     network.plugins.assign(list->begin(), list->end());

@@ -27,7 +27,7 @@ struct Network {
   std::string cni_version;  ///< empty to send none, which means 0.1.0
   std::vector<nlohmann::json> plugins;
 
-  /// Errors: ENOENT no such file; EINVAL it is no network configuration.
+  /// Errors: ENOENT no such file; EINVAL it is not a network configuration.
   static Result<Network> load(const std::filesystem::path& path);
 
   /// The standard input of plugin `index`: the network's name and version, `prev_result`, and the

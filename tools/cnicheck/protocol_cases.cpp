@@ -175,7 +175,7 @@ Verdict only_json_when_verbose(Scenario& scenario) {
 }
 
 constexpr Case kProtocolCases[] = {
-    {"C01", "no CNI_COMMAND: says what it is, or error 4", nullptr, nullptr, &no_command},
+    {"C01", "no CNI_COMMAND: a description on stderr, or error 4", nullptr, nullptr, &no_command},
     {"C02", "an unknown command is error 4", nullptr, nullptr, &unknown_command},
     {"C03", "each missing variable is error 4 and named", nullptr, nullptr, &missing_variables},
     {"C04", "a wrong container id is error 4", nullptr, nullptr, &bad_container_id},

@@ -152,9 +152,9 @@ Verdict wishes_honoured(Scenario& scenario) {
 }
 
 constexpr Case kResultCases[] = {
-    {"C27", "interface, MAC, MTU, addresses, routes, sandbox are as told", nullptr, nullptr,
+    {"C27", "interface, MAC, MTU, addresses, routes and sandbox match the result", nullptr, nullptr,
      &result_is_true},
-    {"C30", "requested address and MAC are honoured or error 2 or 7", nullptr, nullptr,
+    {"C30", "a requested address or MAC is used, or is error 2 or 7", nullptr, nullptr,
      &wishes_honoured},
 };
 

@@ -19,7 +19,7 @@ class ObjectChecker {
  public:
   ObjectChecker(const json& object, std::string path, std::vector<std::string>& problems)
       : object_(object), path_(std::move(path)), problems_(problems) {
-    if (!object_.is_object()) note("is no object");
+    if (!object_.is_object()) note("is not an object");
   }
 
   using Form = std::function<bool(const json&)>;
@@ -37,7 +37,7 @@ class ObjectChecker {
     known_.insert(key);
     const json* list = find(key);
     if (!list) return;
-    if (!list->is_array()) return note(std::string(key) + " is no list");
+    if (!list->is_array()) return note(std::string(key) + " is not a list");
     for (std::size_t i = 0; i < list->size(); ++i)
       look((*list)[i], path_ + key + "[" + std::to_string(i) + "].");
   }

@@ -96,7 +96,7 @@ Verdict version_list(Scenario& scenario) {
 
 constexpr Case kVersionCases[] = {
     {"C10", "an unsupported cniVersion is error 1", nullptr, nullptr, &unsupported_version},
-    {"C11", "ADD and DEL in each listed version, result of its shape", nullptr, nullptr,
+    {"C11", "ADD and DEL work in each listed version; the result has its shape", nullptr, nullptr,
      &version_round_trip},
     {"C12", "VERSION lists exactly what works, and needs no stdin", nullptr, nullptr,
      &version_list},

@@ -21,7 +21,7 @@ const IpNet* own_cidr_of(const Claimant& claimant, const IpAddr& address) {
   return found == claimant.pod_cidrs->end() ? nullptr : &*found;
 }
 
-/// Why the node should be known by another address, if it has one; empty: no reason.
+/// Why the node should use another of its addresses, if it has one; empty: no reason.
 std::string why_last_choice(const Claimant& claimant, const IpAddr& address,
                             const ClusterRules& rules) {
   if (const IpNet* own = own_cidr_of(claimant, address))
@@ -33,7 +33,7 @@ std::string why_last_choice(const Claimant& claimant, const IpAddr& address,
   return "";
 }
 
-/// Those of the node's addresses that can be a node's.
+/// The addresses of the claimant that may be a node's. Adds the others to `claims`.
 std::vector<IpAddr> possible_addresses(const Claimant& claimant, const ClusterRules& rules,
                                        AddressClaims& claims) {
   std::vector<IpAddr> good, last_choices;
@@ -79,7 +79,7 @@ std::vector<AddressClaim> claims_in_order(const std::vector<Claimant>& claimants
 AddressClaims resolve_addresses(const std::vector<Claimant>& claimants,
                                 const AddressOwners& previous, const ClusterRules& rules) {
   AddressClaims claims;
-  std::map<std::string, std::vector<IpAddr>> taken;  // claimed, but another node's
+  std::map<std::string, std::vector<IpAddr>> taken;  // claimed, but owned by another node
   std::map<std::string, unsigned> owned;
   for (const auto& [claimant, address, incumbent] :
        claims_in_order(claimants, previous, rules, claims)) {

@@ -11,11 +11,10 @@
 
 namespace kubecni {
 
-/// Which node has which InternalIP. Those of one moment decide who keeps an address that
-/// somebody else claims at the next.
+/// Which node has which InternalIP. A node keeps its address when another node claims it later.
 using AddressOwners = std::map<IpAddr, std::string>;
 
-/// Something about a node that is no reason to leave anything out, but may be a mistake.
+/// Something about a node that may be a mistake. Nothing of the node is refused for it.
 struct NodeWarning {
   std::string name;
   std::string text;
@@ -23,28 +22,28 @@ struct NodeWarning {
   auto operator<=>(const NodeWarning&) const = default;
 };
 
-/// What one Node object says of where the node and its pods are.
+/// The addresses and PodCIDRs that one Node object claims.
 struct Claimant {
   const std::string* name;
   const std::vector<IpAddr>* addresses;
   const std::vector<IpNet>* pod_cidrs;  ///< null: none yet
 };
 
-/// The claims to addresses, each with one node.
+/// Each claimed address with the one node that owns it.
 struct AddressClaims {
   AddressOwners owners;
-  /// The one address of a node that is also another's, which owns it. Packets for that
-  /// node go where they go for the other.
+  /// By name: nodes that own no address, each with an address that another node owns. Packets
+  /// for such a node go to the owner.
   std::map<std::string, IpAddr> shared;
   std::vector<SkippedNode> refused;
   std::vector<NodeWarning> warnings;
 };
 
-/// Decides who has which InternalIP. What no node can have is refused, and so are, as long
-/// as the node has another one: an address in the node's own PodCIDR, which is likely to
-/// be its bridge's; one in the configured pod networks; and one that is another node's. Of
-/// two nodes with an address it stays with the one that had it in `previous`, else goes to
-/// one with a PodCIDR, else to the first by name. Pure.
+/// Decides which node owns which InternalIP. Refuses addresses that no node can have. If the node
+/// has another address, also refuses: an address in the node's own PodCIDR, which is likely to be
+/// its bridge's; an address in the configured pod networks; and an address of another node. If two
+/// nodes claim an address, it goes to the node that had it in `previous`, else to the one with a
+/// PodCIDR, else to the first by name. Pure.
 AddressClaims resolve_addresses(const std::vector<Claimant>& claimants,
                                 const AddressOwners& previous, const ClusterRules& rules);
 

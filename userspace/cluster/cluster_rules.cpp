@@ -11,7 +11,7 @@ namespace kubecni {
 
 namespace {
 
-// The largest private network is 10.0.0.0/8; of IPv6 nobody is given more than a /16.
+// The largest private IPv4 network is 10.0.0.0/8. No IPv6 network wider than a /16 is assigned.
 constexpr unsigned kShortestPrefix4 = 8;
 constexpr unsigned kShortestPrefix6 = 16;
 
@@ -20,7 +20,7 @@ struct SpecialNet {
   std::string_view what;
 };
 
-/// No host of a network has an address of these: RFC 6890, RFC 4291.
+/// Networks in which no host has its address: RFC 6890, RFC 4291.
 const std::array<SpecialNet, 9>& special_nets() {
   const auto net = [](const char* text) { return IpNet::parse(text).value(); };
   static const std::array<SpecialNet, 9> kNets{SpecialNet{net("0.0.0.0/8"), "unspecified"},
@@ -35,7 +35,7 @@ const std::array<SpecialNet, 9>& special_nets() {
   return kNets;
 }
 
-/// Private, shared between carrier and customer, benchmarks, documentation: RFC 6890.
+/// For private use, carriers (shared), benchmarks and documentation: RFC 6890.
 bool is_nobodys_ipv4(const IpNet& net) {
   const auto parse = [](const char* text) { return IpNet::parse(text).value(); };
   static const std::array kNets{parse("10.0.0.0/8"),      parse("172.16.0.0/12"),
@@ -51,7 +51,7 @@ const IpNet* find_overlap(const std::vector<IpNet>& nets, const IpNet& net) {
   return found == nets.end() ? nullptr : &*found;
 }
 
-/// Whether the list says something about the family of `net`, and `net` is not in it.
+/// Whether the list has networks of the family of `net`, and none of them contains `net`.
 bool is_outside(const std::vector<IpNet>& nets, const IpNet& net) {
   const bool speaks_of_family = std::ranges::any_of(
       nets, [&](const IpNet& known) { return known.addr.family() == net.addr.family(); });
@@ -72,7 +72,8 @@ std::string why_no_pod_cidr(const IpNet& cidr, const ClusterRules& rules) {
   const std::string name = "PodCIDR " + cidr.str() + " ";
   const unsigned shortest = cidr.addr.is_v4() ? kShortestPrefix4 : kShortestPrefix6;
   if (cidr.prefix < shortest)
-    return name + "is larger than a /" + std::to_string(shortest) + ", which no node's pods need";
+    return name + "is larger than a /" + std::to_string(shortest) +
+           "; no node needs so many addresses";
   if (const auto special = why_special(cidr); !special.empty()) return name + special;
   if (is_outside(rules.cluster_cidrs, cidr))
     return name + "lies outside the pod networks " + joined(rules.cluster_cidrs) +
@@ -88,8 +89,8 @@ std::string why_no_pod_cidr(const IpNet& cidr, const ClusterRules& rules) {
 std::string doubt_about_pod_cidr(const IpNet& cidr, const ClusterRules& rules) {
   if (!rules.cluster_cidrs.empty() || !is_public_ipv4(cidr)) return "";
   return "PodCIDR " + cidr.str() +
-         " is of addresses that belong to somebody in the internet, whom pods cannot reach; if "
-         "that is meant, name the pod networks with --cluster-cidr";
+         " has public addresses, so pods cannot reach their owners in the internet; if that is "
+         "meant, name the pod networks with --cluster-cidr";
 }
 
 std::string why_no_node_address(const IpAddr& address, const ClusterRules& rules) {

@@ -14,8 +14,8 @@ struct CidrClaim {
   bool incumbent;
 };
 
-/// The accepted PodCIDR that overlaps `cidr`. They are disjoint, so that only
-/// the neighbours in their order have to be looked at.
+/// The accepted PodCIDR that overlaps `cidr`. Accepted ones are disjoint, so only the next and the
+/// previous one can overlap.
 CidrOwners::const_iterator overlapping(const CidrOwners& owners, const IpNet& cidr) {
   auto next = owners.lower_bound(cidr);
   if (next != owners.end() && next->first.overlaps(cidr)) return next;
@@ -23,7 +23,7 @@ CidrOwners::const_iterator overlapping(const CidrOwners& owners, const IpNet& ci
   return owners.end();
 }
 
-/// Works the claims off, one after another.
+/// Decides on the claims, one after another.
 class Resolution {
  public:
   Resolution(const Incumbents& previous, const ClusterRules& rules,
@@ -44,7 +44,7 @@ class Resolution {
       claims_.warnings.push_back({name, std::move(doubt)});
   }
 
-  /// `node` with what it may use of what it claims.
+  /// `node` with only those addresses and PodCIDRs that it may use.
   [[nodiscard]] Node granted(Node node) const {
     std::erase_if(node.pod_cidrs, [&](const IpNet& cidr) {
       const auto owner = cidrs_.find(cidr);
@@ -84,7 +84,7 @@ class Resolution {
            " already that of node " + other->second;
   }
 
-  /// Calls `look` with each address in `cidr`, and its node, until that returns false.
+  /// Calls `look` with each address in `cidr` and its node, until `look` returns false.
   template <typename Look>
   void look_into(const IpNet& cidr, Look look) const {
     auto found = claims_.owners.lower_bound(cidr.addr);
@@ -96,7 +96,7 @@ class Resolution {
     return before != previous_.addresses.end() && before->second == owner.second;
   }
 
-  /// How many other nodes, two at most, have addresses in the PodCIDRs of this one.
+  /// How many other nodes have addresses in the PodCIDRs of this one; counts up to two.
   [[nodiscard]] std::size_t others_in_cidrs_of(const Claimant& claimant) const {
     std::set<std::string> others;
     for (const IpNet& cidr : *claimant.pod_cidrs) {
@@ -109,7 +109,7 @@ class Resolution {
     return others.size();
   }
 
-  /// Why the claim gives way to the address of a node; empty: no address, or those do.
+  /// Why the claim is refused for the address of a node; empty: it is not.
   [[nodiscard]] std::string why_addresses_stay(const CidrClaim& claim) const {
     const bool is_tie_refused = others_in_cidrs_of(claim.claimant) >= 2;
     std::string why;
@@ -205,7 +205,7 @@ ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_na
   ClusterView view{.self = {}, .peers = {}, .skipped = snapshot.skipped, .owners = {}};
   for (const Node& node : snapshot.nodes) {
     Node granted = resolution.granted(node);
-    if (granted.internal_ips.empty()) continue;  // each of them was refused, by name
+    if (granted.internal_ips.empty()) continue;  // each refusal is in `skipped`
     if (node.name == own_name)
       view.self = std::move(granted);
     else if (!granted.pod_cidrs.empty())

@@ -13,51 +13,47 @@
 
 namespace kubecni {
 
-/// Who owns which PodCIDR. The owners of one moment decide who keeps a PodCIDR
-/// that somebody else claims at the next.
+/// Which node owns which PodCIDR. A node keeps its PodCIDR when another node claims it later.
 using CidrOwners = std::map<IpNet, std::string>;
 
-/// What this node took the cluster to be before.
+/// What the previous view decided.
 struct Incumbents {
   CidrOwners cidrs = {};
   AddressOwners addresses = {};
   std::optional<Node> self = {};
 };
 
-/// What this node takes the cluster to be, after the snapshot's contradictions
-/// have been resolved.
+/// The cluster as this node sees it, after contradictions in the snapshot are resolved.
 struct ClusterView {
   std::optional<Node> self;  ///< with the addresses and PodCIDRs that it may use
-  /// Why `self` is as it last was; empty when it is as listed.
+  /// Why `self` is that of the previous view; empty: it is that of the snapshot.
   std::string self_outdated = {};
-  std::vector<Node> peers;           ///< likewise; sorted by name
-  std::vector<SkippedNode> skipped;  ///< the source's, and claims that were refused
+  std::vector<Node> peers;           ///< like `self`; sorted by name
+  std::vector<SkippedNode> skipped;  ///< those of the snapshot, and refused claims
   CidrOwners owners;
-  /// By whose InternalIP pods reach a node: of every node, also of those that have no
-  /// PodCIDR (yet), the first of each family; sorted.
+  /// The addresses by which pods reach nodes: the first InternalIP of each family of every node,
+  /// also of nodes without a PodCIDR (yet); sorted.
   std::vector<IpAddr> node_addresses = {};
   AddressOwners address_owners = {};
   std::vector<NodeWarning> warnings = {};
 
-  /// For the next view, which takes the place of this one.
+  /// For the next view, which replaces this one.
   [[nodiscard]] Incumbents incumbents() && {
     return {std::move(owners), std::move(address_owners), std::move(self)};
   }
 };
 
-/// Resolves the claims of a snapshot, by the same rules on each node, so that no Node
-/// object takes away what is another's. Addresses are those of resolve_addresses(),
-/// PodCIDRs what why_no_pod_cidr() lets pass. A PodCIDR that overlaps one of another
-/// node stays with the node that had it in `previous`, else goes to the node that is
-/// first by name.
+/// Resolves the claims of a snapshot, so that no Node object takes away what another node has. All
+/// nodes do it by the same rules. Addresses are those of resolve_addresses(), PodCIDRs those that
+/// why_no_pod_cidr() accepts. If PodCIDRs of two nodes overlap, the node that had its own in
+/// `previous` keeps it, else the node that is first by name gets it.
 ///
-/// Between a PodCIDR and the address of another node in it, the one in `previous` counts.
-/// Where both are, or neither is, a node's PodCIDRs with addresses of two other nodes
-/// in them are refused, and the address of a single one is.
+/// If a PodCIDR contains the address of another node, the claim that is in `previous` wins. If
+/// both are in it, or neither is: a node whose PodCIDRs contain addresses of two other nodes loses
+/// these PodCIDRs; if they contain addresses of one other node, that node loses the addresses.
 ///
-/// While this node's own object is gone or not usable, the node stays `previous.self`, so
-/// that its pods keep their ways; but what another node claims of its PodCIDRs is that
-/// node's. Pure.
+/// While this node's own object is gone or not usable, `self` stays `previous.self`, so that its
+/// pods keep their routes. Another node may then get PodCIDRs that it claims from this one. Pure.
 ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_name,
                          const Incumbents& previous = {}, const ClusterRules& rules = {});
 

@@ -8,7 +8,7 @@
 
 namespace kubecni {
 
-/// The parts of a `v1 Node` that we need: its addresses and its pods' CIDRs.
+/// The parts of a `v1 Node` that kube-cni needs: its addresses and PodCIDRs.
 struct Node {
   std::string name;
   std::vector<IpAddr> internal_ips;  ///< at least one, in the order of status.addresses

@@ -15,13 +15,13 @@ using nlohmann::json;
 
 namespace {
 
-/// What a text of this type should be; empty if `text` is valid.
+/// What the setting needs in place of `text`; empty if `text` is valid.
 std::string wanted_text(const Setting& setting, const std::string& text) {
   if (text.empty()) return "a non-empty string";
   if (setting.type == Type::kPath && !std::filesystem::path(text).is_absolute())
     return "an absolute path";
   if (setting.type == Type::kInterface && !is_ifname(text))
-    return "an interface name: 1 to 15 characters without '/', ':' and blanks";
+    return "an interface name: 1 to 15 characters, none of them '/', ':' or a blank";
   if (setting.type != Type::kChoice) return "";
   const auto words = words_of(setting);
   if (std::ranges::find(words, text) != words.end()) return "";
@@ -66,7 +66,8 @@ std::string problem_of(const Setting& setting, const json& value) {
 std::string problem_of_name(const json& name) {
   if (is_cni_id(text_of(name))) return "";
   return wrong_value_text(
-      "name", name, "a network name: letters, digits, '_', '.', '-', the first a letter or digit");
+      "name", name,
+      "a network name: letters, digits, '_', '.', '-'; it starts with a letter or digit");
 }
 
 Result<IpNet> read_cidr(const std::string& key, const json& value) {

@@ -16,10 +16,10 @@ namespace kubecni {
 std::string wrong_value_text(std::string_view key, const nlohmann::json& value,
                              std::string_view wanted);
 
-/// Why `value` is not valid for `setting` of the network configuration; empty if it is.
+/// Why `value` is not valid for `setting` of the network configuration; empty if it is valid.
 std::string problem_of(const Setting& setting, const nlohmann::json& value);
 
-/// Why `name` is not a valid network name; empty if it is.
+/// Why `name` is not a valid network name; empty if it is valid.
 std::string problem_of_name(const nlohmann::json& name);
 
 /// A network in CIDR notation without host bits. Errors: EINVAL, naming `key`.

@@ -13,7 +13,7 @@ using nlohmann::json;
 
 namespace {
 
-/// The daemon has these settings itself, and the plugin must have the same.
+/// Whether the daemon has this setting, too; both must have the same value.
 bool is_shared(std::string_view key) {
   return std::ranges::any_of(kSettings, [&](const Setting& setting) {
     return setting.owner == Owner::kBoth && setting.key == key;
@@ -34,7 +34,7 @@ void check_link(const std::string& key, const json& value, Problems& problems) {
   if (!is_cni_id(text_of(type)))
     problems.push_back(wrong_value_text(key + ".type", type, "the name of a plugin"));
   else if (type == "kube-cni")
-    problems.push_back("\"" + key + "\": kube-cni is in the list already");
+    problems.push_back("\"" + key + "\": kube-cni is already in the list");
   if (const json& given = member(value, "capabilities"); !given.is_null())
     check_capabilities(key + ".capabilities", given, problems);
 }
@@ -50,13 +50,13 @@ void read_chain(const json& chain, CniOptions& options, Problems& problems) {
 
 std::string unknown(const std::string& key) {
   if (is_shared(key))
-    return "\"cni." + key + "\" is given as \"" + key +
-           "\" outside of \"cni\", for daemon and plugin";
+    return "\"cni." + key + "\": set \"" + key +
+           "\" outside of \"cni\"; it is for daemon and plugin";
   std::vector<std::string> known = plugin_only_keys();
   for (const Setting& setting : kSettings)
     if (setting.owner == Owner::kList)
       known.emplace_back(setting.key.substr(kCniSection.size() + 1));
-  return "\"cni." + key + "\" is no setting" + hint_for(key, known);
+  return "\"cni." + key + "\" is not a setting" + hint_for(key, known);
 }
 
 }  // namespace

@@ -11,8 +11,8 @@
 
 namespace kubecni {
 
-/// How the plugin reaches the container runtime: its program, and the list of plugins that it heads
-/// (CNI specification 1.1.0, section 1).
+/// What the container runtime needs of kube-cni: the plugin's program, and the list of plugins with
+/// kube-cni first (CNI specification 1.1.0, section 1).
 struct CniOptions {
   std::filesystem::path conf_dir;  ///< the runtime's folder of lists; empty: no list is written
   std::string conf_name{default_of("cniConfName")};
@@ -24,7 +24,7 @@ struct CniOptions {
 };
 
 /// Reads the object "cni" of the settings file: "name", "chain", "capabilities", and the keys that
-/// only the plugin has. The plugin itself checks their values: see check_plugin_entry().
+/// only the plugin has. check_plugin_entry() checks the values of these.
 /// Result: every unknown key, and every value of a wrong type.
 Problems read_cni_section(const nlohmann::json& section, CniOptions& options);
 

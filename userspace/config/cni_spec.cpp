@@ -7,7 +7,7 @@ namespace kubecni {
 
 namespace {
 constexpr std::size_t kMaxIdLength = 200;
-constexpr std::size_t kMaxIfnameLength = 15;  // IFNAMSIZ without its end
+constexpr std::size_t kMaxIfnameLength = 15;  // IFNAMSIZ without the final NUL
 }  // namespace
 
 bool is_at_least(std::string_view version, std::string_view other) {

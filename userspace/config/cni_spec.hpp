@@ -14,12 +14,11 @@ inline constexpr std::array<std::string_view, 7> kSupportedVersions{
 /// Whether `version` is `other` or later; both must be supported.
 bool is_at_least(std::string_view version, std::string_view other);
 
-/// Whether `id` may be a container id or a network name: letters, digits, '_',
-/// '.', '-', the first of them a letter or digit; at most 200, since it becomes
-/// part of a file name.
+/// Whether `id` may be a container id or a network name: at most 200 letters, digits, '_', '.' and
+/// '-', the first of them a letter or digit. It becomes part of a file name.
 bool is_cni_id(const std::string& id);
 
-/// Whether the kernel accepts `name` for an interface: 1 to 15 characters without '/', ':' and
+/// Whether the kernel accepts `name` for an interface: 1 to 15 characters without '/', ':' or
 /// white space, and neither "." nor "..".
 bool is_ifname(const std::string& name);
 

@@ -36,7 +36,7 @@ Result<> read_address(const std::string& key, const json& value, std::optional<I
   return {};
 }
 
-/// The range of an object that may have other keys, too.
+/// The range in `value`, which may have other keys, too.
 Result<Range> read_range(const std::string& key, const json& value) {
   if (!value.contains("subnet")) return failure(EINVAL, "\"" + key + ".subnet\" is missing");
   auto subnet = read_cidr(key + ".subnet", value["subnet"]);
@@ -52,17 +52,17 @@ Result<Range> read_range(const std::string& key, const json& value) {
 }
 
 Result<std::vector<Range>> read_set(const std::string& key, const json& set) {
-  if (!set.is_array() || set.empty()) return wrong_value(key, set, "a list with a range or more");
+  if (!set.is_array() || set.empty()) return wrong_value(key, set, "a list of at least one range");
   std::vector<Range> ranges;
   for (std::size_t i = 0; i < set.size(); ++i) {
     const std::string name = key + "[" + std::to_string(i) + "]";
     if (!set[i].is_object()) return wrong_value(name, set[i], "an object with a \"subnet\"");
-    // With a misspelt key, addresses that should be excluded would be given out.
+    // A misspelt key would be ignored, and addresses given out that it should exclude.
     for (const auto& [range_key, value] : set[i].items()) {
       if (!has(kRangeKeys, range_key))
         return failure(EINVAL, "\"" + name + "." + range_key +
-                                   "\" is unknown; a range has subnet, "
-                                   "rangeStart, rangeEnd, gateway");
+                                   "\" is unknown; a range may have subnet, "
+                                   "rangeStart, rangeEnd and gateway");
     }
     auto range = read_range(name, set[i]);
     if (!range) return std::unexpected(range.error());
@@ -85,8 +85,8 @@ Result<> check_keys(const json& ipam) {
     if (!has(kRangeKeys, key) && !has(kOtherKeys, key))
       return failure(EINVAL,
                      "\"ipam." + key +
-                         "\" is unknown; without a \"type\", \"ipam\" has ranges, or subnet, "
-                         "rangeStart, rangeEnd, gateway; and migrateFrom");
+                         "\" is unknown; without a \"type\", \"ipam\" may have ranges, subnet, "
+                         "rangeStart, rangeEnd, gateway and migrateFrom");
   }
   return {};
 }

@@ -63,9 +63,9 @@ std::string contradiction_in(const PluginSettings& settings, const std::optional
   const auto& subnet = settings.subnet;
   if (subnet && network && !network->contains(*subnet))
     return "\"subnet\": " + subnet->str() + " is outside \"network\" " + network->str() +
-           "; a node's subnet is a part of the network";
+           "; a node's subnet has to be a part of the network";
   if (subnet && !settings.ipam.ranges.empty())
-    return "\"subnet\" and \"ipam\" both say which addresses pods get; give one";
+    return "\"subnet\" and \"ipam\" both say which addresses pods get; remove one of them";
   return "";
 }
 
@@ -106,7 +106,7 @@ Result<PluginSettings> read_plugin_settings(const json& conf) {
   const auto network = network_in(conf, plugin_setting("network"));
   if (auto problem = contradiction_in(settings, network); !problem.empty())
     return failure(EINVAL, problem);
-  // A gateway that dhcp names is a router of the network behind the bridge.
+  // With dhcp, the gateway is a router in the network that the bridge is connected to.
   settings.is_gateway = settings.ipam.type != "dhcp";
   take(conf, plugin_setting("isGateway"), settings.is_gateway);
   take(conf, plugin_setting("isDefaultGateway"), settings.is_default_gateway);

@@ -22,9 +22,9 @@ enum class DataplaneMode {
 
 /// How programs are attached to pods' veths.
 enum class PodHooks {
-  kAuto,  ///< filters if no plugin of the list is known to need their place
-  kTcx,
-  kClsact,
+  kAuto,    ///< filters if every plugin of the list is known to leave them alone
+  kTcx,     ///< links
+  kClsact,  ///< filters
 };
 
 /// What an operator configures for the plugin.
@@ -38,25 +38,25 @@ struct PluginSettings {
   std::filesystem::path conf_dir = default_of("confDir");  ///< where the runtime has its lists
   PodHooks pod_hooks = PodHooks::kAuto;
   std::string log_level{default_of("logLevel")};
-  /// This node's pods: from `subnet` or `ipam.ranges`; if neither is set, what the daemon has
+  /// The network of this node's pods, unless `ipam` says it. If neither does: what the daemon has
   /// learned.
   std::optional<IpNet> subnet;
   IpamConf ipam;
   nlohmann::json dns = nlohmann::json::object();
   bool is_gateway = true;  ///< the bridge has the gateway's address
-  /// Whether the pod's default routes lead here: true: before those of its other interfaces; false:
-  /// never. Empty: only if the pod has none yet.
+  /// Whether the pod gets default routes to the gateway. True: before those of its other
+  /// interfaces; false: never. Empty: for each family in which it has none yet.
   std::optional<bool> is_default_gateway;
 };
 
 /// Whether the plugin reads `key` of the network configuration as a setting.
 bool is_plugin_key(std::string_view key);
 
-/// The keys that "cni" of the settings file may have for the plugin.
+/// The keys in "cni" of the settings file that are only for the plugin.
 std::vector<std::string> plugin_only_keys();
 
-/// Reads them from the network configuration `conf`; ignores the keys of others.
-/// Errors: EINVAL a value is wrong, naming the first such key.
+/// Reads the settings from the network configuration `conf`, and ignores all other keys.
+/// Errors: EINVAL a value is wrong; the error names the first such key.
 Result<PluginSettings> read_plugin_settings(const nlohmann::json& conf);
 
 }  // namespace kubecni

@@ -5,8 +5,8 @@
 
 namespace kubecni {
 
-/// docs/reference.md with the tables of kSettings. Fills the text between `<!-- settings: NAME -->`
-/// and `<!-- end -->`, for NAME plugin, daemon and list. Pure.
+/// `page`, docs/reference.md, with the tables of kSettings. Replaces the text between
+/// `<!-- settings: NAME -->` and `<!-- end -->`, where NAME is plugin, daemon or list. Pure.
 std::string with_settings_tables(std::string_view page);
 
 }  // namespace kubecni

@@ -23,52 +23,53 @@ inline constexpr std::array kSettings{
     Setting{.key = "network",
             .owner = Owner::kPlugin,
             .type = Type::kNetwork,
-            .meaning = "the cluster's pod network; if it is set, `subnet` must lie in it"},
-    Setting{.key = "subnet",
-            .owner = Owner::kPlugin,
-            .type = Type::kNetwork,
-            .meaning = "this node's pods; the first address is the gateway, on the bridge",
-            .shown_default = "what `kube-cnid` has learned: the first PodCIDR of each family"},
+            .meaning = "the cluster's pod network; if it is set, `subnet` must be a part of it"},
+    Setting{
+        .key = "subnet",
+        .owner = Owner::kPlugin,
+        .type = Type::kNetwork,
+        .meaning = "network of this node's pods; its first address is the gateway's, on the bridge",
+        .shown_default = "what `kube-cnid` has learned: the first PodCIDR of each family"},
     Setting{.key = "ipam.ranges",
             .owner = Owner::kPlugin,
             .type = Type::kOther,
-            .meaning = "instead of `subnet`, as `host-local` has it: a list of sets, "
+            .meaning = "replaces `subnet`, in the form of `host-local`: a list of sets, "
                        "`[[{\"subnet\", \"rangeStart\", \"rangeEnd\", \"gateway\"}, ...], ...]`. A "
-                       "pod gets one IPv4 or IPv6 address of each set, from the set's first range "
-                       "that has a free one. A single range may stand in `ipam` itself"},
+                       "pod gets one address of each set, from the first range of the set that has "
+                       "a free one. A single range may be given in `ipam` itself"},
     Setting{.key = "ipam.type",
             .owner = Owner::kPlugin,
             .type = Type::kOther,
-            .meaning =
-                "another plugin that allocates, found in `CNI_PATH`: `host-local`, `static`, "
-                "`dhcp` or any. The rest of `ipam` is that plugin's own. If it knows only older "
-                "versions of the specification, it is called with the highest one that both know"},
+            .meaning = "an IPAM plugin that allocates in place of kube-cni: `host-local`, "
+                       "`static`, `dhcp` or any other in `CNI_PATH`. That plugin reads the rest of "
+                       "`ipam`. If it supports only older versions of the specification, kube-cni "
+                       "calls it with the highest version that both support"},
     Setting{.key = "ipam.migrateFrom",
             .owner = Owner::kPlugin,
             .type = Type::kOther,
             .fallback = "/var/lib/cni/networks",
-            .meaning = "the data folder of a `host-local` that this node ran before. The addresses "
-                       "of its pods are not given out until DEL or GC frees them, or the node is "
-                       "booted. `\"\"` or `false`: the folder is not read"},
+            .meaning = "data folder of a `host-local` plugin that this node used before. The "
+                       "addresses of its pods stay reserved until DEL or GC frees them, or the "
+                       "node reboots. `\"\"` or `false`: no such folder is read"},
     Setting{.key = "bridge",
             .owner = Owner::kBoth,
             .type = Type::kInterface,
             .fallback = "cni0",
             .help = "The pods' bridge",
-            .meaning = "the bridge; it is made when it is missing"},
+            .meaning = "the pods' bridge; kube-cni makes it if it is missing"},
     Setting{.key = "isGateway",
             .owner = Owner::kPlugin,
             .type = Type::kFlag,
-            .meaning = "the bridge has the gateway's address",
-            .shown_default = "`true`, with `dhcp` `false`"},
-    Setting{
-        .key = "isDefaultGateway",
-        .owner = Owner::kPlugin,
-        .type = Type::kFlag,
-        .meaning =
-            "whether the pod's default routes lead here. Not set: for each family for which the "
-            "pod has no default route by another interface yet. `true`: before the routes of its "
-            "other interfaces, which lead again after DEL. `false`: only if `ipam` names one"},
+            .meaning = "whether the bridge has the gateway's address",
+            .shown_default = "`false` with `dhcp`, else `true`"},
+    Setting{.key = "isDefaultGateway",
+            .owner = Owner::kPlugin,
+            .type = Type::kFlag,
+            .meaning =
+                "whether the pod gets default routes to the gateway. Not set: for each family "
+                "in which the pod has no default route by another interface yet. `true`: "
+                "always; they come before the routes of the pod's other interfaces, which apply "
+                "again after DEL. `false`: only if `ipam` names a default route"},
     Setting{.key = "mtu",
             .owner = Owner::kPlugin,
             .type = Type::kNumber,
@@ -82,10 +83,11 @@ inline constexpr std::array kSettings{
             .type = Type::kChoice,
             .fallback = "auto",
             .allowed = "auto|ebpf|bridge",
-            .help = "auto: eBPF where it loads; ebpf: eBPF, or exit; bridge: the kernel path alone",
-            .meaning = "`auto`: eBPF where it can be loaded, else the kernel path, with the reason "
-                       "in the log and in `kube-cnictl status`. `ebpf`: ADD fails with that "
-                       "reason. `bridge`: the kernel path alone"},
+            .help = "auto: eBPF if it can be loaded, else the kernel path; ebpf: eBPF, or exit; "
+                    "bridge: the kernel path only",
+            .meaning = "`auto`: eBPF if it can be loaded, else the kernel path; the log and "
+                       "`kube-cnictl status` say why. `ebpf`: eBPF; if it cannot be loaded, ADD "
+                       "fails and says why. `bridge`: the kernel path only"},
     Setting{.key = "podHooks",
             .owner = Owner::kPlugin,
             .type = Type::kChoice,
@@ -93,90 +95,97 @@ inline constexpr std::array kSettings{
             .allowed = "auto|tcx|clsact",
             .meaning =
                 "how programs are attached to pods' veths. `clsact`: by filters; a pod starts "
-                "six times as fast. `tcx`: by links (kernel 6.6); every other plugin works "
-                "beside them. `auto`: by filters if the runtime's list of this network has only "
-                "`portmap`, `tuning`, `firewall` and `sbr` beside kube-cni, else by links"},
+                "six times as fast. `tcx`: by links (kernel 6.6 or later), which work beside "
+                "every other plugin. `auto`: by filters if the network's list of plugins has "
+                "only kube-cni, `portmap`, `tuning`, `firewall` and `sbr`; else by links"},
     Setting{.key = "confDir",
             .owner = Owner::kPlugin,
             .type = Type::kPath,
             .fallback = "/etc/cni/net.d",
-            .meaning = "where the runtime has its lists"},
+            .meaning = "the runtime's folder of network configurations"},
     Setting{.key = "stateDir",
             .owner = Owner::kBoth,
             .type = Type::kPath,
             .fallback = "/var/lib/kube-cni",
-            .help = "What has to survive a reboot",
-            .meaning = "leases and attachments"},
-    Setting{.key = "runDir",
-            .owner = Owner::kBoth,
-            .type = Type::kPath,
-            .fallback = "/run/kube-cni",
-            .help = "Locks and status",
-            .meaning = "locks, the daemon's status, the count of the plugin's calls"},
+            .help = "Folder for what has to survive a reboot",
+            .meaning = "folder for leases and attachments; it survives a reboot"},
     Setting{
-        .key = "bpffs",
+        .key = "runDir",
         .owner = Owner::kBoth,
         .type = Type::kPath,
-        .fallback = "/sys/fs/bpf/kube-cni",
-        .help = "Folder for the pins",
-        .meaning = "the pins. If a bpf file system is missing below `/sys/fs/bpf`, it is mounted"},
+        .fallback = "/run/kube-cni",
+        .help = "Folder for locks and status",
+        .meaning = "folder for locks, the daemon's status and the counters of the plugin's calls"},
+    Setting{.key = "bpffs",
+            .owner = Owner::kBoth,
+            .type = Type::kPath,
+            .fallback = "/sys/fs/bpf/kube-cni",
+            .help = "Folder for the pinned programs and maps",
+            .meaning = "folder for the pinned programs and maps. If a folder below `/sys/fs/bpf` "
+                       "is not on a bpf file system, kube-cni mounts one on `/sys/fs/bpf`"},
     Setting{.key = "logLevel",
             .owner = Owner::kPlugin,
             .type = Type::kChoice,
             .fallback = "info",
             .allowed = "error|warn|info|debug",
-            .meaning = "`error`, `warn`, `info`, `debug`; on standard error"},
+            .meaning = "`error`, `warn`, `info` or `debug`; the log goes to standard error"},
     Setting{.key = "dns",
             .owner = Owner::kPlugin,
             .type = Type::kOther,
-            .meaning = "passed on in the result"},
-    Setting{
-        .key = "runtimeConfig.bandwidth",
-        .owner = Owner::kRuntime,
-        .type = Type::kOther,
-        .meaning = "a limit that the plugin `bandwidth` makes: such a pod takes the kernel path"},
+            .meaning = "DNS settings, which the result passes on"},
+    Setting{.key = "runtimeConfig.bandwidth",
+            .owner = Owner::kRuntime,
+            .type = Type::kOther,
+            .meaning = "a limit for one pod, which the plugin `bandwidth` enforces. Such a pod "
+                       "uses the kernel path"},
     Setting{.key = "runtimeConfig.ipRanges",
             .owner = Owner::kRuntime,
             .type = Type::kOther,
-            .meaning = "ranges for one pod, from the runtime, instead of the configured ones"},
-    Setting{.key = "runtimeConfig.ips",
-            .owner = Owner::kRuntime,
-            .type = Type::kOther,
-            .meaning = "addresses for one pod, from the runtime; `args.cni.ips` and `IP` in "
-                       "`CNI_ARGS` say the same"},
+            .meaning = "ranges for one pod, which replace the configured ones"},
+    Setting{
+        .key = "runtimeConfig.ips",
+        .owner = Owner::kRuntime,
+        .type = Type::kOther,
+        .meaning =
+            "addresses for one pod; also accepted as `args.cni.ips`, and as `IP` in `CNI_ARGS`"},
     Setting{.key = "runtimeConfig.mac",
             .owner = Owner::kRuntime,
             .type = Type::kOther,
-            .meaning = "a MAC for one pod, from the runtime; `args.cni.mac` and `MAC` in "
-                       "`CNI_ARGS` say the same"},
+            .meaning =
+                "a MAC for one pod; also accepted as `args.cni.mac`, and as `MAC` in `CNI_ARGS`"},
 
     // The daemon's.
     Setting{.key = "nodeName",
             .owner = Owner::kDaemon,
             .type = Type::kText,
-            .help = "Name of this node's Node object (default: the host's, as kubelet has it)",
-            .meaning = "this node's name among the Node objects",
-            .shown_default = "the host's name in lower case, as kubelet has it"},
+            .help = "Name of this node's Node object (default: the host name in lower case, as "
+                    "kubelet uses it)",
+            .meaning = "name of this node's Node object",
+            .shown_default = "the host name in lower case, as kubelet uses it"},
     Setting{.key = "nodeSource",
             .owner = Owner::kDaemon,
             .type = Type::kText,
-            .help = "file:PATH, a NodeList as `kubectl get nodes -o json` prints it, or kubernetes",
-            .meaning = "`kubernetes`: LIST, then WATCH. `file:PATH`: what `kubectl get nodes -o "
-                       "json` prints. The file is watched, so that an edit takes effect at once"},
-    Setting{.key = "kubeconfig",
-            .owner = Owner::kDaemon,
-            .type = Type::kText,
-            .help = "How to reach the API server (default: the pod's service account)",
-            .meaning = "how to reach the API server; the next three options replace what it says",
-            .shown_default = "the pod's service account"},
+            .help = "Where the nodes come from: kubernetes, or file:PATH with the output of "
+                    "`kubectl get nodes -o json`",
+            .meaning = "where the nodes come from. `kubernetes`: LIST, then WATCH. `file:PATH`: "
+                       "the output of `kubectl get nodes -o json`. The daemon watches the file, so "
+                       "an edit takes effect at once"},
+    Setting{
+        .key = "kubeconfig",
+        .owner = Owner::kDaemon,
+        .type = Type::kText,
+        .help = "Kubeconfig for the API server (default: the pod's service account)",
+        .meaning =
+            "kubeconfig that says how to reach the API server; the next three options override it",
+        .shown_default = "the pod's service account"},
     Setting{
         .key = "apiServer",
         .owner = Owner::kDaemon,
         .type = Type::kText,
         .many = true,
-        .help = "URL of the API server; may be given several times, for when one does not answer",
+        .help = "URL of the API server; may be given several times, in case one does not answer",
         .meaning =
-            "URL of the API server. May be given several times, for when one does not answer"},
+            "URL of the API server; may be given several times, in case one does not answer"},
     Setting{.key = "caFile",
             .owner = Owner::kDaemon,
             .type = Type::kText,
@@ -187,31 +196,35 @@ inline constexpr std::array kSettings{
             .type = Type::kText,
             .help = "Bearer token, read for every request",
             .meaning = "bearer token, read for every request"},
-    Setting{.key = "insecureSkipTlsVerify",
-            .owner = Owner::kDaemon,
-            .type = Type::kFlag,
-            .help = "Do not verify the API server's certificate: for tests alone",
-            .meaning = "the API server's certificate is not verified: whoever answers is trusted. "
-                       "Without this option, a kubeconfig that says the same is refused"},
     Setting{
-        .key = "startupTaint",
+        .key = "insecureSkipTlsVerify",
         .owner = Owner::kDaemon,
-        .type = Type::kText,
-        .help = "Key of a taint that is removed from this node's Node once it can take pods",
-        .meaning = "key of a taint that is removed from this node's Node once it can take pods"},
+        .type = Type::kFlag,
+        .help = "Do not verify the API server's certificate; only for tests",
+        .meaning =
+            "the API server's certificate is not verified, so that any server is trusted; only for "
+            "tests. Without this option, the daemon refuses a kubeconfig that asks for the same"},
+    Setting{.key = "startupTaint",
+            .owner = Owner::kDaemon,
+            .type = Type::kText,
+            .help = "Key of a taint that the daemon removes from this node's Node object once the "
+                    "node can take pods",
+            .meaning = "key of a taint that the daemon removes from this node's Node object once "
+                       "the node can take pods"},
     Setting{
         .key = "routing",
         .owner = Owner::kDaemon,
         .type = Type::kChoice,
         .fallback = "auto",
         .allowed = "auto|direct|vxlan",
-        .help = "How the pods of other nodes are reached. auto: directly where the node is on a "
-                "link of this one, else by VXLAN; direct: never by VXLAN; vxlan: always",
-        .meaning =
-            "how the pods of other nodes are reached. `auto`: directly where a node has an address "
-            "on a link of this one, else by VXLAN, for each node and family. `direct`: never by "
-            "VXLAN; the routers on the way have to know the PodCIDRs. `vxlan`: always by VXLAN. "
-            "May differ from node to node. A restart may change it, and no connection is lost"},
+        .help =
+            "How to reach the pods of other nodes. auto: directly if the node has an address on a "
+            "link of this one, else by VXLAN; direct: never by VXLAN; vxlan: always by VXLAN",
+        .meaning = "how this node reaches the pods of other nodes. `auto`: for each node and "
+                   "family, directly if the other node has an address on a link of this one, else "
+                   "by VXLAN. `direct`: never by VXLAN; routers between the nodes have to know the "
+                   "PodCIDRs. `vxlan`: always by VXLAN. Nodes may have different values. A restart "
+                   "may change the value, and no connection is lost"},
     Setting{.key = "vxlanPort",
             .owner = Owner::kDaemon,
             .type = Type::kNumber,
@@ -219,8 +232,8 @@ inline constexpr std::array kSettings{
             .least = 1,
             .most = 65535,
             .help = "UDP port of the tunnel, the same on all nodes; IANA's is 4789",
-            .meaning = "UDP port of the tunnel, the same on all nodes. 8472 is the kernel's own "
-                       "default; some hypervisors take IANA's 4789 for tunnels of their own. A "
+            .meaning = "UDP port of the tunnel, the same on all nodes. 8472 is the kernel's "
+                       "default; some hypervisors use IANA's 4789 for their own tunnels. A "
                        "firewall between the nodes has to let the port through"},
     Setting{.key = "vxlanVni",
             .owner = Owner::kDaemon,
@@ -235,71 +248,74 @@ inline constexpr std::array kSettings{
             .type = Type::kChoice,
             .fallback = "auto",
             .allowed = "auto|on|off",
-            .help = "Whether checksums inside the tunnel are left to the NIC. auto: unless a test "
-                    "with another node shows that it gets them wrong",
+            .help = "Whether the NIC computes checksums inside the tunnel. auto: yes, unless a "
+                    "test with another node shows that it gets them wrong",
             .meaning =
-                "whether checksums inside the tunnel are left to the NIC: `on`, `off`, or `auto`. "
+                "whether the NIC computes checksums inside the tunnel: `on`, `off` or `auto`. "
                 "`auto`: on, unless a test with another node shows that the NIC gets them wrong"},
     Setting{.key = "clusterCidr",
             .owner = Owner::kDaemon,
             .type = Type::kNetwork,
             .many = true,
-            .help = "Network of the cluster's pods, kubeadm's podSubnet; a PodCIDR outside is "
+            .help = "Network of the cluster's pods (kubeadm: podSubnet); a PodCIDR outside is "
                     "refused. May be given several times",
-            .meaning = "network of the cluster's pods, as kubeadm's `podSubnet`. A PodCIDR outside "
-                       "is refused by name. May be given several times. [Which claims are refused "
-                       "without it](kubernetes.md#what-a-node-object-may-claim)"},
+            .meaning = "network of the cluster's pods (kubeadm: `podSubnet`). The daemon refuses "
+                       "and reports a PodCIDR outside. May be given several times. [What the "
+                       "daemon refuses without it](kubernetes.md#what-a-node-object-may-claim)"},
     Setting{.key = "serviceCidr",
             .owner = Owner::kDaemon,
             .type = Type::kNetwork,
             .many = true,
-            .help = "Network of the cluster's Services, kubeadm's serviceSubnet; a PodCIDR that "
+            .help = "Network of the cluster's Services (kubeadm: serviceSubnet); a PodCIDR that "
                     "overlaps it is refused. May be given several times",
-            .meaning = "network of the Services. A PodCIDR that overlaps it is refused by name. "
-                       "May be given several times. In a pod, a PodCIDR that contains "
-                       "`$KUBERNETES_SERVICE_HOST` is refused in any case"},
+            .meaning =
+                "network of the cluster's Services (kubeadm: `serviceSubnet`). The daemon refuses "
+                "and reports a PodCIDR that overlaps it. May be given several times. A daemon in a "
+                "pod always refuses a PodCIDR that contains `$KUBERNETES_SERVICE_HOST`"},
     Setting{.key = "nodeCidr",
             .owner = Owner::kDaemon,
             .type = Type::kNetwork,
             .many = true,
             .help = "Network of the nodes' addresses; an InternalIP outside is refused. May be "
                     "given several times",
-            .meaning = "network of the nodes' addresses. An InternalIP outside is refused by name. "
-                       "May be given several times"},
-    Setting{
-        .key = "masquerade",
-        .owner = Owner::kDaemon,
-        .type = Type::kFlag,
-        .fallback = "on",
-        .help = "on or off: what pods send to the outside of the cluster has the node's address",
-        .meaning = "what pods send to the outside of the cluster gets the node's address "
-                   "(nftables, table `inet kube-cni`). Packets to pods, and to nodes by the first "
-                   "InternalIP of each family, keep the pod's address"},
+            .meaning = "network of the nodes' addresses. The daemon refuses and reports an "
+                       "InternalIP outside. May be given several times"},
+    Setting{.key = "masquerade",
+            .owner = Owner::kDaemon,
+            .type = Type::kFlag,
+            .fallback = "on",
+            .help = "on or off: whether what pods send out of the cluster gets the node's address",
+            .meaning = "whether what pods send out of the cluster gets the node's address "
+                       "(nftables, table `inet kube-cni`). Packets to pods keep the pod's address, "
+                       "and so do packets to the first InternalIP of each family of a node"},
     Setting{.key = "nonMasqueradeCidr",
             .owner = Owner::kDaemon,
             .type = Type::kNetwork,
             .many = true,
-            .help = "Outside network to which pods keep their address; may be given several times",
-            .meaning =
-                "an outside network to which pods keep their address; may be given several times"},
+            .help = "Network outside of the cluster to which pods send with their own address; may "
+                    "be given several times",
+            .meaning = "network outside of the cluster to which pods send with their own address; "
+                       "may be given several times"},
     Setting{.key = "cniConfDir",
             .owner = Owner::kDaemon,
             .type = Type::kPath,
-            .help = "The runtime's folder of network configurations; without it none is written",
-            .meaning = "the runtime's folder of network configurations. The daemon keeps its list "
-                       "there, once the node can take pods"},
+            .help = "The runtime's folder of network configurations; unset: the daemon writes no "
+                    "list of plugins",
+            .meaning = "the runtime's folder of network configurations. Once the node can take "
+                       "pods, the daemon keeps its list of plugins there. Not set: it writes none"},
     Setting{.key = "cniConfName",
             .owner = Owner::kDaemon,
             .type = Type::kText,
             .fallback = "10-kube-cni.conflist",
-            .help = "The list's file there; the runtime takes the first file by name",
-            .meaning = "the list's file; the runtime takes the first one by name"},
-    Setting{
-        .key = "pluginBinary",
-        .owner = Owner::kDaemon,
-        .type = Type::kPath,
-        .help = "The program kube-cni to keep installed there; unset: none is installed",
-        .meaning = "the program `kube-cni`, which the daemon then keeps installed for the runtime"},
+            .help = "File name of the list of plugins; the runtime uses the first file by name",
+            .meaning = "file name of the list of plugins; the runtime uses the first file by name"},
+    Setting{.key = "pluginBinary",
+            .owner = Owner::kDaemon,
+            .type = Type::kPath,
+            .help = "The program kube-cni, which the daemon keeps installed in --cni-bin-dir; "
+                    "unset: it installs none",
+            .meaning = "the program `kube-cni`, which the daemon keeps installed in "
+                       "`--cni-bin-dir`. Not set: it installs none"},
     Setting{.key = "cniBinDir",
             .owner = Owner::kDaemon,
             .type = Type::kPath,
@@ -311,30 +327,34 @@ inline constexpr std::array kSettings{
         .owner = Owner::kDaemon,
         .type = Type::kText,
         .fallback = "127.0.0.1:9484",
-        .help = "ADDRESS:PORT for /metrics, /healthz and /readyz, without encryption or login; off",
-        .meaning = "where `/metrics`, `/healthz` and `/readyz` are served, without login: an IP "
-                   "address with a port, or `off`; see [metrics.md](metrics.md)"},
+        .help =
+            "ADDRESS:PORT for /metrics, /healthz and /readyz, without encryption or login; or off",
+        .meaning = "where `/metrics`, `/healthz` and `/readyz` are served, without encryption or "
+                   "login: an IP address with a port, or `off`; see [metrics.md](metrics.md)"},
     Setting{.key = "logLevel",
             .owner = Owner::kDaemon,
             .type = Type::kChoice,
             .fallback = "info",
             .allowed = "error|warn|info|debug",
-            .help = "error, warn, info, debug",
-            .meaning = "`error`, `warn`, `info`, `debug`"},
+            .help = "error, warn, info or debug",
+            .meaning = "`error`, `warn`, `info` or `debug`"},
     Setting{.key = "cni.name",
             .owner = Owner::kList,
             .type = Type::kText,
             .fallback = "k8s-pod-network",
-            .meaning = "the network's name. Leases belong to it: do not change it while pods run"},
-    Setting{.key = "cni.chain",
-            .owner = Owner::kList,
-            .type = Type::kOther,
-            .meaning = "the plugins after kube-cni, each with its own configuration, which is "
-                       "passed on as it is"},
+            .meaning =
+                "the network's name. Leases belong to this name: do not change it while pods run"},
+    Setting{
+        .key = "cni.chain",
+        .owner = Owner::kList,
+        .type = Type::kOther,
+        .meaning =
+            "the plugins after kube-cni: the configuration of each, which is passed on unchanged"},
     Setting{.key = "cni.capabilities",
             .owner = Owner::kList,
             .type = Type::kOther,
-            .meaning = "what the runtime shall tell kube-cni of a pod",
+            .meaning = "the capabilities for which the runtime tells kube-cni the values of a pod, "
+                       "in `runtimeConfig`",
             .shown_default = "`bandwidth` if the plugin `bandwidth` is in the chain"},
 };
 

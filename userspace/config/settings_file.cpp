@@ -19,7 +19,7 @@ using nlohmann::json;
 
 namespace {
 
-/// The first key that an object has twice: the parser would use the last value.
+/// The first key that an object has twice; the parser would silently use the last value.
 std::optional<std::string> find_repeated_key(std::string_view text) {
   std::vector<std::set<std::string>> open_objects;
   std::optional<std::string> repeated;
@@ -54,7 +54,7 @@ const char* name_of(Type type) {
   return type == Type::kNumber ? "a whole number, without quotes" : "a text in quotes";
 }
 
-/// The command line's word for the value; empty if the type is another.
+/// The value as a word of the command line; empty if it is of another type.
 std::optional<std::string> word_of(const json& value, Type type) {
   if (type == Type::kFlag && value.is_boolean()) return value.get<bool>() ? "true" : "false";
   if (type == Type::kNumber && value.is_number_integer()) return value.dump();
@@ -63,7 +63,8 @@ std::optional<std::string> word_of(const json& value, Type type) {
   return std::nullopt;
 }
 
-/// The values that the option takes, as `--help` shows them after the type; empty if it does not.
+/// The values that the option accepts, as `--help` shows them after the type; empty if it shows
+/// none.
 std::string allowed_by(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   const auto colon = type.find(':');
@@ -74,7 +75,8 @@ std::string allowed_by(const CLI::Option& option) {
 std::string give(CLI::Option& option, const Setting& setting, const json& value) {
   const std::string key(setting.key);
   if (setting.many && !value.is_array())
-    return wrong_value_text(key, value, std::string("a list, each of it ") + name_of(setting.type));
+    return wrong_value_text(key, value,
+                            std::string("a list; each entry has to be ") + name_of(setting.type));
   std::vector<std::string> words;
   for (const json& entry : setting.many ? value : json::array({value})) {
     auto word = word_of(entry, setting.type);
@@ -111,7 +113,7 @@ std::size_t distance(const std::string& from, const std::string& to) {
 }  // namespace
 
 std::string hint_for(const std::string& word, const std::vector<std::string>& known) {
-  constexpr std::size_t kMaxLength = 64;  // longer ones are no typing errors
+  constexpr std::size_t kMaxLength = 64;  // longer words are not typing errors
   constexpr std::size_t kMaxDistance = 3;
   if (word.size() > kMaxLength) return "";
   const auto away = [&](const std::string& candidate) { return distance(word, candidate); };
@@ -122,11 +124,12 @@ std::string hint_for(const std::string& word, const std::vector<std::string>& kn
 
 Result<json> parse_settings(std::string_view text) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos)
-    return failure(EINVAL, "the file is empty; without settings it has to be {}");
+    return failure(EINVAL, "the file is empty; a file without settings has to be {}");
   auto settings = parse_json(text);
   if (!settings) return settings;
   if (!settings->is_object())
-    return failure(EINVAL, shown(*settings) + " is no JSON object like {\"routing\": \"vxlan\"}");
+    return failure(EINVAL,
+                   shown(*settings) + " is not a JSON object like {\"routing\": \"vxlan\"}");
   if (const auto key = find_repeated_key(text))
     return failure(EINVAL, "\"" + *key + "\" is given twice in one object");
   return settings;
@@ -138,7 +141,7 @@ Problems apply_settings(const json& settings, CLI::App& app) {
     if (key == kCniSection) continue;
     const Setting* setting = find_daemon_setting(key);
     if (!setting) {
-      problems.push_back("\"" + key + "\" is no setting" + hint_for(key, known_keys()));
+      problems.push_back("\"" + key + "\" is not a setting" + hint_for(key, known_keys()));
       continue;
     }
     CLI::Option* option = app.get_option("--" + option_name(*setting));

@@ -13,24 +13,24 @@
 
 namespace kubecni {
 
-/// How the pods of other nodes are to be reached.
+/// How to reach the pods of other nodes.
 enum class Routing {
-  kAuto,    ///< each peer directly where it is on a link of ours, else by VXLAN
-  kDirect,  ///< never by VXLAN: routers on the way have to know the PodCIDRs
+  kAuto,    ///< each peer directly if it is on a link of this node, else by VXLAN
+  kDirect,  ///< never by VXLAN: routers between nodes have to know the PodCIDRs
   kVxlan,   ///< always by VXLAN
 };
 
-/// What the operator says about the tunnel.
+/// The operator's settings of the tunnel.
 struct TunnelOptions {
   std::uint16_t port = default_number("vxlanPort");  ///< UDP
   std::uint32_t vni = default_number("vxlanVni");
   std::string checksum_offload{
-      default_of("vxlanChecksumOffload")};  ///< "auto": as the probe finds; "on", "off"
+      default_of("vxlanChecksumOffload")};  ///< "on", "off", or "auto": what the probe finds
 };
 
-/// What the operator says on the command line of kube-cnid, or in its settings file.
+/// The operator's settings of kube-cnid: from its command line and its settings file.
 struct DaemonOptions {
-  bool clean_up = false;  ///< the command `cleanup`: nothing but folders and bridge matters
+  bool clean_up = false;  ///< the command `cleanup`, which needs only folders and bridge
   std::string node_name;
   std::string node_source;  ///< "file:PATH" or "kubernetes"
   ApiOptions api;
@@ -46,7 +46,7 @@ struct DaemonOptions {
   std::filesystem::path bpffs = default_of("bpffs");
   std::string bridge{default_of("bridge")};
   CniOptions cni;
-  /// Where metrics and health are served: ListenAddress, or "off" or empty: nowhere.
+  /// The ListenAddress for metrics and health; "off" or empty: they are not served.
   std::string metrics_address{default_of("metricsAddress")};
   std::string log_level{default_of("logLevel")};
 };

@@ -14,16 +14,16 @@ namespace kubecni {
 /// What a condition is about.
 enum class ConditionKind {
   kFailed,        ///< a step failed; it is tried again
-  kNodeSkipped,   ///< another node cannot be used, or not be reached; `subject` is its name
-  kNodeDoubtful,  ///< a node may be wrong; `subject` is its name
+  kNodeSkipped,   ///< another node cannot be used or reached; `subject` is its name
+  kNodeDoubtful,  ///< a Node object may be wrong; `subject` is its name
   kKernelPath,    ///< the programs do not load
   kNoConntrack,   ///< the programs cannot ask conntrack
   kNotReady,      ///< this node cannot take pods
-  kListPending,   ///< the runtime's list is not there, or not as it should be
+  kListPending,   ///< the runtime's list is missing or outdated
   kPlugins,       ///< something about the runtime's plugins that the operator may not expect
 };
 
-/// Something that a controller found, and that holds as long as the controller says so.
+/// Something that a controller found. It lasts as long as the controller reports it.
 struct Condition {
   ConditionKind kind;
   std::string text;  ///< a sentence for people
@@ -32,12 +32,12 @@ struct Condition {
   auto operator<=>(const Condition&) const = default;
 };
 
-/// What one controller has to say of one round.
+/// What one controller reports of one round.
 struct Outcome {
   std::string_view controller;
-  std::vector<std::string> changes = {};  ///< of the node, a phrase each
+  std::vector<std::string> changes = {};  ///< what it changed on the node, a phrase each
   std::vector<Condition> conditions = {};
-  /// When to look again at the latest, where that is before the usual time.
+  /// When the next round has to come, if before the usual time.
   std::optional<std::chrono::milliseconds> again_in = {};
 
   void fail(std::string why) { say(ConditionKind::kFailed, std::move(why)); }
@@ -50,7 +50,7 @@ struct Outcome {
       if (condition.kind == kind) texts.push_back(condition.text);
     return texts;
   }
-  /// Notes how a step ended: `what` was changed, or why it was not.
+  /// Notes the end of a step: adds the change `what`, or the error.
   void apply(const Result<>& done, std::string what) {
     if (done)
       changes.push_back(std::move(what));

@@ -9,8 +9,8 @@
 
 namespace kubecni {
 
-/// When a controller that failed looks again: soon, and less often the longer the same steps
-/// fail, however many rounds other causes start. The caller has the clock.
+/// When a controller that failed tries again: soon at first, and less often the longer the same
+/// steps fail. Rounds that start for other causes do not count. The caller has the clock.
 class Retry {
  public:
   using Clock = std::chrono::steady_clock;
@@ -18,8 +18,8 @@ class Retry {
   static constexpr std::chrono::milliseconds kFirst{1'000};
   static constexpr std::chrono::milliseconds kSlowest{60'000};
 
-  /// Asks for another look if a step of the outcome failed. A controller that has to look even
-  /// sooner does so.
+  /// Asks for another round if a step of the outcome failed, unless the controller has asked for an
+  /// earlier one.
   void schedule(Outcome& outcome, Clock::time_point now) {
     auto failed = outcome.texts_of(ConditionKind::kFailed);
     if (failed != failed_) {

@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Whether another IPAM plugin holds the addresses of a pod that is gone: it was never
-/// told, and will not be.
+/// Whether an IPAM plugin still holds the addresses of a pod that is gone. Nothing tells the plugin
+/// any more.
 Result<bool> is_left_to_ipam_plugin(NetlinkSocket& node, const std::string& network,
                                     const std::optional<Lease>& lease) {
   if (!lease || !lease->addresses.empty()) return false;
@@ -42,8 +42,8 @@ std::string describe(const PodPaths& paths, const std::string& network, const Le
          (*record)->netns;
 }
 
-/// The pods of one network that live, or may; what dead ones left is removed first.
-/// False: there may be others.
+/// Removes what dead pods of one network left, and reports the others: they live, or may live.
+/// False: there may be more.
 bool list_pods_of(NetlinkSocket& node, const PodPaths& paths, const std::string& network,
                   CleanupReport& report) {
   auto reclaimed = reclaim_gone(paths, network);
@@ -66,8 +66,8 @@ bool list_pods_of(NetlinkSocket& node, const PodPaths& paths, const std::string&
   return true;
 }
 
-/// Whether it is certain that the node has no pods; else they are in the report, or why that
-/// cannot be told.
+/// Whether the node certainly has no pods. Else the report has the pods, or why they cannot be
+/// listed.
 bool has_no_pods(NetlinkSocket& node, const PodPaths& paths, CleanupReport& report) {
   auto networks = list_networks(paths);
   if (!networks) report.errors.push_back(networks.error().what);
@@ -87,11 +87,11 @@ void unload(NetlinkSocket& node, const fs::path& bpffs, CleanupReport& report) {
   if (!unloaded)
     report.errors.push_back(unloaded.error().what);
   else if (*unloaded)
-    report.changes.emplace_back("programs taken off all devices, maps and pins removed");
+    report.changes.emplace_back("programs detached from all devices, maps and pins removed");
 }
 
-/// Ours has a MAC that follows from one of its addresses. The reference plugin `bridge`
-/// uses the same name.
+/// kube-cni's bridge has a MAC that is derived from one of its addresses. The reference plugin
+/// `bridge` uses the same name.
 bool is_our_bridge(const Link& bridge, const std::vector<LinkAddress>& addresses) {
   return std::ranges::any_of(addresses, [&](const LinkAddress& address) {
     return address.ifindex == bridge.ifindex &&
@@ -110,11 +110,11 @@ void remove_bridge(NetlinkSocket& node, const std::string& name, CleanupReport& 
     return report.kept.push_back("bridge " + name + ", which kube-cni did not make");
   const auto port = std::ranges::find(*links, bridge->ifindex, &Link::master_ifindex);
   if (port != links->end())
-    return report.kept.push_back("bridge " + name + ": " + port->name + " is a port of it");
+    return report.kept.push_back("bridge " + name + ", since " + port->name + " is a port of it");
   report.apply(delete_link(node, bridge->ifindex), "bridge " + name + " removed");
 }
 
-/// Removes what is ours in `folder` by name, and the folder unless others use it, too.
+/// Removes our own files in `folder`, and the folder unless others use it, too.
 void remove_folder(const fs::path& folder, std::span<const char* const> names,
                    CleanupReport& report) {
   const auto before = list_directory(folder);
@@ -127,15 +127,15 @@ void remove_folder(const fs::path& folder, std::span<const char* const> names,
   }
   const auto left = list_directory(folder);
   if (left && !left->empty())
-    return report.kept.push_back("folder " + folder.string() + ": " + left->front() +
-                                 " in it is not of kube-cni");
+    return report.kept.push_back("folder " + folder.string() + ": it has " + left->front() +
+                                 ", which is not of kube-cni");
   std::error_code error;
   const bool removed = fs::remove(folder, error);
   if (error == std::errc::device_or_resource_busy)
     return report.kept.push_back("folder " + folder.string() +
-                                 ", empty: it is mounted into this container");
+                                 ", which is empty: it is mounted into this container");
   if (error) report.errors.push_back("remove " + folder.string() + ": " + error.message());
-  // Our own lock alone is no trace of a daemon.
+  // A folder with only the lock that we just made was not there before.
   if (removed && before && *before != std::vector<std::string>{kDaemonLock})
     report.changes.push_back("folder " + folder.string() + " removed");
 }
@@ -145,8 +145,8 @@ void remove_file(const fs::path& path, const std::string& what, CleanupReport& r
   report.apply(delete_file(path), what + " " + path.string() + " removed");
 }
 
-/// Without the list no more pods come; but one may have been on its way, and then the
-/// runtime needs the list to delete it.
+/// Without the list the runtime starts no more pods. If one started meanwhile, the list is put
+/// back: the runtime needs it to delete the pod.
 bool close_for_pods(NetlinkSocket& node, const DaemonOptions& options, CleanupReport& report) {
   if (options.cni.conf_dir.empty()) return true;
   const fs::path list = options.cni.conf_dir / options.cni.conf_name;
@@ -158,7 +158,7 @@ bool close_for_pods(NetlinkSocket& node, const DaemonOptions& options, CleanupRe
   std::ranges::move(late.errors, std::back_inserter(report.errors));
   if (text) {
     auto put_back = ensure_conf_list(list, *text);
-    report.apply(put_back ? Result<>() : fail(put_back), "list put back for a pod that came");
+    report.apply(put_back ? Result<>() : fail(put_back), "list put back, since a pod has started");
   }
   return false;
 }
@@ -172,7 +172,8 @@ void list_sysctls(CleanupReport& report) {
   };
   std::ranges::for_each(kPathSysctls, look);
   std::ranges::for_each(kForwardingSysctls, look);
-  if (!set.empty()) report.kept.push_back("settings that others may have made or need: " + set);
+  if (!set.empty())
+    report.kept.push_back("settings of the node, which others may have made or need: " + set);
 }
 
 }  // namespace
@@ -193,7 +194,7 @@ CleanupReport clean_up_node(const DaemonOptions& options, const RoundReport& bet
   list_sysctls(report);
   if (!has_no_pods(*node, {options.state_dir, options.bpffs}, report)) return report;
   if (!close_for_pods(*node, options, report)) return report;
-  // Only where the daemon put it there: a package removes its own.
+  // Only if the daemon installed it. A package removes its own.
   if (!options.cni.plugin_binary.empty())
     remove_file(options.cni.bin_dir / kProgramName, "plugin", report);
   remove_bridge(*node, options.bridge, report);

@@ -13,7 +13,7 @@ namespace kubecni {
 struct CleanupReport {
   std::vector<std::string> changes;
   std::vector<std::string> errors;
-  std::vector<std::string> pods;  ///< that still have their interface from kube-cni
+  std::vector<std::string> pods;  ///< those that still have an interface of kube-cni
   std::vector<std::string> kept;  ///< everything else that stays, and why
 
   void apply(const Result<>& done, const std::string& what) {
@@ -24,11 +24,11 @@ struct CleanupReport {
   }
 };
 
-/// What comes after Controllers::clean_up(): takes the programs off every device and their
-/// pins away. Pods that live go on by bridge and kernel, and what the runtime needs to
-/// delete them stays: plugin, its list, records and bridge. Without pods these go, too.
-/// Nothing of others is touched: files and pins go by their names, the bridge by its MAC.
-/// Goes on after an error. Nobody else may be reconciling the node.
+/// The second step of a cleanup, after Controllers::clean_up(). Detaches the programs from every
+/// device and removes the pins. Pods that live keep their traffic by bridge and kernel. What the
+/// runtime needs to delete them stays: plugin, list, records and bridge. Without pods these are
+/// removed, too. Touches nothing of others: it finds its own files and pins by name, and the bridge
+/// by its MAC. Goes on after an error. No daemon may run meanwhile.
 CleanupReport clean_up_node(const DaemonOptions& options, const RoundReport& between_nodes);
 
 }  // namespace kubecni

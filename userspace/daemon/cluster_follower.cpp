@@ -19,7 +19,7 @@ void ClusterFollower::load_last_known() {
 
 void ClusterFollower::take_news() {
   while (auto news = source_->take()) {
-    // Nodes that are as before may be those that were refused.
+    // After an error, unchanged nodes may be the refused ones: look at them again.
     if (*news && ((*news)->has_changed || !error_.empty()))
       if (auto seen = look_at_nodes(); !seen) *news = fail(seen);
     if (!*news) {
@@ -33,14 +33,14 @@ void ClusterFollower::take_news() {
   }
 }
 
-/// Takes over what the source knows. Errors: ENOENT no node at all.
+/// Takes over the nodes of the source. Errors: ENOENT it has no node at all.
 Result<> ClusterFollower::look_at_nodes() {
   Result<> seen;
   source_->read([&](const NodeSnapshot& nodes) {
-    // A cluster without any node cannot have us in it: a wrong cluster, or an
-    // API server that has lost its data. Every pod would be cut off.
+    // An empty list cannot be right: it lacks this node. It is another cluster, or the API server
+    // has lost its data. Taking it over would cut off every pod.
     if (nodes.nodes.empty() && nodes.skipped.empty()) {
-      seen = failure(ENOENT, "the list has no node at all, not even this one");
+      seen = failure(ENOENT, "the list of nodes is empty, although this node exists");
       return;
     }
     has_grown_ = has_grown_ || nodes.nodes.size() > 2 * view_.peers.size();

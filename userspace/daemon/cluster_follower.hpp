@@ -10,8 +10,8 @@
 
 namespace kubecni {
 
-/// What this node takes the cluster to be, from the source of nodes or, before that has said
-/// anything, from disk. For the loop's thread, but for status().
+/// Keeps the view of the cluster: from the source of nodes or, until the source has answered, from
+/// disk. Only status() may be called from other threads than the loop's.
 class ClusterFollower {
  public:
   ClusterFollower(const DaemonOptions& options, std::unique_ptr<NodeSource> source)

@@ -32,8 +32,8 @@ Result<ClusterLink> link_to_api(const DaemonOptions& options) {
   if (!config) return fail(config);
   if (config->is_insecure)
     log::warn(
-        "--insecure-skip-tls-verify: the certificate of the API server is not checked, so that "
-        "anybody may answer in its place",
+        "--insecure-skip-tls-verify: the certificate of the API server is not verified, so any "
+        "server is trusted",
         {{"server", config->server}});
   auto endpoints = known_endpoints(*config, options.state_dir);
   auto writer = NodeStatusWriter::start(

@@ -11,13 +11,13 @@ namespace kubecni {
 
 /// What connects the daemon with the cluster.
 struct ClusterLink {
-  /// Says on the Node whether it can take pods; null: the nodes come from a file.
+  /// Writes to the Node object whether the node can take pods; null: the nodes come from a file.
   std::unique_ptr<NodeStatusWriter> status_writer;
-  std::unique_ptr<NodeSource> source;  ///< calls the writer, and has to end first
+  std::unique_ptr<NodeSource> source;  ///< calls the writer, so it has to be destroyed first
 };
 
-/// Opens what `options.node_source` names. The addresses of the API servers are
-/// kept in <state dir>/api-endpoints.json.
+/// Opens the source that `options.node_source` names. Keeps the addresses of the API servers in
+/// <state dir>/api-endpoints.json.
 /// Errors: those of resolve_api_config() and of the sources.
 Result<ClusterLink> open_cluster_link(const DaemonOptions& options);
 

@@ -8,8 +8,8 @@ namespace kubecni {
 
 namespace {
 
-// With many nodes rounds come once a minute, so what an ended pod left is gone after 90 s at the
-// latest.
+// In large clusters a round comes once a minute. So what an ended pod left is removed after 90 s at
+// the latest.
 constexpr std::chrono::seconds kSweepInterval{30};
 
 Outcome describe_cluster(const std::string& own_name, const ClusterView& view) {
@@ -67,7 +67,7 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
   const bool by_ebpf = programs_.carries_nodes();
   EbpfDataplane* for_pods = programs_.for_pods();
 
-  // The firewall guards the tunnel from before the device is made until a program does.
+  // The firewall guards the tunnel before the device exists, and until a program guards it.
   EbpfDataplane* const guard = by_ebpf ? dataplane : nullptr;
   const bool was_guarding = nodes_.is_guarding_tunnel(guard);
   firewall_.sync(view, !was_guarding, outcomes.firewall);
@@ -84,7 +84,7 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
     nodes_.apply(view, *plan, dataplane, by_ebpf, outcomes.nodes);
     report.tunnel_checksum_offload = nodes_.offload();
   } else if (programs_.changes_schema()) {
-    for_pods = nullptr;  // nobody has filled the maps that the programs would use
+    for_pods = nullptr;  // the maps that the programs would use are not filled
   }
   if (const bool guards = nodes_.is_guarding_tunnel(guard); guards != was_guarding)
     firewall_.sync(view, !guards, outcomes.firewall);

@@ -20,23 +20,23 @@
 
 namespace kubecni {
 
-/// The controllers of a node, in the order in which they need each other. Each goes on when
-/// another one fails. Runs in the node's namespace.
+/// The controllers of a node. Runs them in the order in which they need each other; if one fails,
+/// the others go on. Runs in the node's namespace.
 class Controllers {
  public:
   /// Errors: those of opening the controllers.
   static Result<Controllers> open(const DaemonOptions& options);
 
-  /// Makes the node equal to `view`; null: the cluster is not known yet. Then only the
-  /// plugin is installed, and what ended pods left is swept.
+  /// Makes the node equal to `view`. Null: the cluster is not known yet; then it only installs the
+  /// plugin and removes what ended pods left.
   RoundReport run(const ClusterView* view);
 
   /// Readable when something changed in the runtime's folders.
   [[nodiscard]] int fd() const { return install_.fd(); }
   void drain() { install_.drain(); }
 
-  /// Takes away all that run() made for the traffic between nodes and to the outside, and
-  /// nothing else. Pods keep the bridge and each other.
+  /// Removes only what run() made for traffic between nodes and to the outside. Pods keep the
+  /// bridge, and reach each other on this node.
   RoundReport clean_up();
 
  private:

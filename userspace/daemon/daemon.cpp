@@ -23,8 +23,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Maps send no notifications: what is removed there comes back after this, and with many
-// nodes after a minute at most, or an idle daemon would do nothing else than look.
+// Maps send no notifications, so what is missing in them comes back after this interval. It is
+// longer in large clusters, where a round costs more, but never longer than a minute.
 constexpr std::chrono::seconds kResyncInterval{10};
 constexpr std::chrono::seconds kLongestResync{60};
 constexpr std::size_t kFewNodes = 500;
@@ -34,13 +34,13 @@ std::chrono::milliseconds resync_interval(std::size_t nodes) {
   return std::clamp<std::chrono::milliseconds>(stretched, kResyncInterval, kLongestResync);
 }
 
-// Between two looks at what the kernel reports: it may report without end.
+// Time between two reads of the kernel's notifications, of which there may be any number.
 constexpr std::chrono::milliseconds kListenInterval{50};
 constexpr std::chrono::seconds kLockTimeout{5};
-// What sweeps and other rare work need for a moment goes after this at the latest.
+// Memory that rare work needed for a moment is given back after this time at the latest.
 constexpr std::chrono::seconds kGiveBackInterval{30};
 
-/// What this thread has computed so far, whatever else the machine does.
+/// The CPU time of this thread so far.
 Clock::duration cpu_time() {
   timespec used{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
@@ -60,7 +60,7 @@ Result<UniqueFd> catch_signals() {
   return fd;
 }
 
-/// One daemon a node. Errors: EBUSY another one runs.
+/// The lock that allows one daemon a node. Errors: EBUSY another daemon runs.
 Result<FileLock> take_place(const DaemonOptions& options) {
   if (auto made = ensure_directory(options.run_dir); !made) return fail(made);
   auto lock = FileLock::acquire(options.run_dir / kDaemonLock, kLockTimeout);
@@ -69,7 +69,7 @@ Result<FileLock> take_place(const DaemonOptions& options) {
   return lock;
 }
 
-/// Empty: nowhere. Errors: EINVAL.
+/// Where metrics are served; empty: nowhere. Errors: EINVAL.
 Result<std::optional<ListenAddress>> metrics_address_of(const DaemonOptions& options) {
   if (options.metrics_address.empty() || options.metrics_address == "off") return std::nullopt;
   auto address = ListenAddress::parse(options.metrics_address);
@@ -116,8 +116,8 @@ std::chrono::milliseconds Daemon::reconcile() {
   const auto usual = resync_interval(report.known_nodes);
   const auto again_in = std::min(report.again_in().value_or(usual), usual);
   report = {};
-  // Loading the programs takes 8 MB for a moment, and a run with 5000 nodes 20, which
-  // malloc would keep. What only a start or a large change needs goes, too.
+  // malloc would keep memory that is needed only for a moment: 8 MB to load the programs, 20 MB for
+  // a round with 5000 nodes.
   const auto now = Clock::now();
   if (cluster_.take_has_grown() || now >= give_back_at_) {
     give_back_memory();
@@ -128,7 +128,7 @@ std::chrono::milliseconds Daemon::reconcile() {
   return again_in;
 }
 
-/// Whether what the kernel or a folder reports asks for a round.
+/// Whether news of the kernel or of a folder ask for a round.
 bool Daemon::hear_changes(bool of_kernel, bool of_folders) {
   if (of_folders) controllers_.drain();
   return (of_kernel && monitor_.take_changes()) || of_folders;
@@ -169,7 +169,7 @@ Result<> Daemon::run() {
     if (kernel.revents != 0) listen_from = Clock::now() + kListenInterval;
     if (Clock::now() < next_run) continue;
     const auto used_before = cpu_time();
-    cluster_.take_news();  // a source may have nothing to wake us with
+    cluster_.take_news();  // a source may be unable to wake the loop
     next_run = Clock::now() + reconcile();
     const auto price = cpu_time() - used_before;
     if (std::exchange(has_changes, false)) pacer_of_changes.pay(Clock::now(), price);

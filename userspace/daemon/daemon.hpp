@@ -18,19 +18,19 @@
 
 namespace kubecni {
 
-/// kube-cnid: a loop that looks again when the source of nodes, the kernel or
-/// the clock says so, and always does the same then. Events carry no content.
+/// kube-cnid: a loop. The source of nodes, the kernel or the clock starts a round, and every round
+/// does the same. Events carry no content.
 class Daemon {
  public:
   /// Errors: EBUSY another daemon has this run folder; those of the source
   /// and of Controllers::open().
   static Result<std::unique_ptr<Daemon>> start(DaemonOptions options);
 
-  /// clean_up_node(), in the place of the daemon. Errors: EBUSY a daemon runs,
-  /// which would bring everything back.
+  /// Removes what daemon and plugin made: see clean_up_node(). Errors: EBUSY a daemon runs, and
+  /// would make everything again.
   static Result<CleanupReport> clean_up(const DaemonOptions& options);
 
-  /// Until SIGTERM or SIGINT, which remove nothing.
+  /// Runs until SIGTERM or SIGINT, which remove nothing.
   Result<> run();
 
  private:
@@ -48,7 +48,7 @@ class Daemon {
         reporter_(options_, observer_, status_writer_.get()) {}
 
   bool hear_changes(bool of_kernel, bool of_folders);
-  /// When to look again at the latest.
+  /// Runs one round. Result: when the next one is due.
   std::chrono::milliseconds reconcile();
 
   DaemonOptions options_;

@@ -4,8 +4,8 @@
 
 namespace kubecni {
 
-/// Logs what this machine lacks for the dataplane, each with what to do: for when something
-/// failed, and whoever reads the log has no other way to look. Takes some 0.3 s.
+/// Logs what this machine lacks for the dataplane, and what to do about each. For a failed start,
+/// where only the log can be read. Takes some 0.3 s.
 /// Runs in the node's namespace.
 void log_diagnosis(const std::filesystem::path& bpffs);
 

@@ -20,7 +20,7 @@ prometheus::Gauge& gauge_in(prometheus::Registry& registry, const char* name, co
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add(labels);
 }
 
-constexpr const char* kModeHelp = "1 for the dataplane that this node has, 0 for the other";
+constexpr const char* kModeHelp = "1 for the dataplane that this node uses, 0 for the other one";
 
 }  // namespace
 
@@ -37,13 +37,13 @@ LoopMetrics::LoopMetrics()
       last_errors_(gauge_in(registry_, "kube_cni_reconcile_last_errors",
                             "Steps that failed in the last round of the reconcile loop")),
       last_success_(gauge_in(registry_, "kube_cni_reconcile_last_success_timestamp_seconds",
-                             "When a round of the reconcile loop last had no error, as Unix time; "
-                             "0 if none had")),
+                             "Unix time of the last round of the reconcile loop without an error; "
+                             "0 if there was none")),
       known_nodes_(gauge_in(registry_, "kube_cni_nodes_known",
                             "Nodes of the cluster that have a PodCIDR, this one included")),
       skipped_nodes_(gauge_in(registry_, "kube_cni_nodes_skipped",
-                              "Nodes of which something cannot be used or reached; kube-cnictl "
-                              "nodes says what")),
+                              "Nodes of which something cannot be used or reached; see kube-cnictl "
+                              "nodes")),
       ebpf_(gauge_in(registry_, "kube_cni_dataplane_mode", kModeHelp, {{"mode", "ebpf"}})),
       bridge_(gauge_in(registry_, "kube_cni_dataplane_mode", kModeHelp, {{"mode", "bridge"}})) {
   gauge_in(registry_, "kube_cni_build_info", "Version of kube-cnid and schema of its eBPF maps",

@@ -13,7 +13,7 @@
 
 namespace kubecni {
 
-/// What one round of the daemon's loop found and did, in short.
+/// A summary of what one round of the daemon's loop found and did.
 struct Round {
   bool reconciled = false;        ///< false: the cluster is not known, and nothing was done
   std::string dataplane;          ///< "ebpf" or "bridge"
@@ -24,12 +24,12 @@ struct Round {
   std::string not_ready;  ///< why the node cannot take pods; empty: it can
 };
 
-/// The metrics of the loop itself. Its thread adds, any thread collects.
+/// The metrics of the loop itself. Only the loop's thread adds; any thread may collect.
 class LoopMetrics {
  public:
   LoopMetrics();
 
-  /// `duration` is that of the whole round.
+  /// `duration`: of the whole round.
   void add(const Round& round, std::chrono::duration<double> duration);
   [[nodiscard]] Families collect() const { return registry_.Collect(); }
 

@@ -10,7 +10,7 @@ namespace {
 
 using namespace kubecni;
 
-/// Exit status of a cleanup that has to be repeated when the node has no pods any more.
+/// Exit status of a cleanup that has to run again, because the node still has pods.
 constexpr int kPodsStay = 3;
 
 int clean_up(const DaemonOptions& options) {
@@ -22,7 +22,7 @@ int clean_up(const DaemonOptions& options) {
   for (const auto& change : report->changes) log::info("changed", {{"what", change}});
   for (const auto& kept : report->kept) log::info("stays", {{"what", kept}});
   for (const auto& error : report->errors) log::error("not cleaned up", {{"err", error}});
-  for (const auto& pod : report->pods) log::warn("goes on by bridge and kernel", {{"pod", pod}});
+  for (const auto& pod : report->pods) log::warn("pod goes on by the kernel path", {{"pod", pod}});
   if (!report->pods.empty())
     log::warn(
         "plugin, its configuration, records and bridge stay for these pods; when they are "

@@ -12,8 +12,8 @@ namespace kubecni {
 
 namespace {
 
-// A round begins after a minute at the latest, and takes seconds at most, but for the
-// loading of programs on a slow machine.
+// A round begins after a minute at the latest. It takes some seconds at most; only loading programs
+// on a slow machine takes longer.
 constexpr std::chrono::seconds kPatience{150};
 constexpr unsigned kOk = 200;
 constexpr unsigned kNotFound = 404;
@@ -29,10 +29,10 @@ HttpAnswer verdict(const std::vector<std::string>& reasons) {
 Families source_metrics(const SourceStatus& status) {
   auto connected =
       gauge("kube_cni_watch_connected",
-            "1 while changes of nodes come by themselves: the watch is open, the file readable");
+            "1 while changes of nodes arrive: the watch is open, or the file can be read");
   add(connected, {}, status.connected ? 1.0 : 0.0);
   auto age = gauge("kube_cni_watch_age_seconds",
-                   "Time since the source of nodes last said anything, if it ever did");
+                   "Time since the source of nodes last sent anything; absent if it never did");
   if (status.last_heard)
     add(age, {},
         std::chrono::duration<double>(std::chrono::steady_clock::now() - *status.last_heard)
@@ -48,7 +48,7 @@ Observer::Observer(NodeCollector::Paths paths, std::optional<ListenAddress> addr
       source_(std::move(source)),
       collector_(std::move(paths)),
       health_(kPatience),
-      not_ready_("kube-cnid has not looked at the node yet") {}
+      not_ready_("kube-cnid has not finished its first round yet") {}
 
 void Observer::ensure_serving() {
   if (!wanted_ || server_) return;
@@ -60,7 +60,7 @@ void Observer::ensure_serving() {
     log::info("metrics and health are served", {{"address", server_->address().str()}});
   } else if (error_ != started.error().what) {
     error_ = started.error().what;
-    log::error("metrics and health are not served; everything else goes on",
+    log::error("metrics and health are not served; everything else works",
                {{"err", error_}, {"change", "--metrics-address"}});
   }
 }

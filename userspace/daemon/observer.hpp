@@ -16,14 +16,14 @@
 
 namespace kubecni {
 
-/// What others can see of the daemon, over HTTP:
+/// What the daemon serves over HTTP:
 ///
 ///   /metrics  the node and the loop, for Prometheus
-///   /healthz  200 while the loop goes round; 503 and why
-///   /readyz   200 while the node can take pods; 503 and why, a reason a line
+///   /healthz  200 while the loop works; else 503, and why
+///   /readyz   200 while the node can take pods; else 503, and each reason on a line
 ///
-/// The loop tells it about its rounds; everything else is read when somebody asks, on
-/// the server's thread.
+/// The loop reports its rounds. Everything else is read on the server's thread, when a client
+/// asks.
 class Observer {
  public:
   using AskSource = std::function<SourceStatus()>;
@@ -31,16 +31,16 @@ class Observer {
   /// Without an address nothing is served. `source` is called on the server's thread.
   Observer(NodeCollector::Paths paths, std::optional<ListenAddress> address, AskSource source);
 
-  /// Starts to serve unless it does. A node is worth more than its metrics: where the
-  /// address cannot be had the daemon goes on, and tries again with each round.
+  /// Starts to serve if it does not yet. If the address is not available, logs it; the next call
+  /// tries again. The daemon goes on without metrics.
   void ensure_serving();
-  /// Where it serves, or why it does not, for people.
+  /// The URL that it serves at, or why it does not serve; for people.
   [[nodiscard]] std::string describe() const;
 
   void begin_round();
   void end_round(const Round& round);
 
-  /// What is at `path`, for the server and for tests.
+  /// The answer for `path`. For the server and for tests.
   HttpAnswer answer(std::string_view path);
 
  private:

@@ -28,13 +28,14 @@ constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;  // a ConfigMap ha
 
 std::string check_network(const std::string& text) {
   const auto cidr = IpNet::parse(text);
-  return cidr && *cidr == cidr->network() ? "" : "\"" + text + "\" is no network like 10.0.0.0/8";
+  return cidr && *cidr == cidr->network() ? ""
+                                          : "\"" + text + "\" is not a network like 10.0.0.0/8";
 }
 
 std::string check_list_name(const std::string& name) {
   const std::filesystem::path path(name);
   const bool is_list = path == path.filename() && path.extension() == ".conflist";
-  return is_list ? "" : "\"" + name + "\" is no file name that ends in .conflist";
+  return is_list ? "" : "\"" + name + "\" is not a file name that ends in .conflist";
 }
 
 std::string check_metrics_address(const std::string& text) {
@@ -43,14 +44,14 @@ std::string check_metrics_address(const std::string& text) {
   return parsed ? "" : parsed.error().what;
 }
 
-/// Whether the word is right of itself, where the kind of setting says it.
+/// Checks the word as the type of the setting says.
 void check_by_type(CLI::Option& option, const Setting& setting) {
   if (setting.type == Type::kNumber) option.check(CLI::Range(setting.least, setting.most));
   if (setting.type == Type::kNetwork) option.check(check_network);
   if (setting.type == Type::kChoice) option.check(CLI::IsMember(words_of(setting)));
 }
 
-/// The option of one setting, as the table has it.
+/// Adds the option of one setting, with help and default of the table.
 template <typename Target>
 CLI::Option& add(CLI::App& app, const Setting& setting, Target& target) {
   const std::string name = "--" + option_name(setting);
@@ -71,7 +72,7 @@ std::string check_node_source(const std::string& source) {
              : "\"" + source + "\" is neither file:PATH nor kubernetes";
 }
 
-/// How nodes are reached, and what leaves the cluster.
+/// The options on how nodes are reached, and on what leaves the cluster.
 void add_network_options(CLI::App& app, DaemonOptions& options) {
   static const std::map<std::string, Routing> kRoutings{
       {"auto", Routing::kAuto}, {"direct", Routing::kDirect}, {"vxlan", Routing::kVxlan}};
@@ -84,7 +85,7 @@ void add_network_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("masquerade"), options.masquerade);
 }
 
-/// The cluster's networks as the command line has them.
+/// The cluster's networks, as texts of the command line.
 struct NetworkTexts {
   std::vector<std::string> clusters, services, nodes, non_masquerade;
 };
@@ -116,7 +117,7 @@ void take_networks(const NetworkTexts& texts, DaemonOptions& options) {
     throw CLI::ValidationError("--cluster-cidr", wrong);
 }
 
-/// What the container runtime needs of us.
+/// The options on what the container runtime needs.
 void add_cni_options(CLI::App& app, CniOptions& options) {
   add(app, daemon_setting("cniConfDir"), options.conf_dir);
   add(app, daemon_setting("cniConfName"), options.conf_name).check(check_list_name);
@@ -124,7 +125,7 @@ void add_cni_options(CLI::App& app, CniOptions& options) {
   add(app, daemon_setting("pluginBinary"), options.plugin_binary);
 }
 
-/// Who this node is, and who knows the others.
+/// The options on this node's name, and on the source of the others.
 void add_source_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("nodeName"), options.node_name);
   add(app, daemon_setting("nodeSource"), options.node_source).check(check_node_source);
@@ -136,7 +137,7 @@ void add_source_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("startupTaint"), options.startup_taint);
 }
 
-/// What is where on this node.
+/// The options on this node's dataplane, folders, metrics and log.
 void add_node_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("dataplane"), options.dataplane);
   add(app, daemon_setting("stateDir"), options.state_dir);
@@ -147,8 +148,8 @@ void add_node_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("logLevel"), options.log_level);
 }
 
-/// Gives the options what the file says, and checks what the plugin will be told.
-/// Throws as CLI::App::parse(), naming the file and every mistake in it.
+/// Sets the options from the file, and checks the plugin's settings. Throws as CLI::App::parse();
+/// the text names the file and every mistake in it.
 void take_config(const std::filesystem::path& path, CLI::App& app, DaemonOptions& options) {
   Problems problems;
   if (!path.empty()) {
@@ -161,14 +162,14 @@ void take_config(const std::filesystem::path& path, CLI::App& app, DaemonOptions
       for (auto& problem : read_cni_section(*cni, options.cni))
         problems.push_back(std::move(problem));
     if (settings->contains(kCniSection) && options.cni.conf_dir.empty())
-      problems.emplace_back("\"cni\" is given, but no \"cniConfDir\" to write it to");
+      problems.emplace_back("\"cni\" is given, but not \"cniConfDir\", the folder to write it to");
   }
   for (const auto& [option, folder] : {std::pair("--cni-conf-dir", options.cni.conf_dir),
                                        {"--cni-bin-dir", options.cni.bin_dir},
                                        {"--plugin-binary", options.cni.plugin_binary}})
     if (!folder.empty() && folder.is_relative())
-      problems.push_back(std::string(option) + ": " + folder.string() + " is no absolute path");
-  // As the plugin would refuse it: for each pod.
+      problems.push_back(std::string(option) + ": " + folder.string() + " is not an absolute path");
+  // The plugin would refuse its entry for each pod.
   if (problems.empty() && !options.cni.conf_dir.empty())
     if (auto taken = check_plugin_entry(options); !taken) problems.push_back(taken.error().what);
   if (problems.empty()) return;
@@ -177,7 +178,7 @@ void take_config(const std::filesystem::path& path, CLI::App& app, DaemonOptions
   throw CLI::ValidationError(path.empty() ? "--cni-conf-dir" : "--config " + path.string(), text);
 }
 
-/// In lower case, as kubelet names a node of which it is told no name.
+/// The host name in lower case, which kubelet uses for a node without a configured name.
 std::string host_name() {
   std::array<char, HOST_NAME_MAX + 1> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return "";
@@ -196,7 +197,7 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   app.set_version_flag("--version", KUBECNI_VERSION);
   std::filesystem::path config;
   app.add_option("--config", config,
-                 "Settings as a JSON object: each option by its name in camel case, like "
+                 "File with settings as a JSON object: each option in camel case, like "
                  "\"vxlanPort\", and \"cni\" for the plugin. Options override it")
       ->configurable(false);
   NetworkTexts networks;
@@ -208,8 +209,8 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   app.fallthrough();
   const auto* clean_up = app.add_subcommand(
       "cleanup",
-      "Removes everything that is kube-cni's from the node, and ends. Stop the daemon first. While "
-      "there are pods, what they and the runtime need stays: exit status 3");
+      "Removes everything of kube-cni from the node, and ends. Stop the daemon first. If there are "
+      "pods, what they and the runtime need stays, and the exit status is 3");
   try {
     app.parse(argc, argv);
     take_config(config, app, options);

@@ -6,8 +6,8 @@
 
 namespace kubecni {
 
-/// The options, or the exit status after help or an error was printed. What the command
-/// line says counts more than the file that `--config` names.
+/// The options, or the exit status if help or an error was printed. The command line overrides the
+/// file that `--config` names.
 std::expected<DaemonOptions, int> parse_options(int argc, const char* const* argv);
 
 }  // namespace kubecni

@@ -22,7 +22,7 @@ PathStatus status_of(const PeerPath& path) {
           .why = path.why};
 }
 
-/// Without its list the runtime starts no pod, whatever the node can take.
+/// Without the list of plugins the runtime starts no pod, even if the node is ready otherwise.
 std::string why_no_pod_starts(const RoundReport& report) {
   auto reason = report.first_of(ConditionKind::kNotReady);
   return reason.empty() ? report.first_of(ConditionKind::kListPending) : reason;
@@ -93,19 +93,20 @@ void Reporter::log_condition(const Condition& condition, std::string_view contro
       log::warn("kernel path only", {{"reason", text}});
       return log_diagnosis(options_.bpffs);
     case ConditionKind::kNoConntrack:
-      return log::warn("conntrack cannot be asked, flows that began on the kernel path stay there",
-                       {{"reason", text}});
+      return log::warn(
+          "programs cannot ask conntrack, so flows that began on the kernel path stay there",
+          {{"reason", text}});
     case ConditionKind::kNotReady:
       return log::warn("this node cannot take pods", {{"reason", text}});
     case ConditionKind::kListPending:
-      return;  // in status.json; a failure is a condition of its own
+      return;  // only in status.json; a failure has its own condition
     case ConditionKind::kPlugins:
       return log::warn("plugins of the runtime", {{"what", text}});
   }
 }
 
-/// Logs each condition once, as long as it lasts. That the node is not ready is no news before the
-/// cluster is known.
+/// Logs each condition once, as long as it lasts. Before the cluster is known, does not log that
+/// the node is not ready.
 void Reporter::log_news(const RoundReport& report) {
   std::set<Condition> current;
   for (const Outcome& outcome : report.outcomes) {

@@ -12,17 +12,18 @@
 
 namespace kubecni {
 
-/// Where this node has the cluster from, for people.
+/// The source of the nodes, for people.
 struct SourceReport {
   std::string name;
   std::string error;  ///< empty while it works
 };
 
-/// What status.json says of a round. `metrics` is where they are served. Pure but for the pid.
+/// The content of status.json after a round. `metrics` is the URL of the metrics. Pure, apart from
+/// the pid.
 DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
                        const SourceReport& source, const std::string& metrics);
 
-/// Tells everybody what a round had to say: log, status.json, metrics and health, and the
+/// Reports the outcome of a round: to the log, status.json, metrics and health, and by the
 /// condition and Events of this node's Node object.
 class Reporter {
  public:

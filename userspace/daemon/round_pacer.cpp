@@ -17,7 +17,8 @@ RoundPacer::Clock::time_point RoundPacer::after_notification(Clock::time_point n
 
 void RoundPacer::pay(Clock::time_point now, Clock::duration price) {
   earn(now);
-  // What is waited for at most is also owed at most: after a storm the next one is at once.
+  // No debt is larger than the longest wait pays for. So the first round after a storm of
+  // notifications does not wait.
   budget_ = std::max(budget_ - price, -Clock::duration(kLongestWait) / kShare);
 }
 

@@ -4,21 +4,20 @@
 
 namespace kubecni {
 
-/// Decides when a round may begin that the kernel's notifications, or news of the cluster, ask
-/// for, so that they cost a bounded share of a core, however many there are and whatever a round
-/// costs.
+/// Decides when a round may begin that the kernel's notifications, or news of the cluster, ask for.
+/// Such rounds cost a bounded share of a core, whatever their number and the cost of one.
 ///
-/// A round has a price, its CPU time, which is paid from a budget that grows by a share of
-/// the time and is full after a while of rest. As long as there is some, a round
-/// begins once everything has settled; then rounds wait for it, though never so long that a
-/// real change stays unrepaired. Pure: whoever calls has the clock.
+/// The price of a round is its CPU time. It is paid from a budget, which grows with time up to a
+/// limit. While the budget lasts, a round begins after a short settle time. Without budget, rounds
+/// wait until it is paid, but never longer than kLongestWait, so that real changes are repaired.
+/// Pure: the caller has the clock.
 class RoundPacer {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Changes come in bursts, and our own are among them.
+  /// Changes come in bursts, and some are our own.
   static constexpr std::chrono::milliseconds kSettleTime{50};
-  /// One part of the time in this many.
+  /// The budget grows by the passed time divided by this.
   static constexpr int kShare = 40;
   static constexpr std::chrono::milliseconds kFullBudget{250};
   static constexpr std::chrono::seconds kLongestWait{5};
@@ -27,7 +26,7 @@ class RoundPacer {
 
   /// When a round may begin that a notification at `now` asks for.
   [[nodiscard]] Clock::time_point after_notification(Clock::time_point now);
-  /// Takes the price of a round that a notification asked for, and that ended at `now`.
+  /// Pays for a round that a notification asked for, and that ended at `now`.
   void pay(Clock::time_point now, Clock::duration price);
 
  private:

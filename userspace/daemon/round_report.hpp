@@ -12,7 +12,7 @@
 
 namespace kubecni {
 
-/// All that the controllers have to say of one round, and how the node is since.
+/// What the controllers report of one round, and the state of the node after it.
 struct RoundReport {
   bool reconciled = false;        ///< false: the cluster is not known
   std::vector<Outcome> outcomes;  ///< in the order of the controllers
@@ -27,12 +27,12 @@ struct RoundReport {
   std::string tunnel_checksum_offload;
   ListState list;
 
-  /// What the conditions of a kind say, in the order of the controllers.
+  /// The texts of the conditions of a kind, in the order of the controllers.
   [[nodiscard]] std::vector<std::string> texts_of(ConditionKind kind) const;
-  /// The first of them; empty: none.
+  /// The first of these texts; empty: none.
   [[nodiscard]] std::string first_of(ConditionKind kind) const;
   [[nodiscard]] std::size_t count_changes() const;
-  /// When to look again at the latest; empty: at the usual time.
+  /// When the next round has to come at the latest; empty: at the usual time.
   [[nodiscard]] std::optional<std::chrono::milliseconds> again_in() const;
 };
 

@@ -22,7 +22,6 @@ namespace kubecni {
 ///
 /// Call begin_list(); add_item() and end_page() for each page; then apply() for each event. A new
 /// list replaces the old content in one step, when its last page is in.
-/// step, when its last page is in.
 class AnyInformer {
  public:
   AnyInformer(const AnyInformer&) = delete;

@@ -92,7 +92,7 @@ AttachKind kind_in(const json& name) {
   throw std::invalid_argument("hooks");
 }
 
-/// Throws as parsed() does.
+/// Throws the same as parsed().
 Attachment from_json(const json& record) {
   return {
       .network = record.at("network"),
@@ -131,7 +131,7 @@ Result<Attachment> read_attachment(const std::filesystem::path& path) {
 
 std::string host_ifname_for(const std::string& network, const std::string& container_id,
                             const std::string& ifname) {
-  // An interface name (15 characters) takes 44 bits of it.
+  // An interface name has 15 characters, which leaves room for 44 bits of the hash.
   const auto hash = fnv1a<std::uint64_t>(network + "/" + container_id + "/" + ifname);
   char name[16];
   std::snprintf(name, sizeof(name), "veth%011llx",
@@ -140,7 +140,7 @@ std::string host_ifname_for(const std::string& network, const std::string& conta
 }
 
 Result<FileLock> AttachmentStore::lock() const {
-  constexpr std::chrono::seconds kTimeout{10};  // holders keep it for well under a millisecond
+  constexpr std::chrono::seconds kTimeout{10};  // others hold it for well under a millisecond
   if (auto made = ensure_directory(folder_); !made) return fail(made);
   return FileLock::acquire(folder_ / ".lock", kTimeout);
 }

@@ -13,8 +13,8 @@
 
 namespace kubecni {
 
-/// What ADD makes for one interface of one container. It is written first, so that a later call can
-/// undo it.
+/// What ADD makes for one interface of one container. ADD writes it to disk first, so that a later
+/// call can undo everything.
 struct Attachment {
   std::string network;
   std::string container_id;
@@ -23,8 +23,8 @@ struct Attachment {
   PodPort port;
   bool shaped = false;                  ///< the runtime or the list limits its bandwidth
   bool ebpf = false;                    ///< the programs are attached
-  AttachKind hooks = AttachKind::kTcx;  ///< how, if they are
-  std::string fallback_reason;          ///< why not, where they should have been
+  AttachKind hooks = AttachKind::kTcx;  ///< how they are attached, if they are
+  std::string fallback_reason;          ///< why they are not attached, if they should be
 
   [[nodiscard]] std::string key() const { return container_id + ":" + port.pod_ifname; }
 };
@@ -40,19 +40,19 @@ class AttachmentStore {
   explicit AttachmentStore(const std::filesystem::path& state_dir)
       : folder_(state_dir / kAttachmentsFolder) {}
 
-  /// Held while a record is written or removed, and whenever a pod's record and its map entries
-  /// have to agree: DEL removes the record before the map entries, and the daemon restores only
+  /// The lock for writing and removing a record, and for work that needs a pod's record and its map
+  /// entries to agree: DEL removes the record before the map entries, and the daemon restores only
   /// pods that have a record. Errors: those of FileLock::acquire().
   [[nodiscard]] Result<FileLock> lock() const;
 
   /// Takes the lock itself.
   Result<> save(const Attachment& attachment) const;
-  /// Empty if there is none. Errors: EBADMSG the record is damaged.
+  /// Empty if there is no record. Errors: EBADMSG the record is damaged.
   [[nodiscard]] Result<std::optional<Attachment>> find(const std::string& network,
                                                        const std::string& container_id,
                                                        const std::string& ifname) const;
-  /// Takes the lock itself. Also removes what a killed save() left. Absent is success. Needs no
-  /// disk space.
+  /// Takes the lock itself. Also removes what a killed save() left. Succeeds if there is no record.
+  /// Needs no disk space.
   Result<> remove(const std::string& network, const std::string& container_id,
                   const std::string& ifname) const;
 
@@ -61,9 +61,9 @@ class AttachmentStore {
 
   struct Listing {
     std::vector<Attachment> attachments;
-    std::vector<std::string> damaged;  ///< an error text each
+    std::vector<std::string> damaged;  ///< an error text for each
   };
-  /// Those of every network.
+  /// The attachments of every network.
   [[nodiscard]] Result<Listing> list() const;
 
  private:

@@ -22,7 +22,7 @@ namespace {
 
 using Counter = std::uint64_t;
 
-// "kcnicls1" in memory order. Change the number with the layout.
+// "kcnicls1" in memory order. A changed layout gets another number.
 constexpr Counter kMagic = 0x31736c63696e636bULL;
 
 struct File {
@@ -53,7 +53,7 @@ class Mapping {
     if (file_) ::munmap(file_, sizeof(File));
   }
 
-  /// Whether the layout is ours; claims a new file for it.
+  /// Whether the file has our layout. Marks a new file with it.
   bool claim() {
     Counter magic = 0;
     return std::atomic_ref(file_->magic).compare_exchange_strong(magic, kMagic) || magic == kMagic;
@@ -71,10 +71,10 @@ Result<std::optional<Mapping>> open_counters(const std::filesystem::path& path) 
   if (!fd) return sys_error(errno, "open " + path.string());
   struct stat file{};
   if (::fstat(fd.get(), &file) != 0) return sys_error(errno, "fstat " + path.string());
-  if (!S_ISREG(file.st_mode)) return sys_error(EINVAL, path.string() + " is no file");
-  // Reserves all blocks: a full disk must be an error here, and not a SIGBUS later. Other processes
-  // may do the same at the same time. One that is killed before leaves an empty file, which counts
-  // as new.
+  if (!S_ISREG(file.st_mode)) return sys_error(EINVAL, path.string() + " is not a regular file");
+  // Reserves all blocks, so that a full disk is an error here and not a SIGBUS later. Other
+  // processes may do the same at the same time. A process that is killed before leaves an empty
+  // file, which counts as new.
   if (file.st_size == 0) {
     if (const int error = ::posix_fallocate(fd.get(), 0, sizeof(File)); error != 0)
       return sys_error(error, "reserve space for " + path.string());
@@ -94,7 +94,7 @@ Result<Mapping> open_or_begin_anew(const std::filesystem::path& path) {
     opened = open_counters(path);
   }
   if (!opened) return fail(opened);
-  if (!*opened) return sys_error(EBADMSG, path.string() + " is damaged again and again");
+  if (!*opened) return sys_error(EBADMSG, path.string() + " was replaced, and is damaged again");
   return std::move(**opened);
 }
 
@@ -133,9 +133,9 @@ Result<std::optional<CallStats>> read_call_stats(const std::filesystem::path& ru
   if (file.magic == kMagic) return file.verbs;
   const bool is_new = bytes && (bytes->empty() || bytes->size() == sizeof(file)) && file.magic == 0;
   if (is_new) return std::nullopt;
-  return failure(EBADMSG, path.string() +
-                              " is damaged, or of another build; the plugin's next call begins it "
-                              "anew");
+  return failure(
+      EBADMSG,
+      path.string() + " is damaged, or of another build; the plugin's next call replaces it");
 }
 
 }  // namespace kubecni

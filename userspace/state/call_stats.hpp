@@ -17,7 +17,7 @@ inline constexpr std::array<std::string_view, 5> kCountedVerbs{"ADD", "DEL", "CH
 /// The error codes that have their own counter; all others share one.
 inline constexpr std::array<unsigned, 13> kCountedCodes{1, 2,  3,  4,  5,   6,  7,
                                                         8, 11, 50, 51, 100, 101};
-/// Upper bounds of the duration classes; one more class counts longer calls.
+/// Upper bounds of the classes of durations; one more class counts longer calls.
 inline constexpr std::array<std::chrono::microseconds, 13> kDurationBounds{
     {std::chrono::microseconds{2'500}, std::chrono::milliseconds{5}, std::chrono::milliseconds{10},
      std::chrono::milliseconds{25}, std::chrono::milliseconds{50}, std::chrono::milliseconds{100},
@@ -25,7 +25,7 @@ inline constexpr std::array<std::chrono::microseconds, 13> kDurationBounds{
      std::chrono::milliseconds{2'500}, std::chrono::seconds{5}, std::chrono::seconds{10},
      std::chrono::seconds{30}}};
 
-/// The results of the calls of one verb since the run folder was made, which is the boot.
+/// The results of the calls of one verb since the run folder was made, which is at boot.
 struct VerbStats {
   std::array<std::uint64_t, kDurationBounds.size() + 1> by_duration{};  ///< each call in one
   std::array<std::uint64_t, kCountedCodes.size() + 1> by_code{};        ///< the failed ones
@@ -39,11 +39,11 @@ using CallStats = std::array<VerbStats, kCountedVerbs.size()>;
 std::filesystem::path call_stats_path(const std::filesystem::path& run_dir);
 
 /// Counts one call of the plugin; ignores verbs that are not counted. `error_code` is CNI's, 0 for
-/// success. Processes may call it at the same time. If one is killed meanwhile, its call is not
-/// counted, or half of it. Never waits: no lock. A file that is damaged or of another build is
-/// replaced.
-/// Errors: ENOENT there is no run folder, which only ADD and the daemon make; ENOSPC and the others
-/// of the file system. Then nothing was counted.
+/// success. Processes may call it at the same time; it takes no lock. A process that is killed
+/// meanwhile may count its call in only some of the numbers. Replaces a file that is damaged or of
+/// another build. After an error nothing is counted.
+/// Errors: ENOENT there is no run folder, which only ADD and the daemon make; ENOSPC and others of
+/// the file system.
 Result<> count_call(const std::filesystem::path& run_dir, std::string_view verb,
                     unsigned error_code, std::chrono::nanoseconds duration);
 

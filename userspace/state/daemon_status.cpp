@@ -17,7 +17,7 @@ namespace {
 template <typename Status, typename Of>
 concept OneOf = std::same_as<std::remove_const_t<Status>, Of>;
 
-// All fields and their keys: each_field() serves the writer and the reader.
+// each_field() visits all fields with their keys, for the writer and for the reader.
 
 template <OneOf<PathStatus> Status>
 void each_field(Status& path, auto visit) {
@@ -98,7 +98,7 @@ json json_of(const std::vector<Value>& values) {
   return list;
 }
 
-/// Whether a missing field keeps its default: the writer may not have known it.
+/// Whether a missing field keeps its default, since the writer may not know the field.
 enum class Absent { kIsDefault, kIsWrong };
 
 // Each take() stores the value in `target`, or reports a wrong type.
@@ -159,7 +159,8 @@ Result<DaemonStatus> parse_daemon_status(std::string_view text) {
     if (!take(given, field, absent) && wrong.empty())
       wrong = std::string("\"") + key + "\" is " + shown(given);
   });
-  if (!wrong.empty()) return failure(EBADMSG, "damaged: " + wrong + "; kube-cnid writes it anew");
+  if (!wrong.empty())
+    return failure(EBADMSG, "damaged: " + wrong + "; kube-cnid writes the file anew");
   return status;
 }
 

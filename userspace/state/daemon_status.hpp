@@ -36,29 +36,29 @@ struct WarningStatus {
 /// The state of the plugin list that the container runtime reads.
 struct CniState {
   std::string list;                   ///< its path; empty: none is configured
-  bool has_list = false;              ///< it is there
-  std::string pending;                ///< why it is not, or not as it should be
-  std::string cni_version;            ///< the highest that a runtime may choose
+  bool has_list = false;              ///< the file exists
+  std::string pending;                ///< why the list is missing or outdated
+  std::string cni_version;            ///< the highest version that a runtime may choose
   std::vector<std::string> plugins;   ///< in the list, in its order
-  std::vector<std::string> warnings;  ///< what may surprise the operator
+  std::vector<std::string> warnings;  ///< what the operator may not expect
 };
 
 /// What the daemon knows and did: <run dir>/status.json.
 struct DaemonStatus {
-  /// Raised when a field is added. A reader accepts each format: it ignores unknown fields, and
-  /// missing ones keep their default.
+  /// Raised when a field is added. A reader accepts every format: it ignores unknown fields, and
+  /// missing fields keep their defaults.
   static constexpr unsigned kFormat = 1;
 
   unsigned format = kFormat;
   unsigned pid = 0;
   std::string version;
   std::string node_name;
-  bool known = false;  ///< this node's Node object was seen, and could be used
+  bool known = false;  ///< this node's Node object was seen, and can be used
   std::vector<std::string> pod_cidrs;
   unsigned mtu = 0;  ///< bytes, for pods
   std::string source;
   std::string source_error;  ///< empty while the source works
-  std::string metrics;       ///< where they are
+  std::string metrics;       ///< the URL of the metrics, or why they are not served
   std::string dataplane;     ///< "ebpf" or "bridge"
   std::string fallback_reason;
   std::vector<std::string> wires;
@@ -74,11 +74,11 @@ struct DaemonStatus {
 /// The file's content, and the output of `kube-cnictl -o json`.
 nlohmann::json to_json(const DaemonStatus& status);
 
-/// Errors: EBADMSG damaged, naming the key: a value has a wrong type, or a key is missing although
-/// the format is ours.
+/// Errors: EBADMSG the text is damaged: a value has a wrong type, or a key is missing although the
+/// format is ours. The error names the key.
 Result<DaemonStatus> parse_daemon_status(std::string_view text);
 
-/// Unless the file says the same already. Errors: those of write_file_atomically().
+/// Writes the file, unless it already has this content. Errors: those of write_file_atomically().
 Result<> write_daemon_status(const std::filesystem::path& run_dir, const DaemonStatus& status);
 
 /// Empty if the daemon has not reported yet. Errors: those of read_file() and

@@ -19,7 +19,7 @@ namespace {
 template <typename T>
 T parsed(const std::string& text) {
   const auto value = T::parse(text);
-  if (!value) throw std::invalid_argument("\"" + text + "\" is no address");
+  if (!value) throw std::invalid_argument("\"" + text + "\" is not an address");
   return *value;
 }
 
@@ -59,8 +59,8 @@ json to_json(const SkippedNode& skipped) {
           {"internalIPs", to_json(skipped.internal_ips)}};
 }
 
-/// Adds what `print` makes of each of `items`, a line each. As one JSON value the nodes
-/// of a large cluster take ten times the memory of their text.
+/// Adds a line for each of `items`, made by `print`. A single JSON value for all nodes of a large
+/// cluster would take ten times the memory of the text.
 template <typename Items, typename Print>
 void append_all(std::string& text, const Items& items, Print print) {
   const char* separator = "\n";
@@ -107,7 +107,7 @@ Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& st
            ip_addresses_in(skipped.value("internalIPs", json::array()))});
     for (const auto& [cidr, node] : record.at("owners").items())
       known.decided.cidrs.emplace(parsed<IpNet>(cidr), node);
-    // An older build kept none.
+    // Files of older builds have none.
     const json address_owners = record.value("addressOwners", json::object());
     for (const auto& [address, node] : address_owners.items())
       known.decided.addresses.emplace(parsed<IpAddr>(address), node);

@@ -9,19 +9,19 @@
 
 namespace kubecni {
 
-/// The cluster as it was last seen, on disk so that a node works after a reboot
-/// without an API server.
+/// The cluster as it was last seen. It is on disk, so that a node works after a reboot without an
+/// API server.
 struct LastKnown {
   NodeSnapshot snapshot;
-  Incumbents decided;  ///< with this node, also while its object is not in the snapshot
+  Incumbents decided;  ///< includes this node, even while the snapshot lacks its Node object
 };
 
-/// Writes <state dir>/cluster.json, with what `view` decided of `snapshot`, unless it says
-/// the same already.
+/// Writes `snapshot`, and what `view` decided about it, to <state dir>/cluster.json, unless the
+/// file already has this content.
 Result<> save_last_known(const std::filesystem::path& state_dir, const NodeSnapshot& snapshot,
                          const ClusterView& view);
 
-/// Empty when nothing was saved yet. Errors: EBADMSG the file is damaged.
+/// Empty if nothing was saved yet. Errors: EBADMSG the file is damaged.
 Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& state_dir);
 
 }  // namespace kubecni

@@ -37,7 +37,7 @@ Result<std::optional<NodeInfo>> load_node_info(const std::filesystem::path& stat
     return info;
   } catch (const std::exception& error) {
     return failure(EBADMSG, path.string() + " is damaged: " + error.what() +
-                                "; remove it, kube-cnid writes it anew");
+                                "; remove it, and kube-cnid writes it anew");
   }
 }
 

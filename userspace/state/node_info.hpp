@@ -10,14 +10,14 @@
 
 namespace kubecni {
 
-/// Default MTU of a node's pods and of its underlay, bytes, while none is known.
+/// MTU of a node's pods and of its underlay while the real one is not known, bytes.
 inline constexpr unsigned kDefaultMtu = 1500;
 
-/// What the daemon has learned about its own node, for the plugin. It stays on disk, so ADD works
-/// before the daemon is up again.
+/// What the daemon has learned about its own node, for the plugin. It stays on disk, so that ADD
+/// works after a reboot before the daemon does.
 struct NodeInfo {
   std::string name;
-  std::vector<IpNet> pod_cidrs;  ///< in the cluster's order, the first is the primary
+  std::vector<IpNet> pod_cidrs;  ///< in the order of the Node object; the first is the primary
   unsigned mtu = 0;              ///< bytes, for pods' interfaces
 
   bool operator==(const NodeInfo&) const = default;

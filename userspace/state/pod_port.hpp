@@ -26,7 +26,7 @@ struct PodRoute {
   auto operator<=>(const PodRoute&) const = default;
 };
 
-/// One pod's place on the kernel path: a port of the node's bridge, addresses, and routes via
+/// What one pod has on the kernel path: a port of the node's bridge, addresses, and routes via
 /// gateways. It works without eBPF.
 struct PodPort {
   std::string bridge;
@@ -37,10 +37,10 @@ struct PodPort {
   std::vector<PodAddress> addresses;
   std::vector<PodRoute> routes;
   bool owns_gateways = true;  ///< the bridge has the gateways' addresses
-  MacAddr gateway_mac;        ///< the gateway MAC that the pod was given; zero if none
+  MacAddr gateway_mac;        ///< the gateway's MAC that the pod was given; zero if none
   unsigned mtu = 0;           ///< bytes
 
-  /// The bridge's own addresses for this pod, each once.
+  /// The addresses that the bridge needs for this pod, each once.
   [[nodiscard]] std::vector<IpNet> bridge_addresses() const;
   /// The pod's addresses without prefixes.
   [[nodiscard]] std::vector<IpAddr> plain_addresses() const;

@@ -26,7 +26,7 @@ TEST_F(ObservedDaemon, IsNotReadyBeforeItsFirstRound) {
   Observer observer = make();
 
   EXPECT_EQ(observer.answer("/readyz").status, 503u);
-  EXPECT_THAT(observer.answer("/readyz").body, HasSubstr("has not looked"));
+  EXPECT_THAT(observer.answer("/readyz").body, HasSubstr("has not finished its first round"));
   EXPECT_EQ(observer.answer("/healthz").status, 200u);
 }
 

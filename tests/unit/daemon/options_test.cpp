@@ -1,6 +1,8 @@
 #include "daemon/options.hpp"
 
+#include "base/file.hpp"
 #include "support/cluster.hpp"
+#include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,11 +11,17 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 #include <string>
 #include <vector>
 
 namespace kubecni::test {
 namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
 
 std::expected<DaemonOptions, int> parse(const std::vector<std::string>& options) {
   std::vector<const char*> argv{"kube-cnid", "--node-name", "n1", "--node-source", "kubernetes"};
@@ -141,6 +149,155 @@ TEST(DaemonOptions, WithoutASourceOfNodesAreRefused) {
   EXPECT_FALSE(parse_options(3, argv));
 
   EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("--node-source"));
+}
+
+class ConfigFile : public testing::Test {
+ protected:
+  std::expected<DaemonOptions, int> parse(const std::string& content,
+                                          const std::vector<std::string>& more = {}) {
+    const std::string path = folder_ / "config.json";
+    std::ofstream(path) << content;
+    std::vector<const char*> argv{"kube-cnid", "--config", path.c_str()};
+    for (const auto& option : more) argv.push_back(option.c_str());
+    return parse_options(static_cast<int>(argv.size()), argv.data());
+  }
+
+  /// What is said of a file that is refused.
+  std::string refusal_of(const std::string& content, const std::vector<std::string>& more = {}) {
+    testing::internal::CaptureStderr();
+    const auto parsed = parse(content, more);
+    std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_FALSE(parsed) << content;
+    EXPECT_THAT(said, HasSubstr((folder_ / "config.json").string()));
+    return said;
+  }
+
+  TempDir folder_;
+};
+
+TEST_F(ConfigFile, HasEveryKindOfOption) {
+  const auto options = parse(R"({
+    "nodeName": "n1", "nodeSource": "kubernetes", "routing": "vxlan", "vxlanPort": 4789,
+    "masquerade": false, "nonMasqueradeCidr": ["172.16.0.0/12", "fd00::/8"],
+    "insecureSkipTlsVerify": true, "stateDir": "/srv/state", "cniConfDir": "/etc/cni/net.d", "cniConfName": "05-x.conflist",
+    "cniBinDir": "/opt/bin", "pluginBinary": "/opt/kube-cni/kube-cni",
+    "cni": {"name": "pods", "mtu": 1400, "podHooks": "tcx", "capabilities": {"mac": true},
+            "chain": [{"type": "portmap", "snat": true, "capabilities": {"portMappings": true}}]}
+  })");
+
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->node_name, "n1");
+  EXPECT_EQ(options->routing, Routing::kVxlan);
+  EXPECT_EQ(options->tunnel.port, 4789);
+  EXPECT_FALSE(options->masquerade);
+  EXPECT_TRUE(options->api.insecure_skip_tls_verify);
+  EXPECT_THAT(options->non_masquerade_cidrs, ElementsAre(net("172.16.0.0/12"), net("fd00::/8")));
+  EXPECT_EQ(options->state_dir, "/srv/state");
+  EXPECT_EQ(options->cni.conf_dir, "/etc/cni/net.d");
+  EXPECT_EQ(options->cni.conf_name, "05-x.conflist");
+  EXPECT_EQ(options->cni.bin_dir, "/opt/bin");
+  EXPECT_EQ(options->cni.plugin_binary, "/opt/kube-cni/kube-cni");
+  EXPECT_EQ(options->cni.network, "pods");
+  EXPECT_EQ(options->cni.plugin,
+            json({{"mtu", 1400}, {"podHooks", "tcx"}, {"capabilities", {{"mac", true}}}}));
+  ASSERT_EQ(options->cni.chain.size(), 1u);
+  EXPECT_EQ(options->cni.chain[0]["snat"], true);
+}
+
+TEST_F(ConfigFile, CountsLessThanTheCommandLine) {
+  const auto options = parse(R"({"nodeName": "file", "nodeSource": "kubernetes", "vxlanPort": 4789,
+                "nonMasqueradeCidr": ["172.16.0.0/12"]})",
+                             {"--node-name", "line", "--non-masquerade-cidr", "10.0.0.0/8"});
+
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->node_name, "line");
+  EXPECT_EQ(options->tunnel.port, 4789);
+  EXPECT_THAT(options->non_masquerade_cidrs, ElementsAre(net("10.0.0.0/8")));
+}
+
+TEST_F(ConfigFile, IsRefusedWithEveryMistakeInIt) {
+  const std::string said = refusal_of(R"({"routnig": "vxlan", "vxlanPort": "8472",
+    "masquerade": "on", "logLevel": 3, "vxlanVni": 16777216, "routing": "bgp",
+    "nonMasqueradeCidr": "10.0.0.0/8", "config": "x", "help": true,
+    "cniConfDir": "/etc/cni/net.d",
+    "cni": {"mtU": 1400, "bridge": "br0", "name": 7, "dns": [],
+            "chain": [{"type": "../portmap"}, {"type": "kube-cni"}, 5,
+                      {"type": "tuning", "capabilities": {"mac": 1}}]}})");
+
+  EXPECT_THAT(said, HasSubstr(R"("routnig" is not a setting (did you mean "routing"?))"));
+  EXPECT_THAT(said, HasSubstr(R"("vxlanPort": "8472" is not a whole number)"));
+  EXPECT_THAT(said, HasSubstr(R"("masquerade": "on" is not true or false)"));
+  EXPECT_THAT(said, HasSubstr(R"("logLevel": 3 is not a text)"));
+  EXPECT_THAT(said, HasSubstr(R"("vxlanVni": 16777216 is not allowed; it may be: )"));
+  EXPECT_THAT(said, HasSubstr(R"("routing": "bgp" is not allowed; it may be: auto|direct|vxlan)"));
+  EXPECT_THAT(said, HasSubstr(R"("nonMasqueradeCidr": "10.0.0.0/8" is not a list)"));
+  EXPECT_THAT(said, HasSubstr(R"("config" is not a setting)"));
+  EXPECT_THAT(said, HasSubstr(R"("help" is not a setting)"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.mtU" is not a setting (did you mean "mtu"?))"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.bridge": set "bridge" outside of "cni")"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.name": 7 is not a text)"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.dns": an array is not an object)"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.chain[0].type": "../portmap" is not the name of a plugin)"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.chain[1]": kube-cni is already in the list)"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.chain[2]": 5 is not an object)"));
+  EXPECT_THAT(said, HasSubstr(R"("cni.chain[3].capabilities.mac": 1 is not true or false)"));
+}
+
+TEST_F(ConfigFile, IsRefusedForValuesThatThePluginWouldRefuse) {
+  EXPECT_THAT(refusal_of(R"({"cniConfDir": "/x", "cni": {"mtu": 12}})"),
+              HasSubstr(R"("mtu": 12 is not an MTU)"));
+  EXPECT_THAT(refusal_of(R"({"cniConfDir": "/x", "cni": {"name": "a/b"}})"),
+              HasSubstr(R"("name")"));
+  EXPECT_THAT(refusal_of(R"({"cniConfDir": "relative"})"), HasSubstr("is not an absolute path"));
+}
+
+TEST_F(ConfigFile, IsRefusedWhereItsListWouldNeverBeWritten) {
+  EXPECT_THAT(refusal_of(R"({"cni": {"mtu": 1400}})"), HasSubstr("\"cniConfDir\""));
+}
+
+TEST_F(ConfigFile, ThatIsNoSettingsSaysWhat) {
+  EXPECT_THAT(refusal_of("{\"routing\": \"vxlan\",\n nodeName}"), HasSubstr("line 2, column 3"));
+  EXPECT_THAT(refusal_of(""), HasSubstr("is empty"));
+  EXPECT_THAT(refusal_of(" \n"), HasSubstr("is empty"));
+  EXPECT_THAT(refusal_of("[]"), HasSubstr("an array is not a JSON object"));
+  EXPECT_THAT(refusal_of(R"({"nodeName": "a", "nodeName": "b"})"),
+              HasSubstr(R"("nodeName" is given twice)"));
+  EXPECT_THAT(refusal_of(R"({"cniConfDir": "/x", "cni": {"mtu": 1400, "mtu": 1500}})"),
+              HasSubstr(R"("mtu" is given twice)"));
+  EXPECT_THAT(refusal_of(R"({"vxlanPort": null})"), HasSubstr(R"("vxlanPort": null)"));
+  EXPECT_THAT(refusal_of(R"({"vxlanPort": 1e3})"), HasSubstr(R"("vxlanPort": 1000.0)"));
+}
+
+TEST_F(ConfigFile, OfTwoObjectsMayHaveTheSameKeys) {
+  EXPECT_TRUE(parse(R"({"nodeName": "n1", "nodeSource": "kubernetes", "cniConfDir": "/x",
+    "cni": {"chain": [{"type": "a"}, {"type": "b"}]}})"));
+}
+
+TEST_F(ConfigFile, ThatIsNotThereIsNamed) {
+  const std::string path = folder_ / "absent.json";
+  const char* const argv[] = {"kube-cnid", "--config", path.c_str()};
+  testing::internal::CaptureStderr();
+
+  EXPECT_FALSE(parse_options(3, argv));
+
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("open " + path));
+}
+
+TEST_F(ConfigFile, OfTheReferenceIsTaken) {
+  const std::string page = read_file(KUBECNI_SOURCE_DIR "/docs/reference.md").value();
+  const std::string begin = "```json\n{\n  \"nodeSource\"";
+  const auto at = page.find(begin);
+  ASSERT_NE(at, page.npos);
+  const auto from = page.find('{', at);
+
+  const auto options = parse(page.substr(from, page.find("```", from) - from));
+
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->cni.chain.size(), 2u);
+}
+
+TEST_F(ConfigFile, HasNoHintFarFromEveryKey) {
+  EXPECT_THAT(refusal_of(R"({"xyz": 1})"), Not(HasSubstr("did you mean")));
 }
 
 }  // namespace

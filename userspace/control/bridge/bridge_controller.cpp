@@ -22,12 +22,12 @@ void ensure_settings(Outcome& outcome) {
     auto written = ensure_sysctl(setting.name, setting.value);
     if (written && *written)
       outcome.changes.push_back(std::string("set ") + setting.name + "=" + setting.value);
-    // Without the module nothing in this namespace filters or tracks.
+    // A missing setting is fine: without its module nothing in this namespace filters or tracks.
     if (!written && written.error().code != ENOENT) outcome.fail(written.error().what);
   }
 }
 
-/// The addresses of the bridge: pods of each family have one of them as their gateway.
+/// The bridge's addresses. Each is the gateway for the pods of its family.
 Result<std::vector<IpNet>> plan_gateways(const Node& self) {
   std::vector<IpNet> gateways;
   for (const IpNet& cidr : first_of_each_family(self.pod_cidrs)) {
@@ -38,7 +38,7 @@ Result<std::vector<IpNet>> plan_gateways(const Node& self) {
   return gateways;
 }
 
-/// Leaves on disk what ADD needs to know of this node. Result: whether it was different.
+/// Writes to disk what ADD needs to know about this node. Result: whether that changed.
 Result<bool> tell_plugin(const std::filesystem::path& state_dir, const NodeInfo& info) {
   auto saved = load_node_info(state_dir);
   if (saved && *saved && **saved == info) return false;
@@ -63,33 +63,35 @@ Result<> BridgeController::sync_bridge(const Node& self, unsigned mtu, Outcome& 
                                       options_.bridge, *gateways, mtu);
   if (bridge && before && !*before)
     outcome.changes.push_back("bridge " + options_.bridge + " made");
-  // Also without the bridge, which the plugin makes itself.
+  // Even if this bridge failed: the plugin makes a missing bridge itself.
   auto told = tell_plugin(options_.state_dir, {self.name, self.pod_cidrs, mtu});
-  if (told && *told) outcome.changes.emplace_back("what the plugin is told of this node");
+  if (told && *told)
+    outcome.changes.emplace_back("wrote what the plugin needs to know about this node");
   if (!told && !bridge) outcome.fail(told.error().what);
   if (!bridge) return fail(bridge);
   return told ? Result<>() : fail(told);
 }
 
-/// Without a bridge nothing from other nodes can be for a pod here.
+/// Tells the programs which bridge has the pods for other nodes. Without a bridge there are none.
 void BridgeController::sync_cluster_network(EbpfDataplane& dataplane, Outcome& outcome) {
   auto bridge = find_link(netlink_, options_.bridge);
   if (!bridge) return outcome.fail(bridge.error().what);
   const unsigned wanted = *bridge ? (*bridge)->ifindex : 0;
   auto known = dataplane.node_config.cluster_network();
   if (known && *known == wanted) return;
-  outcome.apply(known ? dataplane.node_config.set_cluster_network(wanted) : Result<>(fail(known)),
-                wanted == 0 ? "there is no bridge " + options_.bridge + " for pods of other nodes"
-                            : "pods of other nodes reach those on " + options_.bridge);
+  outcome.apply(
+      known ? dataplane.node_config.set_cluster_network(wanted) : Result<>(fail(known)),
+      wanted == 0 ? "there is no bridge " + options_.bridge + " that pods of other nodes can reach"
+                  : "pods of other nodes reach the pods on " + options_.bridge);
 }
 
 void BridgeController::sync(const ClusterView& view, std::optional<unsigned> mtu,
                             EbpfDataplane* dataplane, Outcome& outcome) {
   ensure_settings(outcome);
   if (!mtu) {
-    outcome.say(ConditionKind::kNotReady,
-                "the pods' bridge was not looked at, since the kernel does not tell what devices "
-                "there are");
+    outcome.say(
+        ConditionKind::kNotReady,
+        "the pods' bridge was not checked, since the kernel did not list the node's devices");
   } else if (view.self) {
     auto made = sync_bridge(*view.self, *mtu, outcome);
     if (!made) {

@@ -12,16 +12,16 @@
 
 namespace kubecni {
 
-/// What an ADD needs of this node: the bridge with the addresses of the gateways, the settings
-/// of the kernel path, and what the plugin is told. Runs in the node's namespace.
+/// Prepares what an ADD needs of this node: the bridge with the gateways' addresses, the kernel's
+/// settings, and the file from which the plugin learns about the node. Runs in the node's
+/// namespace.
 class BridgeController {
  public:
   /// Errors: those of opening netlink.
   static Result<BridgeController> open(const DaemonOptions& options);
 
-  /// `mtu` is that of pods, bytes; empty: nobody knows it, and the bridge stays as it is.
-  /// `dataplane` is null where eBPF is not loaded. Says kNotReady while the bridge, or what the
-  /// plugin is told, is not as it should be.
+  /// `mtu`: of pods, bytes; empty: not known, and the bridge stays as it is. `dataplane`: null if
+  /// eBPF is not loaded. Reports kNotReady while the bridge or that file is not as it should be.
   void sync(const ClusterView& view, std::optional<unsigned> mtu, EbpfDataplane* dataplane,
             Outcome& outcome);
 

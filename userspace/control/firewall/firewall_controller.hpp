@@ -10,18 +10,19 @@
 
 namespace kubecni {
 
-/// What netfilter has to do for this view of the cluster, in which this node is known.
-/// `guards_tunnel`: no program checks who sends through the tunnel. Pure.
+/// What netfilter has to do for this view of the cluster. `view.self` must be known.
+/// `guards_tunnel`: whether netfilter checks who sends through the tunnel, since no program does.
+/// Pure.
 FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options,
                            bool guards_tunnel);
 
-/// The nftables table that gives what leaves the cluster the node's address, and that guards
-/// the tunnel where no program does. Runs in the node's namespace.
+/// Keeps the nftables table `inet kube-cni`. It gives packets that leave the cluster the node's
+/// address, and guards the tunnel if no program does. Runs in the node's namespace.
 class FirewallController {
  public:
   explicit FirewallController(DaemonOptions options) : options_(std::move(options)) {}
 
-  /// While this node is not known, nor who is inside the cluster, the table stays as it is.
+  /// The table stays as it is while this node, and so the inside of the cluster, is not known.
   void sync(const ClusterView& view, bool guards_tunnel, Outcome& outcome);
 
   static void clean_up(Outcome& outcome);

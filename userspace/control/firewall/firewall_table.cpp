@@ -17,8 +17,9 @@ struct Family {
   const char* suffix;
   const char* keyword;
   const char* type;
-  /// Multicast, and what the kernel does not route. IPv4's link-local addresses are
-  /// routed, and are where clouds have their metadata service, which knows no pods.
+  /// Multicast, and what the kernel does not route. IPv4's link-local addresses are not among them:
+  /// the kernel routes them, and clouds have their metadata service there, which needs the node's
+  /// address.
   std::vector<IpNet> never_outside;
 };
 
@@ -60,7 +61,7 @@ std::string except(const Family& family, const std::string& destination, const c
          comment + "\"\n";
 }
 
-/// The chain that decides on what comes from this node's pods.
+/// The chain for packets from this node's pods.
 std::string masquerade_chain(const Family& family, std::uint16_t tunnel_port) {
   const std::string suffix = family.suffix;
   std::set<std::string> never_outside;
@@ -94,8 +95,9 @@ void add_masquerade(NftTable& table, const FirewallSpec& spec) {
       jumps + "\t}\n";
 }
 
-/// By masquerade of ours or of kube-proxy, which makes packets of pods those of the node, and
-/// may send them to a node's port by a service. The tunnel's own packets are never translated.
+/// Drops translated packets to tunnels. Masquerade, ours or kube-proxy's, gives packets of pods the
+/// node's address, and a Service may lead them to the tunnel's port of a node. The tunnel's own
+/// packets are never translated.
 void add_shield(NftTable& table, const FirewallSpec& spec) {
   table.rules +=
       "\tchain to_tunnels {\n"
@@ -106,8 +108,8 @@ void add_shield(NftTable& table, const FirewallSpec& spec) {
       " comment \"would reach tunnels as this node\"\n\t}\n";
 }
 
-/// What eBPF does for the tunnel where it is attached. The chain stays without its rules, or
-/// the table would have to be made anew whenever they come and go.
+/// Checks who sends through the tunnel, if no program does. The chain always exists, maybe without
+/// rules: else the table would have to be made anew whenever the rules come and go.
 void add_guard(NftTable& table, const FirewallSpec& spec) {
   const std::string to_port = "\t\tudp dport " + std::to_string(spec.tunnel.port) + " ";
   table.rules += "\tchain tunnel {\n\t\ttype filter hook input priority filter; policy accept;\n";
@@ -121,12 +123,12 @@ void add_guard(NftTable& table, const FirewallSpec& spec) {
     table.rules += to_port + family.keyword + " saddr != @tunnel_peers" + family.suffix +
                    " counter drop comment \"tunnel packets of strangers\"\n";
   }
-  // Behind 8 bytes of UDP and 4 of VXLAN, RFC 7348.
+  // The VNI comes after 8 bytes of UDP and 4 of VXLAN, RFC 7348.
   table.rules += to_port + "@th,96,24 != " + std::to_string(spec.tunnel.vni) +
                  " counter drop comment \"tunnel packets of another network\"\n\t}\n";
 }
 
-/// Of networks that do not overlap, sorted.
+/// `networks` have to be sorted and must not overlap.
 bool any_contains(const std::vector<IpNet>& networks, const IpAddr& addr) {
   const auto after = std::ranges::upper_bound(networks, addr, {}, &IpNet::addr);
   return after != networks.begin() && std::prev(after)->contains(addr);

@@ -9,7 +9,7 @@
 
 namespace kubecni {
 
-/// Our nftables table for what is routed, with its family.
+/// Our nftables table for routed packets, with its family.
 inline constexpr const char* kFirewallTable = "inet kube-cni";
 
 /// The end of a VXLAN tunnel.
@@ -22,43 +22,43 @@ struct TunnelEnd {
 
 /// What netfilter has to do for this node's pods.
 struct FirewallSpec {
-  /// Pods reach what is outside of the cluster with the node's address, but for its
-  /// tunnels: who has that address may send what it likes through them. Outside is
-  /// what is none of the following, nor multicast, nor link-local of IPv6.
+  /// What pods send out of the cluster gets the node's address. Outside is what is not in the
+  /// following networks, not multicast and not IPv6 link-local. Packets to tunnels are dropped:
+  /// with the node's address, a pod could send anything through them.
   bool masquerade = false;
   std::vector<IpNet> own_pods;      ///< this node's PodCIDRs
   std::vector<IpNet> cluster_pods;  ///< those of every node
   std::vector<IpAddr> nodes;        ///< the first InternalIP of each family, of every node
-  /// From where nodes may send through the tunnel: all of their InternalIPs.
+  /// Addresses from which nodes may send through the tunnel: all of their InternalIPs.
   std::vector<IpAddr> tunnel_peers;
   std::vector<IpNet> exceptions;  ///< nonMasqueradeCIDRs; may overlap anything
   TunnelEnd tunnel;
-  /// There are tunnels between the nodes: what got another source address here, whoever gave
-  /// it, reaches none.
+  /// There are tunnels between the nodes. Packets whose source address was translated here do not
+  /// reach them.
   bool has_tunnel = false;
-  /// While no eBPF program asks: what comes to the tunnel from no peer, or with another
-  /// network identifier, is dropped and counted.
+  /// No program checks the senders. So netfilter drops and counts what reaches the tunnel from an
+  /// address that is not a peer's, or with another network identifier.
   bool guards_tunnel = false;
 
   auto operator<=>(const FirewallSpec&) const = default;
 };
 
-/// The table; one without rules when there is nothing to do. Networks that others contain
-/// are left out.
+/// The table; without rules if there is nothing to do. Leaves out networks that another one
+/// contains.
 NftTable plan_table(const FirewallSpec& spec);
 
-/// The networks of `networks` that no other of them contains, sorted.
+/// Those of `networks` that none of the others contains, sorted.
 std::vector<IpNet> without_contained(std::vector<IpNet> networks);
 
-/// Which packets the table translates: the same as its rules, for flows that began
-/// without it.
+/// Which packets the table translates. Says the same as the table's rules, for flows that began
+/// before the table existed.
 class MasqueradeRule {
  public:
   explicit MasqueradeRule(const FirewallSpec& spec);
 
   /// Whether a flow from `source` that reaches `destination` has to be translated.
   [[nodiscard]] bool applies(const IpAddr& source, const IpAddr& destination) const;
-  /// Whether it may apply to a flow to which `before` does not.
+  /// Whether this rule may apply to a flow to which `before` does not apply.
   [[nodiscard]] bool is_wider_than(const MasqueradeRule& before) const;
 
  private:

@@ -21,7 +21,7 @@ std::unexpected<Error> explain(const Error& error, const FirewallSpec& spec) {
   if (is_missing && spec.masquerade)
     what +=
         "; the kernel needs nf_tables, nft_chain_nat and nft_masq: load these modules,"
-        " or do without by --masquerade off";
+        " or set --masquerade off";
   else if (is_missing)
     what += "; the kernel needs nf_tables: load this module";
   return failure(error.code, std::move(what));
@@ -36,7 +36,7 @@ Result<NodeFirewall> NodeFirewall::open() {
   return NodeFirewall(std::move(*nftables));
 }
 
-/// What a packet reaches decides, after kube-proxy translated its destination.
+/// Looks at what the flow reaches after kube-proxy has translated its destination.
 Result<unsigned> NodeFirewall::forget_untranslated(const FirewallSpec& spec) {
   const MasqueradeRule rule(spec);
   unsigned sum = 0;
@@ -74,7 +74,7 @@ Result<std::vector<std::string>> NodeFirewall::sync_here(const FirewallSpec& spe
   if (!may_have_untranslated_) return changes;
   auto forgotten = forget_untranslated(spec);
   may_have_untranslated_ = false;
-  // The table stands all the same, and such a flow ends when it pauses.
+  // Not an error: the table is in place, and such a flow is forgotten when it pauses.
   if (!forgotten)
     changes.push_back("UDP flows that began without masquerade stay as they are: " +
                       forgotten.error().what);

@@ -16,12 +16,12 @@ using nlohmann::json;
 
 namespace {
 
-// The first version of the specification with results as Kubernetes' runtimes read them.
+// The first version whose results Kubernetes' runtimes can read.
 constexpr std::string_view kOldestVersion = "0.3.1";
-// Runtimes built with the CNI library before 1.2 know no later one.
+// Runtimes with a CNI library before 1.2 support no later version.
 constexpr std::string_view kVersionForAll = "1.0.0";
 
-/// Those of `wanted` that are among `versions`.
+/// The versions of `wanted` that are also in `versions`.
 std::vector<std::string> common_to(const std::vector<std::string>& wanted,
                                    const std::vector<std::string>& versions) {
   std::vector<std::string> common;
@@ -30,7 +30,7 @@ std::vector<std::string> common_to(const std::vector<std::string>& wanted,
   return common;
 }
 
-/// A limit that `bandwidth` will make has to be known to kube-cni when it makes the pod.
+/// Whether the plugin `bandwidth` may limit pods. kube-cni then has to know the limit at ADD.
 bool is_limited_later(const std::vector<json>& plugins) {
   return std::ranges::any_of(plugins, [](const json& plugin) {
     return text_of(member(plugin, "type")) == "bandwidth" &&

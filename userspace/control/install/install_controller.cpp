@@ -19,8 +19,8 @@ namespace {
 constexpr unsigned kListMode = 0600;
 constexpr unsigned kProgramMode = 0755;
 
-/// Whether an ordinary file with this content and mode is at `path`, not a link to one: a
-/// runtime watches the folder, and would not see what happens where a link leads.
+/// Whether `path` is a regular file with this content and mode. A link does not count: a runtime
+/// watches the folder, and would not see a change of the link's target.
 bool has_content(const fs::path& path, std::string_view content, unsigned mode) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status{};
@@ -31,7 +31,7 @@ bool has_content(const fs::path& path, std::string_view content, unsigned mode) 
   return found && *found == content;
 }
 
-/// Result: whether it was different before.
+/// Result: whether the file was changed.
 Result<bool> ensure_content(const fs::path& path, std::string_view content, unsigned mode) {
   if (has_content(path, content, mode)) return false;
   std::error_code ignored;
@@ -41,11 +41,11 @@ Result<bool> ensure_content(const fs::path& path, std::string_view content, unsi
   return true;
 }
 
-/// Writes one byte of the file over with the same byte.
+/// Overwrites the first byte of the file with the same byte.
 ///
-/// containerd heeds writes, renames away and removals in its folder, but no file that is
-/// made or renamed into it: so it may have read the folder just before our rename, and not
-/// read it again (containerd issue 11715).
+/// containerd reads its folder again after a write, a removal and a rename out of it, but not after
+/// a file is made or renamed into it (containerd issue 11715). Without the write it could miss our
+/// list.
 Result<> rewrite_first_byte(const fs::path& path, std::string_view content) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd || ::pwrite(fd.get(), content.data(), 1, 0) != 1)
@@ -90,8 +90,8 @@ Result<InstallController> InstallController::open(const DaemonOptions& options) 
   return InstallController(options, std::move(*watch));
 }
 
-/// Makes the folder where it is missing. Where it cannot be watched, the next look comes
-/// with the usual one at everything.
+/// Makes the folder if it is missing, and watches it. If it cannot be watched, changes in it are
+/// only noticed in the next usual round.
 void InstallController::prepare(const fs::path& folder, Outcome& outcome) {
   if (auto made = ensure_directory(folder); !made) return outcome.fail(made.error().what);
   if (auto watched = watch_->watch(folder); !watched)
@@ -116,7 +116,7 @@ void InstallController::sync_program(Outcome& outcome) {
   if (*changed) outcome.changes.push_back("installed " + path.string());
 }
 
-/// Empty while plugins are being asked, and when kube-cni itself is not there, or does not answer.
+/// Empty while plugins are being asked, or if kube-cni itself is missing or does not answer.
 std::optional<ChainPlan> InstallController::plan(Outcome& outcome) {
   const auto now = PluginVersions::Clock::now();
   const auto own = versions_.ask(options_.cni.bin_dir, kProgramName, now);
@@ -139,7 +139,7 @@ std::optional<ChainPlan> InstallController::plan(Outcome& outcome) {
     if (is_being_asked(link.versions)) return std::nullopt;
   auto chain = plan_chain(*own, links);
   if (chain.versions.empty()) {
-    fail_list("the plugin speaks no version of the CNI specification from 0.3.1 on", outcome);
+    fail_list("the plugin supports no version of the CNI specification from 0.3.1 on", outcome);
     return std::nullopt;
   }
   for (const auto& [type, reason] : chain.left_out)
@@ -151,7 +151,7 @@ void InstallController::sync_list(const std::string& why_not_ready, Outcome& out
   const fs::path path = options_.cni.conf_dir / options_.cni.conf_name;
   if (const auto names = list_directory(options_.cni.conf_dir))
     for (const auto& name : find_preferred(*names, options_.cni.conf_name))
-      outcome.say(ConditionKind::kPlugins, "the runtime takes " +
+      outcome.say(ConditionKind::kPlugins, "the runtime uses " +
                                                (options_.cni.conf_dir / name).string() +
                                                " instead of " + options_.cni.conf_name);
   state_.path = path;
@@ -164,7 +164,7 @@ void InstallController::sync_list(const std::string& why_not_ready, Outcome& out
   }
   const auto chain = plan(outcome);
   if (!chain) return;
-  // What a daemon left that was killed in the middle.
+  // A daemon that was killed while it wrote may have left this.
   static_cast<void>(delete_file(unfinished_name(path)));
   auto changed = ensure_conf_list(path, make_conf_list(options_, *chain));
   if (!changed) return fail_list(changed.error().what, outcome);
@@ -180,7 +180,7 @@ void InstallController::sync(const std::string& why_not_ready, Outcome& outcome)
   state_ = {};
   const bool installs = !options_.cni.plugin_binary.empty();
   const bool lists = !options_.cni.conf_dir.empty();
-  // Watch first, then look: what changes in between is noticed.
+  // Watch first, then look: so no change is missed.
   if (installs || lists) prepare(options_.cni.bin_dir, outcome);
   if (lists) prepare(options_.cni.conf_dir, outcome);
   if (installs) sync_program(outcome);

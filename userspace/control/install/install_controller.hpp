@@ -22,18 +22,17 @@ inline constexpr std::chrono::seconds kAnswerTime{2};
 /// The plugin's program in the runtime's folder.
 inline constexpr const char* kProgramName = "kube-cni";
 
-/// How it stands with the list of plugins that the runtime reads.
+/// The state of the list of plugins that the runtime reads.
 struct ListState {
-  std::string path;  ///< empty: the daemon was not asked for one
+  std::string path;  ///< empty: the daemon keeps none
   bool exists = false;
-  std::string cni_version;           ///< the highest that a runtime may choose
+  std::string cni_version;           ///< the highest version that a runtime may choose
   std::vector<std::string> plugins;  ///< in the list, in its order
 };
 
-/// Keeps the plugin's program and the list of plugins in the runtime's folders: makes them,
-/// and makes them again when somebody removes or damages them. What others have in these
-/// folders is left alone, and our own list is never taken away: without one the runtime
-/// cannot even stop a pod.
+/// Keeps the plugin's program and the list of plugins in the runtime's folders, also if somebody
+/// removes or damages them. Leaves files of others alone. Never removes its own list: without a
+/// list the runtime cannot even stop a pod.
 class InstallController {
  public:
   /// Errors: those of FolderWatch::open().
@@ -43,11 +42,11 @@ class InstallController {
   [[nodiscard]] int fd() const { return watch_->fd(); }
   void drain() { watch_->drain(); }
 
-  /// Looks at everything, and puts right what is wrong: first the program, then the list,
-  /// which is made or changed only while `why_not_ready` is empty, that is while the node
-  /// can take pods, or could before, and when all plugins in it have answered VERSION.
+  /// Corrects the program, then the list. Makes or changes the list only after all plugins in it
+  /// have answered VERSION, and once the node can take pods: `why_not_ready` is empty, or was empty
+  /// in an earlier call.
   void sync(const std::string& why_not_ready, Outcome& outcome);
-  /// How the list stands since; what is said of it is in the outcome.
+  /// The list after the last sync().
   [[nodiscard]] const ListState& state() const { return state_; }
 
  private:
@@ -64,21 +63,21 @@ class InstallController {
   PluginVersions versions_{kAnswerTime, [watch = watch_] { watch->wake(); }};
   ListState state_;
   bool could_take_pods_ = false;
-  /// Of the program that is to be installed and of the installed one, when they were equal.
+  /// The identities of the program to install and of the installed one when they were last equal.
   std::optional<std::pair<FileIdentity, FileIdentity>> equal_;
 };
 
-/// Makes `text` the list at `path`, and sees to it that a running containerd reads it.
-/// Result: whether it was another before. Errors: those of write_file_atomically().
+/// Makes `text` the list at `path`, in a way that a running containerd reads it.
+/// Result: whether the file was changed. Errors: those of write_file_atomically().
 Result<bool> ensure_conf_list(const std::filesystem::path& path, std::string_view text);
 
-/// Makes the file at `path` a copy of `source` that all may execute. A program that runs
-/// keeps its file. Result: whether it was no such copy before.
+/// Makes the file at `path` a copy of `source` that everybody may execute. A program that runs
+/// keeps its old file. Result: whether the file was changed.
 /// Errors: those of reading `source` and of write_file_atomically().
 Result<bool> ensure_program(const std::filesystem::path& path, const std::filesystem::path& source);
 
-/// Those of `names`, the files of a runtime's folder, of which it takes one instead of
-/// `own`: the first by name, of those that end as configurations do. Pure.
+/// The configuration files among `names` that a runtime prefers to `own`: their names sort before
+/// it. Pure.
 std::vector<std::string> find_preferred(const std::vector<std::string>& names,
                                         const std::string& own);
 

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::minutes kAskAgainAfter{1};
 
-/// As the CNI library calls it.
+/// Calls the plugin like the CNI library does.
 Result<std::vector<std::string>> execute(const std::filesystem::path& program,
                                          std::chrono::milliseconds deadline) {
   auto end = run_subprocess({.program = program,
@@ -28,7 +28,7 @@ Result<std::vector<std::string>> execute(const std::filesystem::path& program,
                              .deadline = deadline});
   if (!end) return fail(end, "VERSION");
   if (end->status != 0)
-    return failure(EBADMSG, program.string() + " failed at VERSION with status " +
+    return failure(EBADMSG, program.string() + " failed to answer VERSION, with status " +
                                 std::to_string(end->status) + " and said: " + shown(end->out));
   auto versions = parse_versions(end->out);
   if (!versions) return fail(versions, program.string());
@@ -44,7 +44,7 @@ Result<std::vector<std::string>> parse_versions(std::string_view answer) {
   for (const json& version : list.is_array() ? list : json::array())
     if (version.is_string()) versions.push_back(version);
   if (versions.empty())
-    return failure(EBADMSG, "no list \"supportedVersions\" in its answer to VERSION: " +
+    return failure(EBADMSG, "its answer to VERSION has no list \"supportedVersions\": " +
                                 shown(std::string(answer)));
   return versions;
 }
@@ -72,7 +72,7 @@ PluginVersions::Answer PluginVersions::answer_of(const std::filesystem::path& pr
   return failure(EINPROGRESS, program.string() + " is being asked for its versions");
 }
 
-/// The thread notifies after the answer is there to be taken, or it would be missed.
+/// The thread notifies only after the answer can be taken: else the answer would be missed.
 Result<> PluginVersions::begin_to_ask(const std::filesystem::path& program, Known& known) {
   std::packaged_task<Answer()> task(
       [program, deadline = deadline_] { return execute(program, deadline); });

@@ -15,27 +15,27 @@
 
 namespace kubecni {
 
-/// What plugins answer to VERSION (CNI specification 1.1.0, section 2): asked once for each
-/// program, and again when the program is another.
+/// What plugins answer to VERSION (CNI specification 1.1.0, section 2). Asks each program once, and
+/// again after the program has changed.
 class PluginVersions {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Gives a plugin `deadline` for its answer. Calls `answered`, on another thread, when
-  /// there is one that ask() returns.
+  /// `deadline`: for one answer. Calls `answered` on another thread when ask() has an answer to
+  /// return.
   explicit PluginVersions(
       std::chrono::milliseconds deadline = std::chrono::seconds(2),
       std::function<void()> answered = [] {})
       : deadline_(deadline), answered_(std::move(answered)) {}
 
-  /// The versions of the specification that the plugin `type` in `bin_dir` speaks, in the
-  /// order in which it says them. Executes it on a thread of its own, and does not wait.
+  /// The versions of the specification that the plugin `type` in `bin_dir` supports, in the order
+  /// of its answer. Executes the plugin on a thread of its own, and does not wait.
   ///
-  /// One that failed is asked again after a minute, until when it fails as before. One that
-  /// answered before and has gone, or fails now, speaks for another minute what it spoke: packages
-  /// are replaced in steps, and pods that start meanwhile shall fail and be tried again, not start
-  /// without it. Errors: EINPROGRESS it is being asked; ENOENT not there, or not executable here;
-  /// ETIMEDOUT no answer; EBADMSG no answer that can be read; EAGAIN no thread.
+  /// Asks a plugin that failed again after a minute; until then the error stays. If a plugin is
+  /// gone or fails, its last answer holds for another minute: a package may be replaced just now.
+  /// Pods that start meanwhile fail and are tried again; they do not start without the plugin.
+  /// Errors: EINPROGRESS it is being asked; ENOENT not there, or not executable; ETIMEDOUT no
+  /// answer; EBADMSG the answer cannot be read; EAGAIN no thread.
   Result<std::vector<std::string>> ask(const std::filesystem::path& bin_dir,
                                        const std::string& type, Clock::time_point now);
 
@@ -61,7 +61,7 @@ class PluginVersions {
   std::map<std::filesystem::path, Good> good_;
 };
 
-/// The versions in a plugin's answer to VERSION. Errors: EBADMSG there are none in it.
+/// The versions in a plugin's answer to VERSION. Errors: EBADMSG it has none.
 Result<std::vector<std::string>> parse_versions(std::string_view answer);
 
 }  // namespace kubecni

@@ -58,7 +58,7 @@ void NodeStatusWriter::want(NodeReadiness readiness) {
   const bool was_ready = !wanted_ || wanted_->why_not_ready.empty();
   const bool is_ready = readiness.why_not_ready.empty();
   if (was_ready && !is_ready) not_ready_since_ = Clock::now();
-  // Another wording of the same trouble waits for the next look.
+  // Another reason for the same state is written at the next usual look.
   if (!wanted_ || was_ready != is_ready ||
       wanted_->kernel_path_reason != readiness.kernel_path_reason)
     is_due_ = true;
@@ -82,7 +82,7 @@ void NodeStatusWriter::run() {
   }
 }
 
-/// Waits until there is something to do; empty: this is the end.
+/// Waits until there is something to do. Empty: the writer stops.
 std::optional<NodeStatusWriter::Work> NodeStatusWriter::await_work() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return stopping_ || wanted_; });
@@ -115,21 +115,21 @@ Result<> NodeStatusWriter::write(const Work& work) {
   const auto plan = plan_node_status(*node, work.readiness, options_.startup_taint,
                                      work.may_take_back, utc_now());
   if (!plan.event.is_null()) write_event(plan.event);
-  // Who may not do the one may be allowed the other. Taints first: they go with the Node's
-  // version that was read, and writing the status makes another.
+  // Each is tried, since permissions may allow only one. Taints first: their patch has the Node's
+  // resourceVersion that was read, and writing the status changes it.
   auto taints = plan.taints.is_null() ? Result<>() : write_taints(plan.taints);
   auto status = plan.status.is_null() ? Result<>() : write_status(plan.status);
   return status ? taints : status;
 }
 
-/// An Event is not worth that anything else waits for it.
+/// Failure is only logged: nothing depends on an Event.
 void NodeStatusWriter::write_event(const json& event) {
   auto written = client_->ask({.method = "POST",
                                .path = "/api/v1/namespaces/default/events",
                                .permission = "create events in the namespace default",
                                .content_type = "application/json",
                                .body = compact(event)});
-  if (!written && written.error().code != EEXIST)  // EEXIST: told before
+  if (!written && written.error().code != EEXIST)  // EEXIST: written before
     log::warn("event not written",
               {{"reason", text_of(event["reason"])}, {"err", written.error().what}});
 }
@@ -163,7 +163,7 @@ Result<> NodeStatusWriter::write_taints(const json& patch) {
   return {};
 }
 
-/// Each error once, as long as it lasts.
+/// Logs each error once, as long as it lasts.
 void NodeStatusWriter::report(const Result<>& done) {
   const std::string error = done ? "" : done.error().what;
   if (error == last_error_) return;

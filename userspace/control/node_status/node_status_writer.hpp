@@ -14,11 +14,11 @@
 
 namespace kubecni {
 
-/// How eager a NodeStatusWriter is.
+/// The times of a NodeStatusWriter.
 struct NodeStatusTimings {
   ApiDeadlines deadlines;
-  /// A node that could take pods says that it cannot only when that lasts: the taint
-  /// that follows keeps pods away.
+  /// How long a node that could take pods has to be not ready before that is written. A taint then
+  /// follows, which keeps pods away.
   std::chrono::milliseconds grace{60'000};
   std::chrono::milliseconds look_interval{300'000};
   std::chrono::milliseconds least_interval{1'000};
@@ -26,10 +26,10 @@ struct NodeStatusTimings {
   std::chrono::milliseconds slowest_retry{60'000};
 };
 
-/// Keeps this node's Node object saying whether it can take pods (see
-/// plan_node_status), on a thread of its own in the network namespace of the caller of
-/// start(). Looks at the Node before it writes, when somebody says that it changed, and
-/// now and then. Errors are logged, each once as long as it lasts, and it tries again.
+/// Writes to this node's Node object whether the node can take pods: see plan_node_status(). Runs
+/// on a thread of its own, in the network namespace of the caller of start(). Reads the Node before
+/// each write, after look_again(), and from time to time. Logs each error once, as long as it
+/// lasts, and tries again.
 class NodeStatusWriter {
  public:
   struct Options {
@@ -46,7 +46,7 @@ class NodeStatusWriter {
   NodeStatusWriter& operator=(const NodeStatusWriter&) = delete;
   ~NodeStatusWriter();
 
-  // From any thread; neither waits for the server.
+  // May be called from any thread; do not wait for the server.
   void want(NodeReadiness readiness);
   void look_again();
 
@@ -81,11 +81,11 @@ class NodeStatusWriter {
   std::optional<NodeReadiness> wanted_;
   Clock::time_point not_ready_since_;
 
-  // Of the thread alone.
+  // Only for the thread.
   Backoff backoff_;
   Clock::time_point looked_at_;
-  Clock::time_point look_at_;     ///< even if nobody asks
-  Clock::time_point not_before_;  ///< whoever asks
+  Clock::time_point look_at_;     ///< the next look, even without a request
+  Clock::time_point not_before_;  ///< no look before this, even with a request
   std::string last_error_;
   std::thread thread_;
 };

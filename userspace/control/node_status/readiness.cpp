@@ -4,7 +4,7 @@ namespace kubecni {
 
 namespace {
 
-/// What was said of the node when it, or one of its PodCIDRs, was skipped.
+/// Why the node, or a claim of it, was skipped; empty: it was not.
 std::string why_skipped(const std::string& name, const ClusterView& view) {
   std::string reasons;
   for (const SkippedNode& node : view.skipped)
@@ -22,7 +22,8 @@ std::string why_no_pods(const std::string& own_name, const ClusterView& view) {
   if (view.self->pod_cidrs.empty())
     return "node " + own_name + " has no PodCIDR of its own" +
            (skipped.empty() ? "" : ": " + skipped);
-  if (!view.self_outdated.empty()) return view.self_outdated + "; the node goes on as it last was";
+  if (!view.self_outdated.empty())
+    return view.self_outdated + "; the node keeps its last known addresses and PodCIDRs";
   return "";
 }
 

@@ -6,8 +6,8 @@
 
 namespace kubecni {
 
-/// Why the cluster lets the node `own_name` take no pods, and what to do; empty: it has a PodCIDR
-/// that is its own. What is wrong between nodes is no reason: a pod works on its node meanwhile.
+/// Why the node `own_name` has no usable PodCIDR, so that it cannot take pods, and what to do;
+/// empty: it has one. Trouble between nodes does not count: pods still work on their own node.
 /// Pure.
 std::string why_no_pods(const std::string& own_name, const ClusterView& view);
 

@@ -15,7 +15,8 @@ namespace kubecni {
 
 namespace {
 
-/// Its module is loaded by the first rule that needs it: of kube-proxy, or of ours.
+/// Whether the module of conntrack is loaded. The first rule that needs it loads it: kube-proxy's
+/// or our own.
 bool is_conntrack_there() {
   return std::filesystem::exists("/proc/sys/net/netfilter/nf_conntrack_count");
 }
@@ -44,8 +45,8 @@ void ProgramsController::load() {
   upgrade();
 }
 
-/// What is pinned may be from another build, or from before conntrack was there. The devices
-/// that run its programs get the new ones from the controllers that attach them.
+/// Replaces pinned programs of another build, or those that were loaded before conntrack was. The
+/// controllers that attach programs then replace them on the devices.
 void ProgramsController::upgrade() {
   loaded_beside_conntrack_ = is_conntrack_there();
   auto upgraded = upgrade_programs(options_.bpffs, options_.run_dir);
@@ -114,7 +115,7 @@ std::vector<Device> ProgramsController::list_devices(Outcome& outcome) {
   return devices;
 }
 
-/// Once no device runs programs of the other schema, nobody needs its pins.
+/// Removes the pins of the other schema once no device runs its programs.
 void ProgramsController::end_schema_change(Outcome& outcome) {
   const auto devices = list_devices(outcome);
   if (devices.empty()) return;
@@ -122,27 +123,27 @@ void ProgramsController::end_schema_change(Outcome& outcome) {
     auto others = runs_other_programs(options_.bpffs, device);
     if (!others) return outcome.fail(others.error().what);
     if (*others)
-      return outcome.fail("the maps of another schema stay, since programs of it run on " +
+      return outcome.fail("the maps of another schema stay, since its programs run on " +
                           device.name);
   }
-  // The other programs have noted more flows meanwhile.
+  // The other programs may have added flows meanwhile.
   auto carried = kubecni::carry_over_flows(options_.bpffs);
   outcome.apply(carried ? remove_other_schemas(options_.bpffs, options_.run_dir) : carried,
-                "went over from the maps of another schema");
+                "replaced the maps of another schema");
 }
 
-/// Our programs cannot take the place of another schema's, which would go on to redirect by
-/// maps that nobody corrects. The kernel path carries everything then.
+/// Detaches the programs of another schema if those of this build cannot be loaded. Else they would
+/// go on to redirect by maps that nobody corrects. The kernel path then carries everything.
 void ProgramsController::take_off_other_schema(Outcome& outcome) {
-  // These may be over in the next round.
+  // Such errors may be gone in the next round.
   constexpr std::array kPassing{ETIMEDOUT, ENOMEM, EAGAIN, EINTR};
   if (!load_error_ || std::ranges::find(kPassing, load_error_->code) != kPassing.end()) return;
   const auto devices = list_devices(outcome);
   if (devices.empty()) return;
   auto unloaded = unload_dataplane(options_.bpffs, devices);
   outcome.apply(unloaded ? Result<>() : fail(unloaded),
-                "took off the programs of another schema, since those of this build do not "
-                "load: " +
+                "detached the programs of another schema, since those of this build cannot be "
+                "loaded: " +
                     load_error_->what);
 }
 

@@ -13,38 +13,39 @@
 
 namespace kubecni {
 
-/// Which programs and maps are pinned: loads them, brings them up to date, and goes over from
-/// those of another schema. The other controllers attach the programs and fill the maps.
-/// Runs in the node's namespace.
+/// Keeps the pinned programs and maps: loads them, brings them up to date, and replaces those of
+/// another schema. The other controllers attach the programs and fill the maps. Runs in the node's
+/// namespace.
 class ProgramsController {
  public:
-  /// Errors: those of opening netlink; with --dataplane=ebpf also why the programs do not load.
+  /// Errors: those of opening netlink; ENOTSUP the programs cannot be loaded, with
+  /// --dataplane=ebpf.
   static Result<ProgramsController> open(const DaemonOptions& options);
 
-  /// Takes what is pinned now: pins may be removed while we run, and made anew by the plugin,
-  /// and then what was opened before leads nowhere. With --dataplane=bridge nothing is loaded,
-  /// unless pods run the programs of another schema, which nobody else could take over.
+  /// Opens what is pinned now, and loads what is missing: somebody may remove the pins, and the
+  /// plugin then makes new ones. With --dataplane=bridge, loads nothing, unless programs of another
+  /// schema have to be replaced.
   void sync(Outcome& outcome);
 
-  /// Null: the kernel path carries everything.
+  /// Null: eBPF is not loaded, and the kernel path carries everything.
   [[nodiscard]] EbpfDataplane* dataplane() { return dataplane_ ? &*dataplane_ : nullptr; }
-  /// Whether eBPF is to lead to other nodes. With --dataplane=bridge no map may: nobody would
-  /// correct it.
+  /// Whether eBPF may carry traffic to other nodes. With --dataplane=bridge it may not: nobody
+  /// would correct the maps.
   [[nodiscard]] bool carries_nodes() const { return options_.dataplane != "bridge"; }
-  /// For pods. On a node that had eBPF before --dataplane=bridge they keep what they have.
+  /// The dataplane for the pods controller. Null with --dataplane=bridge: pods keep what they have.
   [[nodiscard]] EbpfDataplane* for_pods() {
     return carries_nodes() || changes_schema_ ? dataplane() : nullptr;
   }
 
-  /// Whether pins of another schema are there. The maps of this build have to be filled then
-  /// before its programs take the place of the others, so that they find everything as it was.
+  /// Whether there are pins of another schema. Then the maps of this build have to be filled before
+  /// its programs replace the others.
   [[nodiscard]] bool changes_schema() const { return changes_schema_; }
   void carry_over_flows(Outcome& outcome);
 
-  /// After the other controllers: ends a schema change, and says how it stands.
+  /// Call it after the other controllers. Ends a schema change, and reports the state.
   void finish(Outcome& outcome);
 
-  /// What of this build is pinned, for cleaning up; null: nothing.
+  /// Opens what is pinned, for cleaning up; null: nothing is pinned.
   EbpfDataplane* open_pinned(Outcome& outcome);
 
  private:

@@ -48,7 +48,8 @@ TEST(Readiness, ANodeWhoseObjectIsGoneSaysSo) {
   const auto view = view_cluster({{node("n2", "192.0.2.2", "10.200.2.0/24")}, {}}, "n1",
                                  {.self = node("n1", "192.0.2.1", "10.200.1.0/24")});
 
-  EXPECT_EQ(why_no_pods("n1", view), "the Node object n1 is gone; the node goes on as it last was");
+  EXPECT_EQ(why_no_pods("n1", view),
+            "the Node object n1 is gone; the node keeps its last known addresses and PodCIDRs");
 }
 
 }  // namespace

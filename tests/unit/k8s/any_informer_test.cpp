@@ -1,4 +1,4 @@
-// How much memory a list takes in a cluster of 5000 nodes of real size.
+// How much memory a list takes in the informers, in a cluster of 5000 nodes of real size.
 
 #include "await.hpp"
 #include "base/file.hpp"

@@ -1,3 +1,5 @@
+// ApiTransfer under a node source: certificates, and the addresses of servers.
+
 #include "await.hpp"
 #include "base/file.hpp"
 #include "k8s/api_node_source.hpp"

@@ -1,4 +1,4 @@
-// Failures of networks and servers, and the source's connections.
+// ApiCall under a node source: failures of networks and servers, and what is tried next.
 
 #include "await.hpp"
 #include "base/file.hpp"

@@ -1,4 +1,4 @@
-// The API server behind HTTP/2 and TLS, as real ones are.
+// ApiClient under a node source: the API server behind HTTP/2 and TLS, as real ones are.
 
 #include "await.hpp"
 #include "k8s/api_node_source.hpp"
