@@ -8,6 +8,8 @@
 #include "net/netlink.hpp"
 
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace kubecni {
@@ -20,10 +22,11 @@ class BridgeController {
   static Result<BridgeController> open(const DaemonOptions& options);
 
   /// `mtu` is that of pods, bytes; empty: nobody knows it, and the bridge stays as it is.
+  /// `uplinks` are the devices by which pods reach other nodes: each has to forward.
   /// `dataplane` is null where eBPF is not loaded. Says kNotReady while the bridge, or what the
   /// plugin is told, is not as it should be.
-  void sync(const ClusterView& view, std::optional<unsigned> mtu, EbpfDataplane* dataplane,
-            Outcome& outcome);
+  void sync(const ClusterView& view, std::optional<unsigned> mtu,
+            const std::set<std::string>& uplinks, EbpfDataplane* dataplane, Outcome& outcome);
 
  private:
   BridgeController(DaemonOptions options, NetlinkSocket netlink)
