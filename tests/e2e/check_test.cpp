@@ -92,6 +92,19 @@ INSTANTIATE_TEST_SUITE_P(
                                 "dev", host, "master"});
                },
                "lost its FDB entry"},
+        Damage{"FdbFlushed",
+               [](auto& node, auto&, auto&) {
+                 node.must_run({"bridge", "fdb", "flush", "dev", "cni0"});
+               },
+               "lost the FDB entry of its own MAC"},
+        Damage{
+            "BridgeDown",
+            [](auto& node, auto&, auto&) { node.must_run({"ip", "link", "set", "cni0", "down"}); },
+            "bridge cni0 is down"},
+        Damage{
+            "ForwardingOff",
+            [](auto& node, auto&, auto&) { node.set_sysctl("net/ipv4/conf/cni0/forwarding", "0"); },
+            "net/ipv4/conf/cni0/forwarding=0"},
         Damage{"GatewayAddressGone",
                [](auto& node, auto&, auto&) {
                  node.must_run({"ip", "addr", "del", "10.200.0.1/24", "dev", "cni0"});

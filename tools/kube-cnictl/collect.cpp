@@ -3,6 +3,7 @@
 #include "base/file_lock.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
+#include "dataplane/host_state.hpp"
 #include "dataplane/pins.hpp"
 #include "dataplane/schema_change.hpp"
 #include "net/qdisc.hpp"
@@ -112,18 +113,18 @@ Result<json> collect_endpoints(const NodePaths& paths) {
 
   auto shaped = list_shaped_links(*netlink);
   if (!shaped) return fail(shaped);
+  auto state = read_host_state(*netlink);
+  if (!state) return fail(state);
 
   json endpoints = json::array();
   for (const Attachment& attachment : listing->attachments) {
     const PodPort& port = attachment.port;
-    std::vector<std::string> problems;
-    auto host = find_link(*netlink, port.host_ifname);
-    if (!host) return fail(host);
-    if (!*host) problems.push_back("host interface is gone");
-    const bool limited = is_shaped(attachment, *host ? (*host)->ifindex : 0, *shaped);
-    if (*host && attachment.ebpf && dataplane) {
-      auto found = dataplane->differences(
-          endpoint_of(attachment, **host, (*host)->master_ifindex, {}, *shaped));
+    std::vector<std::string> problems = host_differences(*state, port);
+    const Link* const host = state->find(port.host_ifname);
+    const bool limited = is_shaped(attachment, host ? host->ifindex : 0, *shaped);
+    if (host && attachment.ebpf && dataplane) {
+      auto found =
+          dataplane->differences(endpoint_of(attachment, *host, host->master_ifindex, {}, *shaped));
       if (!found) return fail(found);
       problems.insert(problems.end(), found->begin(), found->end());
     }

@@ -2,6 +2,8 @@
 
 #include "control/node_status/readiness.hpp"
 
+#include <set>
+#include <string>
 #include <utility>
 
 namespace kubecni {
@@ -27,6 +29,13 @@ void describe_nodes(const DesiredState& desired, RoundReport& report) {
   report.mtu = desired.mtu;
   report.paths = desired.paths;
   for (const auto& [name, device] : desired.wires) report.wires.push_back(name);
+}
+
+/// The devices that lead to other nodes.
+std::set<std::string> uplinks_of(const DesiredState& desired) {
+  std::set<std::string> names;
+  for (const PeerPath& path : desired.paths) names.insert(path.device.name);
+  return names;
 }
 
 /// An outcome for each of the controllers that reconcile() runs.
@@ -73,6 +82,7 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
   firewall_.sync(view, !was_guarding, outcomes.firewall);
   auto plan = nodes_.prepare(view, outcomes.nodes);
   bridge_.sync(view, plan ? std::optional(plan->desired.mtu) : std::nullopt,
+               plan ? uplinks_of(plan->desired) : std::set<std::string>(),
                by_ebpf || programs_.changes_schema() ? dataplane : nullptr, outcomes.bridge);
   if (plan) {
     describe_nodes(plan->desired, report);

@@ -1,5 +1,6 @@
 #include "dataplane/kernel_path.hpp"
 
+#include "dataplane/host_state.hpp"
 #include "dataplane/pod_neighbours.hpp"
 #include "net/address.hpp"
 #include "net/bridge.hpp"
@@ -96,49 +97,6 @@ void compare_pod_end(const std::optional<Link>& link, const std::vector<LinkAddr
   }
 }
 
-Result<> compare_host_end(NetlinkSocket& node, const PodPort& port,
-                          std::vector<std::string>& found) {
-  auto host = find_link(node, port.host_ifname);
-  if (!host) return fail(host);
-  auto bridge = find_link(node, port.bridge);
-  if (!bridge) return fail(bridge);
-  if (!*bridge) found.push_back("bridge " + port.bridge + " is missing");
-  if (!*host) {
-    found.push_back("host end " + port.host_ifname + " is missing");
-    return {};
-  }
-  if (!(*host)->up) found.push_back("host end " + port.host_ifname + " is down");
-  if (!*bridge || (*host)->master_ifindex != (*bridge)->ifindex) {
-    found.push_back("host end " + port.host_ifname + " is not a port of bridge " + port.bridge);
-    return {};
-  }
-  auto flags = get_bridge_port(node, (*host)->ifindex);
-  if (!flags) return fail(flags);
-  if (*flags != BridgePort{})
-    found.push_back("bridge port " + port.host_ifname +
-                    " has lost its settings (hairpin on, learning off, flood off, locked on,"
-                    " guard on, mcast_router 0)");
-  auto fdb = has_fdb_entry(node, (*host)->ifindex, port.pod_mac);
-  if (!fdb) return fail(fdb);
-  if (!*fdb) found.push_back("the bridge has lost its FDB entry for " + port.pod_mac.str());
-  auto compared =
-      compare_neighbours(node, (*bridge)->ifindex, neighbours_of(port, (*bridge)->ifindex),
-                         "bridge " + port.bridge, found);
-  if (!compared) return compared;
-  if (port.gateway_mac != MacAddr{} && port.gateway_mac != (*bridge)->mac)
-    found.push_back("bridge " + port.bridge + " has MAC " + (*bridge)->mac.str() +
-                    ", and the pod knows it as " + port.gateway_mac.str());
-  auto addresses = list_addresses(node);
-  if (!addresses) return fail(addresses);
-  for (const IpNet& wanted : port.bridge_addresses()) {
-    if (!std::ranges::any_of(*addresses, [&](const LinkAddress& address) {
-          return address.ifindex == (*bridge)->ifindex && address.net == wanted;
-        }))
-      found.push_back("bridge " + port.bridge + " has lost its address " + wanted.str());
-  }
-  return {};
-}
-
 /// Fixes the bridge's MAC before the first pod knows it. Only once: the kernel then forgets every
 /// neighbour, also permanent ones of other pods.
 Result<> keep_mac(NetlinkSocket& node, const Link& bridge) {
@@ -149,18 +107,36 @@ Result<> keep_mac(NetlinkSocket& node, const Link& bridge) {
   return has_pods ? Result<>() : set_link_mac(node, bridge.ifindex, bridge.mac);
 }
 
-/// The settings that let packets of `family` pass through the node by its bridge.
-Result<> ensure_forwarding(int family, const std::string& bridge) {
-  if (family == AF_INET) {
-    auto set = ensure_sysctl("net/ipv4/ip_forward", "1");
-    return set ? Result<>() : fail(set);
+/// The settings that let packets pass through the node by its bridge.
+Result<> ensure_forwarding(const std::string& bridge, const std::vector<IpNet>& addresses) {
+  for (const std::string& setting : forwarding_settings(bridge, addresses)) {
+    if (auto set = ensure_sysctl(setting, "1"); !set) return fail(set);
   }
-  auto set = ensure_sysctl("net/ipv6/conf/all/forwarding", "1");
-  if (!set) return fail(set);
-  return prepare_ipv6(bridge);
+  const bool has_v6 =
+      std::ranges::any_of(addresses, [](const IpNet& address) { return !address.addr.is_v4(); });
+  return has_v6 ? prepare_ipv6(bridge) : Result<>();
 }
 
 }  // namespace
+
+std::string forwarding_of_device(int family, const std::string& device) {
+  return std::string("net/") + (family == AF_INET ? "ipv4" : "ipv6") + "/conf/" + device +
+         "/forwarding";
+}
+
+std::vector<std::string> forwarding_settings(const std::string& bridge,
+                                             const std::vector<IpNet>& addresses) {
+  std::vector<std::string> settings;
+  for (const int family : {AF_INET, AF_INET6}) {
+    if (std::ranges::none_of(addresses,
+                             [&](const IpNet& address) { return address.addr.family() == family; }))
+      continue;
+    settings.emplace_back(family == AF_INET ? "net/ipv4/ip_forward"
+                                            : "net/ipv6/conf/all/forwarding");
+    settings.push_back(forwarding_of_device(family, bridge));
+  }
+  return settings;
+}
 
 Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
                                 const std::vector<IpNet>& addresses, unsigned mtu_bytes,
@@ -172,8 +148,8 @@ Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
   if (!addresses.empty() && bridge->mac != own && bridge->mac != known) {
     if (auto kept = keep_mac(node, *bridge); !kept) return fail(kept);
   }
+  if (auto set = ensure_forwarding(name, addresses); !set) return fail(set);
   for (const IpNet& address : addresses) {
-    if (auto set = ensure_forwarding(address.addr.family(), name); !set) return fail(set);
     if (auto set = ensure_address(node, bridge->ifindex, address); !set) return fail(set);
   }
   return bridge;
@@ -287,7 +263,9 @@ Result<std::vector<std::string>> differences(NetlinkSocket& node, int pod_netns_
     auto compared = compare_neighbours(*pod, (*link)->ifindex, gateways, "the pod", found);
     if (!compared) return fail(compared);
   }
-  if (auto compared = compare_host_end(node, port, found); !compared) return fail(compared);
+  auto state = read_host_state(node);
+  if (!state) return fail(state);
+  std::ranges::move(host_differences(*state, port), std::back_inserter(found));
   return found;
 }
 

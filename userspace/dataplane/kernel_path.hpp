@@ -14,6 +14,15 @@
 
 namespace kubecni {
 
+/// The setting by which the kernel forwards what comes in by `device` alone. For IPv6 the kernel
+/// asks only all devices' setting; one device's says whether the node is a router there.
+std::string forwarding_of_device(int family, const std::string& device);
+
+/// The settings that have to be 1 for packets to pass through the node by its bridge, for the
+/// families of `addresses`.
+std::vector<std::string> forwarding_settings(const std::string& bridge,
+                                             const std::vector<IpNet>& addresses);
+
 /// Makes sure that the bridge `name` exists with `addresses`, and that the node forwards their
 /// families. A new bridge gets the MAC `known`, else the one that belongs to the first address, or
 /// a random one. An existing foreign bridge keeps its MAC for good, even when ports come and go.

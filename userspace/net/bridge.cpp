@@ -1,5 +1,6 @@
 #include "net/bridge.hpp"
 
+#include "net/link_message.hpp"
 #include "net/netlink_request.hpp"
 
 #include <linux/if.h>
@@ -63,19 +64,22 @@ struct PortState {
   std::uint8_t state = BR_STATE_DISABLED;
 };
 
+BridgePort flags_of(const Attributes<IFLA_BRPORT_MAX>& data) {
+  return {.hairpin = data.u8(IFLA_BRPORT_MODE) != 0,
+          .learning = data.u8(IFLA_BRPORT_LEARNING) != 0,
+          .unicast_flood = data.u8(IFLA_BRPORT_UNICAST_FLOOD) != 0,
+          .locked = data.u8(IFLA_BRPORT_LOCKED) != 0,
+          .bpdu_guard = data.u8(IFLA_BRPORT_GUARD) != 0,
+          .multicast_router = data.u8(IFLA_BRPORT_MULTICAST_ROUTER) != 0};
+}
+
 /// Empty if the link is not a port of a bridge.
 std::optional<PortState> parse_port(const nlmsghdr* message) {
   const Attributes<IFLA_MAX> attributes(message, static_cast<ifinfomsg*>(nullptr));
   const Attributes<IFLA_INFO_MAX> info(attributes[IFLA_LINKINFO]);
   if (info.text(IFLA_INFO_SLAVE_KIND) != "bridge") return std::nullopt;
   const Attributes<IFLA_BRPORT_MAX> data(info[IFLA_INFO_SLAVE_DATA]);
-  return PortState{.flags = {.hairpin = data.u8(IFLA_BRPORT_MODE) != 0,
-                             .learning = data.u8(IFLA_BRPORT_LEARNING) != 0,
-                             .unicast_flood = data.u8(IFLA_BRPORT_UNICAST_FLOOD) != 0,
-                             .locked = data.u8(IFLA_BRPORT_LOCKED) != 0,
-                             .bpdu_guard = data.u8(IFLA_BRPORT_GUARD) != 0,
-                             .multicast_router = data.u8(IFLA_BRPORT_MULTICAST_ROUTER) != 0},
-                   .state = data.u8(IFLA_BRPORT_STATE)};
+  return PortState{.flags = flags_of(data), .state = data.u8(IFLA_BRPORT_STATE)};
 }
 
 Result<PortState> read_port(NetlinkSocket& netlink, unsigned ifindex) {
@@ -104,6 +108,17 @@ Result<> put_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& 
 }
 
 }  // namespace
+
+std::optional<BridgePort> parse_bridge_port(const nlmsghdr* message) {
+  const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(message));
+  if (info->ifi_family != AF_BRIDGE) {
+    const auto port = parse_port(message);
+    return port ? std::optional(port->flags) : std::nullopt;
+  }
+  const Attributes<IFLA_MAX> attributes(message, info);
+  if (!attributes[IFLA_PROTINFO]) return std::nullopt;
+  return flags_of(Attributes<IFLA_BRPORT_MAX>(attributes[IFLA_PROTINFO]));
+}
 
 Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, const MacAddr& mac,
                            unsigned mtu_bytes) {
@@ -200,6 +215,25 @@ Result<> ensure_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAdd
   return failure(EADDRINUSE,
                  "MAC " + mac.str() + " is taken on the bridge, by " +
                      (*other ? (*other)->name : "link " + std::to_string(holder->ifindex)));
+}
+
+Result<> ensure_own_fdb_entry(NetlinkSocket& netlink, const Link& bridge) {
+  const ndmsg entry{.ndm_family = AF_BRIDGE,
+                    .ndm_ifindex = static_cast<int>(bridge.ifindex),
+                    .ndm_state = NUD_PERMANENT,
+                    .ndm_flags = NTF_SELF};
+  NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, entry);
+  request.put(NDA_LLADDR, bridge.mac);
+  auto added = request.exchange(
+      netlink, "add FDB entry " + bridge.mac.str() + " of bridge " + bridge.name + " itself");
+  if (!added && added.error().code == EEXIST) return {};
+  return added;
+}
+
+bool has_own_fdb_entry(const std::vector<FdbEntry>& fdb, const Link& bridge) {
+  return std::ranges::any_of(fdb, [&](const FdbEntry& entry) {
+    return entry.bridge_ifindex == bridge.ifindex && entry.mac == bridge.mac && entry.is_local;
+  });
 }
 
 Result<std::vector<FdbEntry>> list_fdb(NetlinkSocket& netlink) {

@@ -71,6 +71,14 @@ struct FdbEntry {
 /// entry stays.
 Result<> ensure_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac);
 
+/// Adds the entry by which the bridge takes frames to its own MAC for itself. The kernel makes it
+/// with the bridge, and never again after somebody flushed the forwarding database. Repeating the
+/// call changes nothing. Errors: ENODEV no such link; EINVAL it is not a bridge.
+Result<> ensure_own_fdb_entry(NetlinkSocket& netlink, const Link& bridge);
+
+/// Whether `fdb` says that the bridge takes frames to its own MAC for itself.
+bool has_own_fdb_entry(const std::vector<FdbEntry>& fdb, const Link& bridge);
+
 /// The entries of every bridge.
 Result<std::vector<FdbEntry>> list_fdb(NetlinkSocket& netlink);
 

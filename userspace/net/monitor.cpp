@@ -2,13 +2,20 @@
 
 #include "net/link_message.hpp"
 #include "net/netlink_request.hpp"
+#include "net/route.hpp"
 
+#include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
+#include <string>
 #include <tuple>
 
 namespace kubecni {
@@ -45,12 +52,59 @@ bool is_same(const Link& a, const Link& b) {
   return values(a) == values(b);
 }
 
+/// Lets the kernel drop, before it wakes anybody, what neighbours do that nobody made permanent: an
+/// idle node with thousands of peers has hundreds of such notifications a second. Of FDB entries
+/// those pass that do not age, and of neighbours those that are permanent, or kube-cni's.
+Result<> drop_news_of_other_neighbours(int fd) {
+  constexpr unsigned kType = offsetof(nlmsghdr, nlmsg_type);
+  constexpr unsigned kFamily = NLMSG_HDRLEN + offsetof(ndmsg, ndm_family);
+  constexpr unsigned kState = NLMSG_HDRLEN + offsetof(ndmsg, ndm_state);
+  constexpr unsigned kFirstAttribute = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(ndmsg));
+  constexpr unsigned kAll = 0xffffffff;
+  // A filter loads in network order what netlink writes in the host's.
+  const auto host = [](unsigned value) -> unsigned { return htons(std::uint16_t(value)); };
+  const std::array<sock_filter, 15> program{{
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kType),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, host(RTM_NEWNEIGH), 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, host(RTM_DELNEIGH), 0, 11),  // no neighbour: pass
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFamily),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_BRIDGE, 0, 2),
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kState),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, host(NUD_NOARP | NUD_PERMANENT), 7, 6),
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kState),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, host(NUD_PERMANENT), 5, 0),
+      BPF_STMT(BPF_LD | BPF_W | BPF_IMM, kFirstAttribute),
+      BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, NDA_PROTOCOL),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, unsigned(SKF_AD_OFF + SKF_AD_NLATTR)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),  // it has no such attribute
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, kAll),
+  }};
+  const sock_fprog filter{program.size(), const_cast<sock_filter*>(program.data())};
+  if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0)
+    return sys_error(errno, "filter netlink notifications of neighbours");
+  return {};
+}
+
 }  // namespace
 
+bool NotificationFilter::is_change_of_port(const nlmsghdr* message) {
+  const auto ifindex =
+      static_cast<unsigned>(static_cast<const ifinfomsg*>(nlmsg_data(message))->ifi_index);
+  const auto port = parse_bridge_port(message);
+  // The link's own notification says that it is no port any more.
+  if (!port || message->nlmsg_type == RTM_DELLINK) return ports_.erase(ifindex), false;
+  const auto [known, is_new] = ports_.try_emplace(ifindex, *port);
+  if (!is_new && known->second == *port) return false;
+  known->second = *port;
+  return true;
+}
+
 bool NotificationFilter::is_change_of_link(const nlmsghdr* message) {
+  const bool is_change = is_change_of_port(message);
   // A bridge's report about its ports. The link's own notification says whose port it is.
   const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(message));
-  if (info->ifi_family == AF_BRIDGE) return false;
+  if (info->ifi_family == AF_BRIDGE) return is_change;
   Link link = parse_link(message);
   if (message->nlmsg_type == RTM_DELLINK) {
     links_.erase(link.ifindex);
@@ -59,7 +113,7 @@ bool NotificationFilter::is_change_of_link(const nlmsghdr* message) {
   }
   if (is_about_features(message, link)) return true;
   const auto [known, is_new] = links_.try_emplace(link.ifindex);
-  if (!is_new && is_same(known->second, link)) return false;
+  if (!is_new && is_same(known->second, link)) return is_change;
   known->second = std::move(link);
   return true;
 }
@@ -77,6 +131,12 @@ bool NotificationFilter::is_change_of_address(const nlmsghdr* message) {
   return true;
 }
 
+bool NotificationFilter::is_change_of_neighbour(const nlmsghdr* message) {
+  const auto* info = static_cast<const ndmsg*>(nlmsg_data(message));
+  if (info->ndm_family == AF_BRIDGE || info->ndm_state & NUD_PERMANENT) return true;
+  return Attributes<NDA_MAX>(message, info).u8(NDA_PROTOCOL) == kRouteProtocol;
+}
+
 bool NotificationFilter::is_change(const nlmsghdr* message) {
   switch (message->nlmsg_type) {
     case RTM_NEWLINK:
@@ -88,6 +148,9 @@ bool NotificationFilter::is_change(const nlmsghdr* message) {
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
       return !is_route_of_the_kernel(message);
+    case RTM_NEWNEIGH:
+    case RTM_DELNEIGH:
+      return is_change_of_neighbour(message);
     default:
       return true;
   }
@@ -102,9 +165,11 @@ Result<NetlinkMonitor> NetlinkMonitor::open() {
                      RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE;
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof(groups)) != 0)
     return sys_error(errno, "listen to netlink notifications");
-  for (const int rules : {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE}) {
-    if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &rules, sizeof(rules)) != 0)
-      return sys_error(errno, "listen to netlink notifications of rules");
+  if (auto filtered = drop_news_of_other_neighbours(fd.get()); !filtered) return fail(filtered);
+  for (const int group : {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NEIGH, RTNLGRP_IPV4_NETCONF,
+                          RTNLGRP_IPV6_NETCONF}) {
+    if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) != 0)
+      return sys_error(errno, "listen to netlink notifications of group " + std::to_string(group));
   }
   return NetlinkMonitor(std::move(fd));
 }

@@ -101,6 +101,31 @@ TEST_F(MonitorOfANode, StillHearsOfItsOwnLinks) {
   }
 }
 
+TEST_F(MonitorOfANode, HearsOfPortsForwardingAndPermanentEntries) {
+  for (const char* change :
+       {"bridge link set dev veth0 hairpin on", "bridge link set dev veth0 hairpin off",
+        "bridge fdb add 0a:58:0a:c8:01:02 dev veth0 master static", "bridge fdb flush dev cni0",
+        "echo 1 > /proc/sys/net/ipv4/conf/cni0/forwarding",
+        "echo 0 > /proc/sys/net/ipv4/conf/cni0/forwarding",
+        "ip neigh add 10.200.1.2 lladdr 0a:58:0a:c8:01:02 dev cni0 nud permanent protocol 84",
+        "ip neigh del 10.200.1.2 dev cni0"}) {
+    monitor->take_changes();
+    Node::must_run_in(here, {"sh", "-ec", change});
+    EXPECT_TRUE(hears_within(2s)) << change;
+  }
+}
+
+TEST_F(MonitorOfANode, IsNotWokenByNeighboursThatNobodyMadePermanent) {
+  monitor->take_changes();
+
+  ip("neigh add 10.200.1.7 lladdr 0a:58:0a:c8:01:07 dev cni0 nud reachable");
+  ip("neigh change 10.200.1.7 lladdr 0a:58:0a:c8:01:08 dev cni0 nud stale");
+  ip("neigh del 10.200.1.7 dev cni0");
+
+  pollfd ready{monitor->fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&ready, 1, 200), 0);
+}
+
 TEST_F(MonitorOfANode, HearsOfAnAddressAgainThatWasTakenAway) {
   for (const char* change : {"addr add 10.200.9.1/24 dev cni0", "addr del 10.200.9.1/24 dev cni0",
                              "addr add 10.200.9.1/24 dev cni0"}) {

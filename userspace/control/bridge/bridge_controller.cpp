@@ -1,5 +1,6 @@
 #include "control/bridge/bridge_controller.hpp"
 
+#include "dataplane/kernel_path.hpp"
 #include "dataplane/sysctls.hpp"
 #include "ipam/pool.hpp"
 #include "net/link.hpp"
@@ -7,6 +8,8 @@
 #include "pods/node_bridge.hpp"
 #include "state/attachment.hpp"
 #include "state/node_info.hpp"
+
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <string>
@@ -23,6 +26,17 @@ void ensure_settings(Outcome& outcome) {
     if (written && *written)
       outcome.changes.push_back(std::string("set ") + setting.name + "=" + setting.value);
     // A missing setting is fine: without its module nothing in this namespace filters or tracks.
+    if (!written && written.error().code != ENOENT) outcome.fail(written.error().what);
+  }
+}
+
+/// The node's own setting says only what devices begin with. IPv6 has none for a device alone.
+void ensure_forwarding_of(const std::set<std::string>& devices, Outcome& outcome) {
+  for (const std::string& device : devices) {
+    const std::string setting = forwarding_of_device(AF_INET, device);
+    auto written = ensure_sysctl(setting, "1");
+    if (written && *written) outcome.changes.push_back("set " + setting + "=1");
+    // The device is gone, or has no IPv4.
     if (!written && written.error().code != ENOENT) outcome.fail(written.error().what);
   }
 }
@@ -86,8 +100,10 @@ void BridgeController::sync_cluster_network(EbpfDataplane& dataplane, Outcome& o
 }
 
 void BridgeController::sync(const ClusterView& view, std::optional<unsigned> mtu,
-                            EbpfDataplane* dataplane, Outcome& outcome) {
+                            const std::set<std::string>& uplinks, EbpfDataplane* dataplane,
+                            Outcome& outcome) {
   ensure_settings(outcome);
+  ensure_forwarding_of(uplinks, outcome);
   if (!mtu) {
     outcome.say(
         ConditionKind::kNotReady,

@@ -8,6 +8,8 @@
 #include "net/netlink.hpp"
 
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace kubecni {
@@ -20,10 +22,11 @@ class BridgeController {
   /// Errors: those of opening netlink.
   static Result<BridgeController> open(const DaemonOptions& options);
 
-  /// `mtu`: of pods, bytes; empty: not known, and the bridge stays as it is. `dataplane`: null if
-  /// eBPF is not loaded. Reports kNotReady while the bridge or that file is not as it should be.
-  void sync(const ClusterView& view, std::optional<unsigned> mtu, EbpfDataplane* dataplane,
-            Outcome& outcome);
+  /// `mtu`: of pods, bytes; empty: not known, and the bridge stays as it is. `uplinks`: the devices
+  /// by which pods reach other nodes; each has to forward. `dataplane`: null if eBPF is not loaded.
+  /// Reports kNotReady while the bridge, or the file for the plugin, is not as it should be.
+  void sync(const ClusterView& view, std::optional<unsigned> mtu,
+            const std::set<std::string>& uplinks, EbpfDataplane* dataplane, Outcome& outcome);
 
  private:
   BridgeController(DaemonOptions options, NetlinkSocket netlink)

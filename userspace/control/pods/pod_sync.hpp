@@ -16,8 +16,8 @@ namespace kubecni {
 /// `dataplane` is null where eBPF is not loaded. Runs in the node's
 /// namespace.
 void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
-               const std::vector<Attachment>& attachments, const std::vector<Link>& links,
-               PodDataplane* dataplane, Outcome& outcome);
+               const std::vector<Attachment>& attachments, PodDataplane* dataplane,
+               Outcome& outcome);
 
 /// Tells the maps of all pods, and leaves their programs alone: what a schema change begins with.
 void fill_endpoints(NetlinkSocket& netlink, const AttachmentStore& store,

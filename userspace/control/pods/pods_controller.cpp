@@ -1,6 +1,7 @@
 #include "control/pods/pods_controller.hpp"
 
 #include "control/pods/former_cidrs.hpp"
+#include "control/pods/pod_bridges.hpp"
 #include "control/pods/pod_neighbour_sync.hpp"
 #include "control/pods/pod_sync.hpp"
 #include "net/link.hpp"
@@ -46,10 +47,10 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane, Out
     sync_former_cidrs(netlink_, view, *bridge, listing->attachments, outcome);
   sync_guard(listing->attachments, outcome);
   restore_bridge_macs(netlink_, listing->attachments, *links, outcome);
+  sync_pod_bridges(netlink_, store, listing->attachments, options_.bridge, *links, outcome);
   if (listing->damaged.empty())
     remove_strange_neighbours(netlink_, listing->attachments, *links, neighbours, outcome);
-  sync_pods(netlink_, store, listing->attachments, *links, dataplane ? &dataplane->pods : nullptr,
-            outcome);
+  sync_pods(netlink_, store, listing->attachments, dataplane ? &dataplane->pods : nullptr, outcome);
 }
 
 void PodsController::fill_maps(EbpfDataplane& dataplane, Outcome& outcome) {

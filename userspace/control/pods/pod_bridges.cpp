@@ -1,0 +1,70 @@
+#include "control/pods/pod_bridges.hpp"
+
+#include "dataplane/kernel_path.hpp"
+#include "net/bridge.hpp"
+#include "pods/node_bridge.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+namespace kubecni {
+
+namespace {
+
+/// What the pods of a bridge need of it.
+struct WantedBridge {
+  std::vector<IpNet> addresses;
+  unsigned mtu = 0;  ///< bytes
+};
+
+/// By name. Pods whose host end is gone need none.
+std::map<std::string, WantedBridge> wanted_bridges(const std::vector<Attachment>& attachments,
+                                                   const std::vector<Link>& links) {
+  std::map<std::string, WantedBridge> wanted;
+  for (const Attachment& attachment : attachments) {
+    const PodPort& port = attachment.port;
+    if (std::ranges::find(links, port.host_ifname, &Link::name) == links.end()) continue;
+    WantedBridge& bridge = wanted[port.bridge];
+    bridge.mtu = std::max(bridge.mtu, port.mtu);
+    for (const IpNet& address : port.bridge_addresses()) {
+      if (std::ranges::find(bridge.addresses, address) == bridge.addresses.end())
+        bridge.addresses.push_back(address);
+    }
+  }
+  return wanted;
+}
+
+void sync_own_fdb_entry(NetlinkSocket& netlink, const std::vector<FdbEntry>& fdb,
+                        const Link& bridge, Outcome& outcome) {
+  if (bridge.kind != "bridge" || has_own_fdb_entry(fdb, bridge)) return;
+  outcome.apply(ensure_own_fdb_entry(netlink, bridge),
+                "bridge " + bridge.name + " takes frames to its own MAC again");
+}
+
+}  // namespace
+
+void sync_pod_bridges(NetlinkSocket& netlink, const AttachmentStore& store,
+                      const std::vector<Attachment>& attachments, const std::string& bridge,
+                      const std::vector<Link>& links, Outcome& outcome) {
+  const auto fdb = list_fdb(netlink);
+  if (!fdb) return outcome.fail(fdb.error().what);
+  auto wanted = wanted_bridges(attachments, links);
+  wanted.try_emplace(bridge);
+  for (const auto& [name, what] : wanted) {
+    const auto before = std::ranges::find(links, name, &Link::name);
+    if (what.addresses.empty() && before == links.end()) continue;
+    if (before == links.end()) {
+      auto made = ensure_bridge_of_pods(netlink, store, name, what.addresses, what.mtu);
+      outcome.apply(made ? Result<>() : fail(made), "bridge " + name + " made");
+      continue;
+    }
+    if (!what.addresses.empty()) {
+      auto ensured = ensure_node_bridge(netlink, name, what.addresses, what.mtu, before->mac);
+      if (!ensured) outcome.fail(ensured.error().what);
+    }
+    sync_own_fdb_entry(netlink, *fdb, *before, outcome);
+  }
+}
+
+}  // namespace kubecni

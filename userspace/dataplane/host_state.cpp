@@ -1,0 +1,107 @@
+#include "dataplane/host_state.hpp"
+
+#include "base/file.hpp"
+#include "dataplane/kernel_path.hpp"
+#include "dataplane/pod_neighbours.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+/// Every setting that has to be 1, or packets from the bridge do not get anywhere.
+void compare_forwarding(const PodPort& port, std::vector<std::string>& found) {
+  for (const std::string& setting : forwarding_settings(port.bridge, port.bridge_addresses())) {
+    const auto value = read_file("/proc/sys/" + setting);
+    if (value && *value == "0\n") found.push_back("the node does not forward: " + setting + "=0");
+  }
+}
+
+void compare_bridge(const HostState& state, const PodPort& port, const Link& bridge,
+                    std::vector<std::string>& found) {
+  if (!bridge.up) found.push_back("bridge " + port.bridge + " is down");
+  if (port.gateway_mac != MacAddr{} && port.gateway_mac != bridge.mac)
+    found.push_back("bridge " + port.bridge + " has MAC " + bridge.mac.str() +
+                    ", and the pod knows it as " + port.gateway_mac.str());
+  if (!has_own_fdb_entry(state.fdb, bridge))
+    found.push_back("bridge " + port.bridge + " has lost the FDB entry of its own MAC");
+  for (const IpNet& wanted : port.bridge_addresses()) {
+    if (!std::ranges::any_of(state.addresses, [&](const LinkAddress& address) {
+          return address.ifindex == bridge.ifindex && address.net == wanted;
+        }))
+      found.push_back("bridge " + port.bridge + " has lost its address " + wanted.str());
+  }
+  compare_forwarding(port, found);
+}
+
+}  // namespace
+
+const Link* HostState::find(const std::string& name) const {
+  const auto found = std::ranges::find(links, name, &Link::name);
+  return found == links.end() ? nullptr : &*found;
+}
+
+Result<HostState> read_host_state(NetlinkSocket& node) {
+  HostState state;
+  auto links = list_links(node);
+  if (!links) return fail(links);
+  auto ports = list_bridge_ports(node);
+  if (!ports) return fail(ports);
+  auto fdb = list_fdb(node);
+  if (!fdb) return fail(fdb);
+  auto addresses = list_addresses(node);
+  if (!addresses) return fail(addresses);
+  for (const Link& link : *links) {
+    if (link.kind != "bridge") continue;
+    auto neighbours = list_permanent_neighbours(node, link.ifindex);
+    if (!neighbours) return fail(neighbours);
+    state.neighbours.insert(state.neighbours.end(), neighbours->begin(), neighbours->end());
+  }
+  state.links = std::move(*links);
+  state.ports = std::move(*ports);
+  state.fdb = std::move(*fdb);
+  state.addresses = std::move(*addresses);
+  // To be searched once for each pod.
+  std::ranges::sort(state.fdb);
+  std::ranges::sort(state.neighbours);
+  return state;
+}
+
+std::vector<std::string> port_differences(const HostState& state, const PodPort& port,
+                                          const Link& host, const Link& bridge) {
+  std::vector<std::string> found;
+  if (!host.up) found.push_back("host end " + port.host_ifname + " is down");
+  if (host.master_ifindex != bridge.ifindex) {
+    found.push_back("host end " + port.host_ifname + " is not a port of bridge " + port.bridge);
+    return found;
+  }
+  const auto flags = state.ports.find(host.ifindex);
+  if (flags == state.ports.end() || flags->second != BridgePort{})
+    found.push_back("bridge port " + port.host_ifname +
+                    " has lost its settings (hairpin on, learning off, flood off, locked on,"
+                    " guard on, mcast_router 0)");
+  const FdbEntry entry{bridge.ifindex, host.ifindex, port.pod_mac, true, false};
+  if (!std::ranges::binary_search(state.fdb, entry))
+    found.push_back("the bridge has lost its FDB entry for " + port.pod_mac.str());
+  for (const Neighbour& neighbour : neighbours_of(port, bridge.ifindex)) {
+    if (!std::ranges::binary_search(state.neighbours, neighbour))
+      found.push_back("bridge " + port.bridge + " has lost its neighbour " + neighbour.addr.str() +
+                      " at " + neighbour.mac.str());
+  }
+  return found;
+}
+
+std::vector<std::string> host_differences(const HostState& state, const PodPort& port) {
+  std::vector<std::string> found;
+  const Link* const host = state.find(port.host_ifname);
+  const Link* const bridge = state.find(port.bridge);
+  if (!host) found.push_back("host end " + port.host_ifname + " is missing");
+  if (!bridge) found.push_back("bridge " + port.bridge + " is missing");
+  if (host && bridge) found = port_differences(state, port, *host, *bridge);
+  if (bridge) compare_bridge(state, port, *bridge, found);
+  return found;
+}
+
+}  // namespace kubecni
