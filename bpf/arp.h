@@ -41,15 +41,15 @@ static __always_inline struct exit on_arp(struct __sk_buff *skb, const struct et
 	struct arp_ipv4 *arp = pull(cur, sizeof(*arp));
 	if (!arp)
 		return EXIT(DROP_SHORT_PACKET);
-	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
-	if (!iface)
+	struct kubecni_pod_iface iface;
+	if (!read_sender(skb, AF_INET, &iface))
 		return EXIT(PASS_UNKNOWN_SENDER);
 
 	__u32 sender;
 	__builtin_memcpy(&sender, arp->sender_ip, 4);
 	const bool is_probe = !sender && arp->operation == bpf_htons(ARP_REQUEST);
-	if (!is_plain_arp(arp) || !(is_probe || is_own_addr(skb, iface, &sender, AF_INET)) ||
-	    !same_mac(arp->sender_mac, iface->pod_mac) || !same_mac(eth->h_source, iface->pod_mac))
+	if (!is_plain_arp(arp) || !(is_probe || is_own_addr(skb, &iface, &sender, AF_INET)) ||
+	    !same_mac(arp->sender_mac, iface.pod_mac) || !same_mac(eth->h_source, iface.pod_mac))
 		return EXIT(DROP_SPOOFED_ARP);
 	return EXIT(PASS_ARP);
 }

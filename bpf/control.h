@@ -104,8 +104,8 @@ static __always_inline struct exit judge_udp(struct cursor *cur, __u16 client_po
 /* Judges the protocol above IPv4, unless the sender is not known. */
 static __always_inline struct exit judge_upper4(struct __sk_buff *skb)
 {
-	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
-	if (!iface)
+	struct kubecni_pod_iface iface;
+	if (!read_sender(skb, AF_INET, &iface))
 		return CONTINUE;
 	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
 	struct iphdr *ip = pull_eth(&cur) ? pull(&cur, sizeof(*ip)) : NULL;
@@ -118,7 +118,7 @@ static __always_inline struct exit judge_upper4(struct __sk_buff *skb)
 		return EXIT(DROP_SHORT_PACKET);
 	switch (ip->protocol) {
 	case IPPROTO_ICMP:
-		return judge_icmpv4(skb, &cur, iface, is_fragment(ip));
+		return judge_icmpv4(skb, &cur, &iface, is_fragment(ip));
 	case IPPROTO_IGMP:
 		return judge_igmp(&cur);
 	case IPPROTO_PIM:
@@ -221,15 +221,15 @@ static __always_inline struct exit judge_icmpv6(const struct __sk_buff *skb, str
 /* Judges the protocol above IPv6. */
 static __always_inline struct exit judge_upper6(struct __sk_buff *skb)
 {
-	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET6);
-	if (!iface)
+	struct kubecni_pod_iface iface;
+	if (!read_sender(skb, AF_INET6, &iface))
 		return CONTINUE;
 	struct packet pkt = {.family = AF_INET6};
 	struct cursor cur = cursor_at_start(skb, JUDGED_BYTES);
 	if (!pull_eth(&cur) || !pull_ip(&cur, &pkt))
 		return EXIT(DROP_SHORT_PACKET);
 	if (is_nd(&pkt, &cur))
-		return judge_nd(skb, iface);
+		return judge_nd(skb, &iface);
 
 	struct upper upper = {.protocol = pkt.v6->nexthdr,
 			      .is_without_source = is_unspecified(&pkt.v6->saddr, AF_INET6)};
@@ -237,7 +237,7 @@ static __always_inline struct exit judge_upper6(struct __sk_buff *skb)
 	if (chain == CHAIN_HIDDEN)
 		return EXIT(DROP_HIDDEN_HEADER);
 	if (chain == CHAIN_COMPLETE && upper.protocol == IPPROTO_ICMPV6)
-		return judge_icmpv6(skb, &cur, iface, &upper);
+		return judge_icmpv6(skb, &cur, &iface, &upper);
 	if (upper.is_without_source)
 		return EXIT(DROP_SPOOFED_IP);
 	if (chain == CHAIN_OF_DATA)

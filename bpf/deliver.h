@@ -14,7 +14,7 @@
 struct arrival {
 	struct packet pkt;
 	struct cursor cur;
-	struct kubecni_endpoint *pod;
+	struct kubecni_endpoint pod;
 };
 
 static __always_inline struct exit parse_arrival(struct __sk_buff *skb, struct arrival *in)
@@ -29,10 +29,9 @@ static __always_inline struct exit parse_arrival(struct __sk_buff *skb, struct a
 static __always_inline struct exit decide_arrival(struct __sk_buff *skb, struct arrival *in)
 {
 	const int family = in->pkt.family;
-	in->pod = endpoint_of(cluster_network(), dst_of(&in->pkt), family);
-	if (!in->pod)
+	if (!read_endpoint(cluster_network(), dst_of(&in->pkt), family, &in->pod))
 		return EXIT(PASS_NO_ENDPOINT);
-	struct exit exit = judge_pod(in->pod);
+	struct exit exit = judge_pod(&in->pod);
 	if (is_exit(exit))
 		return exit;
 	if (!is_remote_pod(src_of(&in->pkt), family))
@@ -51,9 +50,9 @@ static __always_inline struct exit decide_arrival(struct __sk_buff *skb, struct 
 static __always_inline void act_on_arrival(struct __sk_buff *skb, struct arrival *in)
 {
 	spend_hop(skb, &in->pkt);
-	__builtin_memcpy(in->pkt.eth->h_dest, in->pod->pod_mac, ETH_ALEN);
-	__builtin_memcpy(in->pkt.eth->h_source, in->pod->gateway_mac, ETH_ALEN);
-	redirect_into(skb, in->pod);
+	__builtin_memcpy(in->pkt.eth->h_dest, in->pod.pod_mac, ETH_ALEN);
+	__builtin_memcpy(in->pkt.eth->h_source, in->pod.gateway_mac, ETH_ALEN);
+	redirect_into(skb, &in->pod);
 }
 
 static __always_inline struct exit deliver_ip(struct __sk_buff *skb, const int family,

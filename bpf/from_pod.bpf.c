@@ -18,16 +18,17 @@ struct sent {
 	struct packet pkt;
 	struct cursor cur;
 	__u32 network;
-	struct kubecni_endpoint *self;
-	struct kubecni_endpoint *pod; /* the receiver, if it is on this node */
-	struct kubecni_node *node;    /* the receiver's, if not */
+	struct kubecni_endpoint self;
+	bool is_to_pod;		     /* the receiver is on this node */
+	struct kubecni_endpoint pod; /* then: the receiver */
+	struct kubecni_node *node;   /* else: the receiver's */
 };
 
 /* A frame that is neither IP nor ARP can still have a spoofed source MAC. */
 static __always_inline struct exit on_other(struct __sk_buff *skb, const struct ethhdr *eth)
 {
-	struct kubecni_pod_iface *iface = known_sender(skb, AF_INET);
-	if (iface && !same_mac(eth->h_source, iface->pod_mac))
+	struct kubecni_pod_iface iface;
+	if (read_sender(skb, AF_INET, &iface) && !same_mac(eth->h_source, iface.pod_mac))
 		return EXIT(DROP_SPOOFED_MAC);
 	return EXIT(PASS_NOT_IP);
 }
@@ -64,21 +65,21 @@ static __always_inline struct exit
 on_unconfirmed_sender(struct __sk_buff *skb, const struct packet *pkt, const struct cursor *cur)
 {
 	const void *src = src_of(pkt);
-	struct kubecni_pod_iface *iface = known_sender(skb, pkt->family);
-	if (!iface)
+	struct kubecni_pod_iface iface;
+	if (!read_sender(skb, pkt->family, &iface))
 		return EXIT(PASS_UNKNOWN_SENDER);
 
-	struct exit honest = EXIT(PASS_UNKNOWN_SENDER); /* the maps name two MACs */
+	struct exit honest = EXIT(PASS_UNKNOWN_SENDER); /* the entry has come meanwhile */
 	if (is_unspecified(src, pkt->family)) {
 		if (!may_lack_source(pkt, cur))
 			return EXIT(DROP_SPOOFED_IP);
 		honest = EXIT(PASS_NO_SOURCE);
-	} else if (pkt->family == AF_INET6 && is_link_local_of(src, iface->pod_mac)) {
+	} else if (pkt->family == AF_INET6 && is_link_local_of(src, iface.pod_mac)) {
 		honest = EXIT(PASS_LINK_LOCAL);
-	} else if (!is_own_addr(skb, iface, src, pkt->family)) {
+	} else if (!is_own_addr(skb, &iface, src, pkt->family)) {
 		return EXIT(DROP_SPOOFED_IP);
 	}
-	return same_mac(pkt->eth->h_source, iface->pod_mac) ? honest : EXIT(DROP_SPOOFED_MAC);
+	return same_mac(pkt->eth->h_source, iface.pod_mac) ? honest : EXIT(DROP_SPOOFED_MAC);
 }
 
 /* Judges what the packet says above IP. */
@@ -112,12 +113,12 @@ static __always_inline struct exit judge_sender(struct __sk_buff *skb, struct se
 	if (!iface)
 		return EXIT(PASS_UNKNOWN_SENDER);
 	sent->network = iface->network;
-	sent->self = endpoint_of(sent->network, src_of(&sent->pkt), sent->pkt.family);
-	if (!sent->self || sent->self->host_ifindex != skb->ifindex ||
-	    !same_mac(sent->pkt.eth->h_source, sent->self->pod_mac))
+	if (!read_endpoint(sent->network, src_of(&sent->pkt), sent->pkt.family, &sent->self) ||
+	    sent->self.host_ifindex != skb->ifindex ||
+	    !same_mac(sent->pkt.eth->h_source, sent->self.pod_mac))
 		return on_unconfirmed_sender(skb, &sent->pkt, &sent->cur);
 	/* eBPF must be able to carry both directions of a flow. */
-	return judge_pod(sent->self);
+	return judge_pod(&sent->self);
 }
 
 /* Finds who has the destination address: a pod of this node, or else another
@@ -125,9 +126,9 @@ static __always_inline struct exit judge_sender(struct __sk_buff *skb, struct se
 static __always_inline struct exit find_receiver(struct sent *sent)
 {
 	const void *dst = dst_of(&sent->pkt);
-	sent->pod = endpoint_of(sent->network, dst, sent->pkt.family);
 	sent->node = NULL;
-	if (sent->pod)
+	sent->is_to_pod = read_endpoint(sent->network, dst, sent->pkt.family, &sent->pod);
+	if (sent->is_to_pod)
 		return CONTINUE;
 	sent->node = node_of(dst, sent->pkt.family);
 	if (!sent->node)
@@ -140,17 +141,16 @@ static __always_inline struct exit find_receiver(struct sent *sent)
 
 static __always_inline struct exit judge_way_to_pod(const struct sent *sent)
 {
-	const struct exit exit = judge_pod(sent->pod);
+	const struct exit exit = judge_pod(&sent->pod);
 	if (is_exit(exit))
 		return exit;
-	return same_mac(sent->pkt.eth->h_dest, sent->pod->pod_mac) ? CONTINUE
-								   : EXIT(PASS_OTHER_MAC);
+	return same_mac(sent->pkt.eth->h_dest, sent->pod.pod_mac) ? CONTINUE : EXIT(PASS_OTHER_MAC);
 }
 
 static __always_inline struct exit
 judge_way_to_node(const struct __sk_buff *skb, const struct sent *sent, const struct transport *l4)
 {
-	if (!same_mac(sent->pkt.eth->h_dest, sent->self->gateway_mac))
+	if (!same_mac(sent->pkt.eth->h_dest, sent->self.gateway_mac))
 		return EXIT(PASS_OTHER_MAC);
 	const struct exit exit = judge_hops(&sent->pkt);
 	if (is_exit(exit))
@@ -174,7 +174,7 @@ static __always_inline struct exit decide(struct __sk_buff *skb, struct sent *se
 	exit = judge_flow(skb, &sent->cur, &sent->pkt, &l4);
 	if (is_exit(exit))
 		return exit;
-	return sent->pod ? judge_way_to_pod(sent) : judge_way_to_node(skb, sent, &l4);
+	return sent->is_to_pod ? judge_way_to_pod(sent) : judge_way_to_node(skb, sent, &l4);
 }
 
 /* Same node. The bridge switches traffic between its pods and does not route
@@ -227,8 +227,8 @@ static __always_inline struct exit to_tunnel_node(struct __sk_buff *skb, struct 
 /* Act: changes the packet. Nothing can fail from here on. */
 static __always_inline struct exit act(struct __sk_buff *skb, struct sent *sent)
 {
-	if (sent->pod)
-		return to_local_pod(skb, sent->pod);
+	if (sent->is_to_pod)
+		return to_local_pod(skb, &sent->pod);
 	if (sent->node->kind == KUBECNI_NODE_VXLAN)
 		return to_tunnel_node(skb, &sent->pkt, sent->node);
 	return to_direct_node(skb, &sent->pkt, sent->node);

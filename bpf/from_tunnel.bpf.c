@@ -25,6 +25,11 @@ static __always_inline struct exit judge_source(const void *source, int family, 
 		return CONTINUE;
 	if (!peer_of(&none, family))
 		return EXIT(PASS_NO_PEERS);
+	/* The list may have been written meanwhile, before its marker. */
+	if (!peer && !is_unspecified(source, family))
+		peer = peer_of(source, family);
+	if (peer && peer->vni == vni)
+		return CONTINUE;
 	return peer ? EXIT(DROP_TUNNEL_ID) : EXIT(DROP_TUNNEL_SOURCE);
 }
 

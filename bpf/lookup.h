@@ -23,6 +23,17 @@ static __always_inline struct kubecni_endpoint *endpoint_of(__u32 network, const
 	return bpf_map_lookup_elem(&endpoints4, &key);
 }
 
+/* The same as a copy, which stays as it is: when the pod goes, the entry's
+ * memory is another pod's at once. False: nobody has the address. */
+static __always_inline bool read_endpoint(__u32 network, const void *addr, int family,
+					  struct kubecni_endpoint *endpoint)
+{
+	const struct kubecni_endpoint *found = endpoint_of(network, addr, family);
+	if (found)
+		*endpoint = *found;
+	return found;
+}
+
 /* The network of the pods of other nodes; 0: none. */
 static __always_inline __u32 cluster_network(void)
 {

@@ -7,29 +7,51 @@
 
 #include "lookup.h"
 
-/* Whether the address is one of the pod behind this interface. */
+/* The endpoint of the address, if it is the pod's behind this interface. */
+static __always_inline struct kubecni_endpoint *
+own_endpoint(const struct __sk_buff *skb, __u32 network, const void *addr, int family)
+{
+	struct kubecni_endpoint *self = endpoint_of(network, addr, family);
+	return self && self->host_ifindex == skb->ifindex ? self : NULL;
+}
+
+/* Whether the endpoints agree with the record of the interface: the pod must
+ * have the endpoint of the record's address, of `family` if it has one, else
+ * of the other. */
+static __always_inline bool is_confirmed(const struct __sk_buff *skb,
+					 const struct kubecni_pod_iface *iface, int family)
+{
+	const bool has_v4 = !is_unspecified(iface->addr4, AF_INET);
+	const bool has_v6 = !is_unspecified(iface->addr6, AF_INET6);
+	const bool by_v6 = family == AF_INET6 ? has_v6 : !has_v4;
+	const struct kubecni_endpoint *self =
+		by_v6 ? own_endpoint(skb, iface->network, iface->addr6, AF_INET6)
+		      : own_endpoint(skb, iface->network, iface->addr4, AF_INET);
+	return self && same_mac(self->pod_mac, iface->pod_mac);
+}
+
+/* Reads the record of the pod behind this interface. False: there is none, or
+ * the endpoints do not agree. The record is a copy: entries come and go while
+ * a packet is judged, and another one takes their memory at once. */
+static __always_inline bool read_sender(const struct __sk_buff *skb, int family,
+					struct kubecni_pod_iface *iface)
+{
+	const struct kubecni_pod_iface *found = pod_iface_of(skb);
+	if (!found)
+		return false;
+	*iface = *found;
+	return is_confirmed(skb, iface, family);
+}
+
+/* Whether the address is one of the pod. The endpoint that confirms a pod is
+ * written after the pod's others, and goes first. So a missing one means
+ * something only while the pod is still confirmed. */
 static __always_inline bool is_own_addr(const struct __sk_buff *skb,
 					const struct kubecni_pod_iface *iface, const void *addr,
 					int family)
 {
-	struct kubecni_endpoint *self = endpoint_of(iface->network, addr, family);
-	return self && self->host_ifindex == skb->ifindex;
-}
-
-/* The record of the pod behind this interface, if the maps agree on it: the
- * pod must have the endpoint of the interface's address, of `family` if it
- * has one, else of the other. */
-static __always_inline struct kubecni_pod_iface *known_sender(struct __sk_buff *skb, int family)
-{
-	struct kubecni_pod_iface *iface = pod_iface_of(skb);
-	if (!iface)
-		return NULL;
-	const bool has_v4 = !is_unspecified(iface->addr4, AF_INET);
-	const bool has_v6 = !is_unspecified(iface->addr6, AF_INET6);
-	const bool by_v6 = family == AF_INET6 ? has_v6 : !has_v4;
-	if (by_v6)
-		return is_own_addr(skb, iface, iface->addr6, AF_INET6) ? iface : NULL;
-	return is_own_addr(skb, iface, iface->addr4, AF_INET) ? iface : NULL;
+	return own_endpoint(skb, iface->network, addr, family) ||
+	       !is_confirmed(skb, iface, family) || own_endpoint(skb, iface->network, addr, family);
 }
 
 /* Whether `addr` is in fe80::/10. */

@@ -181,6 +181,30 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
   return {.verdict = static_cast<int>(opts.retval), .in = frame, .out = out, .mark = skb.mark};
 }
 
+void BpfTest::run_many(const Program& hook, const Frame& frame, int times) {
+  __sk_buff skb{};
+  skb.ifindex = usual_device(hook).ifindex;
+  LIBBPF_OPTS(bpf_test_run_opts, opts);
+  opts.data_in = frame.data();
+  opts.data_size_in = static_cast<__u32>(frame.size());
+  opts.ctx_in = &skb;
+  opts.ctx_size_in = sizeof(skb);
+  opts.repeat = times;
+  if (bpf_prog_test_run_opts(Node::get().program(hook), &opts) != 0)
+    must(Result<>(sys_error(errno, std::string("run ") + hook.name)));
+}
+
+std::string BpfTest::drops(const ExitCounts& before, const ExitCounts& after) {
+  std::string dropped;
+  for (std::size_t reason = 0; reason < after.size(); ++reason) {
+    const std::string name = kExitReasons[reason].name;
+    const auto packets = after[reason].packets - before[reason].packets;
+    if (name.starts_with("DROP_") && packets != 0)
+      dropped += name + "+" + std::to_string(packets) + " ";
+  }
+  return dropped;
+}
+
 Passage BpfTest::run(const Program& hook, const Device& device, const Frame& frame,
                      Metadata metadata) {
   const ExitCounts before = exit_counts();

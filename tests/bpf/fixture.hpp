@@ -149,6 +149,11 @@ class BpfTest : public testing::Test {
   Passage run(const Program& hook, const Frame& frame, Metadata metadata = {});
   Passage run_uncounted(const Program& hook, const Frame& frame, Metadata metadata = {});
 
+  /// Runs the program `times` times on the same packet, whose TTL may run out. For counters alone.
+  static void run_many(const Program& hook, const Frame& frame, int times);
+  /// The packets that were dropped between two readings: "DROP_SPOOFED_IP+2 ".
+  static std::string drops(const ExitCounts& before, const ExitCounts& after);
+
   /// A packet as it reaches the hook, from and to pods, unless given otherwise.
   static Frame frame_at(const Program& hook, IpPacket packet);
 

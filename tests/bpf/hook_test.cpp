@@ -192,6 +192,93 @@ TEST_F(Tcx, LinkOfAnOlderVersionAtAPodStaysTheOnlyHolder) {
   EXPECT_EQ(filter(kFromPod, 1, 10), 0u);
 }
 
+/// Links whose pins this mount namespace does not see: another one keeps the file system that was
+/// unmounted here.
+class TcxOfAnotherFileSystem : public Tcx {
+ protected:
+  void SetUp() override {
+    Tcx::SetUp();
+    if (IsSkipped()) return;
+    const std::filesystem::path pin = links_ / "veth:7_from_pod";
+    must(detach(links_, kFromWire, device_));  // at the same hook
+    must(attach(links_, kFromPod, device_, ours_->fd.get()));
+    kept_.reset(bpf_obj_get(pin.c_str()));
+    std::filesystem::remove(pin);
+  }
+  UniqueFd kept_;
+};
+
+TEST_F(TcxOfAnotherFileSystem, OldProgramIsReplacedInItsPlace) {
+  EXPECT_TRUE(must(is_held(links_, kFromPod, device_)));
+  EXPECT_FALSE(is_ours(kFromPod, *ours_)) << "this build does not hold it";
+
+  must(attach(links_, kFromPod, device_, newer_->fd.get()));
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id));
+  EXPECT_TRUE(is_ours(kFromPod, *newer_));
+  kept_.reset();
+  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id)) << "it has a pin of its own";
+}
+
+TEST_F(TcxOfAnotherFileSystem, SameProgramIsTakenOver) {
+  must(attach(links_, kFromPod, device_, ours_->fd.get()));
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(ours_->id));
+  EXPECT_TRUE(is_ours(kFromPod, *ours_));
+}
+
+TEST_F(TcxOfAnotherFileSystem, OldProgramBesideThePinnedOneIsSeenAndTakenOff) {
+  const UniqueFd link(bpf_link_create(newer_->fd.get(), static_cast<int>(device_.ifindex),
+                                      type(kFromPod), nullptr));
+  ASSERT_EQ(bpf_obj_pin(link.get(), (links_ / "veth:7_from_pod").c_str()), 0);
+  ASSERT_THAT(programs(kFromPod), ElementsAre(ours_->id, newer_->id));
+  EXPECT_FALSE(is_ours(kFromPod, *newer_)) << "another version runs beside it";
+
+  must(attach(links_, kFromPod, device_, newer_->fd.get()));
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id));
+  EXPECT_TRUE(is_ours(kFromPod, *newer_));
+}
+
+TEST_F(TcxOfAnotherFileSystem, DetachTakesItOff) {
+  must(detach(links_, kFromPod, device_));
+
+  EXPECT_THAT(programs(kFromPod), IsEmpty());
+  EXPECT_FALSE(must(is_held(links_, kFromPod, device_)));
+}
+
+TEST_F(TcxOfAnotherFileSystem, ForeignProgramsStay) {
+  const UniqueFd foreign = link_foreign(kFromPod);
+
+  must(attach(links_, kFromPod, device_, newer_->fd.get()));
+  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id, foreign_->id));
+  must(detach(links_, kFromPod, device_));
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(foreign_->id));
+}
+
+TEST_F(Tcx, FilterOfOursBesideALinkIsTakenOff) {
+  must(detach(links_, kFromWire, device_));
+  must(attach(links_, kFromPod, device_, ours_->fd.get()));
+  must(attach_clsact(kFromPod, device_, newer_->fd.get()));
+  EXPECT_FALSE(is_ours(kFromPod, *ours_));
+
+  must(attach(links_, kFromPod, device_, ours_->fd.get()));
+
+  EXPECT_EQ(filter(kFromPod, 1, 10), 0u);
+  EXPECT_TRUE(is_ours(kFromPod, *ours_));
+}
+
+TEST_F(Tcx, LinkWhosePinWasJustRemovedIsMadeAgain) {
+  // The kernel lets go of the old link some time later.
+  for (int turn = 0; turn < 20; ++turn) {
+    std::filesystem::remove(links_ / "veth:7_from_wire");
+    const auto attached = attach(links_, kFromWire, device_, ours_->fd.get());
+    ASSERT_TRUE(attached) << attached.error().what;
+    ASSERT_TRUE(is_ours(kFromWire, *ours_));
+  }
+}
+
 TEST_F(Tcx, TakesAPodsProgramWhereSomebodyElseHasThePlaceOfOurFilter) {
   must(detach(links_, kFromWire, device_));
   ASSERT_TRUE(add_foreign(kFromPod, 1, 10));

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <iterator>
 #include <optional>
+#include <ranges>
 
 namespace kubecni {
 
@@ -86,7 +87,9 @@ Result<> EndpointTable::add(const PodEndpoint& pod) {
   endpoint.flags = flags_of(pod);
   copy(pod.pod_mac.bytes.data(), endpoint.pod_mac);
   copy(pod.gateway_mac.bytes.data(), endpoint.gateway_mac);
-  for (const IpAddr& address : pod.addresses) {
+  // By the first address of each family, programs know the pod: then they drop what has an address
+  // that they do not find. So it comes last, and goes first.
+  for (const IpAddr& address : pod.addresses | std::views::reverse) {
     if (auto set = endpoints_.set({pod.network, address}, endpoint); !set) return set;
   }
   return {};
@@ -134,8 +137,8 @@ Result<> EndpointTable::erase_pod(unsigned host_ifindex, const std::vector<IpAdd
   // Without the record, nobody knows the pod's network.
   if (!*iface) return erase_endpoints_of(host_ifindex);
   // If the lease is lost, only the map knows the address.
-  std::vector<IpAddr> known = addresses;
-  std::ranges::copy(addresses_of(**iface), std::back_inserter(known));
+  std::vector<IpAddr> known = addresses_of(**iface);
+  std::ranges::copy(addresses, std::back_inserter(known));
   // First remove it as a redirect target; only then stop checking what it sends.
   for (const IpAddr& address : known) {
     if (auto erased = erase_endpoint({(*iface)->network, address}, host_ifindex); !erased)

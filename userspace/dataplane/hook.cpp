@@ -3,14 +3,23 @@
 #include "base/file.hpp"
 #include "base/unique_fd.hpp"
 #include "dataplane/libbpf_log.hpp"
+#include "dataplane/program_object.hpp"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <optional>
+#include <thread>
+#include <vector>
 
 namespace kubecni {
 
@@ -43,6 +52,11 @@ Holders holders_at(kubecni_hook hook) {
 constexpr unsigned kFilterPriority = 10;
 constexpr unsigned kFilterHandle = 1;
 
+// The kernel keeps a program at its hook for some milliseconds after its link has lost the last
+// pin, and refuses the same program beside it.
+constexpr std::chrono::seconds kReleaseTimeout{1};
+constexpr std::chrono::milliseconds kReleaseCheck{2};
+
 std::string label(const Program& program, const Device& device) {
   return std::string(program.name) + " to " + device.name;
 }
@@ -74,6 +88,86 @@ Result<std::optional<LinkState>> open_link(const std::filesystem::path& pin) {
   return LinkState{std::move(fd), info.xdp.ifindex, info.prog_id};
 }
 
+/// The kernel's name of a program; empty if it is gone.
+std::string name_of_program(unsigned prog_id) {
+  const UniqueFd program(bpf_prog_get_fd_by_id(prog_id));
+  bpf_prog_info info{};
+  __u32 size = sizeof(info);
+  if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0) return "";
+  return info.name;
+}
+
+/// A program at a tcx hook.
+struct TcxEntry {
+  unsigned prog_id;
+  unsigned link_id;  // 0: no link holds it
+};
+
+/// What BPF_PROG_QUERY takes since kernel 6.6; the headers of Debian 12 know no link ids.
+struct TcxQuery {
+  __u32 target_ifindex;
+  __u32 attach_type;
+  __u32 query_flags;
+  __u32 attach_flags;
+  __aligned_u64 prog_ids;
+  __u32 count;
+  __u32 pad;
+  __aligned_u64 prog_attach_flags;
+  __aligned_u64 link_ids;
+  __aligned_u64 link_attach_flags;
+  __aligned_u64 revision;
+};
+
+/// What runs at the tcx hook of the device, whoever pinned it, in the order of running. Empty if
+/// the kernel has no tcx, or the device is gone.
+std::vector<TcxEntry> list_tcx(const Program& program, const Device& device) {
+  constexpr std::size_t kMostAtAHook = 64;  // BPF_MPROG_MAX
+  std::array<__u32, kMostAtAHook> prog_ids{}, link_ids{};
+  TcxQuery query{};
+  query.target_ifindex = device.ifindex;
+  query.attach_type = holders_at(program.hook).link;
+  query.prog_ids = reinterpret_cast<std::uintptr_t>(prog_ids.data());
+  query.link_ids = reinterpret_cast<std::uintptr_t>(link_ids.data());
+  query.count = kMostAtAHook;
+  if (device.ifindex == 0 || ::syscall(__NR_bpf, BPF_PROG_QUERY, &query, sizeof(query)) != 0)
+    return {};
+  std::vector<TcxEntry> entries;
+  for (std::size_t i = 0; i < query.count; ++i) entries.push_back({prog_ids[i], link_ids[i]});
+  return entries;
+}
+
+/// Any version of our program. A file system with its pin may have been unmounted here, and live on
+/// in another mount namespace. So only the device tells what runs.
+std::vector<TcxEntry> list_own_tcx(const Program& program, const Device& device) {
+  auto entries = list_tcx(program, device);
+  std::erase_if(entries, [&](const TcxEntry& entry) {
+    return name_of_program(entry.prog_id) != program.name;
+  });
+  return entries;
+}
+
+void detach_tcx(const Program& program, const Device& device, const TcxEntry& entry) {
+  if (entry.link_id != 0) {
+    const UniqueFd link(bpf_link_get_fd_by_id(entry.link_id));
+    if (link) bpf_link_detach(link.get());  // else it is going already
+    return;
+  }
+  const UniqueFd prog(bpf_prog_get_fd_by_id(entry.prog_id));
+  if (prog)
+    bpf_prog_detach2(prog.get(), static_cast<int>(device.ifindex), holders_at(program.hook).link);
+}
+
+Result<> pin_link(int link_fd, const std::filesystem::path& pin) {
+  int pinned = bpf_obj_pin(link_fd, pin.c_str());
+  if (pinned != 0 && errno == ENOENT) {
+    // Somebody removed the folder with all links, to take the programs off.
+    if (auto made = ensure_directory(pin.parent_path()); !made) return fail(made);
+    pinned = bpf_obj_pin(link_fd, pin.c_str());
+  }
+  if (pinned != 0) return sys_error(errno, "pin link " + pin.string());
+  return {};
+}
+
 /// Uses the pinned link again if it still holds the device. False: there is none.
 Result<bool> update_link(const std::filesystem::path& pin, const Device& device, int prog_fd) {
   auto link = open_link(pin);
@@ -88,20 +182,37 @@ Result<bool> update_link(const std::filesystem::path& pin, const Device& device,
   return false;
 }
 
+/// Takes over a link of ours that is not pinned here, and whose program would otherwise run beside
+/// the new one with maps that nobody corrects. False: there is none.
+Result<bool> adopt_link(const std::filesystem::path& pin, const Program& program,
+                        const Device& device, int prog_fd) {
+  for (const TcxEntry& entry : list_own_tcx(program, device)) {
+    const UniqueFd link(entry.link_id == 0 ? -1 : bpf_link_get_fd_by_id(entry.link_id));
+    if (!link || bpf_link_update(link.get(), prog_fd, nullptr) != 0) continue;
+    if (auto pinned = pin_link(link.get(), pin); !pinned) return fail(pinned);
+    return true;
+  }
+  return false;
+}
+
+/// Like bpf_link_create(), but waits while the program is still there by a link that is going.
+UniqueFd link_program(const Program& program, const Device& device, int prog_fd) {
+  const auto end = std::chrono::steady_clock::now() + kReleaseTimeout;
+  while (true) {
+    UniqueFd link(bpf_link_create(prog_fd, static_cast<int>(device.ifindex),
+                                  holders_at(program.hook).link, nullptr));
+    if (link || errno != EEXIST || std::chrono::steady_clock::now() > end) return link;
+    std::this_thread::sleep_for(kReleaseCheck);
+  }
+}
+
 /// False: this kernel has no such link.
 Result<bool> create_link(const std::filesystem::path& pin, const Program& program,
                          const Device& device, int prog_fd) {
-  const UniqueFd link(bpf_link_create(prog_fd, static_cast<int>(device.ifindex),
-                                      holders_at(program.hook).link, nullptr));
+  const UniqueFd link = link_program(program, device, prog_fd);
   if (!link && errno == EINVAL) return false;
   if (!link) return sys_error(errno, "attach " + label(program, device));
-  int pinned = bpf_obj_pin(link.get(), pin.c_str());
-  if (pinned != 0 && errno == ENOENT) {
-    // Somebody removed the folder with all links, to take the programs off.
-    if (auto made = ensure_directory(pin.parent_path()); !made) return fail(made);
-    pinned = bpf_obj_pin(link.get(), pin.c_str());
-  }
-  if (pinned != 0) return sys_error(errno, "pin link " + pin.string());
+  if (auto pinned = pin_link(link.get(), pin); !pinned) return fail(pinned);
   return true;
 }
 
@@ -131,17 +242,8 @@ std::optional<bpf_tc_opts> find_filter(const Program& program, const Device& dev
   return filter;
 }
 
-/// The name of the filter's program; empty if it has gone meanwhile.
-std::string program_of(const bpf_tc_opts& filter) {
-  const UniqueFd program(bpf_prog_get_fd_by_id(filter.prog_id));
-  bpf_prog_info info{};
-  __u32 size = sizeof(info);
-  if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0) return "";
-  return info.name;
-}
-
 bool is_ours(const bpf_tc_opts& filter) {
-  const std::string name = program_of(filter);
+  const std::string name = name_of_program(filter.prog_id);
   return std::ranges::any_of(kPrograms,
                              [&](const Program& program) { return name == program.name; });
 }
@@ -150,8 +252,35 @@ bool is_ours(const bpf_tc_opts& filter) {
 /// veth has from_pod where a NIC has from_wire.
 std::optional<bpf_tc_opts> find_own_filter(const Program& program, const Device& device) {
   auto there = find_filter(program, device);
-  if (there && program_of(*there) != program.name) return std::nullopt;
+  if (there && name_of_program(there->prog_id) != program.name) return std::nullopt;
   return there;
+}
+
+Result<> detach_own_filter(const Program& program, const Device& device) {
+  if (!find_own_filter(program, device)) return {};
+  bpf_tc_hook tc = tc_hook(program, device);
+  bpf_tc_opts filter = our_filter();
+  const int error = bpf_tc_detach(&tc, &filter);
+  if (error < 0 && error != -ENOENT && error != -ENODEV)
+    return sys_error(-error, "detach " + label(program, device));
+  return {};
+}
+
+/// Uses a tcx link of ours again, wherever it is pinned. False: there is none.
+Result<bool> reuse_link(const std::filesystem::path& pin, const Program& program,
+                        const Device& device, int prog_fd) {
+  auto reused = update_link(pin, device, prog_fd);
+  return !reused || *reused ? reused : adopt_link(pin, program, device, prog_fd);
+}
+
+/// Beside the link that now holds the program: other versions of our program, which would run
+/// beside it.
+Result<> detach_others(const Program& program, const Device& device, int prog_fd) {
+  auto info = program_info(prog_fd);
+  if (!info) return fail(info);
+  for (const TcxEntry& entry : list_own_tcx(program, device))
+    if (entry.prog_id != info->id) detach_tcx(program, device, entry);
+  return detach_own_filter(program, device);
 }
 
 }  // namespace
@@ -188,15 +317,17 @@ Result<> attach_clsact(const Program& program, const Device& device, int prog_fd
 Result<AttachKind> attach(const std::filesystem::path& links_dir, const Program& program,
                           const Device& device, int prog_fd, AttachKind preferred) {
   const auto pin = pin_path(links_dir, program, device);
-  auto reused = update_link(pin, device, prog_fd);
-  if (!reused) return fail(reused);
-  if (*reused) return AttachKind::kTcx;
-  // Fails if the kernel has no cls_bpf, or somebody else has the place.
-  if (preferred == AttachKind::kClsact && attach_clsact(program, device, prog_fd))
-    return AttachKind::kClsact;
-  auto on_tcx = create_link(pin, program, device, prog_fd);
+  auto on_tcx = reuse_link(pin, program, device, prog_fd);
   if (!on_tcx) return fail(on_tcx);
-  if (*on_tcx) return AttachKind::kTcx;
+  // Fails if the kernel has no cls_bpf, or somebody else has the place.
+  if (!*on_tcx && preferred == AttachKind::kClsact && attach_clsact(program, device, prog_fd))
+    return AttachKind::kClsact;
+  if (!*on_tcx) on_tcx = create_link(pin, program, device, prog_fd);
+  if (!on_tcx) return fail(on_tcx);
+  if (*on_tcx) {
+    if (auto detached = detach_others(program, device, prog_fd); !detached) return fail(detached);
+    return AttachKind::kTcx;
+  }
   if (auto attached = attach_clsact(program, device, prog_fd); !attached) return fail(attached);
   return AttachKind::kClsact;
 }
@@ -208,32 +339,33 @@ Result<> detach(const std::filesystem::path& links_dir, const Program& program,
   if (!link) return fail(link);
   if (*link) {
     bpf_link_detach((*link)->fd.get());
-    return delete_file(pin);
+    if (auto removed = delete_file(pin); !removed) return removed;
   }
-  if (!find_own_filter(program, device)) return {};
-  bpf_tc_hook tc = tc_hook(program, device);
-  bpf_tc_opts filter = our_filter();
-  const int error = bpf_tc_detach(&tc, &filter);
-  if (error < 0 && error != -ENOENT && error != -ENODEV)
-    return sys_error(-error, "detach " + label(program, device));
-  return {};
+  for (const TcxEntry& entry : list_own_tcx(program, device)) detach_tcx(program, device, entry);
+  return detach_own_filter(program, device);
 }
 
 Result<bool> is_held(const std::filesystem::path& links_dir, const Program& program,
                      const Device& device) {
   auto link = open_link(pin_path(links_dir, program, device));
   if (!link) return fail(link);
-  if (*link) return (*link)->ifindex == device.ifindex;
-  return find_own_filter(program, device).has_value();
+  return (*link && (*link)->ifindex == device.ifindex) || !list_own_tcx(program, device).empty() ||
+         find_own_filter(program, device).has_value();
 }
 
 Result<bool> is_attached(const std::filesystem::path& links_dir, const Program& program,
                          const Device& device, unsigned prog_id) {
   auto link = open_link(pin_path(links_dir, program, device));
   if (!link) return fail(link);
-  if (*link) return (*link)->ifindex == device.ifindex && (*link)->prog_id == prog_id;
+  // Another version may run beside the pinned one: pinned where this mount namespace does not see.
+  const auto on_tcx = list_own_tcx(program, device);
+  const bool alone = std::ranges::all_of(
+      on_tcx, [&](const TcxEntry& entry) { return *link && entry.prog_id == prog_id; });
+  if (*link)
+    return alone && (*link)->ifindex == device.ifindex && (*link)->prog_id == prog_id &&
+           !find_own_filter(program, device);
   const auto filter = find_filter(program, device);
-  return filter && filter->prog_id == prog_id;
+  return alone && filter && filter->prog_id == prog_id;
 }
 
 }  // namespace kubecni
