@@ -10,16 +10,15 @@
 
 namespace kubecni {
 
-/// Finds out whether checksums that are left to the NIC arrive right through the
-/// tunnel. NICs that cannot do so for what is inside a tunnel, and do not say so,
-/// let small packets pass and lose the rest.
+/// Finds out whether the NIC computes checksums inside the tunnel correctly. Some NICs claim that
+/// they can, but get them wrong: small packets then arrive, and the rest is lost.
 ///
-/// Two UDP datagrams go to a closed port of another node, from bridge to bridge, whose
-/// addresses are those to which the tunnel leads in both directions: one as every program sends it,
-/// whose checksum the kernel leaves to the device, and one with a checksum that we computed. The
-/// other kernel drops what has a wrong checksum and answers the rest with "port unreachable" (RFC
-/// 1122, section 4.1.3.1). So nobody has to cooperate. An answer counts if it comes from that node
-/// and quotes all of the datagram, in which random bytes are: a pod can send other ICMP errors.
+/// Sends two UDP datagrams through the tunnel, from this node's bridge to a closed port of another
+/// node's bridge. The checksum of one is left to the NIC, as for every program; the other one has a
+/// checksum that we computed. The other kernel drops datagrams with a wrong checksum, and answers
+/// the rest with "port unreachable" (RFC 1122, section 4.1.3.1), so it needs no program for this.
+/// An answer counts if it comes from that node and quotes the whole datagram with its random bytes:
+/// a pod can send other ICMP errors.
 class ChecksumProbe {
  public:
   /// The addresses of this node's bridge and another's, of one family.
@@ -36,9 +35,9 @@ class ChecksumProbe {
     kBroken,  ///< several times only what we computed arrived
   };
 
-  /// Reads what was answered, and asks again where that decides nothing; the ways take
-  /// turns. Never blocks: call it again after kPatience. Runs in the node's
-  /// namespace. Errors: those of opening sockets.
+  /// Reads the answers, and asks again if they decide nothing, each time by the next way. Never
+  /// blocks: call it again after kPatience. Runs in the node's namespace. Errors: those of opening
+  /// sockets.
   Result<Verdict> step(const std::vector<Way>& ways);
 
   /// How long an answer may take.

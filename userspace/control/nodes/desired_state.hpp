@@ -38,11 +38,10 @@ struct DesiredState {
   std::vector<NodeWarning> warnings;
 };
 
-/// Pure. Each PodCIDR of a peer is reached as choose_path() says, by eBPF and by
-/// the kernel alike; what cannot be reached is reported, and so is one that would take
-/// away what this node needs itself. Doubtful addresses are warned about: this node's
-/// own that are on no device, and, without `rules` for the nodes' networks, IPv4
-/// addresses of the internet off this node's links.
+/// eBPF and the kernel reach each PodCIDR of a peer in the same way, the one of choose_path().
+/// Reports PodCIDRs that cannot be reached, or whose route would take away what this node needs.
+/// Warns of doubtful addresses: those of this node that are on no device; and, if `rules` do not
+/// name the nodes' networks, public IPv4 addresses that are on no link of this node. Pure.
 DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
                                 const std::string& bridge, const ClusterRules& rules = {});
 

@@ -19,9 +19,9 @@ std::optional<Device> find_tunnel(const std::vector<Link>& links);
 /// What there is of the programs of nodes' devices.
 struct NodeHooks {
   std::set<std::string> attached;   ///< devices that have all of theirs, as they are pinned
-  std::vector<Device> held;         ///< devices that are no wires, with programs of a wire
+  std::vector<Device> held;         ///< devices that are not wires, but have programs of a wire
   std::optional<Device> tunnel;     ///< empty: there is no such device
-  bool is_tunnel_attached = false;  ///< as of `attached`
+  bool is_tunnel_attached = false;  ///< it has all of its programs, as they are pinned
   bool is_tunnel_held = false;      ///< it has programs of ours, in whatever version
 };
 

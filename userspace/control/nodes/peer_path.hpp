@@ -92,10 +92,9 @@ std::string why_harmful(const IpNet& cidr, const Underlay& underlay);
 /// Whether `address` is on the network of a link of this node. Pure.
 bool is_on_link(const IpAddr& address, const Underlay& underlay);
 
-/// How the pods `cidr` of `peer` are reached, or why they are not. Direct is what
-/// has an address of the pods' family on a link of ours (with kDirect also a route
-/// by a router), since next hop and packet are of one family; a tunnel may be of
-/// the other. Pure.
+/// How the pods `cidr` of `peer` are reached, or why they are not. A direct path needs an address
+/// of the peer on a link of this node, or with kDirect a route by a router. The address has to be
+/// of the pods' family; a tunnel's may be of the other. Pure.
 std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,
                                                  const Underlay& underlay);
 

@@ -18,8 +18,8 @@ struct FormerCidrs {
   /// Gateways on the bridge, in a PodCIDR that is another node's now: the kernel looks
   /// for that node's pods on the bridge as long as they are there.
   std::vector<IpNet> gateways;
-  /// What has to be said of pods that have addresses of none of this node's PodCIDRs: no
-  /// other node finds them there. They go on as they are.
+  /// Warnings of pods whose addresses are in none of this node's PodCIDRs: other nodes do not reach
+  /// them. The pods stay as they are.
   std::vector<std::string> pods;
 };
 

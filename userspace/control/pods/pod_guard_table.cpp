@@ -35,7 +35,7 @@ constexpr const char* kChainFromPod = R"(	chain from_pod {
 	}
 )";
 
-// 0.0.0.0 is the source of who has no address yet: RFC 2131, and IGMP's own reports.
+// 0.0.0.0 is the source of a pod without an address (RFC 2131), and of IGMP reports.
 constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
 		ip protocol 1 jump icmp4
 		ip protocol 2 @th,0,8 { 0x11, 0x30, 0x31, 0x32 } counter drop comment "query or router discovery of multicast"
@@ -57,8 +57,8 @@ constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
 
 // Neighbour discovery is right after the IPv6 header and whole, or no receiver may take it
 // (RFC 6980); it has at most one option, which is the pod's MAC or the nonce of RFC 7527.
-// nft reads to the end of the frame, behind that of the packet too, so that what ends the
-// headers of a fragment need not be what a receiver finds there: none may have more headers.
+// nft reads to the end of the frame, which may be behind the end of the packet. So it may find
+// other headers in a fragment than a receiver does: no fragment may have further headers.
 constexpr const char* kChainFromPod6 = R"(	chain from_pod6 {
 		udp dport 546 counter drop comment "answer of a DHCP server"
 		ip6 nexthdr { 6, 17 } iifname . ether saddr . ip6 saddr @sources6 accept

@@ -10,11 +10,10 @@
 
 namespace kubecni {
 
-/// Brings back what pods have lost: their place on the bridge, and for those on
-/// eBPF programs and map entries, these also when they are out of date. Which pods
-/// there are is what the plugin's records say: `attachments`, a moment ago in `store`.
-/// `dataplane` is null where eBPF is not loaded. Runs in the node's
-/// namespace.
+/// Brings back what pods have lost: their place on the bridge, and for pods on eBPF the programs
+/// and map entries, also outdated ones. The pods are those of the plugin's records: `attachments`,
+/// which were read from `store` a moment ago. `dataplane`: null if eBPF is not loaded. Runs in the
+/// node's namespace.
 void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
                const std::vector<Attachment>& attachments, PodDataplane* dataplane,
                Outcome& outcome);
