@@ -56,6 +56,7 @@ std::vector<std::unique_ptr<Cluster::Member>> make_members(const ClusterOptions&
 
 Cluster::Cluster(const ClusterOptions& options)
     : underlay(options.families, options.topology == Topology::kOneSegment ? 1 : 2),
+      node_source{"--node-source", std::string("file:") + kNodesFile},
       members_(make_members(options)),
       a(member(0).node),
       b(member(1).node),
@@ -106,7 +107,7 @@ void Cluster::write_file(const std::string& text) const {
 }
 
 Process Cluster::start_daemon(const Node& node, const std::vector<std::string>& more) const {
-  std::vector<std::string> options{"--node-source", std::string("file:") + kNodesFile};
+  std::vector<std::string> options = node_source;
   for (const auto& each : members_)
     if (&each->node == &node)
       options.insert(options.end(), each->options.begin(), each->options.end());

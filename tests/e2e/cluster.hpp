@@ -77,6 +77,8 @@ class Cluster {
   [[nodiscard]] bool is_complete() const;
 
   Underlay underlay;
+  /// Where daemons that are started from now on learn of the nodes.
+  std::vector<std::string> node_source;
 
  private:
   std::vector<std::unique_ptr<Member>> members_;
