@@ -368,7 +368,7 @@ class Adding {
 
   void report() const {
     if (!attachment_.fallback_reason.empty())
-      log::warn("pod got the kernel path only",
+      log::info("pod got the kernel path only",
                 {{"container", env_.container_id}, {"reason", attachment_.fallback_reason}});
     log::info("pod attached", {{"container", env_.container_id},
                                {"ifname", env_.ifname},

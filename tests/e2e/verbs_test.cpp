@@ -120,6 +120,17 @@ TEST_P(Verbs, VersionAnswersInTheVersionItIsAskedIn) {
             json({"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"}));
 }
 
+// Runtimes show their users what a plugin writes to standard error.
+TEST(Quiet, AreAddAndDelOfAPodByDefault) {
+  for (const char* bpffs : {"/sys/fs/bpf/kube-cni-test-node", "/run/no-bpffs"}) {
+    const Node node("node", "10.200.0.0/24", "auto");
+    const Pod pod("pod");
+
+    EXPECT_EQ(node.cni("ADD", pod, {{"bpffs", bpffs}}).err, "");
+    EXPECT_EQ(node.cni("DEL", pod, {{"bpffs", bpffs}}).err, "");
+  }
+}
+
 class FirstVersions : public testing::TestWithParam<json> {};
 
 TEST_P(FirstVersions, HaveOneAddressPerFamilyAndNoInterfaces) {

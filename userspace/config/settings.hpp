@@ -125,7 +125,8 @@ inline constexpr std::array kSettings{
             .type = Type::kChoice,
             .fallback = "info",
             .allowed = "error|warn|info|debug",
-            .meaning = "`error`, `warn`, `info`, `debug`; on standard error"},
+            .meaning = "`error`, `warn`, `info`, `debug`; on standard error. With the default, the "
+                       "plugin says nothing of what succeeds"},
     Setting{.key = "dns",
             .owner = Owner::kPlugin,
             .type = Type::kOther,
