@@ -86,6 +86,8 @@ void print_daemon(const json& daemon) {
             << " skipped\n";
   for (const json& error : daemon["errors"])
     std::cout << "            ERROR " << error.get<std::string>() << "\n";
+  for (const json& pool : daemon["fullPools"])
+    std::cout << "            FULL " << pool.get<std::string>() << "\n";
   print_cni(daemon["cni"]);
 }
 

@@ -70,6 +70,7 @@ DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
         status.warnings.push_back({condition.subject, condition.text});
     }
   }
+  status.full_pools = report.texts_of(ConditionKind::kFullPool);
   status.cni = {.list = report.list.path,
                 .has_list = report.list.exists,
                 .pending = report.first_of(ConditionKind::kListPending),
@@ -99,6 +100,8 @@ void Reporter::log_condition(const Condition& condition, std::string_view contro
       return log::warn("this node cannot take pods", {{"reason", text}});
     case ConditionKind::kListPending:
       return;  // in status.json; a failure is a condition of its own
+    case ConditionKind::kFullPool:
+      return log::warn("pods do not start here", {{"reason", text}});
     case ConditionKind::kPlugins:
       return log::warn("plugins of the runtime", {{"what", text}});
   }
@@ -124,8 +127,10 @@ void Reporter::tell(const RoundReport& report, const SourceReport& source) {
   log_news(report);
   if (report.reconciled && writer_)
     writer_->want({.why_not_ready = report.first_of(ConditionKind::kNotReady),
-                   .kernel_path_reason = report.first_of(ConditionKind::kKernelPath)});
-  const auto status = status_of(report, options_.node_name, source, observer_.describe());
+                   .kernel_path_reason = report.first_of(ConditionKind::kKernelPath),
+                   .no_address = report.first_of(ConditionKind::kFullPool)});
+  const auto status = status_of(report, options_.node_name, source,
+                                {observer_.describe_metrics(), observer_.describe_health()});
   if (auto written = write_daemon_status(options_.run_dir, status); !written)
     log::error("status not written", {{"err", written.error().what}});
   observer_.end_round(metrics_of(report));

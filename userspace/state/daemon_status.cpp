@@ -72,6 +72,7 @@ void each_field(Status& status, auto visit) {
   visit("nodes", status.nodes);
   visit("skipped", status.skipped);
   visit("warnings", status.warnings);
+  visit("fullPools", status.full_pools);
   visit("cni", status.cni);
   visit("errors", status.errors);
 }

@@ -47,7 +47,7 @@ struct CniState {
 struct DaemonStatus {
   /// Raised when a field is added. A reader accepts each format: it ignores unknown fields, and
   /// missing ones keep their default.
-  static constexpr unsigned kFormat = 1;
+  static constexpr unsigned kFormat = 2;
 
   unsigned format = kFormat;
   unsigned pid = 0;
@@ -67,6 +67,7 @@ struct DaemonStatus {
   std::vector<PathStatus> nodes;
   std::vector<SkippedStatus> skipped;
   std::vector<WarningStatus> warnings;
+  std::vector<std::string> full_pools;  ///< what has no address for another pod, a sentence each
   CniState cni;
   std::vector<std::string> errors;
 };

@@ -60,7 +60,8 @@ void NodeStatusWriter::want(NodeReadiness readiness) {
   if (was_ready && !is_ready) not_ready_since_ = Clock::now();
   // Another wording of the same trouble waits for the next look.
   if (!wanted_ || was_ready != is_ready ||
-      wanted_->kernel_path_reason != readiness.kernel_path_reason)
+      wanted_->kernel_path_reason != readiness.kernel_path_reason ||
+      wanted_->no_address != readiness.no_address)
     is_due_ = true;
   wanted_ = std::move(readiness);
   changed_.notify_all();
@@ -141,10 +142,10 @@ Result<> NodeStatusWriter::write_status(const json& patch) {
                                .content_type = kStrategicMerge,
                                .body = compact(patch)});
   if (!written) return fail(written);
-  const json& condition = patch["status"]["conditions"][0];
-  log::info("node condition written", {{"type", text_of(condition["type"])},
-                                       {"status", text_of(condition["status"])},
-                                       {"reason", text_of(condition["reason"])}});
+  for (const json& condition : patch["status"]["conditions"])
+    log::info("node condition written", {{"type", text_of(condition["type"])},
+                                         {"status", text_of(condition["status"])},
+                                         {"reason", text_of(condition["reason"])}});
   return {};
 }
 
