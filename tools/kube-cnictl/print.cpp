@@ -82,6 +82,7 @@ void print_daemon(const json& daemon) {
                     : daemon["tunnelChecksumOffload"].get<std::string>())
             << "\n"
             << "metrics:    " << daemon["metrics"].get<std::string>() << "\n"
+            << "health:     " << daemon["health"].get<std::string>() << "\n"
             << "nodes:      " << daemon["nodes"].size() << " reached, " << daemon["skipped"].size()
             << " skipped\n";
   for (const json& error : daemon["errors"])

@@ -123,7 +123,7 @@ inline constexpr std::array kSettings{
     Setting{.key = "logLevel",
             .owner = Owner::kPlugin,
             .type = Type::kChoice,
-            .fallback = "info",
+            .fallback = "warn",
             .allowed = "error|warn|info|debug",
             .meaning = "`error`, `warn`, `info`, `debug`; on standard error. With the default, the "
                        "plugin says nothing of what succeeds"},
@@ -315,6 +315,13 @@ inline constexpr std::array kSettings{
         .help = "ADDRESS:PORT for /metrics, /healthz and /readyz, without encryption or login; off",
         .meaning = "where `/metrics`, `/healthz` and `/readyz` are served, without login: an IP "
                    "address with a port, or `off`; see [metrics.md](metrics.md)"},
+    Setting{.key = "healthAddress",
+            .owner = Owner::kDaemon,
+            .type = Type::kText,
+            .fallback = "127.0.0.1:9485",
+            .help = "ADDRESS:PORT for /healthz and /readyz alone, for the kubelet's probes; off",
+            .meaning = "where `/healthz` and `/readyz` are served as well, by a thread of their "
+                       "own: for the kubelet's probes, whoever asks for metrics meanwhile"},
     Setting{.key = "logLevel",
             .owner = Owner::kDaemon,
             .type = Type::kChoice,

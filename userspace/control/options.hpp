@@ -48,6 +48,7 @@ struct DaemonOptions {
   CniOptions cni;
   /// Where metrics and health are served: ListenAddress, or "off" or empty: nowhere.
   std::string metrics_address{default_of("metricsAddress")};
+  std::string health_address{default_of("healthAddress")};  ///< health alone
   std::string log_level{daemon_setting("logLevel").fallback};
 };
 

@@ -37,7 +37,7 @@ std::string check_list_name(const std::string& name) {
   return is_list ? "" : "\"" + name + "\" is no file name that ends in .conflist";
 }
 
-std::string check_metrics_address(const std::string& text) {
+std::string check_listen_address(const std::string& text) {
   if (text.empty() || text == "off") return "";
   const auto parsed = ListenAddress::parse(text);
   return parsed ? "" : parsed.error().what;
@@ -143,7 +143,8 @@ void add_node_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("runDir"), options.run_dir);
   add(app, daemon_setting("bpffs"), options.bpffs);
   add(app, daemon_setting("bridge"), options.bridge);
-  add(app, daemon_setting("metricsAddress"), options.metrics_address).check(check_metrics_address);
+  add(app, daemon_setting("metricsAddress"), options.metrics_address).check(check_listen_address);
+  add(app, daemon_setting("healthAddress"), options.health_address).check(check_listen_address);
   add(app, daemon_setting("logLevel"), options.log_level);
 }
 

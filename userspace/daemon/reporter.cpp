@@ -45,7 +45,7 @@ Round metrics_of(const RoundReport& report) {
 }  // namespace
 
 DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
-                       const SourceReport& source, const std::string& metrics) {
+                       const SourceReport& source, const ServedReport& served) {
   DaemonStatus status;
   status.pid = static_cast<unsigned>(::getpid());
   status.version = KUBECNI_VERSION;
@@ -55,7 +55,8 @@ DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
   status.mtu = report.mtu;
   status.source = source.name;
   status.source_error = source.error;
-  status.metrics = metrics;
+  status.metrics = served.metrics;
+  status.health = served.health;
   status.dataplane = report.dataplane;
   status.fallback_reason = report.first_of(ConditionKind::kKernelPath);
   status.wires = report.wires;

@@ -18,9 +18,15 @@ struct SourceReport {
   std::string error;  ///< empty while it works
 };
 
-/// What status.json says of a round. `metrics` is where they are served. Pure but for the pid.
+/// Where the daemon is seen, for people.
+struct ServedReport {
+  std::string metrics;
+  std::string health;
+};
+
+/// What status.json says of a round. Pure but for the pid.
 DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
-                       const SourceReport& source, const std::string& metrics);
+                       const SourceReport& source, const ServedReport& served);
 
 /// Tells everybody what a round had to say: log, status.json, metrics and health, and the
 /// condition and Events of this node's Node object.

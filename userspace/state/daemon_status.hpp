@@ -59,6 +59,7 @@ struct DaemonStatus {
   std::string source;
   std::string source_error;  ///< empty while the source works
   std::string metrics;       ///< where they are
+  std::string health;        ///< where it is alone
   std::string dataplane;     ///< "ebpf" or "bridge"
   std::string fallback_reason;
   std::vector<std::string> wires;

@@ -112,6 +112,12 @@ TEST(DaemonOptions, ServeMetricsToThisMachineUnlessTold) {
   expect_refused({"--metrics-address", "127.0.0.1"}, "--metrics-address");
 }
 
+TEST(DaemonOptions, ServeHealthApartFromMetrics) {
+  EXPECT_EQ(parse({})->health_address, "127.0.0.1:9485");
+  EXPECT_EQ(parse({"--health-address", "off"})->health_address, "off");
+  expect_refused({"--health-address", "localhost:9485"}, "--health-address");
+}
+
 TEST(DaemonOptions, CleanupNeedsNoNode) {
   const char* const argv[] = {"kube-cnid", "cleanup", "--bridge", "cni7"};
 

@@ -25,7 +25,7 @@ TEST(Reporter, EachConditionHasItsPlaceInTheStatus) {
                              {ConditionKind::kPlugins, "05-x.conf is taken instead"}}),
       outcome_of("sweep", {{ConditionKind::kFullPool, "10.1.0.0/24 is full"}})};
 
-  const auto status = status_of(report, "n1", {"file:/nodes.json", "gone"}, "off");
+  const auto status = status_of(report, "n1", {"file:/nodes.json", "gone"}, {"off", "off"});
 
   EXPECT_EQ(status.node_name, "n1");
   EXPECT_EQ(status.source, "file:/nodes.json");

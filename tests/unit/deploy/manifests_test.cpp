@@ -158,7 +158,7 @@ TEST(Manifests, LetMountsOfTheHostAppearInTheContainer) {
 }
 
 TEST(Manifests, ProbeWhatTheDaemonServes) {
-  const std::string address = options_of_the_daemonset().metrics_address;
+  const std::string address = options_of_the_daemonset().health_address;
 
   for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
     const json get = container().at(probe).at("httpGet");
