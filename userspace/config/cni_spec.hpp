@@ -19,8 +19,12 @@ bool is_at_least(std::string_view version, std::string_view other);
 /// part of a file name.
 bool is_cni_id(const std::string& id);
 
-/// Whether the kernel accepts `name` for an interface: 1 to 15 characters without '/', ':' and
-/// white space, and neither "." nor "..".
+/// What an interface name has to be, for people.
+inline constexpr std::string_view kIfnameRule =
+    "1 to 15 characters without '/', ':', '%' and blanks, and not \"all\" or \"default\"";
+
+/// Whether the kernel accepts `name` for an interface and takes it as it is: kIfnameRule, and
+/// neither "." nor "..". It makes a number of "%d".
 bool is_ifname(const std::string& name);
 
 }  // namespace kubecni

@@ -47,6 +47,8 @@ std::string check_listen_address(const std::string& text) {
 void check_by_type(CLI::Option& option, const Setting& setting) {
   if (setting.type == Type::kNumber) option.check(CLI::Range(setting.least, setting.most));
   if (setting.type == Type::kNetwork) option.check(check_network);
+  if (setting.type == Type::kInterface)
+    option.check([&setting](const std::string& text) { return problem_of(setting, text); });
   if (setting.type == Type::kChoice) option.check(CLI::IsMember(words_of(setting)));
 }
 

@@ -96,6 +96,7 @@ TEST(DaemonOptions, OutOfRangeAreRefusedByName) {
   expect_refused({"--cluster-cidr", "10.0.0.0/8", "--service-cidr", "10.96.0.0/12"},
                  "10.0.0.0/8 overlaps --service-cidr 10.96.0.0/12");
   expect_refused({"--routing", "bgp"}, "--routing");
+  expect_refused({"--bridge", "cni%d"}, "interface name");
   expect_refused({"--vxlan-port", "0"}, "--vxlan-port");
   expect_refused({"--vxlan-port", "65536"}, "--vxlan-port");
   expect_refused({"--vxlan-vni", "16777216"}, "--vxlan-vni");
