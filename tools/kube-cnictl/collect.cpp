@@ -11,8 +11,10 @@
 #include "state/daemon_status.hpp"
 #include "state/files.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <tuple>
 
 namespace kubecni {
 
@@ -113,6 +115,11 @@ Result<json> collect_endpoints(const NodePaths& paths) {
   auto shaped = list_shaped_links(*netlink);
   if (!shaped) return fail(shaped);
 
+  // By address, as numbers.
+  std::ranges::sort(listing->attachments, {}, [](const Attachment& one) {
+    return std::tuple(one.network, one.port.plain_addresses(), one.container_id,
+                      one.port.pod_ifname);
+  });
   json endpoints = json::array();
   for (const Attachment& attachment : listing->attachments) {
     const PodPort& port = attachment.port;
