@@ -19,6 +19,7 @@ struct Link {
   unsigned mtu = 0;             ///< bytes
   unsigned master_ifindex = 0;  ///< the bridge it is a port of, or 0
   bool up = false;              ///< IFF_UP
+  bool has_ethernet = true;  ///< false: its frames begin with the IP header, as of tun, WireGuard
 };
 
 /// The link called `name`; empty if there is none.

@@ -41,7 +41,8 @@ struct DesiredState {
 /// Pure. Each PodCIDR of a peer is reached as choose_path() says, by eBPF and by
 /// the kernel alike; what cannot be reached is reported, and so is one that would take
 /// away what this node needs itself. Doubtful addresses are warned about: this node's
-/// own that are on no device, and, without `rules` for the nodes' networks, IPv4
+/// own that are on no device, devices without an Ethernet header, by which only the kernel sends,
+/// and, without `rules` for the nodes' networks, IPv4
 /// addresses of the internet off this node's links.
 DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
                                 const std::string& bridge, const ClusterRules& rules = {});
