@@ -7,6 +7,8 @@
 #include "support/socket.hpp"
 #include "support/traffic.hpp"
 
+#include <sys/mount.h>
+
 #include <csignal>
 #include <vector>
 
@@ -80,6 +82,19 @@ TEST_F(Health, NodeIsNotReadyIfItsListCannotBeWritten) {
 
   std::filesystem::remove(folder / "10-kube-cni.conflist");
   EXPECT_TRUE(eventually([&] { return ask("/readyz").status == 200; })) << ask("/readyz").body;
+}
+
+TEST_F(Health, NodeIsNotReadyIfItsPluginsMayNotBeExecuted) {
+  const auto bin = cluster.a.folder() / "bin";
+  std::filesystem::create_directories(bin);
+  ASSERT_EQ(::mount("tmpfs", bin.c_str(), "tmpfs", MS_NOEXEC, ""), 0);
+  restart_with({"--cni-conf-dir", cluster.a.folder() / "net.d", "--cni-bin-dir", bin,
+                "--plugin-binary", program("kube-cni")});
+
+  EXPECT_TRUE(eventually([&] {
+    return ask("/readyz").body.find("its folder is mounted noexec") != std::string::npos;
+  })) << ask("/readyz").body;
+  ::umount2(bin.c_str(), MNT_DETACH);
 }
 
 TEST_F(Health, IsServedAtTheConfiguredAddressOrNowhere) {
