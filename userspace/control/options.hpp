@@ -30,7 +30,8 @@ struct TunnelOptions {
 
 /// What the operator says on the command line of kube-cnid, or in its settings file.
 struct DaemonOptions {
-  bool clean_up = false;  ///< the command `cleanup`: nothing but folders and bridge matters
+  bool clean_up = false;        ///< the command `cleanup`: nothing but folders and bridge matters
+  bool clean_up_waits = false;  ///< until the node has no pods any more
   std::string node_name;
   std::string node_source;  ///< "file:PATH" or "kubernetes"
   ApiOptions api;

@@ -209,10 +209,12 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   add_cni_options(app, options.cni);
   add_node_options(app, options);
   app.fallthrough();
-  const auto* clean_up = app.add_subcommand(
+  auto* clean_up = app.add_subcommand(
       "cleanup",
       "Removes everything that is kube-cni's from the node, and ends. Stop the daemon first. While "
       "there are pods, what they and the runtime need stays: exit status 3");
+  clean_up->add_flag("--wait", options.clean_up_waits,
+                     "Looks again while there are pods, and ends when all is removed");
   try {
     app.parse(argc, argv);
     take_config(config, app, options);

@@ -24,6 +24,7 @@ Link parse_link(const nlmsghdr* message) {
   link.up = info->ifi_flags & IFF_UP;
   link.has_ethernet = info->ifi_type == ARPHRD_ETHER;
   link.name = attributes.text(IFLA_IFNAME);
+  link.alias = attributes.text(IFLA_IFALIAS);
   link.kind = link_info.text(IFLA_INFO_KIND);
   link.mtu = attributes.u32(IFLA_MTU);
   link.master_ifindex = attributes.u32(IFLA_MASTER);
