@@ -9,6 +9,7 @@
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "list_partners.hpp"
+#include "net/announce.hpp"
 #include "net/netns.hpp"
 #include "node_settings.hpp"
 #include "pods/endpoint.hpp"
@@ -173,6 +174,7 @@ class Adding {
     auto result = add_result(conf_, attachment_, previous_, dns_);
     if (!result) return cni_error(result.error(), "ADD", CniCode::kInvalidConfig);
     undo_.keep();
+    announce();
     report();
     return std::move(*result);
   }
@@ -366,9 +368,18 @@ class Adding {
     dns_ = std::move(addressing.dns);
   }
 
+  /// Others on the bridge may know the address at the MAC of a pod that had it before, and ask
+  /// again only after a minute.
+  void announce() const {
+    const PodPort& port = attachment_.port;
+    auto told =
+        announce_addresses(netns_.get(), port.pod_ifname, port.pod_mac, port.plain_addresses());
+    if (!told) log::info("addresses not announced", {{"err", told.error().what}});
+  }
+
   void report() const {
     if (!attachment_.fallback_reason.empty())
-      log::warn("pod got the kernel path only",
+      log::info("pod got the kernel path only",
                 {{"container", env_.container_id}, {"reason", attachment_.fallback_reason}});
     log::info("pod attached", {{"container", env_.container_id},
                                {"ifname", env_.ifname},

@@ -1,4 +1,5 @@
 #include "base/json.hpp"
+#include "base/log.hpp"
 #include "dataplane/kernel_path.hpp"
 #include "dataplane/pod_dataplane.hpp"
 #include "dataplane/schema_change.hpp"
@@ -12,6 +13,7 @@
 #include "verbs.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -95,10 +97,13 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   if (!kept) return fail(kept);
   if (*kept) return {};
   auto dataplane = PodDataplane::open_loaded(conf.bpffs);
-  if (!dataplane) {
-    found.push_back(dataplane.error().what);
+  // The node's loss, not the pod's, which has the kernel path meanwhile.
+  if (!dataplane && dataplane.error().code == ENOENT) {
+    log::info("eBPF not checked",
+              {{"container", attachment.container_id}, {"why", dataplane.error().what}});
     return {};
   }
+  if (!dataplane) return fail(dataplane);
   auto more = settled_differences(*dataplane, netlink, attachment, **host);
   if (!more) return fail(more);
   found.insert(found.end(), more->begin(), more->end());

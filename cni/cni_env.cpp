@@ -69,8 +69,7 @@ CniResult<CniEnv> read_cni_env(const GetEnv& get) {
     wrong.push_back("CNI_CONTAINERID \"" + env.container_id +
                     "\" (letters, digits, '_', '.', '-'; at most 200)");
   if (needs->container && !is_ifname(env.ifname))
-    wrong.push_back("CNI_IFNAME \"" + env.ifname +
-                    "\" (1 to 15 characters without '/', ':' and white space)");
+    wrong.push_back("CNI_IFNAME \"" + env.ifname + "\" (" + std::string(kIfnameRule) + ")");
   if (!wrong.empty())
     return cni_error(CniCode::kInvalidEnvironment,
                      env.command + ": invalid env variables: " + joined(wrong, "; "));

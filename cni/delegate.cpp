@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
 #include <ranges>
 #include <sstream>
 
@@ -22,6 +24,16 @@ namespace {
 // A dhcp server may be slow, and a runtime waits minutes for ADD; but it polls STATUS.
 constexpr milliseconds kDeadline = std::chrono::minutes(2);
 constexpr milliseconds kStatusDeadline{500};
+
+// Tells a kube-cni that an IPAM plugin executes, however it is called and by however many others,
+// that another one waits for it.
+constexpr const char* kCallerVariable = "KUBE_CNI_WAITS_FOR_IPAM";
+
+/// Whether `program` is the one that runs: also as a link.
+bool is_own_program(const std::filesystem::path& program) {
+  std::error_code ignored;
+  return std::filesystem::equivalent(program, "/proc/self/exe", ignored);
+}
 
 bool is_cni_variable(std::string_view entry) {
   constexpr std::array kReplaced{"CNI_COMMAND=", "CNI_CONTAINERID=", "CNI_IFNAME=", "CNI_NETNS="};
@@ -62,6 +74,11 @@ CniResult<> without_output(const CniResult<std::string>& output) {
 
 CniResult<Delegate> Delegate::find(const CniEnv& env, const NetConf& conf) {
   const std::string where = "\"ipam\": plugin \"" + conf.ipam.type + "\"";
+  constexpr const char* kAdvice = "leave \"type\" out to let kube-cni allocate";
+  if (std::getenv(kCallerVariable))
+    return cni_error(CniCode::kInvalidConfig,
+                     where + " leads back to kube-cni, which would call itself without end",
+                     kAdvice);
   if (env.path.empty())
     return cni_error(CniCode::kInvalidEnvironment,
                      where + " cannot be searched for: required env variables [CNI_PATH] missing");
@@ -70,8 +87,13 @@ CniResult<Delegate> Delegate::find(const CniEnv& env, const NetConf& conf) {
     const auto program = std::filesystem::path(folder) / conf.ipam.type;
     std::error_code ignored;
     if (!folder.empty() && std::filesystem::is_regular_file(program, ignored) &&
-        ::access(program.c_str(), X_OK) == 0)
+        ::access(program.c_str(), X_OK) == 0) {
+      if (is_own_program(program))
+        return cni_error(CniCode::kInvalidConfig,
+                         where + " is kube-cni itself, which would call itself without end",
+                         kAdvice);
       return Delegate(program, env, conf);
+    }
   }
   return cni_error(CniCode::kInvalidConfig,
                    where + " is in none of the folders of CNI_PATH " + env.path.substr(0, 300),
@@ -87,7 +109,8 @@ CniResult<std::string> Delegate::execute_in_version(const Call& call,
   Subprocess subprocess{
       .program = program_,
       .env = {"CNI_COMMAND=" + call.verb, "CNI_CONTAINERID=" + call.container_id,
-              "CNI_IFNAME=" + call.ifname, "CNI_NETNS=" + call.netns},
+              "CNI_IFNAME=" + call.ifname, "CNI_NETNS=" + call.netns,
+              std::string(kCallerVariable) + "=1"},
       .input = version == conf_.cni_version ? conf_.text : input_in_version(conf_.raw, version),
       .deadline = call.verb == "STATUS" || call.verb == "VERSION" ? kStatusDeadline : kDeadline};
   for (char** entry = environ; *entry; ++entry)

@@ -20,7 +20,8 @@ namespace kubecni {
 /// 1.1.0.
 class Delegate {
  public:
-  /// Errors: code 7 no such plugin in CNI_PATH; 4 CNI_PATH is not set.
+  /// Errors: code 7 no such plugin in CNI_PATH, or it is kube-cni, or was called by kube-cni for
+  /// the same; 4 CNI_PATH is not set.
   static CniResult<Delegate> find(const CniEnv& env, const NetConf& conf);
 
   /// Returns the result in the shape of 1.1.0. Errors: also code 101 the result cannot be read.

@@ -1,3 +1,4 @@
+#include "base/log.hpp"
 #include "dataplane/pod_dataplane.hpp"
 #include "dataplane/schema_change.hpp"
 #include "delegate.hpp"
@@ -5,10 +6,10 @@
 #include "net/qdisc.hpp"
 #include "node_settings.hpp"
 #include "pods/endpoint.hpp"
-#include "pods/liveness.hpp"
 #include "verbs.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 namespace kubecni {
@@ -23,25 +24,20 @@ std::unexpected<CniError> not_available(const std::string& reason,
   return cni_error(code, "STATUS: " + reason);
 }
 
-CniResult<> find_full_pool(const NetConf& conf, const NodeSettings& node) {
+/// Whether the leases can be read. A full subnet is no failure: DEL and GC free addresses, and a
+/// runtime that calls its node NotReady would make the cluster evict the pods that it has.
+CniResult<> check_pools(const NetConf& conf, const NodeSettings& node) {
   const HostLocalLeases host_local(conf.ipam.migrate_from, conf.name);
   auto uses = LeaseStore(conf.state_dir, conf.name, host_local).used(node.pool_sets);
   if (!uses) return not_available(uses.error().what);
   for (std::size_t i = 0; i < uses->size(); ++i) {
     const auto& [used, total] = (*uses)[i];
     if (used >= total)
-      return not_available("no free address in " + describe(node.pool_sets[i]) + ": " +
-                           std::to_string(used) + " of " + std::to_string(total) + " are in use");
+      log::info("no address is free for another pod", {{"pool", describe(node.pool_sets[i])},
+                                                       {"used", std::to_string(used)},
+                                                       {"of", std::to_string(total)}});
   }
   return {};
-}
-
-/// Like the next ADD, frees addresses of pods that are gone if the pool is full.
-CniResult<> check_pools(const NetConf& conf, const NodeSettings& node) {
-  auto free = find_full_pool(conf, node);
-  if (free) return free;
-  auto reclaimed = reclaim_gone({conf.state_dir, conf.bpffs}, conf.name);
-  return reclaimed && *reclaimed != 0 ? find_full_pool(conf, node) : free;
 }
 
 CniResult<> status_of_delegate(const CniEnv& env, const NetConf& conf) {
@@ -100,6 +96,7 @@ CniResult<> check_ebpf(const NetConf& conf) {
     if (others && !others->empty()) return {};
     opened = PodDataplane::open(conf.bpffs, conf.run_dir, kPatience);
   }
+  if (!opened && opened.error().code == ETIMEDOUT) return {};  // another process loads them
   if (!opened) return not_available(opened.error().what);
   auto limited = find_limited_pod(conf, *opened);
   if (!limited) return not_available(limited.error().what);

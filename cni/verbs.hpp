@@ -19,7 +19,9 @@ CniResult<nlohmann::json> cmd_add(const CniEnv& env, const NetConf& conf);
 /// over.
 CniResult<> cmd_del(const CniEnv& env, const NetConf& conf);
 
-/// CNI CHECK. Compares and changes nothing; code 100 names every difference.
+/// CNI CHECK. Compares and changes nothing; code 100 names every difference. Only what the pod
+/// itself lacks is one: a runtime takes the pod's addresses for lost. Programs and maps that are
+/// missing for the whole node come back with the daemon or the next ADD.
 CniResult<> cmd_check(const CniEnv& env, const NetConf& conf);
 
 /// CNI GC. Removes every attachment of the network that is not in the runtime's list, also leases
@@ -27,8 +29,9 @@ CniResult<> cmd_check(const CniEnv& env, const NetConf& conf);
 /// error and reports at the end.
 CniResult<> cmd_gc(const CniEnv& env, const NetConf& conf);
 
-/// CNI STATUS, in milliseconds. Code 50 if the next ADD would fail, with the reason; 51 if pods
-/// that must use eBPF have lost it.
+/// CNI STATUS, in milliseconds. Changes nothing. Code 50, with the reason, if every ADD fails until
+/// somebody acts; 51 if pods that must use eBPF have lost it. A full subnet is neither: ADD says it
+/// (code 11), and `kube-cnictl status`.
 CniResult<> cmd_status(const CniEnv& env, const NetConf& conf);
 
 }  // namespace kubecni

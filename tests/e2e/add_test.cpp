@@ -103,11 +103,14 @@ TEST_F(Add, PodGetsTheKernelPathAndTheReasonIfEbpfDoesNotLoad) {
   const json no_bpffs{{"bpffs", "/run/no-bpffs"}};
   Pod one("one");
 
-  const auto answer = node.cni("ADD", one, no_bpffs);
+  json talking = no_bpffs;
+  talking["logLevel"] = "info";
+
+  const auto answer = node.cni("ADD", one, talking);
   const Pod two = node.add_pod("two", no_bpffs);
 
   ASSERT_TRUE(ok(answer));
-  EXPECT_THAT(answer.err, testing::AllOf(testing::HasSubstr("level=warn"),
+  EXPECT_THAT(answer.err, testing::AllOf(testing::HasSubstr("kernel path only"),
                                          testing::HasSubstr("/run/no-bpffs")));
   EXPECT_FALSE(node.attachment(one).ebpf);
   EXPECT_THAT(node.attachment(one).fallback_reason, testing::HasSubstr("/run/no-bpffs"));

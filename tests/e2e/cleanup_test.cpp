@@ -16,6 +16,7 @@
 namespace kubecni::test {
 namespace {
 
+using nlohmann::json;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -32,8 +33,10 @@ std::vector<std::string> places_of(const Node& node) {
           node.folder() / "bin", "--plugin-binary",       program("kube-cni")};
 }
 
-Outcome clean_up_of(const Node& node) {
+std::vector<std::string> clean_up_command(const Node& node,
+                                          const std::vector<std::string>& more = {}) {
   std::vector<std::string> argv{program("kube-cnid"), "cleanup"};
+  std::ranges::copy(more, std::back_inserter(argv));
   for (const auto& [option, folder] : {std::pair{"--state-dir", node.state_dir()},
                                        {"--run-dir", node.run_dir()},
                                        {"--bpffs", node.bpffs()}}) {
@@ -41,7 +44,11 @@ Outcome clean_up_of(const Node& node) {
     argv.emplace_back(folder);
   }
   std::ranges::copy(places_of(node), std::back_inserter(argv));
-  return run({.argv = argv, .netns_fd = node.netns.fd()});
+  return argv;
+}
+
+Outcome clean_up_of(const Node& node) {
+  return run({.argv = clean_up_command(node), .netns_fd = node.netns.fd()});
 }
 
 class Cleanup : public testing::Test {
@@ -236,6 +243,20 @@ TEST_F(CleanupOfANode, RemovesWhatPodsLeftThatEndedWithoutDel) {
   EXPECT_EQ(snapshot(), before) << outcome.err;
 }
 
+TEST_F(CleanupOfANode, WaitsForTheLastPodIfItIsToldTo) {
+  const std::string before = snapshot();
+  run_daemon_until_it_is_done();
+  const Pod pod = node.add_pod("pod");
+  Process waiting({.argv = clean_up_command(node, {"--wait"}), .netns_fd = node.netns.fd()});
+  ASSERT_TRUE(eventually([&] { return waiting.err().contains("cleanup waits for that"); }))
+      << waiting.err();
+
+  ASSERT_TRUE(ok(node.cni("DEL", pod)));
+
+  EXPECT_EQ(waiting.wait(std::chrono::seconds(60)).status, kClean) << waiting.err();
+  EXPECT_EQ(snapshot(), before);
+}
+
 TEST_F(CleanupOfANode, WithNothingOfOursSaysSo) {
   const std::string before = snapshot();
 
@@ -255,6 +276,29 @@ TEST_F(CleanupOfANode, LeavesABridgeThatAnotherPluginMade) {
   EXPECT_EQ(outcome.status, kClean) << outcome.err;
   EXPECT_THAT(outcome.err, HasSubstr("bridge cni0, which kube-cni did not make"));
   EXPECT_THAT(node.must_run({"ip", "-br", "link"}), HasSubstr("cni0"));
+}
+
+// After a change of the PodCIDR the bridge has other addresses, and one that is no gateway, or is
+// of another network, has a MAC that follows from nothing.
+TEST_F(CleanupOfANode, RemovesItsBridgesWhateverTheirAddressesAre) {
+  const std::string before = snapshot();
+  run_daemon_until_it_is_done();
+  node.must_run({"ip", "addr", "flush", "dev", "cni0"});
+  node.must_run({"ip", "addr", "add", "10.200.77.1/24", "dev", "cni0"});
+  const json other{{"name", "other"},
+                   {"bridge", "cni7"},
+                   {"subnet", "10.201.0.0/24"},
+                   {"network", nullptr},
+                   {"isGateway", false}};
+  {
+    const Pod pod = node.add_pod("pod", other);
+    ASSERT_TRUE(ok(node.cni("DEL", pod, other)));
+  }
+
+  const auto outcome = clean_up_of(node);
+
+  EXPECT_EQ(outcome.status, kClean) << outcome.err;
+  EXPECT_EQ(snapshot(), before) << outcome.err;
 }
 
 TEST_F(CleanupOfANode, LeavesAllThatPodsNeedWhereItCannotTellWhichThereAre) {

@@ -39,10 +39,10 @@ class DaemonNodeStatus : public testing::Test {
     daemon.emplace(Command{.argv = argv, .netns_fd = node.netns.fd()});
   }
 
-  json condition() {
+  json condition(const char* type = "NetworkUnavailable") {
     for (const json& one :
          server->node("node-a").value("/status/conditions"_json_pointer, json::array()))
-      if (one["type"] == "NetworkUnavailable") return one;
+      if (one["type"] == type) return one;
     return json::object();
   }
   bool comes_to_say(const std::string& reason) {
@@ -132,6 +132,28 @@ TEST_F(DaemonNodeStatus, TellsWhyPodsGoByTheKernelPathAndWhenEbpfIsBack) {
   start_daemon();
   EXPECT_TRUE(comes_to_say("KubeCniReady")) << daemon->err();
   EXPECT_EQ(server->events().size(), 2u);
+}
+
+TEST_F(DaemonNodeStatus, TellsThatNoAddressIsFreeAndWhenOneIsFreeAgain) {
+  const json small{{"subnet", "10.200.1.0/30"}};  // one address for pods
+  const Pod pod = node.add_pod("pod", small);
+  const auto is_exhausted = [&] {
+    return condition("PodAddressesExhausted").value("status", "none");
+  };
+
+  start_daemon();
+  ASSERT_TRUE(eventually([&] { return is_exhausted() == "True"; }, kReconnect)) << daemon->err();
+  EXPECT_EQ(condition()["status"], "False") << "the pods have a network";
+  EXPECT_THAT(must(read_file(node.run_dir() / "status.json")),
+              testing::HasSubstr("10.200.1.0/30 has no address for another pod: 1 of 1"));
+
+  ASSERT_TRUE(ok(node.cni("DEL", pod, small)));
+  EXPECT_TRUE(eventually([&] { return is_exhausted() == "False"; }, std::chrono::seconds(60)))
+      << daemon->err();
+  const auto events = server->events();
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0]["reason"], "NoFreeAddress");
+  EXPECT_EQ(events[1]["reason"], "AddressFree");
 }
 
 TEST_F(DaemonNodeStatus, NodeWorksWithoutTheRightToWriteIt) {

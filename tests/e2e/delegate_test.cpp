@@ -6,6 +6,7 @@
 #include "net/address.hpp"
 #include "net/bridge.hpp"
 #include "support/node_state.hpp"
+#include "support/program.hpp"
 #include "support/traffic.hpp"
 
 #include <filesystem>
@@ -259,6 +260,21 @@ TEST_F(ScriptedIpam, IsExecutedForEachVerbWithTheWholeConfiguration) {
   EXPECT_THAT(calls(),
               testing::ElementsAre("ADD" + attachment, "CHECK" + attachment, "STATUS" + attachment,
                                    "DEL pod eth0 ", "GC" + attachment, "DEL" + attachment));
+}
+
+TEST_F(ScriptedIpam, ThatIsKubeCniByAnotherNameIsRefused) {
+  fs::create_directories(node.folder() / "bin");
+  fs::create_symlink(program("kube-cni"), node.folder() / "bin" / "scripted");
+
+  EXPECT_TRUE(failed(cni("ADD"), 7, "is kube-cni itself"));
+}
+
+TEST_F(ScriptedIpam, ThatLeadsBackToKubeCniIsRefused) {
+  write_script("printf %s \"$input\" | exec " + program("kube-cni"));
+
+  EXPECT_TRUE(failed(cni("ADD"), 7, "leads back to kube-cni"));
+
+  EXPECT_THAT(calls(), testing::SizeIs(2)) << "ADD, and DEL after it";
 }
 
 TEST_F(ScriptedIpam, FailedAddIsFollowedByADel) {

@@ -7,6 +7,8 @@
 #include "support/socket.hpp"
 #include "support/traffic.hpp"
 
+#include <sys/mount.h>
+
 #include <csignal>
 #include <vector>
 
@@ -34,8 +36,10 @@ class Health : public testing::Test {
   }
   /// A client that is connected to the server and has sent `text`.
   UniqueFd connect(const std::string& text) {
-    UniqueFd fd = open_socket(cluster.a.netns, AF_INET, SOCK_STREAM);
-    const SocketAddress server(*IpAddr::parse("127.0.0.1"), kMetricsPort);
+    return connect(text, cluster.a.netns, {*IpAddr::parse("127.0.0.1"), kMetricsPort});
+  }
+  static UniqueFd connect(const std::string& text, const NetNs& from, const SocketAddress& server) {
+    UniqueFd fd = open_socket(from, AF_INET, SOCK_STREAM);
     EXPECT_EQ(::connect(fd.get(), server.raw(), server.size()), 0);
     EXPECT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(text.size()));
@@ -80,6 +84,19 @@ TEST_F(Health, NodeIsNotReadyIfItsListCannotBeWritten) {
   EXPECT_TRUE(eventually([&] { return ask("/readyz").status == 200; })) << ask("/readyz").body;
 }
 
+TEST_F(Health, NodeIsNotReadyIfItsPluginsMayNotBeExecuted) {
+  const auto bin = cluster.a.folder() / "bin";
+  std::filesystem::create_directories(bin);
+  ASSERT_EQ(::mount("tmpfs", bin.c_str(), "tmpfs", MS_NOEXEC, ""), 0);
+  restart_with({"--cni-conf-dir", cluster.a.folder() / "net.d", "--cni-bin-dir", bin,
+                "--plugin-binary", program("kube-cni")});
+
+  EXPECT_TRUE(eventually([&] {
+    return ask("/readyz").body.find("its folder is mounted noexec") != std::string::npos;
+  })) << ask("/readyz").body;
+  ::umount2(bin.c_str(), MNT_DETACH);
+}
+
 TEST_F(Health, IsServedAtTheConfiguredAddressOrNowhere) {
   restart_with({"--metrics-address", "0.0.0.0:9999"});
   EXPECT_TRUE(eventually([&] { return ask("/healthz", 9999).status == 200; }));
@@ -105,7 +122,8 @@ TEST_F(Health, AddressInUseIsReportedAndTakenWhenItIsFree) {
 
   EXPECT_TRUE(eventually([&] { return knows_cidr(cluster.a, "10.200.3.0/24"); }));
   EXPECT_THAT(cluster.daemon_a->err(), HasSubstr("127.0.0.1:9484"));
-  EXPECT_TRUE(says("metrics and health are not served"));
+  EXPECT_EQ(ask("/healthz", kHealthPort).status, 200) << "that port is free";
+  EXPECT_TRUE(says("not served; everything else works"));
   EXPECT_TRUE(reach_each_other());
 
   other.reset();
@@ -118,6 +136,25 @@ TEST_F(Health, IsServedBesideManySilentClients) {
 
   EXPECT_EQ(ask("/healthz").status, 200);
   EXPECT_EQ(ask("/metrics").status, 200);
+}
+
+// Otherwise the kubelet kills the daemon: a pod with some sockets, or anybody on this machine,
+// could make it do that.
+TEST_F(Health, IsServedWhateverOthersHold) {
+  restart_with({"--metrics-address", "0.0.0.0:9484"});
+  ASSERT_TRUE(eventually([&] { return ask("/healthz").status == 200; }));
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(connect("", cluster.pod_a->netns, {cluster.a.gateway(), kMetricsPort}));
+    clients.push_back(connect(""));
+    clients.push_back(connect("GET /healthz HTTP/1.1\r\nX-Slow: ", cluster.a.netns,
+                              {*IpAddr::parse("127.0.0.1"), kHealthPort}));
+  }
+
+  for (const std::uint16_t port : {kHealthPort, kMetricsPort})
+    for (const char* path : {"/healthz", "/readyz"}) EXPECT_EQ(ask(path, port).status, 200) << path;
+  EXPECT_EQ(ask("/metrics").status, 200);
+  EXPECT_EQ(ask("/metrics", kHealthPort).status, 404);
 }
 
 TEST_F(Health, ClientsDoNotKeepTheDaemonFromEnding) {

@@ -66,7 +66,7 @@ TEST_F(ChangeOver, GivesNoAddressOfALivingPodOut) {
 
   for (const Pod& pod : pods) EXPECT_FALSE(old.contains(pod.address.str())) << pod.address.str();
   EXPECT_TRUE(failed(node.cni("ADD", Pod("p4")), 11, "5 of 5"));
-  EXPECT_TRUE(failed(node.cni("STATUS", pods[0]), 50, "5 of 5"));
+  EXPECT_TRUE(ok(node.cni("STATUS", pods[0])));
 }
 
 TEST_F(ChangeOver, RefusesARequestForTheAddressOfALivingPod) {

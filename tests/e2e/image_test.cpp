@@ -160,11 +160,14 @@ class Image : public testing::Test {
         {.name = name, .uid = "uid-" + name, .cgroup_parent = "/" + sandbox_cgroup()}));
   }
 
-  /// Runs the cleanup of deploy/cleanup.yaml to its end; returns its exit code.
-  int clean_up() const {
-    const Container cleanup =
-        start(find_object(read_yaml(kDeploy / "cleanup.yaml"), "DaemonSet", "kube-cni-cleanup"),
-              "cleanup");
+  /// Starts the cleanup of deploy/cleanup.yaml.
+  [[nodiscard]] Container start_cleanup() const {
+    return start(find_object(read_yaml(kDeploy / "cleanup.yaml"), "DaemonSet", "kube-cni-cleanup"),
+                 "cleanup");
+  }
+
+  /// Waits for its end, and returns its exit code.
+  int end_of(const Container& cleanup) const {
     ContainerStatus status;
     const bool ended = eventually(
         [&] {
@@ -321,19 +324,19 @@ TEST_F(Image, StartedAsTheDaemonSetLeavesAPodOnItsWayItsAddressWhoseNamespaceItC
 }
 
 TEST_F(Image, CleansUpWhatItMadeAndLeavesLivingPodsTheBridge) {
-  constexpr int kPodsStay = 3;
   const std::string before = snapshot();
   start_daemon();
   const std::string a = add_pod("a");
   const std::string b = add_pod("b");
   remove(*daemon);
 
-  EXPECT_EQ(clean_up(), kPodsStay);
-  EXPECT_FALSE(fs::exists(kDefaults.bpffs));
+  const Container cleanup = start_cleanup();
+  EXPECT_TRUE(eventually([&] { return !fs::exists(kDefaults.bpffs); }, kReadyDeadline));
   EXPECT_EQ(visit_from(ip_of(a), ip_of(b)).status, 0);
+  EXPECT_TRUE(must(cri().container_status(cleanup.id)).is_running) << "it waits for the pods";
   remove_pod(a);
   remove_pod(b);
-  EXPECT_EQ(clean_up(), 0);
+  EXPECT_EQ(end_of(cleanup), 0);
 
   EXPECT_EQ(snapshot(), before);
 }

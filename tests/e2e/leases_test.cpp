@@ -84,18 +84,22 @@ TEST(Leases, DaemonFreesOnlyThoseOfPodsWithoutDel) {
   const Node node("node", "10.200.0.0/24", "ebpf");
   const Pod alive = node.add_pod("alive");
   Pod gone = node.add_pod("gone");
+  Pod later = node.add_pod("later");
   gone.netns.remove();
   // The kernel takes the veth along when it gets to it, and the daemon would
   // look again only after 30 s.
   ASSERT_TRUE(eventually([&] {
     const auto links = node.must_run({"ip", "-br", "link", "show", "type", "veth"});
-    return std::ranges::count(links, '\n') == 1;
+    return std::ranges::count(links, '\n') == 2;
   }));
   must(write_file_atomically(node.folder() / "nodes.json", R"({"kind": "NodeList", "items": []})"));
 
   Process daemon =
       node.start_daemon({"--node-source", "file:" + (node.folder() / "nodes.json").string()});
 
+  EXPECT_TRUE(eventually([&] { return leased(node).size() == 2; }, std::chrono::seconds(60)))
+      << daemon.err();
+  later.netns.remove();
   EXPECT_TRUE(eventually([&] { return leased(node).size() == 1; }, std::chrono::seconds(60)))
       << daemon.err();
   EXPECT_THAT(leased(node), testing::ElementsAre(alive.address.str()));

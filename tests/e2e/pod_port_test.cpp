@@ -146,8 +146,8 @@ TEST_F(PodPortTest, ThatOfADeadPodIsReplacedByTheNextWithItsAddress) {
   const json same{
       {"runtimeConfig", {{"ips", {victim.address.str()}}, {"mac", "02:11:22:33:44:55"}}}};
   victim.netns.remove();
-  ASSERT_TRUE(ok(node.cni("STATUS", next)));  // frees addresses of dead pods
 
+  // Frees addresses of dead pods.
   ASSERT_TRUE(ok(node.cni("ADD", next, same)));
 
   EXPECT_THAT(neighbour(node.netns, victim.address), HasSubstr("02:11:22:33:44:55"));

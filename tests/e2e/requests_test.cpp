@@ -2,6 +2,7 @@
 
 #include "expect.hpp"
 #include "support/node_state.hpp"
+#include "support/program.hpp"
 #include "support/traffic.hpp"
 
 namespace kubecni::test {
@@ -76,6 +77,52 @@ TEST_F(Requests, ThatCannotBeGrantedChangeNothing) {
 
   EXPECT_EQ(state_of(node, {&pod}, false), before);
 }
+
+TEST(Endpoints, AreListedByAddress) {
+  const Node node("node", "10.200.0.0/24", "ebpf");
+  std::vector<Pod> pods;
+  for (const auto& [name, address] :
+       {std::pair("a", "10.200.0.100"), {"b", "10.200.0.20"}, {"c", "10.200.0.3"}})
+    pods.push_back(node.add_pod(name, {{"runtimeConfig", {{"ips", {address}}}}}));
+
+  const auto listed = json::parse(
+      node.must_run({program("kube-cnictl"), "endpoints", "-o", "json", "--state-dir",
+                     node.state_dir(), "--run-dir", node.run_dir(), "--bpffs", node.bpffs()}));
+
+  json addresses;
+  for (const json& endpoint : listed["endpoints"]) addresses.push_back(endpoint["addresses"][0]);
+  EXPECT_EQ(addresses, (json{"10.200.0.3", "10.200.0.20", "10.200.0.100"}));
+}
+
+class ReusedAddress : public testing::TestWithParam<const char*> {
+ protected:
+  [[nodiscard]] static json asking_for(const char* mac) {
+    return {{"runtimeConfig", {{"mac", mac}, {"ips", {"10.200.0.9", "fd00:1::9"}}}}};
+  }
+  [[nodiscard]] std::string known_at(const char* address) const {
+    return Node::must_run_in(peer.netns, {"ip", "neigh", "show", address});
+  }
+
+  Node node{"node", std::vector<std::string>{"10.200.0.0/24", "fd00:1::/64"}, GetParam()};
+  Pod peer = node.add_pod("peer");
+};
+
+TEST_P(ReusedAddress, WithAnotherMacIsKnownToTheOthersAtOnce) {
+  const Pod old = node.add_pod("old", asking_for("02:00:00:00:00:01"));
+  for (const char* address : {"10.200.0.9", "fd00:1::9"})
+    ASSERT_TRUE(ok(ping(peer.netns, IpAddr::parse(address).value())));
+  ASSERT_TRUE(ok(node.cni("DEL", old, asking_for("02:00:00:00:00:01"))));
+
+  const Pod next = node.add_pod("next", asking_for("02:00:00:00:00:02"));
+
+  // Nobody asks for it.
+  for (const char* address : {"10.200.0.9", "fd00:1::9"})
+    EXPECT_TRUE(eventually([&] { return known_at(address).contains("02:00:00:00:00:02"); }))
+        << known_at(address);
+}
+
+INSTANTIATE_TEST_SUITE_P(Path, ReusedAddress, testing::Values("ebpf", "bridge"),
+                         [](const auto& tested) { return tested.param; });
 
 /// Requests a MAC that is taken.
 class TakenMac : public testing::TestWithParam<const char*> {

@@ -10,6 +10,8 @@ namespace kubecni::test {
 
 /// The port of kube-cnid's --metrics-address unless it is told another.
 inline constexpr std::uint16_t kMetricsPort = 9484;
+/// The same for --health-address.
+inline constexpr std::uint16_t kHealthPort = 9485;
 
 /// The content of a node's /metrics.
 struct Scrape {

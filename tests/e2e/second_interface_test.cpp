@@ -65,6 +65,7 @@ class SecondInterface : public testing::TestWithParam<std::string> {
   const json second{{"subnet", nullptr},
                     {"name", "second"},
                     {"bridge", "cni1"},
+                    {"logLevel", "info"},
                     {"ipam", {{"ranges", json::parse(kOtherSubnets)}}}};
 };
 

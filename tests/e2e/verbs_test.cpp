@@ -1,6 +1,10 @@
 // Each verb, in each version of the specification, as a runtime calls it.
 
+#include "base/file.hpp"
+#include "base/file_lock.hpp"
+#include "dataplane/program_loader.hpp"
 #include "expect.hpp"
+#include "state/files.hpp"
 #include "support/node_state.hpp"
 
 namespace kubecni::test {
@@ -120,6 +124,17 @@ TEST_P(Verbs, VersionAnswersInTheVersionItIsAskedIn) {
             json({"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"}));
 }
 
+// Runtimes show their users what a plugin writes to standard error.
+TEST(Quiet, AreAddAndDelOfAPodByDefault) {
+  for (const char* bpffs : {"/sys/fs/bpf/kube-cni-test-node", "/run/no-bpffs"}) {
+    const Node node("node", "10.200.0.0/24", "auto");
+    const Pod pod("pod");
+
+    EXPECT_EQ(node.cni("ADD", pod, {{"bpffs", bpffs}}).err, "");
+    EXPECT_EQ(node.cni("DEL", pod, {{"bpffs", bpffs}}).err, "");
+  }
+}
+
 class FirstVersions : public testing::TestWithParam<json> {};
 
 TEST_P(FirstVersions, HaveOneAddressPerFamilyAndNoInterfaces) {
@@ -153,13 +168,27 @@ INSTANTIATE_TEST_SUITE_P(All, Verbs, testing::Values("0.3.0", "0.3.1", "0.4.0", 
                            return name;
                          });
 
-TEST(Status, ReportsAFullSubnet) {
+// A runtime would call the node NotReady, and the cluster evict its pods.
+TEST(Status, OfAFullSubnetSucceedsAndSaysSoWhenAsked) {
   const Node node("node", "10.200.0.0/30", "ebpf");
   const Pod pod = node.add_pod("pod");
+  ASSERT_TRUE(failed(node.cni("ADD", Pod("next")), 11, "1 of 1"));
 
-  const auto answer = node.call({.env = {"CNI_COMMAND=STATUS"}, .input = node.conf().dump()});
+  const auto quiet = node.cni("STATUS", pod);
+  const auto talking = node.cni("STATUS", pod, {{"logLevel", "info"}});
 
-  EXPECT_TRUE(failed(answer, 50, "1 of 1 are in use"));
+  EXPECT_TRUE(ok(quiet));
+  EXPECT_EQ(quiet.err, "");
+  EXPECT_TRUE(ok(talking));
+  EXPECT_THAT(talking.err, testing::HasSubstr("no address is free"));
+}
+
+TEST(Status, SucceedsWhileAnotherProcessLoadsThePrograms) {
+  const Node node("node", "10.200.0.0/24", "ebpf");
+  must(ensure_directory(node.run_dir()));
+  const auto lock = must(FileLock::acquire(node.run_dir() / kDataplaneLock, kLoadTimeout));
+
+  EXPECT_TRUE(ok(node.cni("STATUS", Pod("pod"))));
 }
 
 TEST(Status, SaysWhyWantedEbpfDoesNotLoad) {

@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
        {NodeReadiness{}, NodeReadiness{.why_not_ready = "x", .kernel_path_reason = ""},
         NodeReadiness{.why_not_ready = "", .kernel_path_reason = "x"}}) {
     const auto plan = plan_node_status(*node, wanted, "taint", true, "now");
-    require(plan.event.is_null() || !plan.status.is_null(), "no event without a change");
+    require(plan.events.empty() || !plan.status.is_null(), "no event without a change");
     require(plan.taints.is_null() || wanted.why_not_ready.empty(),
             "a node that is not ready stays tainted");
     if (plan.status.is_null()) continue;

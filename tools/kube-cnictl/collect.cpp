@@ -12,8 +12,10 @@
 #include "state/daemon_status.hpp"
 #include "state/files.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <tuple>
 
 namespace kubecni {
 
@@ -116,6 +118,11 @@ Result<json> collect_endpoints(const NodePaths& paths) {
   auto state = read_host_state(*netlink);
   if (!state) return fail(state);
 
+  // By address, as numbers.
+  std::ranges::sort(listing->attachments, {}, [](const Attachment& one) {
+    return std::tuple(one.network, one.port.plain_addresses(), one.container_id,
+                      one.port.pod_ifname);
+  });
   json endpoints = json::array();
   for (const Attachment& attachment : listing->attachments) {
     const PodPort& port = attachment.port;

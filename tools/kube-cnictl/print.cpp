@@ -82,10 +82,13 @@ void print_daemon(const json& daemon) {
                     : daemon["tunnelChecksumOffload"].get<std::string>())
             << "\n"
             << "metrics:    " << daemon["metrics"].get<std::string>() << "\n"
+            << "health:     " << daemon["health"].get<std::string>() << "\n"
             << "nodes:      " << daemon["nodes"].size() << " reached, " << daemon["skipped"].size()
             << " skipped\n";
   for (const json& error : daemon["errors"])
     std::cout << "            ERROR " << error.get<std::string>() << "\n";
+  for (const json& pool : daemon["fullPools"])
+    std::cout << "            FULL " << pool.get<std::string>() << "\n";
   print_cni(daemon["cni"]);
 }
 

@@ -97,6 +97,11 @@ json ApiServer::node(const std::string& name) const {
   return found == state_->nodes.end() ? json() : found->second;
 }
 
+void ApiServer::fail_events(int requests) {
+  const std::lock_guard lock(state_->mutex);
+  state_->event_failures_left = requests;
+}
+
 std::vector<json> ApiServer::events() const {
   const std::lock_guard lock(state_->mutex);
   std::vector<json> events;

@@ -76,6 +76,8 @@ class ApiServer {
   /// and with a Retry-After unless that is 0.
   void set_failure(int status, int requests, const std::string& body = "",
                    std::chrono::seconds retry_after = {});
+  /// Answers the next `requests` to create an Event with status 500.
+  void fail_events(int requests);
   /// Ends the connection of the next `requests` to list nodes in the middle.
   void break_off_lists(int requests);
   /// Answers 403 to a verb on a resource from now on: "patch nodes/status".

@@ -109,6 +109,10 @@ void ApiServer::State::patch_node(const httplib::Request& request, httplib::Resp
 }
 
 void ApiServer::State::post_event(const httplib::Request& request, httplib::Response& response) {
+  if (event_failures_left > 0) {
+    --event_failures_left;
+    return answer_status(500, "InternalError", "try again", response);
+  }
   json event = json::parse(request.body, nullptr, false);
   const std::string name = event.value("/metadata/name"_json_pointer, "");
   if (name.empty() || !event.contains("involvedObject"))

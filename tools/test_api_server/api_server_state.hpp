@@ -64,6 +64,7 @@ struct ApiServer::State {
   bool stopping = false;
   int failure_status = 0;
   int failures_left = 0;
+  int event_failures_left = 0;
   std::string failure_body;
   int retry_after_s = 0;
   int halves_left = 0;

@@ -21,7 +21,7 @@ std::string wanted_text(const Setting& setting, const std::string& text) {
   if (setting.type == Type::kPath && !std::filesystem::path(text).is_absolute())
     return "an absolute path";
   if (setting.type == Type::kInterface && !is_ifname(text))
-    return "an interface name: 1 to 15 characters, none of them '/', ':' or a blank";
+    return "an interface name: " + std::string(kIfnameRule);
   if (setting.type != Type::kChoice) return "";
   const auto words = words_of(setting);
   if (std::ranges::find(words, text) != words.end()) return "";

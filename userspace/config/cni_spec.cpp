@@ -1,6 +1,7 @@
 #include "config/cni_spec.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 namespace kubecni {
@@ -24,9 +25,12 @@ bool is_cni_id(const std::string& id) {
 }
 
 bool is_ifname(const std::string& name) {
-  return !name.empty() && name.size() <= kMaxIfnameLength && name != "." && name != ".." &&
+  // The last two are folders of settings below /proc/sys/net.
+  constexpr std::array<std::string_view, 4> kReserved{".", "..", "all", "default"};
+  return !name.empty() && name.size() <= kMaxIfnameLength &&
+         std::ranges::find(kReserved, name) == kReserved.end() &&
          std::ranges::none_of(name, [](unsigned char c) {
-           return c == '/' || c == ':' || std::isspace(c) || !std::isprint(c);
+           return c == '/' || c == ':' || c == '%' || std::isspace(c) || !std::isprint(c);
          });
 }
 

@@ -18,8 +18,12 @@ bool is_at_least(std::string_view version, std::string_view other);
 /// '-', the first of them a letter or digit. It becomes part of a file name.
 bool is_cni_id(const std::string& id);
 
-/// Whether the kernel accepts `name` for an interface: 1 to 15 characters without '/', ':' or
-/// white space, and neither "." nor "..".
+/// The rule for interface names, in words.
+inline constexpr std::string_view kIfnameRule =
+    "1 to 15 characters without '/', ':', '%' and blanks, and not \"all\" or \"default\"";
+
+/// Whether the kernel accepts `name` for an interface, unchanged (it replaces "%d" by a number):
+/// kIfnameRule, and neither "." nor "..".
 bool is_ifname(const std::string& name);
 
 }  // namespace kubecni

@@ -109,6 +109,9 @@ Result<IpamConf> parse_ipam_conf(const json& ipam) {
   if (const json& type = member(ipam, "type"); !type.is_null() && type != "") {
     // It becomes the name of a file.
     if (!is_cni_id(text_of(type))) return wrong_value("ipam.type", type, "the name of a plugin");
+    if (type == "kube-cni")
+      return wrong_value("ipam.type", type,
+                         "another plugin; leave \"type\" out to let kube-cni allocate");
     return IpamConf{.type = text_of(type), .ranges = {}, .migrate_from = ""};
   }
   if (auto known = check_keys(ipam); !known) return std::unexpected(known.error());

@@ -126,9 +126,11 @@ inline constexpr std::array kSettings{
     Setting{.key = "logLevel",
             .owner = Owner::kPlugin,
             .type = Type::kChoice,
-            .fallback = "info",
+            .fallback = "warn",
             .allowed = "error|warn|info|debug",
-            .meaning = "`error`, `warn`, `info` or `debug`; the log goes to standard error"},
+            .meaning =
+                "`error`, `warn`, `info` or `debug`; the log goes to standard error. By default, "
+                "the plugin logs nothing for a pod that succeeds"},
     Setting{.key = "dns",
             .owner = Owner::kPlugin,
             .type = Type::kOther,
@@ -327,10 +329,17 @@ inline constexpr std::array kSettings{
         .owner = Owner::kDaemon,
         .type = Type::kText,
         .fallback = "127.0.0.1:9484",
-        .help =
-            "ADDRESS:PORT for /metrics, /healthz and /readyz, without encryption or login; or off",
+        .help = "ADDRESS:PORT for /metrics, /healthz and /readyz, without encryption or login; off",
         .meaning = "where `/metrics`, `/healthz` and `/readyz` are served, without encryption or "
                    "login: an IP address with a port, or `off`; see [metrics.md](metrics.md)"},
+    Setting{.key = "healthAddress",
+            .owner = Owner::kDaemon,
+            .type = Type::kText,
+            .fallback = "127.0.0.1:9485",
+            .help = "ADDRESS:PORT for /healthz and /readyz alone, for the kubelet's probes; off",
+            .meaning =
+                "where a thread of its own serves `/healthz` and `/readyz`, so that clients of "
+                "`/metrics` cannot delay the kubelet's probes"},
     Setting{.key = "logLevel",
             .owner = Owner::kDaemon,
             .type = Type::kChoice,

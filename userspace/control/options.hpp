@@ -30,7 +30,8 @@ struct TunnelOptions {
 
 /// The operator's settings of kube-cnid: from its command line and its settings file.
 struct DaemonOptions {
-  bool clean_up = false;  ///< the command `cleanup`, which needs only folders and bridge
+  bool clean_up = false;        ///< the command `cleanup`, which needs only folders and bridge
+  bool clean_up_waits = false;  ///< until the node has no pods left
   std::string node_name;
   std::string node_source;  ///< "file:PATH" or "kubernetes"
   ApiOptions api;
@@ -48,7 +49,8 @@ struct DaemonOptions {
   CniOptions cni;
   /// The ListenAddress for metrics and health; "off" or empty: they are not served.
   std::string metrics_address{default_of("metricsAddress")};
-  std::string log_level{default_of("logLevel")};
+  std::string health_address{default_of("healthAddress")};  ///< health alone
+  std::string log_level{daemon_setting("logLevel").fallback};
 };
 
 }  // namespace kubecni

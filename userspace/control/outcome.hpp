@@ -20,6 +20,7 @@ enum class ConditionKind {
   kNoConntrack,   ///< the programs cannot ask conntrack
   kNotReady,      ///< this node cannot take pods
   kListPending,   ///< the runtime's list is missing or outdated
+  kFullPool,      ///< a PodCIDR has no address for another pod
   kPlugins,       ///< something about the runtime's plugins that the operator may not expect
 };
 

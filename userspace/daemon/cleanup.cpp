@@ -6,6 +6,7 @@
 #include "dataplane/sysctls.hpp"
 #include "dataplane/unload.hpp"
 #include "net/address.hpp"
+#include "net/bridge.hpp"
 #include "net/link.hpp"
 #include "pods/liveness.hpp"
 #include "state/attachment.hpp"
@@ -90,28 +91,33 @@ void unload(NetlinkSocket& node, const fs::path& bpffs, CleanupReport& report) {
     report.changes.emplace_back("programs detached from all devices, maps and pins removed");
 }
 
-/// kube-cni's bridge has a MAC that is derived from one of its addresses. The reference plugin
-/// `bridge` uses the same name.
+/// kube-cni's bridge has its alias or, if an older version made it, a MAC that is derived from one
+/// of its addresses. The reference plugin `bridge` uses the same name.
 bool is_our_bridge(const Link& bridge, const std::vector<LinkAddress>& addresses) {
-  return std::ranges::any_of(addresses, [&](const LinkAddress& address) {
-    return address.ifindex == bridge.ifindex &&
-           bridge.mac == MacAddr::derived_from(address.net.addr);
-  });
+  return bridge.alias == kBridgeAlias ||
+         std::ranges::any_of(addresses, [&](const LinkAddress& address) {
+           return address.ifindex == bridge.ifindex &&
+                  bridge.mac == MacAddr::derived_from(address.net.addr);
+         });
 }
 
-void remove_bridge(NetlinkSocket& node, const std::string& name, CleanupReport& report) {
+/// The bridge called `name`, and those that pods of other networks had.
+void remove_bridges(NetlinkSocket& node, const std::string& name, CleanupReport& report) {
   auto links = list_links(node);
   auto addresses = list_addresses(node);
   if (!links || !addresses)
     return report.errors.push_back(links ? addresses.error().what : links.error().what);
-  const auto bridge = std::ranges::find(*links, name, &Link::name);
-  if (bridge == links->end() || bridge->kind != "bridge") return;
-  if (!is_our_bridge(*bridge, *addresses))
-    return report.kept.push_back("bridge " + name + ", which kube-cni did not make");
-  const auto port = std::ranges::find(*links, bridge->ifindex, &Link::master_ifindex);
-  if (port != links->end())
-    return report.kept.push_back("bridge " + name + ", since " + port->name + " is a port of it");
-  report.apply(delete_link(node, bridge->ifindex), "bridge " + name + " removed");
+  for (const Link& bridge : *links) {
+    const bool is_ours = is_our_bridge(bridge, *addresses);
+    if (bridge.kind != "bridge" || (bridge.name != name && bridge.alias != kBridgeAlias)) continue;
+    const auto port = std::ranges::find(*links, bridge.ifindex, &Link::master_ifindex);
+    if (!is_ours)
+      report.kept.push_back("bridge " + bridge.name + ", which kube-cni did not make");
+    else if (port != links->end())
+      report.kept.push_back("bridge " + bridge.name + ", since " + port->name + " is a port of it");
+    else
+      report.apply(delete_link(node, bridge.ifindex), "bridge " + bridge.name + " removed");
+  }
 }
 
 /// Removes our own files in `folder`, and the folder unless others use it, too.
@@ -197,7 +203,7 @@ CleanupReport clean_up_node(const DaemonOptions& options, const RoundReport& bet
   // Only if the daemon installed it. A package removes its own.
   if (!options.cni.plugin_binary.empty())
     remove_file(options.cni.bin_dir / kProgramName, "plugin", report);
-  remove_bridge(*node, options.bridge, report);
+  remove_bridges(*node, options.bridge, report);
   remove_folder(options.state_dir, kStateFiles, report);
   remove_folder(options.run_dir, kRunFiles, report);
   return report;

@@ -1,8 +1,8 @@
 #include "daemon/controllers.hpp"
 
 #include "control/node_status/readiness.hpp"
+#include "pods/full_pools.hpp"
 
-#include <set>
 #include <string>
 #include <utility>
 
@@ -10,9 +10,10 @@ namespace kubecni {
 
 namespace {
 
-// In large clusters a round comes once a minute. So what an ended pod left is removed after 90 s at
-// the latest.
+// What an ended pod left is removed after a minute at the latest, also in large clusters, where
+// rounds are rarer.
 constexpr std::chrono::seconds kSweepInterval{30};
+constexpr std::chrono::seconds kSweepDeadline{60};
 
 Outcome describe_cluster(const std::string& own_name, const ClusterView& view) {
   Outcome outcome{.controller = "cluster"};
@@ -104,14 +105,21 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
   outcomes.move_to(report);
 }
 
-Outcome Controllers::sweep() {
+Outcome Controllers::sweep(const std::vector<IpNet>& pod_cidrs) {
   Outcome outcome{.controller = "sweep"};
-  if (Clock::now() >= next_sweep_) {
+  if (Clock::now() >= next_sweep_ || pod_cidrs != swept_cidrs_) {
+    swept_cidrs_ = pod_cidrs;
     pods_.sweep(outcome);
+    auto full = find_full_pools({options_.state_dir, options_.bpffs}, pod_cidrs);
+    if (!full) outcome.fail(full.error().what);
+    if (full)
+      for (std::string& pool : *full) outcome.say(ConditionKind::kFullPool, std::move(pool));
     unswept_ = outcome.conditions;
     next_sweep_ = Clock::now() + kSweepInterval;
   }
   outcome.conditions = unswept_;
+  outcome.again_in = std::chrono::ceil<std::chrono::milliseconds>(
+      next_sweep_ + (kSweepDeadline - kSweepInterval) - Clock::now());
   return outcome;
 }
 
@@ -131,7 +139,7 @@ RoundReport Controllers::run(const ClusterView* view) {
   report.list = install_.state();
   for (Outcome& outcome : report.outcomes)
     retries_[outcome.controller].schedule(outcome, Clock::now());
-  report.outcomes.push_back(sweep());
+  report.outcomes.push_back(sweep(report.pod_cidrs));
   return report;
 }
 

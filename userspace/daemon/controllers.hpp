@@ -53,7 +53,7 @@ class Controllers {
         install_(std::move(install)) {}
 
   void reconcile(const ClusterView& view, RoundReport& report);
-  Outcome sweep();
+  Outcome sweep(const std::vector<IpNet>& pod_cidrs);
 
   DaemonOptions options_;
   ProgramsController programs_;
@@ -64,6 +64,7 @@ class Controllers {
   InstallController install_;
   std::map<std::string_view, Retry> retries_;  ///< by controller
   std::vector<Condition> unswept_;             ///< of the last sweep
+  std::vector<IpNet> swept_cidrs_;             ///< likewise
   Clock::time_point next_sweep_ = Clock::now();
 };
 

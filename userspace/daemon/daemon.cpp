@@ -69,11 +69,12 @@ Result<FileLock> take_place(const DaemonOptions& options) {
   return lock;
 }
 
-/// Where metrics are served; empty: nowhere. Errors: EINVAL.
-Result<std::optional<ListenAddress>> metrics_address_of(const DaemonOptions& options) {
-  if (options.metrics_address.empty() || options.metrics_address == "off") return std::nullopt;
-  auto address = ListenAddress::parse(options.metrics_address);
-  if (!address) return fail(address, "--metrics-address");
+/// Empty: nowhere. Errors: EINVAL.
+Result<std::optional<ListenAddress>> listen_address_in(const std::string& text,
+                                                       const char* option) {
+  if (text.empty() || text == "off") return std::nullopt;
+  auto address = ListenAddress::parse(text);
+  if (!address) return fail(address, option);
   return *address;
 }
 
@@ -91,11 +92,13 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   if (!controllers) return fail(controllers);
   auto link = open_cluster_link(options);
   if (!link) return fail(link, "--node-source " + options.node_source);
-  auto metrics_address = metrics_address_of(options);
-  if (!metrics_address) return fail(metrics_address);
+  auto metrics = listen_address_in(options.metrics_address, "--metrics-address");
+  if (!metrics) return fail(metrics);
+  auto health = listen_address_in(options.health_address, "--health-address");
+  if (!health) return fail(health);
   return std::unique_ptr<Daemon>(
       new Daemon(std::move(options), std::move(*lock), std::move(*signals), std::move(*monitor),
-                 std::move(*controllers), std::move(*link), *metrics_address));
+                 std::move(*controllers), std::move(*link), {*metrics, *health}));
 }
 
 Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {

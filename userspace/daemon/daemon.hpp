@@ -35,7 +35,7 @@ class Daemon {
 
  private:
   Daemon(DaemonOptions options, FileLock lock, UniqueFd signals, NetlinkMonitor monitor,
-         Controllers controllers, ClusterLink link, std::optional<ListenAddress> metrics_address)
+         Controllers controllers, ClusterLink link, const Observer::Addresses& addresses)
       : options_(std::move(options)),
         lock_(std::move(lock)),
         signals_(std::move(signals)),
@@ -43,7 +43,7 @@ class Daemon {
         controllers_(std::move(controllers)),
         status_writer_(std::move(link.status_writer)),
         cluster_(options_, std::move(link.source)),
-        observer_({options_.state_dir, options_.run_dir, options_.bpffs}, metrics_address,
+        observer_({options_.state_dir, options_.run_dir, options_.bpffs}, addresses,
                   [this] { return cluster_.status(); }),
         reporter_(options_, observer_, status_writer_.get()) {}
 

@@ -6,6 +6,11 @@
 #include "daemon/diagnosis.hpp"
 #include "daemon/options.hpp"
 
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
 namespace {
 
 using namespace kubecni;
@@ -13,22 +18,38 @@ using namespace kubecni;
 /// Exit status of a cleanup that has to run again, because the node still has pods.
 constexpr int kPodsStay = 3;
 
-int clean_up(const DaemonOptions& options) {
+constexpr std::chrono::seconds kLookAgainAfter{5};
+
+/// `told` are the pods that the log has named.
+int clean_up_once(const DaemonOptions& options, std::vector<std::string>& told) {
   auto report = Daemon::clean_up(options);
   if (!report) {
     log::error("not cleaned up", {{"err", report.error().what}});
     return 1;
   }
   for (const auto& change : report->changes) log::info("changed", {{"what", change}});
-  for (const auto& kept : report->kept) log::info("stays", {{"what", kept}});
   for (const auto& error : report->errors) log::error("not cleaned up", {{"err", error}});
-  for (const auto& pod : report->pods) log::warn("pod goes on by the kernel path", {{"pod", pod}});
-  if (!report->pods.empty())
-    log::warn(
-        "plugin, its configuration, records and bridge stay for these pods; when they are "
-        "deleted, run cleanup again");
+  if (report->pods.empty() || report->pods != told) {
+    for (const auto& kept : report->kept) log::info("stays", {{"what", kept}});
+    for (const auto& pod : report->pods)
+      log::warn("pod goes on by the kernel path", {{"pod", pod}});
+  }
+  if (!report->pods.empty() && report->pods != told)
+    log::warn("plugin, its configuration, records and bridge stay for these pods",
+              {{"next", options.clean_up_waits ? "delete them; cleanup waits for that"
+                                               : "delete them, and run cleanup again"}});
+  told = report->pods;
   if (!report->errors.empty()) return 1;
   return report->pods.empty() ? 0 : kPodsStay;
+}
+
+int clean_up(const DaemonOptions& options) {
+  std::vector<std::string> told;
+  for (;;) {
+    const int status = clean_up_once(options, told);
+    if (status != kPodsStay || !options.clean_up_waits) return status;
+    std::this_thread::sleep_for(kLookAgainAfter);
+  }
 }
 
 int run(const DaemonOptions& options) {

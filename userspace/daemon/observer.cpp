@@ -15,11 +15,13 @@ namespace {
 // A round begins after a minute at the latest. It takes some seconds at most; only loading programs
 // on a slow machine takes longer.
 constexpr std::chrono::seconds kPatience{150};
+// A verdict takes no time, and the kubelet waits for one 1 s unless it is told otherwise.
+constexpr std::chrono::seconds kHealthDeadline{2};
 constexpr unsigned kOk = 200;
 constexpr unsigned kNotFound = 404;
 constexpr unsigned kUnavailable = 503;
 
-HttpAnswer verdict(const std::vector<std::string>& reasons) {
+HttpAnswer answer_for(const std::vector<std::string>& reasons) {
   if (reasons.empty()) return {.status = kOk, .body = "ok\n"};
   HttpAnswer refusal{.status = kUnavailable};
   for (const std::string& reason : reasons) refusal.body += reason + "\n";
@@ -42,42 +44,47 @@ Families source_metrics(const SourceStatus& status) {
 
 }  // namespace
 
-Observer::Observer(NodeCollector::Paths paths, std::optional<ListenAddress> address,
-                   AskSource source)
-    : wanted_(address),
-      source_(std::move(source)),
+Observer::Observer(NodeCollector::Paths paths, const Addresses& addresses, AskSource source)
+    : source_(std::move(source)),
       collector_(std::move(paths)),
-      health_(kPatience),
-      not_ready_("kube-cnid has not finished its first round yet") {}
+      loop_health_(kPatience),
+      not_ready_("kube-cnid has not finished its first round yet"),
+      metrics_{"metrics", "--metrics-address", addresses.metrics},
+      health_{"health", "--health-address", addresses.health} {}
 
-void Observer::ensure_serving() {
-  if (!wanted_ || server_) return;
-  auto started =
-      HttpServer::start(*wanted_, [this](std::string_view path) { return answer(path); });
+void Observer::Served::ensure(const HttpServer::Handler& handler,
+                              std::chrono::milliseconds deadline) {
+  if (!wanted || server) return;
+  auto started = HttpServer::start(*wanted, handler, deadline);
   if (started) {
-    server_ = std::move(*started);
-    error_.clear();
-    log::info("metrics and health are served", {{"address", server_->address().str()}});
-  } else if (error_ != started.error().what) {
-    error_ = started.error().what;
-    log::error("metrics and health are not served; everything else works",
-               {{"err", error_}, {"change", "--metrics-address"}});
+    server = std::move(*started);
+    error.clear();
+    log::info("served", {{"what", what}, {"address", server->address().str()}});
+  } else if (error != started.error().what) {
+    error = started.error().what;
+    log::error("not served; everything else works",
+               {{"what", what}, {"err", error}, {"change", option}});
   }
 }
 
-std::string Observer::describe() const {
-  if (!wanted_) return "off";
-  return server_ ? "http://" + server_->address().str() : "not served: " + error_;
+std::string Observer::Served::describe() const {
+  if (!wanted) return "off";
+  return server ? "http://" + server->address().str() : "not served: " + error;
+}
+
+void Observer::ensure_serving() {
+  metrics_.ensure([this](std::string_view path) { return answer(path); }, HttpServer::kDeadline);
+  health_.ensure([this](std::string_view path) { return verdict(path); }, kHealthDeadline);
 }
 
 void Observer::begin_round() {
   round_began_ = LoopHealth::Clock::now();
-  health_.begin_round(round_began_);
+  loop_health_.begin_round(round_began_);
 }
 
 void Observer::end_round(const Round& round) {
   const auto now = LoopHealth::Clock::now();
-  health_.end_round(now);
+  loop_health_.end_round(now);
   loop_.add(round, now - round_began_);
   const std::lock_guard lock(mutex_);
   not_ready_ = round.not_ready;
@@ -85,7 +92,7 @@ void Observer::end_round(const Round& round) {
 
 std::vector<std::string> Observer::why_not_ready() const {
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> reasons{health_.why_stuck(), not_ready_};
+  std::vector<std::string> reasons{loop_health_.why_stuck(), not_ready_};
   std::erase(reasons, "");
   return reasons;
 }
@@ -104,15 +111,21 @@ HttpAnswer Observer::metrics() {
           .body = prometheus::TextSerializer().Serialize(all)};
 }
 
+HttpAnswer Observer::verdict(std::string_view path) const {
+  if (path == "/readyz") return answer_for(why_not_ready());
+  if (path == "/healthz") {
+    std::vector<std::string> reasons{loop_health_.why_stuck()};
+    std::erase(reasons, "");
+    return answer_for(reasons);
+  }
+  return {.status = kNotFound, .body = "there are /healthz and /readyz\n"};
+}
+
 HttpAnswer Observer::answer(std::string_view path) {
   if (path == "/metrics") return metrics();
-  if (path == "/readyz") return verdict(why_not_ready());
-  if (path == "/healthz") {
-    std::vector<std::string> reasons{health_.why_stuck()};
-    std::erase(reasons, "");
-    return verdict(reasons);
-  }
-  return {.status = kNotFound, .body = "there are /metrics, /healthz and /readyz\n"};
+  auto found = verdict(path);
+  if (found.status == kNotFound) found.body = "there are /metrics, /healthz and /readyz\n";
+  return found;
 }
 
 }  // namespace kubecni

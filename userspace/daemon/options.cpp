@@ -38,7 +38,7 @@ std::string check_list_name(const std::string& name) {
   return is_list ? "" : "\"" + name + "\" is not a file name that ends in .conflist";
 }
 
-std::string check_metrics_address(const std::string& text) {
+std::string check_listen_address(const std::string& text) {
   if (text.empty() || text == "off") return "";
   const auto parsed = ListenAddress::parse(text);
   return parsed ? "" : parsed.error().what;
@@ -48,6 +48,8 @@ std::string check_metrics_address(const std::string& text) {
 void check_by_type(CLI::Option& option, const Setting& setting) {
   if (setting.type == Type::kNumber) option.check(CLI::Range(setting.least, setting.most));
   if (setting.type == Type::kNetwork) option.check(check_network);
+  if (setting.type == Type::kInterface)
+    option.check([&setting](const std::string& text) { return problem_of(setting, text); });
   if (setting.type == Type::kChoice) option.check(CLI::IsMember(words_of(setting)));
 }
 
@@ -144,7 +146,8 @@ void add_node_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("runDir"), options.run_dir);
   add(app, daemon_setting("bpffs"), options.bpffs);
   add(app, daemon_setting("bridge"), options.bridge);
-  add(app, daemon_setting("metricsAddress"), options.metrics_address).check(check_metrics_address);
+  add(app, daemon_setting("metricsAddress"), options.metrics_address).check(check_listen_address);
+  add(app, daemon_setting("healthAddress"), options.health_address).check(check_listen_address);
   add(app, daemon_setting("logLevel"), options.log_level);
 }
 
@@ -207,10 +210,12 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
   add_cni_options(app, options.cni);
   add_node_options(app, options);
   app.fallthrough();
-  const auto* clean_up = app.add_subcommand(
+  auto* clean_up = app.add_subcommand(
       "cleanup",
       "Removes everything of kube-cni from the node, and ends. Stop the daemon first. If there are "
       "pods, what they and the runtime need stays, and the exit status is 3");
+  clean_up->add_flag("--wait", options.clean_up_waits,
+                     "Looks again while there are pods, and ends when all is removed");
   try {
     app.parse(argc, argv);
     take_config(config, app, options);

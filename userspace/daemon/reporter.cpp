@@ -45,7 +45,7 @@ Round metrics_of(const RoundReport& report) {
 }  // namespace
 
 DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
-                       const SourceReport& source, const std::string& metrics) {
+                       const SourceReport& source, const ServedReport& served) {
   DaemonStatus status;
   status.pid = static_cast<unsigned>(::getpid());
   status.version = KUBECNI_VERSION;
@@ -55,7 +55,8 @@ DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
   status.mtu = report.mtu;
   status.source = source.name;
   status.source_error = source.error;
-  status.metrics = metrics;
+  status.metrics = served.metrics;
+  status.health = served.health;
   status.dataplane = report.dataplane;
   status.fallback_reason = report.first_of(ConditionKind::kKernelPath);
   status.wires = report.wires;
@@ -70,6 +71,7 @@ DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
         status.warnings.push_back({condition.subject, condition.text});
     }
   }
+  status.full_pools = report.texts_of(ConditionKind::kFullPool);
   status.cni = {.list = report.list.path,
                 .has_list = report.list.exists,
                 .pending = report.first_of(ConditionKind::kListPending),
@@ -100,6 +102,8 @@ void Reporter::log_condition(const Condition& condition, std::string_view contro
       return log::warn("this node cannot take pods", {{"reason", text}});
     case ConditionKind::kListPending:
       return;  // only in status.json; a failure has its own condition
+    case ConditionKind::kFullPool:
+      return log::warn("no address for another pod", {{"reason", text}});
     case ConditionKind::kPlugins:
       return log::warn("plugins of the runtime", {{"what", text}});
   }
@@ -125,8 +129,10 @@ void Reporter::tell(const RoundReport& report, const SourceReport& source) {
   log_news(report);
   if (report.reconciled && writer_)
     writer_->want({.why_not_ready = report.first_of(ConditionKind::kNotReady),
-                   .kernel_path_reason = report.first_of(ConditionKind::kKernelPath)});
-  const auto status = status_of(report, options_.node_name, source, observer_.describe());
+                   .kernel_path_reason = report.first_of(ConditionKind::kKernelPath),
+                   .no_address = report.first_of(ConditionKind::kFullPool)});
+  const auto status = status_of(report, options_.node_name, source,
+                                {observer_.describe_metrics(), observer_.describe_health()});
   if (auto written = write_daemon_status(options_.run_dir, status); !written)
     log::error("status not written", {{"err", written.error().what}});
   observer_.end_round(metrics_of(report));

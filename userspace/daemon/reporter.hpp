@@ -18,10 +18,15 @@ struct SourceReport {
   std::string error;  ///< empty while it works
 };
 
-/// The content of status.json after a round. `metrics` is the URL of the metrics. Pure, apart from
-/// the pid.
+/// The URLs that the daemon serves at, or why it does not; for people.
+struct ServedReport {
+  std::string metrics;
+  std::string health;
+};
+
+/// The content of status.json after a round. Pure, apart from the pid.
 DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
-                       const SourceReport& source, const std::string& metrics);
+                       const SourceReport& source, const ServedReport& served);
 
 /// Reports the outcome of a round: to the log, status.json, metrics and health, and by the
 /// condition and Events of this node's Node object.

@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <utility>
@@ -13,6 +14,11 @@ namespace {
 
 constexpr std::size_t kMaxTokenBytes = std::size_t{64} << 10;
 constexpr ApiCall::Milliseconds kLongestRetryAfter{60'000};
+
+bool is_of_unreachable_server(const Error& error) {
+  constexpr std::array kCodes{ETIMEDOUT, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH};
+  return std::ranges::find(kCodes, error.code) != kCodes.end();
+}
 
 bool is_sendable(const std::string& token) {
   return std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; });
@@ -120,6 +126,8 @@ bool ApiCall::find_another_way() {
   if (endpoints_count_ > 1)
     first_error_->what +=
         "; other addresses tried in vain: " + std::to_string(endpoints_count_ - 1);
+  if (!config_.advice.empty() && is_of_unreachable_server(*first_error_))
+    first_error_->what += "; " + config_.advice;
   result_ = std::unexpected(std::move(*first_error_));
   return false;
 }

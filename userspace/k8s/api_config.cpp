@@ -128,6 +128,11 @@ std::string in_cluster_server() {
 ApiConfig from_service_account(const ApiOptions& options) {
   ApiConfig config;
   config.server = in_cluster_server();
+  config.advice =
+      "this is the address of a Service, which works only where kube-proxy or its like runs; where "
+      "none does, name the control plane's own address: \"apiServer\": [\"https://ADDRESS:6443\"] "
+      "in "
+      "the settings file (the ConfigMap kube-cni), or --api-server";
   const fs::path token = options.service_account / "token";
   const fs::path ca = options.service_account / "ca.crt";
   // In a pod both must exist; elsewhere --api-server works without them.
@@ -142,6 +147,7 @@ void apply_overrides(const ApiOptions& options, ApiConfig& config) {
   if (!options.api_servers.empty()) {
     config.server = options.api_servers.front();
     config.more_servers.assign(options.api_servers.begin() + 1, options.api_servers.end());
+    config.advice.clear();
   }
   if (!options.ca_file.empty()) {
     config.ca_file = options.ca_file;

@@ -32,6 +32,7 @@ struct ApiConfig {
   std::string client_cert_data;
   std::string client_key_file;
   std::string client_key_data;
+  std::string advice;  ///< what to do if the server cannot be reached, after "; "; may be empty
 
   /// All of them, `server` first.
   [[nodiscard]] std::vector<std::string> servers() const;

@@ -10,8 +10,13 @@ ApiEndpoints::ApiEndpoints(std::vector<std::string> servers, std::vector<std::st
       addresses_(std::move(addresses)),
       current_{.server = servers_.front(), .address = ""} {}
 
-ApiEndpoint ApiEndpoints::current() const {
+ApiEndpoint ApiEndpoints::current(Clock::time_point now) {
   const std::lock_guard lock(mutex_);
+  const ApiEndpoint first{.server = servers_.front(), .address = ""};
+  if (current_ != first && now >= try_first_at_) {
+    worked_ = std::exchange(current_, first);
+    try_first_at_ = now + kTryFirstAfter;
+  }
   return current_;
 }
 
@@ -20,9 +25,14 @@ std::size_t ApiEndpoints::count() const {
   return servers_.size() + addresses_.size();
 }
 
-void ApiEndpoints::failed(const ApiEndpoint& tried) {
+void ApiEndpoints::failed(const ApiEndpoint& tried, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   if (tried != current_) return;
+  if (worked_) {
+    current_ = *std::exchange(worked_, std::nullopt);
+    return;
+  }
+  try_first_at_ = now + kTryFirstAfter;
   const auto endpoints = all();
   const auto found = std::ranges::find(endpoints, tried);
   const bool has_next = found != endpoints.end() && std::next(found) != endpoints.end();
@@ -34,6 +44,7 @@ bool ApiEndpoints::learn(std::vector<std::string> addresses) {
   const std::lock_guard lock(mutex_);
   if (addresses.empty() || addresses == addresses_) return false;
   addresses_ = std::move(addresses);
+  worked_.reset();
   // A removed server may still answer for long, with outdated data.
   const bool has_left = !current_.address.empty() &&
                         std::ranges::find(addresses_, current_.address) == addresses_.end();

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,18 +17,24 @@ struct ApiEndpoint {
 };
 
 /// All ways to the API server, and the current one: the configured URLs in turn, then the learned
-/// addresses, under the name of the first URL. A working one is kept. No I/O; any thread may call
-/// it.
+/// addresses, under the name of the first URL. A working one is kept, and now and then the first
+/// one gets a try: it was configured, and may be a load balancer. No I/O; any thread may call it.
 class ApiEndpoints {
  public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::minutes kTryFirstAfter{5};
+
   /// `servers` has at least one.
   explicit ApiEndpoints(std::vector<std::string> servers, std::vector<std::string> addresses = {});
 
-  [[nodiscard]] ApiEndpoint current() const;
+  /// For the next request. That of a watch ends after some minutes, so the first one is asked
+  /// again.
+  [[nodiscard]] ApiEndpoint current(Clock::time_point now = Clock::now());
   [[nodiscard]] std::size_t count() const;
 
   /// `tried` does not answer: moves on to the next, unless another caller has already moved on.
-  void failed(const ApiEndpoint& tried);
+  /// From the first one, if that only got a try, back to the one that worked.
+  void failed(const ApiEndpoint& tried, Clock::time_point now = Clock::now());
 
   /// Replaces the learned addresses, but not by an empty list. Result: whether anything changed.
   /// The current one stays until it fails or is no longer listed: then the first configured URL is
@@ -40,6 +48,8 @@ class ApiEndpoints {
   std::vector<std::string> servers_;
   std::vector<std::string> addresses_;
   ApiEndpoint current_;
+  std::optional<ApiEndpoint> worked_;  ///< before the first one got a try
+  Clock::time_point try_first_at_{};   ///< unless it is current
 };
 
 }  // namespace kubecni

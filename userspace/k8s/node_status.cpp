@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <utility>
 
 namespace kubecni {
 
@@ -15,32 +16,34 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxNodeNameInEvent = 253 - 1 - 16;  // of a DNS subdomain
 constexpr std::size_t kMaxEventMessage = 1024;
-constexpr const char* kConditionType = "NetworkUnavailable";
 constexpr const char* kReady = "KubeCniReady";
 constexpr const char* kKernelPathOnly = "KubeCniKernelPathOnly";
 constexpr const char* kNotReady = "KubeCniNotReady";
 
+constexpr const char* kNetwork = "NetworkUnavailable";
+constexpr const char* kAddresses = "PodAddressesExhausted";
+
 /// The node's condition as it is; null: it has none.
-json present_condition(const json& node) {
+json present_condition(const json& node, const char* type) {
   for (const json& condition : member(member(node, "status"), "conditions"))
-    if (text_of(member(condition, "type")) == kConditionType) return condition;
+    if (text_of(member(condition, "type")) == type) return condition;
   return {};
 }
 
-json wanted_condition(const NodeReadiness& wanted) {
-  const bool is_ready = wanted.why_not_ready.empty();
-  json condition{{"type", kConditionType}, {"status", is_ready ? "False" : "True"}};
-  if (!is_ready) {
-    condition["reason"] = kNotReady;
-    condition["message"] = wanted.why_not_ready;
-  } else if (!wanted.kernel_path_reason.empty()) {
-    condition["reason"] = kKernelPathOnly;
-    condition["message"] = "Pods have a network, without eBPF: " + wanted.kernel_path_reason;
-  } else {
-    condition["reason"] = kReady;
-    condition["message"] = "Pods have a network";
-  }
-  return condition;
+json condition_of(const char* type, bool status, const char* reason, std::string message) {
+  return {{"type", type},
+          {"status", status ? "True" : "False"},
+          {"reason", reason},
+          {"message", std::move(message)}};
+}
+
+json wanted_network(const NodeReadiness& wanted) {
+  if (!wanted.why_not_ready.empty())
+    return condition_of(kNetwork, true, kNotReady, wanted.why_not_ready);
+  if (!wanted.kernel_path_reason.empty())
+    return condition_of(kNetwork, false, kKernelPathOnly,
+                        "Pods have a network, without eBPF: " + wanted.kernel_path_reason);
+  return condition_of(kNetwork, false, kReady, "Pods have a network");
 }
 
 bool says_the_same(const json& a, const json& b) {
@@ -56,12 +59,10 @@ std::string digest(std::string_view text) {
   return hex;
 }
 
-json make_event(const json& node, bool is_warning, const json& before, const json& condition,
-                const std::string& now) {
+/// `before` is the condition that changes.
+json make_event(const json& node, bool is_warning, const char* reason, const std::string& message,
+                const json& before, const std::string& now) {
   const std::string name = metadata_text(node, "name");
-  const std::string reason = is_warning ? "KernelPathOnly" : "EbpfInUse";
-  const std::string message =
-      is_warning ? text_of(member(condition, "message")) : "Pods have a network with eBPF again";
   const std::string about =
       text_of(member(before, "lastHeartbeatTime")) + '\n' + reason + '\n' + message;
   return {{"kind", "Event"},
@@ -85,14 +86,52 @@ json make_event(const json& node, bool is_warning, const json& before, const jso
           {"count", 1}};
 }
 
-/// The Event about a change from `before` to `condition`; null: none.
-json plan_event(const json& node, const json& before, const json& condition,
-                const std::string& now) {
+/// The Event about a change of the network from `before` to `condition`; null: none.
+json event_of_network(const json& node, const json& before, const json& condition,
+                      const std::string& now) {
   const auto reason = text_of(member(condition, "reason"));
   const bool was_kernel_path = text_of(member(before, "reason")) == kKernelPathOnly;
-  if (reason == kKernelPathOnly) return make_event(node, true, before, condition, now);
-  if (reason == kReady && was_kernel_path) return make_event(node, false, before, condition, now);
+  if (reason == kKernelPathOnly)
+    return make_event(node, true, "KernelPathOnly", text_of(member(condition, "message")), before,
+                      now);
+  if (reason == kReady && was_kernel_path)
+    return make_event(node, false, "EbpfInUse", "Pods have a network with eBPF again", before, now);
   return {};
+}
+
+/// Plans that the condition becomes `condition`, and that `event` tells of it.
+void plan_change(NodeStatusPlan& plan, const json& before, json condition, json event,
+                 const std::string& now) {
+  const bool is_transition = member(before, "status") != condition["status"] ||
+                             !member(before, "lastTransitionTime").is_string();
+  condition["lastTransitionTime"] = is_transition ? json(now) : before["lastTransitionTime"];
+  condition["lastHeartbeatTime"] = now;
+  plan.status["status"]["conditions"].push_back(std::move(condition));
+  if (!event.is_null()) plan.events.push_back(std::move(event));
+}
+
+void plan_network(NodeStatusPlan& plan, const json& node, const NodeReadiness& wanted,
+                  bool may_take_back, const std::string& now) {
+  const json before = present_condition(node, kNetwork);
+  const json condition = wanted_network(wanted);
+  const bool takes_back = condition["status"] == "True" && member(before, "status") == "False";
+  if (says_the_same(before, condition) || (takes_back && !may_take_back)) return;
+  plan_change(plan, before, condition, event_of_network(node, before, condition, now), now);
+}
+
+void plan_addresses(NodeStatusPlan& plan, const json& node, const NodeReadiness& wanted,
+                    const std::string& now) {
+  const json before = present_condition(node, kAddresses);
+  const bool is_full = !wanted.no_address.empty();
+  if (!is_full && member(before, "status") != "True") return;
+  const std::string message = is_full ? wanted.no_address : "Addresses are free for pods";
+  const json condition = condition_of(
+      kAddresses, is_full, is_full ? "KubeCniNoFreeAddress" : "KubeCniAddressFree", message);
+  if (says_the_same(before, condition)) return;
+  plan_change(
+      plan, before, condition,
+      make_event(node, is_full, is_full ? "NoFreeAddress" : "AddressFree", message, before, now),
+      now);
 }
 
 json plan_taints(const json& node, const std::string& startup_taint) {
@@ -113,19 +152,10 @@ NodeStatusPlan plan_node_status(const json& node, const NodeReadiness& wanted,
                                 const std::string& startup_taint, bool may_take_back,
                                 const std::string& now) {
   NodeStatusPlan plan;
-  const json before = present_condition(node);
-  json condition = wanted_condition(wanted);
-  const bool is_ready = wanted.why_not_ready.empty();
-  const bool takes_back = !is_ready && member(before, "status") == "False";
-  if (!says_the_same(before, condition) && (!takes_back || may_take_back)) {
-    plan.event = plan_event(node, before, condition, now);
-    const bool is_transition = member(before, "status") != condition["status"] ||
-                               !member(before, "lastTransitionTime").is_string();
-    condition["lastTransitionTime"] = is_transition ? json(now) : before["lastTransitionTime"];
-    condition["lastHeartbeatTime"] = now;
-    plan.status = {{"status", {{"conditions", json::array({condition})}}}};
-  }
-  if (is_ready && !startup_taint.empty()) plan.taints = plan_taints(node, startup_taint);
+  plan_network(plan, node, wanted, may_take_back, now);
+  plan_addresses(plan, node, wanted, now);
+  if (wanted.why_not_ready.empty() && !startup_taint.empty())
+    plan.taints = plan_taints(node, startup_taint);
   return plan;
 }
 

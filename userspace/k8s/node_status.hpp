@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <string>
+#include <vector>
 
 namespace kubecni {
 
@@ -10,25 +11,29 @@ namespace kubecni {
 struct NodeReadiness {
   std::string why_not_ready;       ///< empty: it can take pods
   std::string kernel_path_reason;  ///< why its pods have no eBPF; empty: they have it
+  std::string no_address = {};     ///< why another pod gets no address; empty: it gets one
 
   bool operator==(const NodeReadiness&) const = default;
 };
 
 /// What to send to the API server so that the Node says this; null: nothing.
 struct NodeStatusPlan {
-  nlohmann::json event;   ///< a `v1 Event` for the namespace default; send it first
-  nlohmann::json status;  ///< strategic merge patch for nodes/NAME/status
-  nlohmann::json taints;  ///< strategic merge patch for nodes/NAME; 409: read again
+  std::vector<nlohmann::json> events;  ///< each a `v1 Event` for the namespace default; come first
+  nlohmann::json status;               ///< strategic merge patch for nodes/NAME/status
+  nlohmann::json taints;               ///< strategic merge patch for nodes/NAME; 409: read again
 };
 
 /// Plans the condition NetworkUnavailable, the Event about a change between eBPF and kernel path,
 /// and, once the node can take pods, the removal of all taints called `startup_taint` (empty:
 /// none). Plans only what differs.
 ///
+/// A full subnet is a condition of its own, PodAddressesExhausted, with an Event: the network is
+/// there, and the node's pods have it. A node that never was full does not have that condition.
+///
 /// A condition that says that the network is there stays, unless `may_take_back`; in any other case
 /// a node that is not ready says so at once.
 ///
-/// The condition also remembers the last event: one that an earlier process sent is not sent again.
+/// A condition also remembers its last event: one that an earlier process sent is not sent again.
 /// An event's name follows from its subject, so sending it twice, after a kill, is answered with
 /// 409.
 ///

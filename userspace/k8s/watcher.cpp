@@ -1,10 +1,9 @@
 #include "k8s/watcher.hpp"
 
-#include <curl/curl.h>
+#include "k8s/url_text.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <utility>
 
 namespace kubecni {
@@ -16,13 +15,6 @@ using std::chrono::milliseconds;
 /// A watch that was open for this long counts as good, even if nothing happened.
 constexpr std::chrono::seconds kGoodWatch{1};
 constexpr std::size_t kMaxObjectBytes = std::size_t{16} << 20;
-
-/// `text` as a value in a query.
-std::string escaped(std::string_view text) {
-  const std::unique_ptr<char, decltype(&curl_free)> value(
-      curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size())), &curl_free);
-  return value.get();
-}
 
 milliseconds slowest_retry(const KindSource& source, const ApiTimings& timings) {
   return source.slowest_retry.count() > 0 ? source.slowest_retry : timings.slowest_retry;
@@ -55,7 +47,7 @@ std::string Watcher::path_with(const std::string& query) const {
 void Watcher::list(const std::string& continue_token) {
   page_.emplace(kMaxObjectBytes, informer_.kept());
   std::string query = "limit=500";
-  if (!continue_token.empty()) query += "&continue=" + escaped(continue_token);
+  if (!continue_token.empty()) query += "&continue=" + url_escaped(continue_token);
   client_.start({.path = path_with(query), .permission = "list " + informer_.source().resource},
                 {.opened = [this] { informer_.heard(); },
                  .read = [this](std::string_view bytes) { return take_items(bytes); }},
@@ -92,7 +84,7 @@ void Watcher::watch() {
   opened_.reset();
   const auto& deadlines = client_.deadlines();
   client_.start({.path = path_with("watch=1&allowWatchBookmarks=true&resourceVersion=" +
-                                   escaped(informer_.resource_version()) +
+                                   url_escaped(informer_.resource_version()) +
                                    "&timeoutSeconds=" + std::to_string(deadlines.watch.count())),
                  .permission = "watch " + informer_.source().resource},
                 {.opened =

@@ -62,6 +62,16 @@ Result<UniqueFd> open_socket(ListenAddress& address) {
   return fd;
 }
 
+IpAddr ip_of(const sockaddr* address) {
+  SocketAddress peer{};
+  const bool is_v4 = address->sa_family == AF_INET;
+  std::memcpy(&peer, address, is_v4 ? sizeof(peer.v4) : sizeof(peer.v6));
+  std::array<std::uint8_t, 4> v4{};
+  if (!is_v4) return IpAddr::v6(peer.v6.sin6_addr.s6_addr);
+  std::memcpy(v4.data(), &peer.v4.sin_addr, v4.size());
+  return IpAddr::v4({v4[0], v4[1], v4[2], v4[3]});
+}
+
 MHD_Result send(MHD_Connection* connection, const HttpAnswer& answer) {
   MHD_Response* response = MHD_create_response_from_buffer(
       answer.body.size(), const_cast<char*>(answer.body.data()), MHD_RESPMEM_MUST_COPY);
@@ -83,11 +93,14 @@ struct HttpServer::Callbacks {
   static MHD_Result answer(void* server, MHD_Connection* connection, const char* path,
                            const char* method, const char* /*version*/, const char* /*upload*/,
                            std::size_t* /*upload_size*/, void** /*request*/) {
+    auto& http = *static_cast<HttpServer*>(server);
+    const auto client = std::ranges::find(http.clients_, connection, &Client::connection);
+    if (client != http.clients_.end()) client->has_asked = true;
     const std::string_view verb = method;
     if (verb != MHD_HTTP_METHOD_GET && verb != MHD_HTTP_METHOD_HEAD)
       return send(connection,
                   {.status = MHD_HTTP_METHOD_NOT_ALLOWED, .body = "only GET and HEAD\n"});
-    return send(connection, static_cast<HttpServer*>(server)->handler_(path));
+    return send(connection, http.handler_(path));
   }
 
   static void notice(void* server, MHD_Connection* connection, void** /*context*/,
@@ -98,8 +111,13 @@ struct HttpServer::Callbacks {
       http.has_room_again_ = true;
       return;
     }
-    const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    http.clients_.push_back({connection, info->connect_fd, Clock::now() + http.deadline_});
+    const int fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const auto* address =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    const Client client{connection, fd, ip_of(address), Clock::now() + http.deadline_};
+    http.clients_.push_back(client);
+    http.make_room_for(client.address);
   }
 };
 
@@ -127,7 +145,7 @@ Result<> HttpServer::listen() {
   if (given < 0) return sys_error(errno, "serve on " + address_.str());
   daemon_.reset(MHD_start_daemon(MHD_USE_EPOLL, address_.port, nullptr, nullptr, &Callbacks::answer,
                                  this, MHD_OPTION_LISTEN_SOCKET, given, MHD_OPTION_CONNECTION_LIMIT,
-                                 kMaxConnections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                 2 * kMaxConnections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                                  kMemoryPerConnection, MHD_OPTION_NOTIFY_CONNECTION,
                                  &Callbacks::notice, this, MHD_OPTION_END));
   if (daemon_) return {};
@@ -160,11 +178,33 @@ int HttpServer::timeout_ms() const {
 }
 
 /// The library notices a socket that was shut down, and forgets it.
+void HttpServer::cut_off(Client& client) {
+  ::shutdown(client.fd, SHUT_RDWR);
+  client.is_cut_off = true;
+}
+
 void HttpServer::cut_off_the_late() {
-  for (const Client& client : clients_) {
+  for (Client& client : clients_) {
     if (client.deadline > Clock::now()) break;
-    ::shutdown(client.fd, SHUT_RDWR);
+    cut_off(client);
   }
+}
+
+/// Makes room for one that has just come from `newest`. Refusing it would be easier, but then those
+/// who came first and say nothing would decide who is served.
+void HttpServer::make_room_for(const IpAddr& newest) {
+  const auto cut_one_if_above = [&](unsigned most, const auto& is_meant) {
+    const auto is_silent = [&](const Client& client) {
+      return is_meant(client) && !client.has_asked;
+    };
+    if (std::ranges::count_if(clients_, is_meant) <= most) return;
+    const auto silent = std::ranges::find_if(clients_, is_silent);
+    cut_off(silent != clients_.end() ? *silent : *std::ranges::find_if(clients_, is_meant));
+  };
+  cut_one_if_above(kMaxFromOneAddress, [&](const Client& client) {
+    return !client.is_cut_off && client.address == newest;
+  });
+  cut_one_if_above(kMaxConnections, [](const Client& client) { return !client.is_cut_off; });
 }
 
 void HttpServer::run() {

@@ -24,12 +24,15 @@ struct HttpAnswer {
 };
 
 /// Answers GET (and HEAD) from one thread, which sleeps otherwise. Meant for a few clients that ask
-/// now and then. Others cannot do harm: it holds at most kMaxConnections, the rest waits in the
-/// kernel, and a client without its whole answer by the deadline, counted from its connect, is cut
-/// off, however slowly it sends or reads.
+/// now and then. Others cannot do harm: it holds at most kMaxConnections, and at most
+/// kMaxFromOneAddress of one address. When another client comes, it cuts off the one that has been
+/// silent for longest: a client that asks at once always gets its answer. A client without its
+/// whole answer by the deadline, counted from its connect, is cut off, too, however slowly it sends
+/// or reads.
 class HttpServer {
  public:
-  static constexpr unsigned kMaxConnections = 32;
+  static constexpr unsigned kMaxConnections = 64;
+  static constexpr unsigned kMaxFromOneAddress = 32;
   static constexpr std::chrono::seconds kDeadline{10};
 
   /// Returns the page at `path`; status 404 if there is none. The server's thread calls it.
@@ -53,7 +56,10 @@ class HttpServer {
   struct Client {
     MHD_Connection* connection;
     int fd;  // the library's
+    IpAddr address;
     Clock::time_point deadline;
+    bool has_asked = false;
+    bool is_cut_off = false;  // the library has not noticed yet
   };
   struct StopDaemon {
     void operator()(MHD_Daemon* daemon) const;
@@ -63,7 +69,9 @@ class HttpServer {
       : address_(address), handler_(std::move(handler)), deadline_(deadline) {}
   Result<> listen();
   void run();
+  static void cut_off(Client& client);
   void cut_off_the_late();
+  void make_room_for(const IpAddr& newest);
   /// When there is work even without events; -1: never.
   [[nodiscard]] int timeout_ms() const;
 

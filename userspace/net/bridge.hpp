@@ -12,10 +12,13 @@
 
 namespace kubecni {
 
+/// The alias of a bridge that we made. Its MAC and addresses may be others by now.
+inline constexpr const char* kBridgeAlias = "kube-cni";
+
 /// Makes sure that the bridge `name` exists and is up, without multicast snooping: with it, a pod's
 /// query would make the bridge forget the listeners, and end neighbour discovery on the node. A new
-/// bridge gets `mtu`, and `mac` explicitly, so that it never changes when ports come and go. An
-/// existing one keeps both, as addresses of pods depend on them.
+/// bridge gets `mtu`, and `mac` explicitly, so that it never changes when ports come and go, and
+/// kBridgeAlias. An existing one keeps what it has, as addresses of pods depend on it.
 /// Errors: EEXIST a link of another kind has the name.
 Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, const MacAddr& mac,
                            unsigned mtu_bytes);

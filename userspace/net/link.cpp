@@ -4,6 +4,7 @@
 #include "net/netlink_request.hpp"
 
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -21,7 +22,9 @@ Link parse_link(const nlmsghdr* message) {
   Link link;
   link.ifindex = static_cast<unsigned>(info->ifi_index);
   link.up = info->ifi_flags & IFF_UP;
+  link.has_ethernet = info->ifi_type == ARPHRD_ETHER;
   link.name = attributes.text(IFLA_IFNAME);
+  link.alias = attributes.text(IFLA_IFALIAS);
   link.kind = link_info.text(IFLA_INFO_KIND);
   link.mtu = attributes.u32(IFLA_MTU);
   link.master_ifindex = attributes.u32(IFLA_MASTER);

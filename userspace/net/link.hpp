@@ -14,11 +14,13 @@ namespace kubecni {
 struct Link {
   unsigned ifindex = 0;
   std::string name;
-  std::string kind;  ///< "veth", "bridge"; empty for a NIC
+  std::string kind;        ///< "veth", "bridge"; empty for a NIC
+  std::string alias = {};  ///< a text for people, which stays with the link
   MacAddr mac;
   unsigned mtu = 0;             ///< bytes
   unsigned master_ifindex = 0;  ///< the bridge it is a port of, or 0
   bool up = false;              ///< IFF_UP
+  bool has_ethernet = true;  ///< false: its frames begin with the IP header, as of tun, WireGuard
 };
 
 /// The link called `name`; empty if there is none.

@@ -45,11 +45,25 @@ Result<Details> read_details(NetlinkSocket& netlink, const Link& link) {
   return details;
 }
 
-std::unexpected<Error> port_in_use(const VxlanSpec& spec) {
+/// Who has the port: the name of another VXLAN device, or how to find the program.
+std::string holder_of_port(NetlinkSocket& netlink, const VxlanSpec& spec) {
+  const std::string port = std::to_string(spec.port);
+  const std::string program = "a program (ss -lunp 'sport = :" + port + "' names it)";
+  const auto links = list_links(netlink);
+  if (!links) return program;
+  for (const Link& link : *links) {
+    if (link.kind != "vxlan" || link.name == spec.name) continue;
+    const auto details = read_details(netlink, link);
+    if (details && details->port == spec.port) return "device " + link.name;
+  }
+  return program;
+}
+
+std::unexpected<Error> port_in_use(NetlinkSocket& netlink, const VxlanSpec& spec) {
   return failure(EADDRINUSE, "VXLAN device " + spec.name + ": UDP port " +
-                                 std::to_string(spec.port) +
-                                 " is in use on this node, by another tunnel or a program;"
-                                 " choose another port, the same on every node");
+                                 std::to_string(spec.port) + " is in use on this node, by " +
+                                 holder_of_port(netlink, spec) +
+                                 "; choose another port, the same on every node");
 }
 
 Result<> create(NetlinkSocket& netlink, const VxlanSpec& spec) {
@@ -72,7 +86,7 @@ Result<> create(NetlinkSocket& netlink, const VxlanSpec& spec) {
   auto namesake = find_link(netlink, spec.name);
   if (!namesake) return fail(namesake);
   // No other device has the name, so the port is taken: by another device of this kind.
-  if (!*namesake) return port_in_use(spec);
+  if (!*namesake) return port_in_use(netlink, spec);
   return created;
 }
 
@@ -99,7 +113,7 @@ Result<> set_up(NetlinkSocket& netlink, const Link& link, const VxlanSpec& spec)
   auto up = request.exchange(netlink, "set up VXLAN device " + spec.name);
   // A device that is not up is useless, and would look usable.
   if (!up && !link.up) (void)delete_link(netlink, link.ifindex);
-  if (!up && up.error().code == EADDRINUSE) return port_in_use(spec);
+  if (!up && up.error().code == EADDRINUSE) return port_in_use(netlink, spec);
   return up;
 }
 

@@ -64,6 +64,7 @@ void each_field(Status& status, auto visit) {
   visit("source", status.source);
   visit("sourceError", status.source_error);
   visit("metrics", status.metrics);
+  visit("health", status.health);
   visit("dataplane", status.dataplane);
   visit("fallbackReason", status.fallback_reason);
   visit("wires", status.wires);
@@ -72,6 +73,7 @@ void each_field(Status& status, auto visit) {
   visit("nodes", status.nodes);
   visit("skipped", status.skipped);
   visit("warnings", status.warnings);
+  visit("fullPools", status.full_pools);
   visit("cni", status.cni);
   visit("errors", status.errors);
 }

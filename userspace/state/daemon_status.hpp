@@ -47,7 +47,7 @@ struct CniState {
 struct DaemonStatus {
   /// Raised when a field is added. A reader accepts every format: it ignores unknown fields, and
   /// missing fields keep their defaults.
-  static constexpr unsigned kFormat = 1;
+  static constexpr unsigned kFormat = 2;
 
   unsigned format = kFormat;
   unsigned pid = 0;
@@ -59,6 +59,7 @@ struct DaemonStatus {
   std::string source;
   std::string source_error;  ///< empty while the source works
   std::string metrics;       ///< the URL of the metrics, or why they are not served
+  std::string health;        ///< likewise, of health alone
   std::string dataplane;     ///< "ebpf" or "bridge"
   std::string fallback_reason;
   std::vector<std::string> wires;
@@ -67,6 +68,7 @@ struct DaemonStatus {
   std::vector<PathStatus> nodes;
   std::vector<SkippedStatus> skipped;
   std::vector<WarningStatus> warnings;
+  std::vector<std::string> full_pools;  ///< what has no address for another pod, a sentence each
   CniState cni;
   std::vector<std::string> errors;
 };

@@ -126,15 +126,17 @@ TEST_F(Vxlan, SaysThatItsPortIsTakenAndLeavesNothing) {
   ip("link add one type vxlan external dstport 8472 udp6zerocsumtx udp6zerocsumrx");
   ip("link add two type vxlan id 7 dstport 8473 && ip link set two up");
   const UdpSocket program(here, AF_INET6, 8474);
-  for (const unsigned port : {8472u, 8473u, 8474u}) {
+  for (const auto& [port, holder] :
+       {std::pair(8472u, "by device one;"), std::pair(8473u, "by device two;"),
+        std::pair(8474u, "by a program (ss -lunp")}) {
     spec.port = static_cast<std::uint16_t>(port);
 
     const auto link = ensure();
 
     ASSERT_FALSE(link) << port;
     EXPECT_EQ(link.error().code, EADDRINUSE) << link.error().what;
-    EXPECT_THAT(link.error().what,
-                testing::HasSubstr("UDP port " + std::to_string(port) + " is in use"));
+    EXPECT_THAT(link.error().what, testing::HasSubstr("UDP port " + std::to_string(port) +
+                                                      " is in use on this node, " + holder));
     EXPECT_FALSE(exists());
   }
 }

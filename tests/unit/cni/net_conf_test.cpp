@@ -148,6 +148,11 @@ INSTANTIATE_TEST_SUITE_P(
         WrongKey{
             "LongBridge", {{"bridge", "sixteen-letters-"}}, "\"bridge\": \"sixteen-letters-\""},
         WrongKey{"PathAsBridge", {{"bridge", "a/b"}}, "\"bridge\": \"a/b\""},
+        WrongKey{"PatternAsBridge", {{"bridge", "cni%d"}}, "\"bridge\": \"cni%d\""},
+        WrongKey{"PercentInBridge", {{"bridge", "a%%b"}}, "\"bridge\": \"a%%b\""},
+        WrongKey{"AllAsBridge", {{"bridge", "all"}}, "\"bridge\": \"all\""},
+        WrongKey{"DefaultAsBridge", {{"bridge", "default"}}, "\"bridge\": \"default\""},
+        WrongKey{"ItselfAsIpam", {{"ipam", {{"type", "kube-cni"}}}}, "is not another plugin"},
         WrongKey{"TextAsMtu", {{"mtu", "1500"}}, "\"mtu\": \"1500\""},
         WrongKey{"NegativeMtu", {{"mtu", -1}}, "\"mtu\": -1"},
         WrongKey{"FractionalMtu", {{"mtu", 1500.5}}, "\"mtu\": 1500.5"},

@@ -14,8 +14,9 @@ using testing::Not;
 class ObservedDaemon : public testing::Test {
  protected:
   Observer make(std::optional<ListenAddress> address = std::nullopt) {
-    return {
-        {folder / "state", folder / "run", folder / "bpffs"}, address, [this] { return source; }};
+    return {{folder / "state", folder / "run", folder / "bpffs"},
+            {.metrics = address, .health = std::nullopt},
+            [this] { return source; }};
   }
 
   TempDir folder;
@@ -100,11 +101,19 @@ TEST_F(ObservedDaemon, GoesOnWithoutAnAddressThatIsInUse) {
   Observer observer = make((*holder)->address());
 
   observer.ensure_serving();
-  EXPECT_THAT(observer.describe(), HasSubstr("not served: listen on 127.0.0.1:"));
+  EXPECT_THAT(observer.describe_metrics(), HasSubstr("not served: listen on 127.0.0.1:"));
 
   holder->reset();
   observer.ensure_serving();
-  EXPECT_THAT(observer.describe(), testing::StartsWith("http://127.0.0.1:"));
+  EXPECT_THAT(observer.describe_metrics(), testing::StartsWith("http://127.0.0.1:"));
+}
+
+TEST_F(ObservedDaemon, HasItsVerdictsAloneForTheKubelet) {
+  Observer observer = make();
+
+  EXPECT_EQ(observer.verdict("/healthz").status, 200u);
+  EXPECT_EQ(observer.verdict("/readyz").status, 503u);
+  EXPECT_EQ(observer.verdict("/metrics").status, 404u);
 }
 
 TEST_F(ObservedDaemon, ServesNothingWithoutAnAddress) {
@@ -112,7 +121,7 @@ TEST_F(ObservedDaemon, ServesNothingWithoutAnAddress) {
 
   observer.ensure_serving();
 
-  EXPECT_EQ(observer.describe(), "off");
+  EXPECT_EQ(observer.describe_metrics(), "off");
 }
 
 }  // namespace

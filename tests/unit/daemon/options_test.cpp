@@ -104,6 +104,7 @@ TEST(DaemonOptions, OutOfRangeAreRefusedByName) {
   expect_refused({"--cluster-cidr", "10.0.0.0/8", "--service-cidr", "10.96.0.0/12"},
                  "10.0.0.0/8 overlaps --service-cidr 10.96.0.0/12");
   expect_refused({"--routing", "bgp"}, "--routing");
+  expect_refused({"--bridge", "cni%d"}, "interface name");
   expect_refused({"--vxlan-port", "0"}, "--vxlan-port");
   expect_refused({"--vxlan-port", "65536"}, "--vxlan-port");
   expect_refused({"--vxlan-vni", "16777216"}, "--vxlan-vni");
@@ -118,6 +119,12 @@ TEST(DaemonOptions, ServeMetricsToThisMachineUnlessTold) {
     EXPECT_EQ(parse({"--metrics-address", text})->metrics_address, text);
   expect_refused({"--metrics-address", "localhost:9484"}, "--metrics-address");
   expect_refused({"--metrics-address", "127.0.0.1"}, "--metrics-address");
+}
+
+TEST(DaemonOptions, ServeHealthApartFromMetrics) {
+  EXPECT_EQ(parse({})->health_address, "127.0.0.1:9485");
+  EXPECT_EQ(parse({"--health-address", "off"})->health_address, "off");
+  expect_refused({"--health-address", "localhost:9485"}, "--health-address");
 }
 
 TEST(DaemonOptions, CleanupNeedsNoNode) {

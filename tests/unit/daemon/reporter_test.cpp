@@ -22,9 +22,10 @@ TEST(Reporter, EachConditionHasItsPlaceInTheStatus) {
       outcome_of("nodes", {{ConditionKind::kNodeSkipped, "no way", "n5"},
                            {ConditionKind::kFailed, "route: no"}}),
       outcome_of("install", {{ConditionKind::kListPending, "portmap is being asked"},
-                             {ConditionKind::kPlugins, "05-x.conf is taken instead"}})};
+                             {ConditionKind::kPlugins, "05-x.conf is taken instead"}}),
+      outcome_of("sweep", {{ConditionKind::kFullPool, "10.1.0.0/24 is full"}})};
 
-  const auto status = status_of(report, "n1", {"file:/nodes.json", "gone"}, "off");
+  const auto status = status_of(report, "n1", {"file:/nodes.json", "gone"}, {"off", "off"});
 
   EXPECT_EQ(status.node_name, "n1");
   EXPECT_EQ(status.source, "file:/nodes.json");
@@ -36,6 +37,7 @@ TEST(Reporter, EachConditionHasItsPlaceInTheStatus) {
   EXPECT_EQ(status.warnings[0].name, "n4");
   EXPECT_EQ(status.fallback_reason, "no BTF");
   EXPECT_THAT(status.errors, ElementsAre("load: no BTF", "route: no"));
+  EXPECT_THAT(status.full_pools, ElementsAre("10.1.0.0/24 is full"));
   EXPECT_EQ(status.cni.pending, "portmap is being asked");
   EXPECT_THAT(status.cni.warnings, ElementsAre("05-x.conf is taken instead"));
 }

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -93,13 +94,17 @@ bool is_mounted(const json& container, const fs::path& path) {
   return false;
 }
 
-TEST(Manifests, InOneFileAreThoseOfTheBase) {
-  std::string expected = "# Made by tools/manifests of deploy/base: change it there.\n";
-  const json kustomization = read_yaml(kDeploy / "base/kustomization.yaml").at(0);
-  for (const json& entry : kustomization.at("resources"))
-    expected += "---\n" + text_of_file(kDeploy / "base" / entry.get<std::string>());
+TEST(Manifests, InOneFileAreThoseOfTheFolder) {
+  for (const auto& [folder, file] :
+       {std::pair("base", "kube-cni.yaml"), {"cleanup", "cleanup.yaml"}}) {
+    std::string expected =
+        "# Made by tools/manifests of deploy/" + std::string(folder) + ": change it there.\n";
+    const json kustomization = read_yaml(kDeploy / folder / "kustomization.yaml").at(0);
+    for (const json& entry : kustomization.at("resources"))
+      expected += "---\n" + text_of_file(kDeploy / folder / entry.get<std::string>());
 
-  EXPECT_EQ(text_of_file(kDeploy / "kube-cni.yaml"), expected) << "run tools/manifests";
+    EXPECT_EQ(text_of_file(kDeploy / file), expected) << "run tools/manifests";
+  }
 }
 
 TEST(Manifests, OfTheBaseHaveAllThatTheDaemonSetNames) {
@@ -158,7 +163,7 @@ TEST(Manifests, LetMountsOfTheHostAppearInTheContainer) {
 }
 
 TEST(Manifests, ProbeWhatTheDaemonServes) {
-  const std::string address = options_of_the_daemonset().metrics_address;
+  const std::string address = options_of_the_daemonset().health_address;
 
   for (const char* probe : {"startupProbe", "livenessProbe", "readinessProbe"}) {
     const json get = container().at(probe).at("httpGet");
@@ -170,15 +175,25 @@ TEST(Manifests, ProbeWhatTheDaemonServes) {
 
 // The runtimes' default profile denies writes below /sys/fs/bpf.
 TEST(Manifests, SwitchAppArmorOffForTheContainersThatPinPrograms) {
-  const std::string key = "container.apparmor.security.beta.kubernetes.io/";
-  const auto annotations = [](const json& set) {
-    return set.at("spec").at("template").at("metadata").at("annotations");
-  };
-  EXPECT_EQ(annotations(daemonset()).at(key + container().at("name").get<std::string>()),
-            "unconfined");
-  EXPECT_EQ(
-      annotations(cleanup_daemonset()).at(key + cleanup_container().at("name").get<std::string>()),
-      "unconfined");
+  const json unconfined{{"type", "Unconfined"}};
+  EXPECT_EQ(container().at("securityContext").at("appArmorProfile"), unconfined);
+  EXPECT_EQ(cleanup_container().at("securityContext").at("appArmorProfile"), unconfined);
+}
+
+// They take a Pod with the field for a mistake.
+TEST(Manifests, SwitchAppArmorOffByAnnotationForOlderServers) {
+  const fs::path component = kDeploy / "components/apparmor-annotation";
+  const json steps = read_yaml(component / "daemonset.yaml").at(0);
+
+  EXPECT_EQ(steps.at(0).at("op"), "remove");
+  EXPECT_EQ(steps.at(0).at("path"),
+            "/spec/template/spec/containers/0/securityContext/appArmorProfile");
+  EXPECT_EQ(steps.at(1).at("path"), "/spec/template/metadata/annotations");
+  EXPECT_EQ(steps.at(1).at("value"), (json{{"container.apparmor.security.beta.kubernetes.io/" +
+                                                container().at("name").get<std::string>(),
+                                            "unconfined"}}));
+  EXPECT_FALSE(daemonset().at("spec").at("template").at("metadata").contains("annotations"))
+      << "the patch would replace them";
 }
 
 TEST(Manifests, NameOneImageOfThisVersion) {
@@ -194,6 +209,7 @@ TEST(Manifests, OfCleanupGiveTheSameRightsAndOptions) {
 
   ASSERT_TRUE(options);
   EXPECT_TRUE(options->clean_up);
+  EXPECT_TRUE(options->clean_up_waits) << "or the kubelet makes it wait, for minutes";
   const auto running = options_of_the_daemonset();
   EXPECT_EQ(options->cni.conf_dir, running.cni.conf_dir);
   EXPECT_EQ(options->cni.plugin_binary, running.cni.plugin_binary);
@@ -205,36 +221,40 @@ TEST(Manifests, OfCleanupGiveTheSameRightsAndOptions) {
     EXPECT_TRUE(is_mounted(cleanup_container(), folder)) << folder;
 }
 
-TEST(Manifests, OfOverlaysPatchWhatIsThereWithSettingsThatTheDaemonTakes) {
-  std::vector<std::string> overlays;
-  for (const auto& entry : fs::directory_iterator(kDeploy / "overlays")) {
-    overlays.push_back(entry.path().filename());
-    const auto resources = resources_of(entry.path());
-    const json kustomization = read_yaml(entry.path() / "kustomization.yaml").at(0);
-    for (const json& patch : kustomization.at("patches")) {
-      const json patched = read_yaml(entry.path() / patch.at("path").get<std::string>()).at(0);
-      const std::string kind = patched.at("kind");
-      const json target = find_object(resources, kind, patched.at("metadata").at("name"));
-      EXPECT_EQ(target.at("metadata").at("namespace"), patched.at("metadata").at("namespace"));
-      if (kind != "ConfigMap") continue;
-      EXPECT_TRUE(options_of(container().at("args"), settings_in(patched))) << entry.path();
-      // It replaces the base's whole file.
-      EXPECT_EQ(json::parse(settings_in(patched)).at("cni"),
-                json::parse(settings_in(target)).at("cni"))
-          << entry.path();
+/// The arguments that a patch of the daemon's adds to the container's; the operator's ConfigMap
+/// stays as it is.
+json args_with(const fs::path& folder) {
+  json args = container().at("args");
+  const json kustomization = read_yaml(folder / "kustomization.yaml").at(0);
+  for (const json& patch : kustomization.at("patches")) {
+    EXPECT_EQ(patch.at("target"), (json{{"kind", "DaemonSet"}, {"name", "kube-cni"}})) << folder;
+    const json steps = read_yaml(folder / patch.at("path").get<std::string>()).at(0);
+    for (const json& step : steps) {
+      EXPECT_EQ(step.at("op"), "add");
+      EXPECT_EQ(step.at("path"), "/spec/template/spec/containers/0/args/-");
+      args.push_back(step.at("value"));
     }
   }
-  EXPECT_THAT(overlays, UnorderedElementsAre("vxlan", "direct", "dual-stack"));
+  return args;
+}
+
+TEST(Manifests, OfOverlaysGiveTheDaemonOptionsBesideTheOperatorsSettings) {
+  const std::string settings = R"({"apiServer": ["https://192.0.2.10:6443"]})";
+  std::map<std::string, DaemonOptions> overlays;
+  for (const auto& entry : fs::directory_iterator(kDeploy / "overlays"))
+    overlays[entry.path().filename()] = options_of(args_with(entry.path()), settings).value();
+
+  ASSERT_THAT(overlays, UnorderedElementsAre(testing::Key("vxlan"), testing::Key("direct"),
+                                             testing::Key("dual-stack")));
+  EXPECT_EQ(overlays["vxlan"].routing, Routing::kVxlan);
+  EXPECT_EQ(overlays["direct"].routing, Routing::kDirect);
+  EXPECT_EQ(overlays["dual-stack"].non_masquerade_cidrs.size(), 1u);
+  for (const auto& [name, options] : overlays)
+    EXPECT_THAT(options.api.api_servers, testing::ElementsAre("https://192.0.2.10:6443")) << name;
 }
 
 TEST(Manifests, OfTheStartupTaintGiveTheDaemonAnOptionThatItTakes) {
-  const fs::path component = kDeploy / "components/startup-taint";
-  const json patch = read_yaml(component / "daemonset.yaml").at(0).at(0);
-  ASSERT_EQ(patch.at("path"), "/spec/template/spec/containers/0/args/-");
-  json args = container().at("args");
-  args.push_back(patch.at("value"));
-
-  const auto options = options_of(args, "{}");
+  const auto options = options_of(args_with(kDeploy / "components/startup-taint"), "{}");
 
   ASSERT_TRUE(options);
   EXPECT_EQ(options->startup_taint, "kube-cni/starting");

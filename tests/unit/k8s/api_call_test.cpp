@@ -289,14 +289,16 @@ TEST_F(ApiTransport, AnotherServerIsAskedWhereTheFirstDoesNotAnswer) {
 TEST_F(ApiTransport, WhenNoServerAnswersTheFirstIsTold) {
   config_.server = "http://127.0.0.1:1";
   config_.more_servers = {"http://127.0.0.1:2"};
+  config_.advice = "name another";
 
   const auto news = next_news(*start());
 
   ASSERT_TRUE(news && !*news);
   EXPECT_EQ(news->error().code, ECONNREFUSED);
-  EXPECT_EQ(news->error().what,
-            "list nodes: GET http://127.0.0.1:1/api/v1/nodes: connect: Connection refused; check "
-            "address and port, and that the server runs; other addresses tried in vain: 1");
+  EXPECT_EQ(
+      news->error().what,
+      "list nodes: GET http://127.0.0.1:1/api/v1/nodes: connect: Connection refused; check "
+      "address and port, and that the server runs; other addresses tried in vain: 1; name another");
 }
 
 TEST_F(ApiTransport, AMissingTokenIsNoReasonToAskAnother) {

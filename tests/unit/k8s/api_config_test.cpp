@@ -126,7 +126,9 @@ TEST_F(ApiConfigTest, WithoutOptionsItIsTheServiceAccountOfThePod) {
   expected.server = "https://[2001:db8::1]:443";
   expected.ca_file = ca;
   expected.token_file = token;
+  expected.advice = config->advice;
   EXPECT_EQ(*config, expected);
+  EXPECT_NE(config->advice.find("\"apiServer\": ["), std::string::npos) << "without kube-proxy";
 }
 
 TEST_F(ApiConfigTest, AnotherServerIsAskedWithTheServiceAccountOfThePod) {
@@ -139,6 +141,7 @@ TEST_F(ApiConfigTest, AnotherServerIsAskedWithTheServiceAccountOfThePod) {
   ASSERT_TRUE(config) << config.error().what;
   EXPECT_EQ(config->server, "https://192.0.2.7:6443");
   EXPECT_EQ(config->token_file, token);
+  EXPECT_EQ(config->advice, "") << "that is no Service";
 }
 
 TEST_F(ApiConfigTest, PlainHttpNeedsNoCredentials) {

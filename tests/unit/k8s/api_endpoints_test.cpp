@@ -10,7 +10,7 @@ const ApiEndpoint kSecond{.server = "https://b", .address = ""};
 const ApiEndpoint kLearned{.server = "https://a", .address = "192.0.2.1:6443"};
 
 TEST(ApiEndpoints, TheConfiguredOneIsFirst) {
-  const ApiEndpoints endpoints({"https://a", "https://b"}, {"192.0.2.1:6443"});
+  ApiEndpoints endpoints({"https://a", "https://b"}, {"192.0.2.1:6443"});
 
   EXPECT_EQ(endpoints.current(), kFirst);
   EXPECT_EQ(endpoints.count(), 3u);
@@ -34,6 +34,20 @@ TEST(ApiEndpoints, TwoThatSeeTheSameFailureMoveOnOnce) {
   endpoints.failed(kFirst);
 
   EXPECT_EQ(endpoints.current(), kSecond);
+}
+
+TEST(ApiEndpoints, TheConfiguredOneIsTriedAgainAfterAWhile) {
+  ApiEndpoints endpoints({"https://a", "https://b"}, {"192.0.2.1:6443"});
+  const auto start = ApiEndpoints::Clock::now();
+  const auto later = start + ApiEndpoints::kTryFirstAfter;
+  endpoints.failed(kFirst, start);
+  endpoints.failed(kSecond, start);
+  EXPECT_EQ(endpoints.current(start), kLearned);
+
+  EXPECT_EQ(endpoints.current(later), kFirst);
+  endpoints.failed(kFirst, later);
+  EXPECT_EQ(endpoints.current(later), kLearned) << "back to the one that worked";
+  EXPECT_EQ(endpoints.current(later + ApiEndpoints::kTryFirstAfter), kFirst);
 }
 
 TEST(ApiEndpoints, TheOneThatWorksIsKeptWhateverIsLearned) {

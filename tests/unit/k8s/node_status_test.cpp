@@ -13,6 +13,8 @@ constexpr const char* kBefore = "2026-01-01T00:00:00Z";
 constexpr const char* kNow = "2026-01-02T00:00:00Z";
 const NodeReadiness kReady{};
 const NodeReadiness kKernelPath{.why_not_ready = "", .kernel_path_reason = "no bpf(2)"};
+const NodeReadiness kFull{
+    .why_not_ready = "", .kernel_path_reason = "", .no_address = "10.1.0.0/24: 254 of 254"};
 const NodeReadiness kNotReady{.why_not_ready = "no PodCIDR", .kernel_path_reason = ""};
 
 /// n1, with this condition unless it is null.
@@ -50,7 +52,7 @@ TEST(NodeStatus, AReadyNodeSaysThatTheNetworkIsThere) {
                                        {"message", "Pods have a network"},
                                        {"lastTransitionTime", kNow},
                                        {"lastHeartbeatTime", kNow}}}}}}}));
-  EXPECT_TRUE(planned.event.is_null());
+  EXPECT_TRUE(planned.events.empty());
   EXPECT_TRUE(planned.taints.is_null());
 }
 
@@ -59,7 +61,7 @@ TEST(NodeStatus, NothingIsRepeated) {
     const auto planned = plan(node(written(readiness)), readiness, true);
 
     EXPECT_TRUE(planned.status.is_null()) << planned.status;
-    EXPECT_TRUE(planned.event.is_null()) << planned.event;
+    EXPECT_TRUE(planned.events.empty());
   }
 }
 
@@ -91,21 +93,23 @@ TEST(NodeStatus, TheKernelPathIsAWarningWithItsReason) {
   const auto planned = plan(node(), kKernelPath);
 
   EXPECT_EQ(condition_of(planned)["status"], "False");
-  EXPECT_EQ(planned.event["type"], "Warning");
-  EXPECT_EQ(planned.event["reason"], "KernelPathOnly");
-  EXPECT_EQ(planned.event["message"], "Pods have a network, without eBPF: no bpf(2)");
-  EXPECT_EQ(planned.event["involvedObject"],
+  EXPECT_EQ(planned.events.at(0)["type"], "Warning");
+  EXPECT_EQ(planned.events.at(0)["reason"], "KernelPathOnly");
+  EXPECT_EQ(planned.events.at(0)["message"], "Pods have a network, without eBPF: no bpf(2)");
+  EXPECT_EQ(planned.events.at(0)["involvedObject"],
             (json{{"kind", "Node"}, {"apiVersion", "v1"}, {"name", "n1"}, {"uid", "uid-1"}}));
 }
 
 TEST(NodeStatus, EbpfIsNewsOnlyAfterTheKernelPath) {
-  EXPECT_EQ(plan(node(written(kKernelPath)), kReady).event["reason"], "EbpfInUse");
-  EXPECT_TRUE(plan(node(), kReady).event.is_null());
-  EXPECT_TRUE(plan(node(written(kNotReady)), kReady).event.is_null());
+  EXPECT_EQ(plan(node(written(kKernelPath)), kReady).events.at(0)["reason"], "EbpfInUse");
+  EXPECT_TRUE(plan(node(), kReady).events.empty());
+  EXPECT_TRUE(plan(node(written(kNotReady)), kReady).events.empty());
 }
 
 TEST(NodeStatus, AnEventHasOneNameForOneChange) {
-  const auto name = [](const NodeStatusPlan& planned) { return planned.event["metadata"]["name"]; };
+  const auto name = [](const NodeStatusPlan& planned) {
+    return planned.events.at(0)["metadata"]["name"];
+  };
   const auto first = plan(node(written(kReady)), kKernelPath);
 
   EXPECT_EQ(name(first), name(plan(node(written(kReady)), kKernelPath, false, "later")));
@@ -118,7 +122,36 @@ TEST(NodeStatus, AnEventOfALongNodeNameHasANameAllTheSame) {
   json object = node();
   object["metadata"]["name"] = std::string(253, 'n');
 
-  EXPECT_EQ(plan(object, kKernelPath).event["metadata"]["name"].get<std::string>().size(), 253u);
+  EXPECT_EQ(plan(object, kKernelPath).events.at(0)["metadata"]["name"].get<std::string>().size(),
+            253u);
+}
+
+TEST(NodeStatus, AFullSubnetIsAConditionOfItsOwnAndAWarning) {
+  const auto planned = plan(node(written(kReady)), kFull);
+
+  EXPECT_EQ(condition_of(planned), (json{{"type", "PodAddressesExhausted"},
+                                         {"status", "True"},
+                                         {"reason", "KubeCniNoFreeAddress"},
+                                         {"message", "10.1.0.0/24: 254 of 254"},
+                                         {"lastTransitionTime", kNow},
+                                         {"lastHeartbeatTime", kNow}}));
+  ASSERT_EQ(planned.events.size(), 1u);
+  EXPECT_EQ(planned.events[0]["reason"], "NoFreeAddress");
+  EXPECT_EQ(planned.events[0]["type"], "Warning");
+  EXPECT_EQ(planned.events[0]["message"], "10.1.0.0/24: 254 of 254");
+}
+
+TEST(NodeStatus, ASubnetThatIsFullNoMoreSaysSoOnce) {
+  json was_full = node(written(kReady));
+  was_full["status"]["conditions"].push_back(condition_of(plan(was_full, kFull)));
+  const auto planned = plan(was_full, kReady);
+  json is_free = node(written(kReady));
+  is_free["status"]["conditions"].push_back(condition_of(planned));
+
+  EXPECT_TRUE(plan(was_full, kFull).status.is_null());
+  EXPECT_EQ(condition_of(planned)["status"], "False");
+  EXPECT_EQ(planned.events.at(0)["reason"], "AddressFree");
+  EXPECT_TRUE(plan(is_free, kReady).status.is_null());
 }
 
 TEST(NodeStatus, OnlyTheStartUpTaintIsRemovedAndOnlyFromTheSameVersion) {

@@ -20,11 +20,13 @@ DaemonStatus full() {
   status.known = true;
   status.pod_cidrs = {"10.200.1.0/24", "fd00:1::/64"};
   status.mtu = 1450;
+  status.health = "off";
   status.dataplane = "ebpf";
   status.wires = {"eth0"};
   status.nodes = {{"n2", "10.200.2.0/24", "direct", "192.0.2.2", "eth0", 1500, "on a link"}};
   status.skipped = {{"n3", "no PodCIDR"}};
   status.warnings = {{"n4", "an address of the internet"}};
+  status.full_pools = {"10.200.1.0/24 is full"};
   status.cni = {"/etc/cni/net.d/a.conflist", true, "", "1.0.0", {"kube-cni"}, {"one"}};
   status.errors = {"route: no"};
   return status;

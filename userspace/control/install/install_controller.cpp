@@ -116,6 +116,24 @@ void InstallController::sync_program(Outcome& outcome) {
   if (*changed) outcome.changes.push_back("installed " + path.string());
 }
 
+/// Why the present list should stay: it has a plugin that was missing when the daemon started, as
+/// while its package is replaced. Pods fail meanwhile and are tried again; without that plugin they
+/// would start and lack what it does. Empty: no reason, or the plugin has been missing for long.
+std::string InstallController::find_missed(const std::vector<ChainLink>& links,
+                                           PluginVersions::Clock::time_point now) const {
+  if (now >= started_ + kMissedFor) return "";
+  const auto text = read_file(options_.cni.conf_dir / options_.cni.conf_name);
+  const auto list = text ? parse_json(*text) : Result<nlohmann::json>(nlohmann::json());
+  if (!list) return "";
+  for (const auto& plugin : member(*list, "plugins")) {
+    const std::string type = text_of(member(plugin, "type"));
+    for (const ChainLink& link : links)
+      if (!link.versions && text_of(member(link.conf, "type")) == type)
+        return "the list stays as it is for a minute: " + link.versions.error().what;
+  }
+  return "";
+}
+
 /// Empty while plugins are being asked, or if kube-cni itself is missing or does not answer.
 std::optional<ChainPlan> InstallController::plan(Outcome& outcome) {
   const auto now = PluginVersions::Clock::now();
@@ -137,6 +155,10 @@ std::optional<ChainPlan> InstallController::plan(Outcome& outcome) {
         {conf, versions_.ask(options_.cni.bin_dir, text_of(member(conf, "type")), now)});
   for (const auto& link : links)
     if (is_being_asked(link.versions)) return std::nullopt;
+  if (auto missed = find_missed(links, now); !missed.empty()) {
+    outcome.say(ConditionKind::kListPending, missed);
+    return std::nullopt;
+  }
   auto chain = plan_chain(*own, links);
   if (chain.versions.empty()) {
     fail_list("the plugin supports no version of the CNI specification from 0.3.1 on", outcome);

@@ -19,6 +19,9 @@ namespace kubecni {
 /// How long a plugin may take to answer VERSION.
 inline constexpr std::chrono::seconds kAnswerTime{2};
 
+/// How long after its start the daemon waits for a plugin that the list had before.
+inline constexpr std::chrono::minutes kMissedFor{1};
+
 /// The plugin's program in the runtime's folder.
 inline constexpr const char* kProgramName = "kube-cni";
 
@@ -57,10 +60,13 @@ class InstallController {
   void sync_program(Outcome& outcome);
   void sync_list(const std::string& why_not_ready, Outcome& outcome);
   std::optional<ChainPlan> plan(Outcome& outcome);
+  [[nodiscard]] std::string find_missed(const std::vector<ChainLink>& links,
+                                        PluginVersions::Clock::time_point now) const;
 
   DaemonOptions options_;
   std::shared_ptr<FolderWatch> watch_;  ///< shared with the threads that ask plugins
   PluginVersions versions_{kAnswerTime, [watch = watch_] { watch->wake(); }};
+  PluginVersions::Clock::time_point started_ = PluginVersions::Clock::now();
   ListState state_;
   bool could_take_pods_ = false;
   /// The identities of the program to install and of the installed one when they were last equal.

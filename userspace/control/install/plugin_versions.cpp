@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "base/subprocess.hpp"
 
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +36,15 @@ Result<std::vector<std::string>> execute(const std::filesystem::path& program,
   return versions;
 }
 
+/// access(2) says the same of both.
+std::string why_not_executable(const std::filesystem::path& program) {
+  struct statvfs mounted{};
+  if (::statvfs(program.c_str(), &mounted) == 0 && (mounted.f_flag & ST_NOEXEC) != 0)
+    return "its folder is mounted noexec; mount it with exec, or set --cni-bin-dir and the "
+           "runtime's folder of plugins to another one";
+  return "its mode has no x";
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> parse_versions(std::string_view answer) {
@@ -56,7 +66,8 @@ PluginVersions::Answer PluginVersions::answer_of(const std::filesystem::path& pr
     return failure(ENOENT, program.string() + " is not there");
   if (!identity) return std::unexpected(identity.error());
   if (::access(program.c_str(), X_OK) != 0)
-    return failure(ENOENT, program.string() + " may not be executed (mode x)");
+    return failure(ENOENT,
+                   program.string() + " may not be executed: " + why_not_executable(program));
   Known& known = known_[program];
   if (known.next_answer.valid() && known.next_answer.wait_for(0s) == std::future_status::ready)
     known.answer = known.next_answer.get();

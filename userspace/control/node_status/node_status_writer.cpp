@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <ctime>
 #include <system_error>
+#include <utility>
 
 namespace kubecni {
 
@@ -16,6 +17,9 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kStrategicMerge = "application/strategic-merge-patch+json";
+
+// A quarter of an hour: then an Event is no news any more.
+constexpr unsigned kMostTries = 20;
 
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
@@ -60,7 +64,8 @@ void NodeStatusWriter::want(NodeReadiness readiness) {
   if (was_ready && !is_ready) not_ready_since_ = Clock::now();
   // Another reason for the same state is written at the next usual look.
   if (!wanted_ || was_ready != is_ready ||
-      wanted_->kernel_path_reason != readiness.kernel_path_reason)
+      wanted_->kernel_path_reason != readiness.kernel_path_reason ||
+      wanted_->no_address != readiness.no_address)
     is_due_ = true;
   wanted_ = std::move(readiness);
   changed_.notify_all();
@@ -107,50 +112,71 @@ void NodeStatusWriter::schedule(const Result<>& done) {
 }
 
 Result<> NodeStatusWriter::write(const Work& work) {
-  auto text =
-      client_->ask({.path = "/api/v1/nodes/" + options_.node_name, .permission = "get nodes"});
+  auto text = client_->ask({.path = node_path_, .permission = "get nodes"});
   if (!text) return fail(text);
   const auto node = parse_json(*text);
   if (!node) return failure(EBADMSG, "node " + options_.node_name + ": " + node.error().what);
   const auto plan = plan_node_status(*node, work.readiness, options_.startup_taint,
                                      work.may_take_back, utc_now());
-  if (!plan.event.is_null()) write_event(plan.event);
+  for (const json& event : plan.events) unsent_.push_back({event});
+  auto events = write_events();
   // Each is tried, since permissions may allow only one. Taints first: their patch has the Node's
   // resourceVersion that was read, and writing the status changes it.
   auto taints = plan.taints.is_null() ? Result<>() : write_taints(plan.taints);
   auto status = plan.status.is_null() ? Result<>() : write_status(plan.status);
-  return status ? taints : status;
+  if (!status || !taints) return status ? taints : status;
+  return events;
 }
 
-/// Failure is only logged: nothing depends on an Event.
-void NodeStatusWriter::write_event(const json& event) {
+/// Nothing waits for an Event. One that fails is sent again: the Node's condition has changed by
+/// then, so that nothing else would cause it.
+Result<> NodeStatusWriter::write_events() {
+  Result<> result;
+  for (UnsentEvent& unsent : std::exchange(unsent_, {})) {
+    auto written = write_event(unsent.event);
+    if (written) continue;
+    if (++unsent.tries < kMostTries) {
+      result = fail(written);
+      unsent_.push_back(std::move(unsent));
+    } else {
+      log::warn("event not written",
+                {{"reason", text_of(unsent.event["reason"])}, {"err", written.error().what}});
+    }
+  }
+  return result;
+}
+
+/// An Event that is not allowed, or was written before, is not sent again.
+Result<> NodeStatusWriter::write_event(const json& event) {
   auto written = client_->ask({.method = "POST",
                                .path = "/api/v1/namespaces/default/events",
                                .permission = "create events in the namespace default",
                                .content_type = "application/json",
                                .body = compact(event)});
-  if (!written && written.error().code != EEXIST)  // EEXIST: written before
-    log::warn("event not written",
-              {{"reason", text_of(event["reason"])}, {"err", written.error().what}});
+  if (written || written.error().code == EEXIST) return {};
+  if (written.error().code != EPERM) return fail(written, "event");
+  log::warn("event not written",
+            {{"reason", text_of(event["reason"])}, {"err", written.error().what}});
+  return {};
 }
 
 Result<> NodeStatusWriter::write_status(const json& patch) {
   auto written = client_->ask({.method = "PATCH",
-                               .path = "/api/v1/nodes/" + options_.node_name + "/status",
+                               .path = node_path_ + "/status",
                                .permission = "patch nodes/status",
                                .content_type = kStrategicMerge,
                                .body = compact(patch)});
   if (!written) return fail(written);
-  const json& condition = patch["status"]["conditions"][0];
-  log::info("node condition written", {{"type", text_of(condition["type"])},
-                                       {"status", text_of(condition["status"])},
-                                       {"reason", text_of(condition["reason"])}});
+  for (const json& condition : patch["status"]["conditions"])
+    log::info("node condition written", {{"type", text_of(condition["type"])},
+                                         {"status", text_of(condition["status"])},
+                                         {"reason", text_of(condition["reason"])}});
   return {};
 }
 
 Result<> NodeStatusWriter::write_taints(const json& patch) {
   auto written = client_->ask({.method = "PATCH",
-                               .path = "/api/v1/nodes/" + options_.node_name,
+                               .path = node_path_,
                                .permission = "patch nodes (--startup-taint)",
                                .content_type = kStrategicMerge,
                                .body = compact(patch)});

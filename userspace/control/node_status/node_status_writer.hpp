@@ -3,6 +3,7 @@
 #include "k8s/api_client.hpp"
 #include "k8s/backoff.hpp"
 #include "k8s/node_status.hpp"
+#include "k8s/url_text.hpp"
 
 #include <chrono>
 #include <condition_variable>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace kubecni {
 
@@ -57,22 +59,30 @@ class NodeStatusWriter {
     bool may_take_back;
   };
 
+  struct UnsentEvent {
+    nlohmann::json event;
+    unsigned tries = 0;
+  };
+
   NodeStatusWriter(std::unique_ptr<ApiClient> client, Options options)
       : client_(std::move(client)),
         options_(std::move(options)),
+        node_path_("/api/v1/nodes/" + url_escaped(options_.node_name)),
         backoff_(options_.timings.first_retry, options_.timings.slowest_retry) {}
 
   void run();
   std::optional<Work> await_work();
   void schedule(const Result<>& done);
   Result<> write(const Work& work);
-  void write_event(const nlohmann::json& event);
+  Result<> write_events();
+  Result<> write_event(const nlohmann::json& event);
   Result<> write_status(const nlohmann::json& patch);
   Result<> write_taints(const nlohmann::json& patch);
   void report(const Result<>& done);
 
   std::unique_ptr<ApiClient> client_;
   Options options_;
+  std::string node_path_;  ///< of the URL
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -86,6 +96,7 @@ class NodeStatusWriter {
   Clock::time_point looked_at_;
   Clock::time_point look_at_;     ///< the next look, even without a request
   Clock::time_point not_before_;  ///< no look before this, even with a request
+  std::vector<UnsentEvent> unsent_;
   std::string last_error_;
   std::thread thread_;
 };

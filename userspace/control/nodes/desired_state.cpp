@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string>
 
 namespace kubecni {
 
@@ -92,19 +94,28 @@ void add_node_route(const Node& peer, const PeerPath& path, const Underlay& unde
                                    .protocol = kRouteProtocol});
 }
 
+/// Programs and map entries are for devices whose frames have an Ethernet header.
+bool has_ethernet(const Device& device, const Underlay& underlay) {
+  const auto uplink = std::ranges::find_if(
+      underlay.uplinks, [&](const Uplink& one) { return one.device.ifindex == device.ifindex; });
+  return uplink == underlay.uplinks.end() || uplink->has_ethernet;
+}
+
 void add_path(const Node& peer, const PeerPath& path, const Underlay& underlay,
               const std::string& bridge, DesiredState& state) {
-  state.cidrs.emplace(path.cidr, entry_for(path, underlay));
+  const bool by_ebpf = has_ethernet(path.device, underlay);
+  if (by_ebpf) state.cidrs.emplace(path.cidr, entry_for(path, underlay));
   add_route(route_for(path.cidr, path, underlay), state);
   if (path.kind == PathKind::kVxlan) {
     const IpAddr gateway = tunnel_gateway(path);
     state.neighbours.emplace(gateway, Neighbour{path.device.ifindex, gateway, path.tunnel_mac});
     add_node_route(peer, path, underlay, bridge, state);
-  } else {
+  } else if (by_ebpf) {
     state.wires.emplace(path.device.name, path.device);
   }
   state.mtu = std::min(state.mtu, path.mtu);
   state.paths.push_back(path);
+  if (!by_ebpf) state.paths.back().why += ", by the kernel alone: it has no Ethernet header";
 }
 
 /// The devices of the node's own addresses are wires even without a peer, and
@@ -113,8 +124,8 @@ void add_self(const ClusterView& view, const Underlay& underlay, DesiredState& s
   state.mtu = underlay_mtu(view, underlay.uplinks);
   if (!view.self) return;
   for (const Uplink& uplink : underlay.uplinks) {
-    if (std::ranges::find(view.self->internal_ips, uplink.net.addr) !=
-        view.self->internal_ips.end())
+    if (uplink.has_ethernet && std::ranges::find(view.self->internal_ips, uplink.net.addr) !=
+                                   view.self->internal_ips.end())
       state.wires.emplace(uplink.device.name, uplink.device);
   }
   for (const IpNet& cidr : view.self->pod_cidrs) state.cidrs.emplace(cidr, local_entry());
@@ -143,6 +154,24 @@ void warn_about_self(const ClusterView& view, const Underlay& underlay, DesiredS
         {view.self->name, "InternalIP " + own.str() +
                               " is on no device of this node; set kubelet's --node-ip to an "
                               "address of it by which other nodes reach it"});
+  }
+}
+
+/// Once for each device that carries pods' packets or has an address of this node.
+void warn_about_devices(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
+  if (!view.self) return;
+  std::set<std::string> named;
+  for (const Uplink& uplink : underlay.uplinks) {
+    const bool is_own = std::ranges::find(view.self->internal_ips, uplink.net.addr) !=
+                        view.self->internal_ips.end();
+    const bool is_used = is_own || std::ranges::any_of(state.paths, [&](const PeerPath& path) {
+                           return path.device.ifindex == uplink.device.ifindex;
+                         });
+    if (uplink.has_ethernet || !is_used || !named.insert(uplink.device.name).second) continue;
+    state.warnings.push_back(
+        {view.self->name,
+         "device " + uplink.device.name +
+             " has no Ethernet header, so eBPF leaves what goes by it to the kernel"});
   }
 }
 
@@ -184,6 +213,7 @@ DesiredState plan_desired_state(const ClusterView& view, const Underlay& underla
         state.unreachable.push_back({peer.name, "PodCIDR " + cidr.str() + ": " + why});
     }
   }
+  warn_about_devices(view, underlay, state);
   return state;
 }
 

@@ -40,8 +40,9 @@ struct DesiredState {
 
 /// eBPF and the kernel reach each PodCIDR of a peer in the same way, the one of choose_path().
 /// Reports PodCIDRs that cannot be reached, or whose route would take away what this node needs.
-/// Warns of doubtful addresses: those of this node that are on no device; and, if `rules` do not
-/// name the nodes' networks, public IPv4 addresses that are on no link of this node. Pure.
+/// Warns of devices without an Ethernet header, by which only the kernel sends, and of doubtful
+/// addresses: those of this node that are on no device; and, if `rules` do not name the nodes'
+/// networks, public IPv4 addresses that are on no link of this node. Pure.
 DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
                                 const std::string& bridge, const ClusterRules& rules = {});
 

@@ -151,7 +151,7 @@ std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
     if (address.net.addr.is_link_local() || link == links.end() || !link->up ||
         link->name == bridge || link->name == kTunnelName || link->ifindex == kLoopbackIfindex)
       continue;
-    uplinks.push_back({{link->ifindex, link->name}, address.net, link->mtu});
+    uplinks.push_back({{link->ifindex, link->name}, address.net, link->mtu, link->has_ethernet});
   }
   return uplinks;
 }

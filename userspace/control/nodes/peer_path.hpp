@@ -32,6 +32,7 @@ struct Uplink {
   Device device;
   IpNet net;
   unsigned mtu = 0;  ///< bytes
+  bool has_ethernet = true;
 };
 
 /// This node's tunnel device.

@@ -64,7 +64,9 @@ void sync_former_cidrs(NetlinkSocket& netlink, const ClusterView& view, const Li
     outcome.apply(
         delete_address(netlink, bridge.ifindex, gateway),
         bridge.name + " gave up " + gateway.str() + ": its network is another node's PodCIDR now");
-  for (const std::string& pod : former.pods) outcome.fail(pod);
+  // Nothing failed, and another round would not mend it.
+  for (const std::string& pod : former.pods)
+    outcome.say(ConditionKind::kNodeDoubtful, pod, view.self->name);
 }
 
 }  // namespace kubecni

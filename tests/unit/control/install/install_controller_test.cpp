@@ -259,6 +259,25 @@ TEST_F(InstallControllerTest, APartnerComesIntoTheListWhenItsProgramDoes) {
   EXPECT_EQ(json::parse(content_of(list()))["plugins"][1]["type"], "portmap");
 }
 
+// Its package may be replaced at the moment, and pods would start without their host ports.
+TEST_F(InstallControllerTest, APartnerThatIsMissingAtTheStartStaysInTheListForAWhile) {
+  options_.cni.chain = {{{"type", "portmap"}}};
+  fs::create_directories(options_.cni.bin_dir);
+  make_plugin(options_.cni.bin_dir / "portmap", "1.0.0");
+  sync();
+  const std::string before = content_of(list());
+  install_.reset();
+  fs::remove(options_.cni.bin_dir / "portmap");
+
+  const auto seen = sync();
+
+  EXPECT_EQ(content_of(list()), before);
+  EXPECT_THAT(seen.pending, HasSubstr("stays as it is for a minute"));
+
+  make_plugin(options_.cni.bin_dir / "portmap", "1.0.0");
+  EXPECT_EQ(sync().pending, "");
+}
+
 TEST_F(InstallControllerTest, RemovesWhatAKilledDaemonLeftAndNothingElse) {
   fs::create_directories(options_.cni.conf_dir);
   fs::create_directories(options_.cni.bin_dir);

@@ -134,6 +134,33 @@ TEST_F(NodeStatusWriterTest, EachChangeBetweenEbpfAndKernelPathIsOneEvent) {
   EXPECT_NE(events[0]["type"], events[1]["type"]);
 }
 
+TEST_F(NodeStatusWriterTest, AnEventThatFailsAloneIsSentAgain) {
+  server_->fail_events(2);
+  const auto writer = start();
+
+  writer->want(kKernelPath);
+
+  EXPECT_TRUE(comes_to_say("KubeCniKernelPathOnly"));
+  EXPECT_TRUE(eventually([&] { return server_->events().size() == 1; }));
+  EXPECT_EQ(asked("create events"), 3);
+  EXPECT_EQ(asked("patch nodes/status"), 1);
+}
+
+TEST_F(NodeStatusWriterTest, ANameIsPartOfAPathAndNothingElse) {
+  const auto writer = std::move(*NodeStatusWriter::start(
+      [&] {
+        ApiConfig config;
+        config.server = server_->url();
+        return config;
+      }(),
+      nullptr, {.node_name = "n1?x=n2#", .timings = {.first_retry = 5ms}}));
+
+  writer->want(kReady);
+
+  EXPECT_TRUE(eventually([&] { return asked("get nodes") > 0; }));
+  EXPECT_EQ(reason(), "") << "that is another node";
+}
+
 TEST_F(NodeStatusWriterTest, RemovesTheStartUpTaintAndNoOther) {
   json node = test::make_node("n1", "192.0.2.1", "10.1.0.0/24");
   node["spec"]["taints"] = {{{"key", "other"}, {"effect", "NoSchedule"}},

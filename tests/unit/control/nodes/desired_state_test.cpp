@@ -235,6 +235,34 @@ TEST(DesiredState, LeavesPodsUnreachedWhoseRouteWouldTakeItsOwnWaysAway) {
   }
 }
 
+// The programs would take the IP header for an Ethernet header.
+TEST(DesiredState, LeavesDevicesWithoutAnEthernetHeaderToTheKernelAndSaysSo) {
+  Underlay from = underlay();
+  for (Uplink& uplink : from.uplinks) uplink.has_ethernet = false;
+
+  const auto state = plan({kNear}, from);
+
+  EXPECT_THAT(state.wires, IsEmpty());
+  EXPECT_THAT(state.cidrs, UnorderedElementsAre(Key(net("10.200.1.0/24"))));
+  EXPECT_TRUE(state.routes.contains({kMainTable, kNearCidr})) << "the kernel's path";
+  ASSERT_EQ(state.paths.size(), 1u);
+  EXPECT_THAT(state.paths[0].why, HasSubstr("no Ethernet header"));
+  ASSERT_EQ(state.warnings.size(), 2u) << "one for each device";
+  EXPECT_THAT(state.warnings[0].text, HasSubstr("device eth0 has no Ethernet header"));
+  EXPECT_THAT(state.warnings[1].text, HasSubstr("device eth1 has no Ethernet header"));
+}
+
+// The tunnel's own device has one, whatever carries the tunnel.
+TEST(DesiredState, SendsThroughATunnelOverSuchADeviceByEbpf) {
+  Underlay from = underlay(Routing::kVxlan);
+  for (Uplink& uplink : from.uplinks) uplink.has_ethernet = false;
+
+  const auto state = plan({kNear}, from);
+
+  EXPECT_EQ(state.cidrs.at(kNearCidr).kind, KUBECNI_NODE_VXLAN);
+  EXPECT_THAT(state.wires, IsEmpty());
+}
+
 TEST(DesiredState, WarnsAboutItsOwnInternalIpOnNoDevice) {
   Underlay from = underlay();
   from.local_addresses = {addr("127.0.0.1")};

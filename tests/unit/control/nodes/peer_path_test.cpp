@@ -203,17 +203,20 @@ TEST(ChoosePath, AnAddressOfOurOwnIsNoWayToAnother) {
 TEST(FindUplinks, LeavesOutBridgeTunnelLoopbackLinkLocalAndWhatIsDown) {
   const std::vector<Link> links{{.ifindex = 1, .name = "lo", .up = true},
                                 {.ifindex = 2, .name = "eth0", .mtu = 1500, .up = true},
+                                {.ifindex = 6, .name = "wg0", .up = true, .has_ethernet = false},
                                 {.ifindex = 3, .name = "cni0", .up = true},
                                 {.ifindex = 4, .name = "eth1", .up = false},
                                 {.ifindex = 5, .name = kTunnelName, .up = true}};
   const std::vector<LinkAddress> addresses{
-      {1, net("127.0.0.1/8")},    {2, net("192.0.2.1/24")},  {2, net("2001:db8:1::1/64")},
-      {2, net("fe80::1/64")},     {3, net("10.200.1.1/24")}, {4, net("198.51.100.1/24")},
-      {5, net("198.51.100.9/24")}};
+      {1, net("127.0.0.1/8")},     {2, net("192.0.2.1/24")},  {2, net("2001:db8:1::1/64")},
+      {2, net("fe80::1/64")},      {3, net("10.200.1.1/24")}, {4, net("198.51.100.1/24")},
+      {5, net("198.51.100.9/24")}, {6, net("203.0.113.1/24")}};
 
   const auto uplinks = find_uplinks(links, addresses, "cni0");
 
-  ASSERT_EQ(uplinks.size(), 2u);
+  ASSERT_EQ(uplinks.size(), 3u);
+  EXPECT_FALSE(uplinks[2].has_ethernet);
+  EXPECT_TRUE(uplinks[0].has_ethernet);
   EXPECT_EQ(uplinks[0].net, net("192.0.2.1/24"));
   EXPECT_EQ(uplinks[0].mtu, 1500u);
   EXPECT_EQ(uplinks[1].net, net("2001:db8:1::1/64"));
