@@ -19,7 +19,7 @@ using Type = WatchEvent::Type;
 
 using Nodes = Informer<NodeEntry, NodeTable>;
 
-json node(int number, int version = 0) {
+json node_item(int number, int version = 0) {
   const std::string n = std::to_string(number);
   json object = make_node("n" + n, "192.0.2." + n, "10." + n + ".0.0/24");
   if (version > 0) object["metadata"]["resourceVersion"] = std::to_string(version);
@@ -57,7 +57,7 @@ std::unique_ptr<Nodes> empty_table() { return std::move(*Nodes::create(kNodes));
 std::unique_ptr<Nodes> listed_table() {
   auto table = empty_table();
   table->begin_list();
-  EXPECT_TRUE(add_page(*table, page({node(1), node(2)}, "10")));
+  EXPECT_TRUE(add_page(*table, page({node_item(1), node_item(2)}, "10")));
   table->take();
   return table;
 }
@@ -82,10 +82,10 @@ TEST(Informer, APagedListShowsUpWithItsLastPage) {
   const auto table = empty_table();
   table->begin_list();
 
-  EXPECT_EQ(add_page(*table, page({node(2)}, "10", "token")), "token");
+  EXPECT_EQ(add_page(*table, page({node_item(2)}, "10", "token")), "token");
   EXPECT_EQ(names(*table), "");
   EXPECT_TRUE(table->needs_list());
-  EXPECT_EQ(add_page(*table, page({node(1)}, "10")), "");
+  EXPECT_EQ(add_page(*table, page({node_item(1)}, "10")), "");
 
   EXPECT_EQ(names(*table), "n1 n2");
   EXPECT_EQ(table->resource_version(), "10");
@@ -94,10 +94,10 @@ TEST(Informer, APagedListShowsUpWithItsLastPage) {
 TEST(Informer, AListThatWasBrokenOffLeavesNothingBehind) {
   const auto table = listed_table();
   table->begin_list();
-  ASSERT_TRUE(add_page(*table, page({node(7)}, "20", "token")));
+  ASSERT_TRUE(add_page(*table, page({node_item(7)}, "20", "token")));
 
   table->begin_list();
-  ASSERT_TRUE(add_page(*table, page({node(3)}, "21")));
+  ASSERT_TRUE(add_page(*table, page({node_item(3)}, "21")));
 
   EXPECT_EQ(names(*table), "n3");
 }
@@ -123,12 +123,12 @@ TEST(Informer, InvalidPageIsRefusedAndChangesNothing) {
 
 TEST(Informer, EventsAddChangeAndDelete) {
   const auto table = listed_table();
-  json moved = node(1, 12);
+  json moved = node_item(1, 12);
   moved["status"]["addresses"][0]["address"] = "192.0.2.99";
 
-  EXPECT_EQ(table->apply({Type::kAdded, node(3, 11)}), true);
+  EXPECT_EQ(table->apply({Type::kAdded, node_item(3, 11)}), true);
   EXPECT_EQ(table->apply({Type::kModified, moved}), true);
-  EXPECT_EQ(table->apply({Type::kDeleted, node(2, 13)}), true);
+  EXPECT_EQ(table->apply({Type::kDeleted, node_item(2, 13)}), true);
 
   EXPECT_EQ(names(*table), "n1 n3");
   EXPECT_EQ(snapshot_of(*table).nodes[0].internal_ips[0].str(), "192.0.2.99");
@@ -137,11 +137,11 @@ TEST(Informer, EventsAddChangeAndDelete) {
 
 TEST(Informer, AnEventThatChangesNothingForUsIsNoChange) {
   const auto table = listed_table();
-  json heartbeat = node(1, 11);
+  json heartbeat = node_item(1, 11);
   heartbeat["status"]["conditions"] = {{{"type", "Ready"}}};
 
   EXPECT_EQ(table->apply({Type::kModified, heartbeat}), false);
-  EXPECT_EQ(table->apply({Type::kDeleted, node(9, 12)}), false);
+  EXPECT_EQ(table->apply({Type::kDeleted, node_item(9, 12)}), false);
 
   EXPECT_EQ(table->resource_version(), "12");
 }
@@ -149,16 +149,16 @@ TEST(Informer, AnEventThatChangesNothingForUsIsNoChange) {
 TEST(Informer, TellsWhatBecameOfEachObjectSinceTheLastTime) {
   const auto table = empty_table();
   table->begin_list();
-  ASSERT_TRUE(add_page(*table, page({node(1), node(2)}, "10")));
+  ASSERT_TRUE(add_page(*table, page({node_item(1), node_item(2)}, "10")));
   EXPECT_EQ(deltas_of(*table), "+n1 +n2");
-  json moved = node(1, 12);
+  json moved = node_item(1, 12);
   moved["status"]["addresses"][0]["address"] = "192.0.2.99";
 
-  ASSERT_TRUE(table->apply({Type::kAdded, node(3, 11)}));
+  ASSERT_TRUE(table->apply({Type::kAdded, node_item(3, 11)}));
   ASSERT_TRUE(table->apply({Type::kModified, moved}));
-  ASSERT_TRUE(table->apply({Type::kDeleted, node(2, 13)}));
-  ASSERT_TRUE(table->apply({Type::kAdded, node(4, 14)}));
-  ASSERT_TRUE(table->apply({Type::kDeleted, node(4, 15)}));
+  ASSERT_TRUE(table->apply({Type::kDeleted, node_item(2, 13)}));
+  ASSERT_TRUE(table->apply({Type::kAdded, node_item(4, 14)}));
+  ASSERT_TRUE(table->apply({Type::kDeleted, node_item(4, 15)}));
 
   EXPECT_EQ(deltas_of(*table), "~n1 -n2 +n3");
   EXPECT_EQ(deltas_of(*table), "no news");
@@ -169,9 +169,9 @@ TEST(Informer, AHeartbeatWakesNobodyAndIsSeen) {
   const auto table =
       Nodes::create(kNodes, {.seen = [&](const std::string& key) { seen.push_back(key); }}).value();
   table->begin_list();
-  ASSERT_TRUE(add_page(*table, page({node(1), node(2)}, "10")));
+  ASSERT_TRUE(add_page(*table, page({node_item(1), node_item(2)}, "10")));
   table->take();
-  json heartbeat = node(1, 11);
+  json heartbeat = node_item(1, 11);
   heartbeat["status"]["conditions"] = {{{"type", "Ready"}}};
 
   ASSERT_TRUE(table->apply({Type::kModified, heartbeat}));
@@ -185,10 +185,10 @@ TEST(Informer, ANewListIsToldAsItsDifferences) {
   const auto table = listed_table();
   table->expire();
   table->begin_list();
-  json moved = node(2);
+  json moved = node_item(2);
   moved["status"]["addresses"][0]["address"] = "192.0.2.99";
 
-  ASSERT_TRUE(add_page(*table, page({moved, node(3)}, "20")));
+  ASSERT_TRUE(add_page(*table, page({moved, node_item(3)}, "20")));
 
   EXPECT_EQ(deltas_of(*table), "-n1 ~n2 +n3");
   EXPECT_EQ(names(*table), "n2 n3");
@@ -205,7 +205,7 @@ TEST(Informer, ABookmarkOnlyMovesTheResourceVersion) {
 
 TEST(Informer, ANodeThatTurnsMalformedMovesToSkippedAndBack) {
   const auto table = listed_table();
-  json broken = node(1, 11);
+  json broken = node_item(1, 11);
   broken["spec"]["podCIDRs"] = {17};
 
   EXPECT_EQ(table->apply({Type::kModified, broken}), true);
@@ -214,7 +214,7 @@ TEST(Informer, ANodeThatTurnsMalformedMovesToSkippedAndBack) {
   EXPECT_EQ(snapshot_of(*table).skipped[0].name, "n1");
   EXPECT_EQ(table->apply({Type::kModified, broken}), false);
 
-  EXPECT_EQ(table->apply({Type::kModified, node(1, 12)}), true);
+  EXPECT_EQ(table->apply({Type::kModified, node_item(1, 12)}), true);
   EXPECT_EQ(names(*table), "n1 n2");
   EXPECT_TRUE(snapshot_of(*table).skipped.empty());
 }
