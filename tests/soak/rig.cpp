@@ -2,6 +2,7 @@
 
 #include "damage.hpp"
 #include "net/link.hpp"
+#include "support/traffic.hpp"
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -121,7 +122,7 @@ void Rig::stop_daemon(Cluster::Member& member, int signal) const {
 }
 
 bool Rig::is_whole(const Cluster::Member& member) const {
-  const unsigned pods = &member.node == &cluster.a ? 2 : 1;
+  const unsigned pods = &member.node == &cluster.a ? 3 : 1;
   auto dataplane = EbpfDataplane::open_loaded(member.node.bpffs());
   if (!dataplane || !is_attached(member.node, pods)) return false;
   const auto endpoints = must(dataplane->pods.endpoints.endpoints().entries());
@@ -212,6 +213,20 @@ void Rig::unmount_bpffs(unsigned) {
 void Rig::unmount_kept_bpffs(unsigned round) {
   const UniqueFd keeper(::open(kBpffs, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   unmount_bpffs(round);
+  replace_spare_pod();
+}
+
+void Rig::replace_spare_pod() {
+  const nlohmann::json daemon_knows{{"subnet", nullptr}, {"ipam", nullptr}};
+  const std::string address = spare_->address.str();
+  const auto deleted = cluster.a.cni("DEL", *spare_, daemon_knows);
+  if (deleted.status != 0) throw std::runtime_error("DEL: " + deleted.msg());
+  spare_.reset();
+  nlohmann::json changes = daemon_knows;
+  changes["args"]["cni"]["ips"] = {address};
+  spare_.emplace(cluster.a.add_pod("spare", changes));
+  must(ping(near.netns, spare_->address));
+  must(ping(cluster.pod_b->netns, spare_->address));
 }
 
 void Rig::detach_all(unsigned) {

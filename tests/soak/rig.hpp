@@ -27,7 +27,8 @@ class Rig {
   void take_api_server_away(unsigned round);
   /// Unmounts the bpf file system, and mounts a new one.
   void unmount_bpffs(unsigned round);
-  /// The same while another mount keeps the old one, and with it the links.
+  /// The same while another mount keeps the old one, and with it the links. Afterwards a pod is
+  /// deleted and made again with its address: it is not found by what the old links know.
   void unmount_kept_bpffs(unsigned round);
   /// Detaches all programs of both nodes; the daemons put them back.
   void detach_all(unsigned round);
@@ -50,8 +51,10 @@ class Rig {
                     const std::string& schema) const;
   [[nodiscard]] bool is_whole(const Cluster::Member& member) const;
   void wait_until_whole(const std::string& after) const;
+  void replace_spare_pod();
 
   std::string routing_;
+  std::optional<Pod> spare_{cluster.add_pod(cluster.a, "spare")};
   std::unique_ptr<ApiServer> server_;
 };
 
