@@ -1,5 +1,7 @@
 #include "control/nodes/kernel_routes.hpp"
 
+#include <linux/rtnetlink.h>
+
 #include <functional>
 #include <map>
 #include <set>
@@ -18,21 +20,24 @@ std::string route_text(const Route& route) {
 
 unsigned default_metric(const IpNet& dst) { return dst.addr.is_v4() ? 0 : kDefaultMetric6; }
 
-void plan_routes(const DesiredState& wanted, const std::vector<Route>& found,
+void plan_routes(const DesiredState& wanted, const KernelRoutes& found,
                  KernelRouteChanges& changes) {
   std::map<RouteKey, Route> ours;
   std::set<RouteKey> taken;  // by a route of somebody else, at the metric of ours
-  for (const Route& route : found) {
+  std::set<RouteKey> of_bridge;
+  for (const Route& route : found.routes) {
     const RouteKey key{route.table, route.dst};
     if (route.protocol == kRouteProtocol)
       ours.emplace(key, route);
     else if (route.metric == default_metric(route.dst))
       taken.insert(key);
+    if (route.protocol == RTPROT_KERNEL && route.ifindex == found.bridge_ifindex)
+      of_bridge.insert(key);
   }
   changes.routes = plan_changes(wanted.routes, ours, std::equal_to<>());
   std::erase_if(changes.routes.set, [&](const auto& entry) {
     const bool is_taken = taken.contains(entry.first) && !ours.contains(entry.first);
-    if (is_taken) changes.taken.push_back(entry.second);
+    if (is_taken && !of_bridge.contains(entry.first)) changes.taken.push_back(entry.second);
     return is_taken;
   });
 }
@@ -69,7 +74,7 @@ KernelRoutes read_kernel_routes(NetlinkSocket& netlink, std::vector<Route> route
 
 KernelRouteChanges plan_kernel_routes(const DesiredState& wanted, const KernelRoutes& found) {
   KernelRouteChanges changes;
-  plan_routes(wanted, found.routes, changes);
+  plan_routes(wanted, found, changes);
   if (found.rules) plan_rules(wanted, *found.rules, changes);
   if (!found.neighbours) return changes;
   std::map<IpAddr, Neighbour> neighbours;

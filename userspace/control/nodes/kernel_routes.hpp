@@ -18,11 +18,14 @@ struct KernelRoutes {
   std::vector<Route> routes;                           ///< of everybody
   std::optional<std::vector<Rule>> rules;              ///< of our protocol
   std::optional<std::vector<Neighbour>> neighbours{};  ///< the permanent ones of the tunnel
+  unsigned bridge_ifindex = 0;                         ///< of the pods; 0: there is none
 };
 
 struct KernelRouteChanges {
   Changes<RouteKey, Route> routes;
-  std::vector<Route> taken;  ///< wanted, but somebody else has a route there
+  /// Wanted, but somebody else has a route there. The network of the pods' own bridge is nobody
+  /// else's: it was a PodCIDR of this node, and goes with the last pod that has an address of it.
+  std::vector<Route> taken;
   std::vector<Rule> set_rules;
   std::vector<Rule> erase_rules;
   Changes<IpAddr, Neighbour> neighbours;

@@ -55,7 +55,9 @@ std::optional<NodesPlan> NodesController::prepare(const ClusterView& view, Outco
 
 void NodesController::sync_routes(const DesiredState& desired, std::vector<Route> routes,
                                   unsigned tunnel_ifindex, Outcome& outcome) {
-  const auto found = read_kernel_routes(netlink_, std::move(routes), tunnel_ifindex, outcome);
+  auto found = read_kernel_routes(netlink_, std::move(routes), tunnel_ifindex, outcome);
+  const auto bridge = find_link(netlink_, options_.bridge);
+  if (bridge && *bridge) found.bridge_ifindex = (*bridge)->ifindex;
   apply_kernel_routes(netlink_, plan_kernel_routes(desired, found), outcome);
 }
 

@@ -54,6 +54,21 @@ TEST(KernelRoutes, ARouteOfSomebodyElseIsNotReplaced) {
   EXPECT_EQ(changes.taken[0].dst, net("10.200.2.0/24"));
 }
 
+// It goes when the bridge gives its address up.
+TEST(KernelRoutes, ThatOfThePodsBridgeIsWaitedFor) {
+  constexpr unsigned kOfTheKernel = 2;
+  Route connected = route_to("10.200.2.0/24", "192.0.2.9", kOfTheKernel);
+  connected.gateway.reset();
+  connected.ifindex = 7;
+
+  const auto changes =
+      plan_kernel_routes(wanting(route_to("10.200.2.0/24", "192.0.2.2", kRouteProtocol)),
+                         {.routes = {connected}, .rules = {{}}, .bridge_ifindex = 7});
+
+  EXPECT_TRUE(changes.routes.set.empty());
+  EXPECT_TRUE(changes.taken.empty());
+}
+
 TEST(KernelRoutes, OursThatLeadsElsewhereIsReplacedAndOneThatNobodyWantsGoes) {
   const auto changes =
       plan_kernel_routes(wanting(route_to("10.200.2.0/24", "192.0.2.2", kRouteProtocol)),
