@@ -15,6 +15,7 @@
 #include <cmath>
 #include <iomanip>
 #include <iostream>
+#include <stdexcept>
 #include <vector>
 
 namespace kubecni::test {
@@ -107,7 +108,11 @@ void soak(const std::string& routing, const Options& options, Sum& sum) {
     const double seconds = seconds_since(begin);
     for (Way* way : ways) report(*way, what, rounds, seconds, sum);
   };
-  for (Way* way : ways) (void)way->udp.take();  // the start is no disturbance
+  rig.cut_pod_off();
+  if (there.udp.take().lost == 0)
+    throw std::runtime_error(
+        "a pod that was cut off has lost nothing: this run would see no fault");
+  (void)here.udp.take();  // the start is no disturbance
 
   measure("nothing", 1, [&] {
     std::this_thread::sleep_for(options.is_short ? kUndisturbed / 10 : kUndisturbed);

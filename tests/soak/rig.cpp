@@ -36,6 +36,8 @@ void unmount_bpffs_lazily() {
     throw std::runtime_error("cannot unmount the bpf file system");
 }
 
+constexpr std::chrono::milliseconds kCut{100};
+
 /// Makes the daemon look, which it does by itself every 10 s.
 void nudge(const Node& node) {
   node.must_run({"ip", "link", "add", "nudge", "type", "veth", "peer", "name", "nudge_peer"});
@@ -137,6 +139,15 @@ void Rig::wait_until_whole(const std::string& after) const {
   if (eventually(is_done, kRestored)) return;
   throw std::runtime_error("not everything is as before after " + after + "; the daemons say:\n" +
                            cluster.daemon_a->err() + cluster.daemon_b->err());
+}
+
+void Rig::cut_pod_off() const {
+  const NetNs& pod = cluster.pod_b->netns;
+  Node::must_run_in(pod, {"nft",
+                          "table inet cut { chain c { type filter hook input priority 0; "
+                          "policy drop; }; }"});
+  std::this_thread::sleep_for(kCut);
+  Node::must_run_in(pod, {"nft", "delete table inet cut"});
 }
 
 void Rig::switch_path(unsigned round) {

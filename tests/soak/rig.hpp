@@ -35,6 +35,10 @@ class Rig {
   /// Empties all maps of both nodes; the daemons fill them.
   void empty_all_maps(unsigned round);
 
+  /// Keeps everything from the other node's pod for 100 ms: a fault, by which a caller can see that
+  /// faults show.
+  void cut_pod_off() const;
+
   Cluster cluster;
   Pod near = cluster.add_pod(cluster.a, "near");
 
