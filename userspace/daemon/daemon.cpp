@@ -4,7 +4,6 @@
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "daemon/round_pacer.hpp"
-#include "state/files.hpp"
 
 #include <malloc.h>
 #include <poll.h>
@@ -36,7 +35,6 @@ std::chrono::milliseconds resync_interval(std::size_t nodes) {
 
 // Between two looks at what the kernel reports: it may report without end.
 constexpr std::chrono::milliseconds kListenInterval{50};
-constexpr std::chrono::seconds kLockTimeout{5};
 // What sweeps and other rare work need for a moment goes after this at the latest.
 constexpr std::chrono::seconds kGiveBackInterval{30};
 
@@ -60,15 +58,6 @@ Result<UniqueFd> catch_signals() {
   return fd;
 }
 
-/// One daemon a node. Errors: EBUSY another one runs.
-Result<FileLock> take_place(const DaemonOptions& options) {
-  if (auto made = ensure_directory(options.run_dir); !made) return fail(made);
-  auto lock = FileLock::acquire(options.run_dir / kDaemonLock, kLockTimeout);
-  if (!lock && lock.error().code == ETIMEDOUT)
-    return failure(EBUSY, "another kube-cnid runs for this node: " + lock.error().what);
-  return lock;
-}
-
 /// Empty: nowhere. Errors: EINVAL.
 Result<std::optional<ListenAddress>> metrics_address_of(const DaemonOptions& options) {
   if (options.metrics_address.empty() || options.metrics_address == "off") return std::nullopt;
@@ -81,8 +70,8 @@ Result<std::optional<ListenAddress>> metrics_address_of(const DaemonOptions& opt
 
 Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   if (auto made = ensure_directory(options.state_dir); !made) return fail(made);
-  auto lock = take_place(options);
-  if (!lock) return fail(lock);
+  auto place = DaemonPlace::take(options.run_dir);
+  if (!place) return fail(place);
   auto signals = catch_signals();
   if (!signals) return fail(signals);
   auto monitor = NetlinkMonitor::open();
@@ -94,13 +83,13 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   auto metrics_address = metrics_address_of(options);
   if (!metrics_address) return fail(metrics_address);
   return std::unique_ptr<Daemon>(
-      new Daemon(std::move(options), std::move(*lock), std::move(*signals), std::move(*monitor),
+      new Daemon(std::move(options), std::move(*place), std::move(*signals), std::move(*monitor),
                  std::move(*controllers), std::move(*link), *metrics_address));
 }
 
 Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {
-  auto lock = take_place(options);
-  if (!lock) return fail(lock);
+  auto place = DaemonPlace::take(options.run_dir);
+  if (!place) return fail(place);
   DaemonOptions loading_nothing = options;
   loading_nothing.dataplane = "bridge";
   auto controllers = Controllers::open(loading_nothing);
@@ -108,7 +97,18 @@ Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {
   return clean_up_node(options, controllers->clean_up());
 }
 
+/// Before anything writes into the run folder.
+void Daemon::keep_place() {
+  auto kept = place_.keep();
+  const std::string error = kept ? "" : kept.error().what;
+  if (kept && *kept) log::warn("the run folder's lock was removed; it is made anew");
+  if (!error.empty() && error != place_error_)
+    log::error("the run folder's lock was removed, and cannot be made anew", {{"err", error}});
+  place_error_ = error;
+}
+
 std::chrono::milliseconds Daemon::reconcile() {
+  keep_place();
   observer_.ensure_serving();
   observer_.begin_round();
   RoundReport report = controllers_.run(cluster_.view());
