@@ -217,6 +217,7 @@ class Adding {
     if (!identity) return cni_error(identity.error(), "ADD");
     // With an IPAM plugin the lease has no address. It only says that the pod exists.
     const auto requested = delegate_ ? std::vector<IpAddr>{} : requests_.addresses;
+    leases_.ask_before_giving([this](const IpAddr& address) { return is_of_living_pod(address); });
     auto lease = allocate(conf_, leases_, node_, owner, *identity, requested);
     for (const auto& repair : leases_.repairs()) log::warn("repaired", {{"what", repair}});
     if (!lease) return cni_error(lease.error(), "ADD", code_of_refusal(lease.error()));
@@ -232,6 +233,17 @@ class Adding {
       report_undo("remove record", attachments_.remove(conf_.name, env_.container_id, env_.ifname));
     });
     return {};
+  }
+
+  /// Somebody may have removed the records of pods that live.
+  bool is_of_living_pod(const IpAddr& address) {
+    auto bridge = find_link(*netlink_, conf_.bridge);
+    if (!bridge || !*bridge) return false;
+    auto has_pod = has_pod_at(*netlink_, address, (*bridge)->ifindex);
+    if (!has_pod || !*has_pod) return false;
+    log::warn("an address was not given out: a pod has it, and its records are lost",
+              {{"address", address.str()}});
+    return true;
   }
 
   CniResult<> connect() {
@@ -321,6 +333,7 @@ class Adding {
   /// it.
   CniResult<> attach() {
     attachment_.fallback_reason = ebpf_.fallback_reason;
+    attachment_.hooks = around_.pod_hooks;  // also for the daemon, which attaches them later
     if (!ebpf_.dataplane) return {};
     undo_.add([this] { report_undo("detach", remove_from_ebpf()); });
     auto attached = attach_ebpf();

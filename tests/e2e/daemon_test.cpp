@@ -213,6 +213,51 @@ TEST_F(DaemonOnFile, SecondDaemonOfTheSameNodeIsRefused) {
   EXPECT_THAT(second.err(), testing::HasSubstr("another kube-cnid"));
 }
 
+TEST_F(DaemonOnFile, SecondDaemonIsRefusedWhenTheRunFolderWasRemoved) {
+  cluster.daemon_a->signal(SIGSTOP);  // it cannot make the folder anew
+  std::filesystem::remove_all(cluster.a.run_dir());
+  Process second = cluster.start_daemon(cluster.a);
+
+  EXPECT_GT(second.wait().status, 0);
+  EXPECT_THAT(second.err(), testing::HasSubstr("another kube-cnid"));
+  cluster.daemon_a->signal(SIGCONT);
+}
+
+TEST_F(DaemonOnFile, PodThatWasAddedWithoutBpffsGetsEbpfLater) {
+  const auto learned =
+      nlohmann::json{{"subnet", nullptr}, {"ipam", nullptr}, {"dataplane", "auto"}};
+  Pod late("late");
+  auto elsewhere = learned;
+  elsewhere["bpffs"] = cluster.a.folder() / "no-bpffs";
+  ASSERT_EQ(cluster.a.cni("ADD", late, elsewhere).status, 0);
+  ASSERT_FALSE(cluster.a.attachment(late).ebpf);
+
+  EXPECT_TRUE(eventually([&] { return cluster.a.attachment(late).ebpf; }, kResync))
+      << cluster.daemon_a->err();
+  EXPECT_EQ(cluster.a.attachment(late).fallback_reason, "");
+}
+
+TEST_F(DaemonOnFile, AddressOfALivingPodIsNotGivenAgainWhenTheStateFolderIsEmptied) {
+  cluster.daemon_a->signal(SIGSTOP);
+  for (const auto& entry : std::filesystem::directory_iterator(cluster.a.state_dir()))
+    std::filesystem::remove_all(entry.path());
+
+  const Pod second = cluster.a.add_pod("second");
+
+  EXPECT_NE(second.address, cluster.pod_a->address);
+  cluster.daemon_a->signal(SIGCONT);
+  // It might be a DEL that runs: so the daemon waits before it writes the records again.
+  EXPECT_TRUE(eventually(
+      [&] {
+        return must(AttachmentStore(cluster.a.state_dir())
+                        .find("pods", cluster.pod_a->container_id, "eth0"))
+            .has_value();
+      },
+      std::chrono::seconds(60)))
+      << cluster.daemon_a->err();
+  EXPECT_TRUE(reach_each_other());
+}
+
 TEST_F(DaemonOnFile, PinsThatAreLostComeBackWithThePodsOnThem) {
   std::filesystem::remove_all(cluster.a.bpffs());
 

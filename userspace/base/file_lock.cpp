@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <string>
@@ -26,6 +27,12 @@ Result<FileLock> FileLock::acquire(const std::filesystem::path& path,
     pause = std::min(pause * 2, std::chrono::microseconds(5000));
   }
   return FileLock(std::move(fd));
+}
+
+bool FileLock::is_at(const std::filesystem::path& path) const {
+  struct stat held{}, named{};
+  return ::fstat(fd_.get(), &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
 }  // namespace kubecni

@@ -17,6 +17,9 @@ class FileLock {
   static Result<FileLock> acquire(const std::filesystem::path& path,
                                   std::chrono::milliseconds timeout);
 
+  /// Whether `path` still names the locked file: it may have been removed, and made anew.
+  [[nodiscard]] bool is_at(const std::filesystem::path& path) const;
+
  private:
   explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;

@@ -4,7 +4,6 @@
 #include "base/log.hpp"
 #include "base/memory.hpp"
 #include "daemon/round_pacer.hpp"
-#include "state/files.hpp"
 
 #include <malloc.h>
 #include <poll.h>
@@ -36,7 +35,6 @@ std::chrono::milliseconds resync_interval(std::size_t nodes) {
 
 // Time between two reads of the kernel's notifications, of which there may be any number.
 constexpr std::chrono::milliseconds kListenInterval{50};
-constexpr std::chrono::seconds kLockTimeout{5};
 // Memory that rare work needed for a moment is given back after this time at the latest.
 constexpr std::chrono::seconds kGiveBackInterval{30};
 
@@ -60,15 +58,6 @@ Result<UniqueFd> catch_signals() {
   return fd;
 }
 
-/// The lock that allows one daemon a node. Errors: EBUSY another daemon runs.
-Result<FileLock> take_place(const DaemonOptions& options) {
-  if (auto made = ensure_directory(options.run_dir); !made) return fail(made);
-  auto lock = FileLock::acquire(options.run_dir / kDaemonLock, kLockTimeout);
-  if (!lock && lock.error().code == ETIMEDOUT)
-    return failure(EBUSY, "another kube-cnid runs for this node: " + lock.error().what);
-  return lock;
-}
-
 /// Empty: nowhere. Errors: EINVAL.
 Result<std::optional<ListenAddress>> listen_address_in(const std::string& text,
                                                        const char* option) {
@@ -82,8 +71,8 @@ Result<std::optional<ListenAddress>> listen_address_in(const std::string& text,
 
 Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   if (auto made = ensure_directory(options.state_dir); !made) return fail(made);
-  auto lock = take_place(options);
-  if (!lock) return fail(lock);
+  auto place = DaemonPlace::take(options.run_dir);
+  if (!place) return fail(place);
   auto signals = catch_signals();
   if (!signals) return fail(signals);
   auto monitor = NetlinkMonitor::open();
@@ -97,13 +86,13 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   auto health = listen_address_in(options.health_address, "--health-address");
   if (!health) return fail(health);
   return std::unique_ptr<Daemon>(
-      new Daemon(std::move(options), std::move(*lock), std::move(*signals), std::move(*monitor),
+      new Daemon(std::move(options), std::move(*place), std::move(*signals), std::move(*monitor),
                  std::move(*controllers), std::move(*link), {*metrics, *health}));
 }
 
 Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {
-  auto lock = take_place(options);
-  if (!lock) return fail(lock);
+  auto place = DaemonPlace::take(options.run_dir);
+  if (!place) return fail(place);
   DaemonOptions loading_nothing = options;
   loading_nothing.dataplane = "bridge";
   auto controllers = Controllers::open(loading_nothing);
@@ -111,7 +100,18 @@ Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {
   return clean_up_node(options, controllers->clean_up());
 }
 
+/// Before anything writes into the run folder.
+void Daemon::keep_place() {
+  auto kept = place_.keep();
+  const std::string error = kept ? "" : kept.error().what;
+  if (kept && *kept) log::warn("the run folder's lock was removed; it is made anew");
+  if (!error.empty() && error != place_error_)
+    log::error("the run folder's lock was removed, and cannot be made anew", {{"err", error}});
+  place_error_ = error;
+}
+
 std::chrono::milliseconds Daemon::reconcile() {
+  keep_place();
   observer_.ensure_serving();
   observer_.begin_round();
   RoundReport report = controllers_.run(cluster_.view());

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "base/file_lock.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "control/options.hpp"
@@ -9,12 +8,14 @@
 #include "daemon/cluster_link.hpp"
 #include "daemon/controllers.hpp"
 #include "daemon/observer.hpp"
+#include "daemon/place.hpp"
 #include "daemon/reporter.hpp"
 #include "net/monitor.hpp"
 
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace kubecni {
 
@@ -22,8 +23,8 @@ namespace kubecni {
 /// does the same. Events carry no content.
 class Daemon {
  public:
-  /// Errors: EBUSY another daemon has this run folder; those of the source
-  /// and of Controllers::open().
+  /// Errors: EBUSY another daemon has this run folder, or runs in this namespace; those of the
+  /// source and of Controllers::open().
   static Result<std::unique_ptr<Daemon>> start(DaemonOptions options);
 
   /// Removes what daemon and plugin made: see clean_up_node(). Errors: EBUSY a daemon runs, and
@@ -34,10 +35,10 @@ class Daemon {
   Result<> run();
 
  private:
-  Daemon(DaemonOptions options, FileLock lock, UniqueFd signals, NetlinkMonitor monitor,
+  Daemon(DaemonOptions options, DaemonPlace place, UniqueFd signals, NetlinkMonitor monitor,
          Controllers controllers, ClusterLink link, const Observer::Addresses& addresses)
       : options_(std::move(options)),
-        lock_(std::move(lock)),
+        place_(std::move(place)),
         signals_(std::move(signals)),
         monitor_(std::move(monitor)),
         controllers_(std::move(controllers)),
@@ -47,12 +48,14 @@ class Daemon {
                   [this] { return cluster_.status(); }),
         reporter_(options_, observer_, status_writer_.get()) {}
 
+  void keep_place();
   bool hear_changes(bool of_kernel, bool of_folders);
   /// Runs one round. Result: when the next one is due.
   std::chrono::milliseconds reconcile();
 
   DaemonOptions options_;
-  FileLock lock_;
+  DaemonPlace place_;
+  std::string place_error_;
   UniqueFd signals_;
   NetlinkMonitor monitor_;
   Controllers controllers_;

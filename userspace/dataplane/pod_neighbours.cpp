@@ -36,6 +36,22 @@ Result<> delete_neighbours_at(NetlinkSocket& node, const std::vector<IpAddr>& ad
   return {};
 }
 
+Result<bool> has_pod_at(NetlinkSocket& node, const IpAddr& address, unsigned bridge_ifindex) {
+  auto neighbour = find_permanent_neighbour(node, bridge_ifindex, address);
+  if (!neighbour) return fail(neighbour);
+  if (!*neighbour || (*neighbour)->protocol != kRouteProtocol) return false;
+  auto fdb = list_fdb(node);
+  if (!fdb) return fail(fdb);
+  return is_port_reached(*fdb, bridge_ifindex, (*neighbour)->mac);
+}
+
+bool is_port_reached(const std::vector<FdbEntry>& fdb, unsigned bridge_ifindex,
+                     const MacAddr& mac) {
+  return std::ranges::any_of(fdb, [&](const FdbEntry& entry) {
+    return entry.bridge_ifindex == bridge_ifindex && entry.mac == mac && entry.is_static;
+  });
+}
+
 std::vector<Neighbour> gateways_of(const PodPort& port, unsigned pod_ifindex) {
   std::vector<Neighbour> all;
   if (port.gateway_mac == MacAddr{}) return all;

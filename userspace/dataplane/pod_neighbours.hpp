@@ -3,6 +3,7 @@
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "dataplane/kernel_path.hpp"
+#include "net/bridge.hpp"
 #include "net/neighbour.hpp"
 #include "net/netlink.hpp"
 
@@ -23,6 +24,13 @@ Result<> ensure_neighbours_of(NetlinkSocket& node, const PodPort& port, unsigned
 /// Absent is success.
 Result<> delete_neighbours_at(NetlinkSocket& node, const std::vector<IpAddr>& addresses,
                               unsigned bridge_ifindex);
+
+/// Whether the kernel has a pod at `address` on that bridge: a neighbour that kube-cni made, at a
+/// MAC that the bridge reaches through a port. It knows pods also when their records are lost.
+Result<bool> has_pod_at(NetlinkSocket& node, const IpAddr& address, unsigned bridge_ifindex);
+
+/// Whether the bridge reaches `mac` through a port, for good: such an entry goes with its port.
+bool is_port_reached(const std::vector<FdbEntry>& fdb, unsigned bridge_ifindex, const MacAddr& mac);
 
 /// The pod's own entries for gateways that are the node's bridge.
 std::vector<Neighbour> gateways_of(const PodPort& port, unsigned pod_ifindex);

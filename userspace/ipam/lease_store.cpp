@@ -1,7 +1,6 @@
 #include "ipam/lease_store.hpp"
 
 #include "base/file.hpp"
-#include "base/file_lock.hpp"
 #include "base/text.hpp"
 
 #include <unistd.h>
@@ -63,6 +62,18 @@ bool LeaseStore::has_record(const IpAddr& address) const {
   return ::access(address_path(address).c_str(), F_OK) == 0;
 }
 
+/// Whether somebody has the address of whom no record says so.
+bool LeaseStore::is_foreign(const IpAddr& address) const {
+  return host_local_.holds(address) || (is_in_use_ && is_in_use_(address));
+}
+
+Result<FileLock> LeaseStore::lock_folder() const {
+  for (const char* part : {"by-owner", "by-address", "pools"}) {
+    if (auto made = ensure_directory(folder_ / part); !made) return fail(made);
+  }
+  return FileLock::acquire(folder_ / "lock", kLockTimeout);
+}
+
 Result<std::vector<IpAddr>> LeaseStore::recorded_addresses() const {
   auto names = list_directory(folder_ / "by-address");
   if (!names) return fail(names);
@@ -86,7 +97,7 @@ Result<AddressIndex> LeaseStore::open_index(const Pool& pool) {
 
 std::optional<IpAddr> LeaseStore::find_free(AddressIndex& index) const {
   return index.find_free([&](const IpAddr& address) {
-    if (!has_record(address)) return host_local_.holds(address);
+    if (!has_record(address)) return is_foreign(address);
     index.mark_taken(address);  // a process was killed in between
     return true;
   });
@@ -120,7 +131,7 @@ Result<IpAddr> LeaseStore::choose(const PoolSet& set, const std::vector<IpAddr>&
   const auto wish = std::ranges::find_if(
       requested, [&](const IpAddr& address) { return contains(set, address); });
   if (wish == requested.end()) return choose_free(set);
-  if (has_record(*wish) || host_local_.holds(*wish))
+  if (has_record(*wish) || is_foreign(*wish))
     return failure(EADDRINUSE, "the requested address " + wish->str() + " is in use");
   return *wish;
 }
@@ -163,10 +174,7 @@ Result<Lease> LeaseStore::allocate(const std::vector<PoolSet>& sets, const Lease
                                    const NetnsIdentity& netns,
                                    const std::vector<IpAddr>& requested) {
   if (auto checked = check_requested(sets, requested); !checked) return fail(checked);
-  for (const char* part : {"by-owner", "by-address", "pools"}) {
-    if (auto made = ensure_directory(folder_ / part); !made) return fail(made);
-  }
-  auto lock = FileLock::acquire(folder_ / "lock", kLockTimeout);
+  auto lock = lock_folder();
   if (!lock) return fail(lock, "allocate address");
   auto host_local_lock = host_local_.lock();
   if (!host_local_lock) return fail(host_local_lock, "allocate address");
@@ -181,6 +189,26 @@ Result<Lease> LeaseStore::allocate(const std::vector<PoolSet>& sets, const Lease
   if (auto recorded = record(lease); !recorded) return fail(recorded, "allocate address");
   mark_taken(lease.addresses);
   return lease;
+}
+
+Result<bool> LeaseStore::restore(const Lease& lease) {
+  auto lock = lock_folder();
+  if (!lock) return fail(lock, "restore lease");
+  if (has(lease.owner)) return false;
+  for (const IpAddr& address : lease.addresses) {
+    if (has_record(address))
+      return failure(EADDRINUSE, "address " + address.str() + " of container " +
+                                     lease.owner.container_id +
+                                     ", whose lease was removed, was given to another; delete one"
+                                     " of the pods that have it");
+  }
+  if (auto recorded = record(lease); !recorded) return fail(recorded, "restore lease");
+  mark_taken(lease.addresses);
+  return true;
+}
+
+bool LeaseStore::has(const LeaseOwner& owner) const {
+  return ::access(owner_path(owner).c_str(), F_OK) == 0;
 }
 
 bool LeaseStore::is_held_by(const IpAddr& address, const LeaseOwner& owner) const {

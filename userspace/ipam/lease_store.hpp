@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/file_lock.hpp"
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "ipam/address_index.hpp"
@@ -9,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,6 +42,13 @@ class LeaseStore {
              HostLocalLeases host_local = {})
       : folder_(state_dir / "ipam" / network), host_local_(std::move(host_local)) {}
 
+  /// Does not give out what `is_in_use` says a pod has, although no record says so: somebody may
+  /// have removed the records of living pods. It is asked about each address right before it would
+  /// be given out.
+  void ask_before_giving(std::function<bool(const IpAddr&)> is_in_use) {
+    is_in_use_ = std::move(is_in_use);
+  }
+
   /// Leases one address of each set, all or nothing: the one in `requested` that lies in the set,
   /// else the next free one after the last given out, so that a freed address is not reused at
   /// once. Frees a lease that the owner has from before this boot first.
@@ -49,6 +58,13 @@ class LeaseStore {
   /// system.
   Result<Lease> allocate(const std::vector<PoolSet>& sets, const LeaseOwner& owner,
                          const NetnsIdentity& netns, const std::vector<IpAddr>& requested = {});
+
+  /// Records the lease of a living pod again, after somebody removed it. Returns whether it had to.
+  /// Errors: EADDRINUSE another owner has one of the addresses by now; as of allocate().
+  Result<bool> restore(const Lease& lease);
+
+  /// Whether the owner has a record, whatever is in it.
+  [[nodiscard]] bool has(const LeaseOwner& owner) const;
 
   /// Frees the owner's addresses, and removes what a killed allocate() left; absent is success.
   /// Needs no disk space.
@@ -81,6 +97,8 @@ class LeaseStore {
   [[nodiscard]] std::filesystem::path address_path(const IpAddr& address) const;
   [[nodiscard]] std::filesystem::path pools_path() const { return folder_ / "pools"; }
   [[nodiscard]] bool has_record(const IpAddr& address) const;
+  [[nodiscard]] bool is_foreign(const IpAddr& address) const;
+  [[nodiscard]] Result<FileLock> lock_folder() const;
   [[nodiscard]] Result<std::vector<IpAddr>> recorded_addresses() const;
   [[nodiscard]] Result<AddressIndex> open_index(const Pool& pool);
   [[nodiscard]] std::optional<IpAddr> find_free(AddressIndex& index) const;
@@ -96,6 +114,7 @@ class LeaseStore {
 
   std::filesystem::path folder_;
   HostLocalLeases host_local_;
+  std::function<bool(const IpAddr&)> is_in_use_;
   std::vector<std::string> repairs_;
 };
 

@@ -81,6 +81,23 @@ Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour) {
   return done;
 }
 
+Result<std::optional<Neighbour>> find_permanent_neighbour(NetlinkSocket& netlink, unsigned ifindex,
+                                                          const IpAddr& addr) {
+  std::optional<Entry> entry;
+  // The kernel refuses a state in a question.
+  NetlinkRequest request(RTM_GETNEIGH, 0,
+                         ndmsg{.ndm_family = static_cast<std::uint8_t>(addr.family()),
+                               .ndm_ifindex = static_cast<int>(ifindex)});
+  request.put(NDA_DST, addr);
+  auto done =
+      request.exchange(netlink, "find neighbour " + addr.str(),
+                       [&](const nlmsghdr* message) { entry = parse_entry(message, ifindex); });
+  const bool is_unknown = !done && (done.error().code == ENOENT || done.error().code == EOPNOTSUPP);
+  if (!done && !is_unknown) return fail(done);
+  if (!entry || !entry->permanent) return std::nullopt;
+  return entry->neighbour;
+}
+
 Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned ifindex,
                                                 const MacAddr& mac, std::uint8_t protocol) {
   auto entries = list_entries(netlink, ifindex);

@@ -29,6 +29,11 @@ Result<> ensure_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour);
 /// Absent is success.
 Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour);
 
+/// The permanent entry of the link for `addr`; empty if there is none, or the kernel cannot tell
+/// (before 5.0).
+Result<std::optional<Neighbour>> find_permanent_neighbour(NetlinkSocket& netlink, unsigned ifindex,
+                                                          const IpAddr& addr);
+
 /// An address that the link reaches at `mac`, in any state. Ignores entries made by `protocol`, and
 /// those in fe80::/10, which may be left from a previous owner. Empty if there is none.
 Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned ifindex,

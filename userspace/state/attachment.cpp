@@ -146,10 +146,13 @@ Result<FileLock> AttachmentStore::lock() const {
 }
 
 Result<> AttachmentStore::save(const Attachment& attachment) const {
+  auto locked = lock();
+  return locked ? save(*locked, attachment) : fail(locked);
+}
+
+Result<> AttachmentStore::save(const FileLock& /*held*/, const Attachment& attachment) const {
   const auto folder = folder_ / attachment.network;
   if (auto made = ensure_directory(folder); !made) return made;
-  auto locked = lock();
-  if (!locked) return fail(locked);
   return write_file_atomically(
       folder / attachment.key(),
       to_json(attachment).dump(2, ' ', false, json::error_handler_t::replace) + "\n", 0600);

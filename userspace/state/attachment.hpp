@@ -47,6 +47,8 @@ class AttachmentStore {
 
   /// Takes the lock itself.
   Result<> save(const Attachment& attachment) const;
+  /// The same for a caller that has the lock.
+  Result<> save(const FileLock& held, const Attachment& attachment) const;
   /// Empty if there is no record. Errors: EBADMSG the record is damaged.
   [[nodiscard]] Result<std::optional<Attachment>> find(const std::string& network,
                                                        const std::string& container_id,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 
 namespace kubecni::test {
@@ -48,6 +49,20 @@ TEST(FileLock, IsFreeAgainWhenItsHolderIsGone) {
   first.reset();
 
   EXPECT_TRUE(FileLock::acquire(dir / "lock", milliseconds(0)));
+}
+
+TEST(FileLock, KnowsWhetherItsFileIsStillThere) {
+  const TempDir dir;
+  const auto held = FileLock::acquire(dir / "lock", milliseconds(0));
+  ASSERT_TRUE(held);
+  EXPECT_TRUE(held->is_at(dir / "lock"));
+
+  std::filesystem::remove(dir / "lock");
+  EXPECT_FALSE(held->is_at(dir / "lock"));
+  const auto anew = FileLock::acquire(dir / "lock", milliseconds(0));
+
+  EXPECT_TRUE(anew);
+  EXPECT_FALSE(held->is_at(dir / "lock"));
 }
 
 TEST(FileLock, GoesWithAMoveToItsNewOwner) {

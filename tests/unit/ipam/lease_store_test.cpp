@@ -72,6 +72,43 @@ class LeaseStoreTest : public testing::Test {
   LeaseStore store_{dir_.path(), "net"};
 };
 
+TEST_F(LeaseStoreTest, DoesNotGiveAnAddressThatAPodHasWithoutARecord) {
+  const IpAddr living = IpAddr::parse("10.200.0.2").value();
+  store_.ask_before_giving([&](const IpAddr& address) { return address == living; });
+
+  EXPECT_EQ(allocated(owner(1)), "10.200.0.3");
+  const auto asked_for = store_.allocate(pools_, owner(2), {"/run/netns/x", 4, 1234}, {living});
+  ASSERT_FALSE(asked_for);
+  EXPECT_EQ(asked_for.error().code, EADDRINUSE);
+}
+
+TEST_F(LeaseStoreTest, RestoresALeaseThatWasRemoved) {
+  const auto lease = allocate(owner(1));
+  ASSERT_TRUE(lease);
+  std::filesystem::remove_all(file(""));
+
+  const auto restored = store_.restore(*lease);
+
+  ASSERT_TRUE(restored) << restored.error().what;
+  EXPECT_TRUE(*restored);
+  EXPECT_TRUE(store_.has(owner(1)));
+  EXPECT_FALSE(store_.restore(*lease).value());
+  EXPECT_EQ(allocated(owner(2)), "10.200.0.3");
+}
+
+TEST_F(LeaseStoreTest, DoesNotRestoreALeaseWhoseAddressAnotherHas) {
+  const auto lease = allocate(owner(1));
+  ASSERT_TRUE(lease);
+  std::filesystem::remove_all(file(""));
+  ASSERT_EQ(allocated(owner(2)), "10.200.0.2");
+
+  const auto restored = store_.restore(*lease);
+
+  ASSERT_FALSE(restored);
+  EXPECT_EQ(restored.error().code, EADDRINUSE);
+  EXPECT_FALSE(store_.has(owner(1)));
+}
+
 TEST_F(LeaseStoreTest, GivesTheFirstAddressFirst) { EXPECT_EQ(allocated(owner(1)), "10.200.0.2"); }
 
 TEST_F(LeaseStoreTest, RecordsWhoHoldsTheAddress) {

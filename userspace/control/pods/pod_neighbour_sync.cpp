@@ -60,8 +60,17 @@ void remove_strange_neighbours(NetlinkSocket& netlink, const std::vector<Attachm
     for (const Neighbour& neighbour : neighbours_of(attachment.port, bridge->ifindex))
       of_pods.emplace(neighbour.ifindex, neighbour.addr);
   }
+  std::set<MacAddr> recorded;
+  for (const Attachment& attachment : attachments) recorded.insert(attachment.port.pod_mac);
+  const auto fdb = list_fdb(netlink);
+  if (!fdb) return outcome.fail(fdb.error().what);
+  // A pod whose record was lost lives on.
+  const auto is_of_unknown_pod = [&](const Neighbour& neighbour) {
+    return !recorded.contains(neighbour.mac) &&
+           is_port_reached(*fdb, neighbour.ifindex, neighbour.mac);
+  };
   for (const Neighbour& neighbour : neighbours) {
-    if (!of_pods.contains({neighbour.ifindex, neighbour.addr}))
+    if (!of_pods.contains({neighbour.ifindex, neighbour.addr}) && !is_of_unknown_pod(neighbour))
       outcome.apply(delete_neighbour(netlink, neighbour),
                     "neighbour " + neighbour.addr.str() + " removed, which no pod has");
   }

@@ -15,6 +15,31 @@ namespace kubecni {
 
 namespace {
 
+/// ADD wanted eBPF for it, and had to do without. A limited pod may need what holds the programs.
+bool awaits_ebpf(const Attachment& attachment, bool shaped) {
+  return !attachment.ebpf && !attachment.fallback_reason.empty() && (!shaped || has_tcx());
+}
+
+/// Gives a pod eBPF that was made while there was none. False: DEL has come in between.
+Result<bool> take_over_pod(PodDataplane& dataplane, const AttachmentStore& store,
+                           const Attachment& attachment, const PodEndpoint& pod) {
+  auto lock = store.lock();
+  if (!lock) return fail(lock);
+  auto current =
+      store.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
+  if (!current) return fail(current);
+  if (!*current || !awaits_ebpf(**current, pod.shaped)) return false;
+  auto kind = dataplane.attach(pod.host, (*current)->hooks);
+  if (!kind) return fail(kind);
+  (*current)->hooks = *kind;
+  (*current)->ebpf = true;
+  (*current)->fallback_reason.clear();
+  // Before it is a redirect target: DEL goes by the record.
+  if (auto saved = store.save(*lock, **current); !saved) return fail(saved);
+  if (auto added = dataplane.endpoints.add(pod); !added) return fail(added);
+  return true;
+}
+
 /// Attaches its programs, too, if `programs` are given. False: DEL has come in between.
 Result<bool> restore_pod(const ProgramStore* programs, EndpointTable& endpoints,
                          const AttachmentStore& store, const Attachment& attachment,
@@ -67,6 +92,25 @@ void sync_port(NetlinkSocket& netlink, const AttachmentStore& store, const Attac
                 "pod " + attachment.port.addresses_text() + ": put right that " + lost.front());
 }
 
+void sync_ebpf(PodDataplane& dataplane, const AttachmentStore& store, const Attachment& attachment,
+               const PodEndpoint& pod, Outcome& outcome) {
+  const bool is_late = awaits_ebpf(attachment, pod.shaped);
+  if (!attachment.ebpf && !is_late) return;
+  if (!is_late) {
+    auto differences = dataplane.differences(pod);
+    if (differences && differences->empty()) return;
+  }
+  auto restored =
+      is_late ? take_over_pod(dataplane, store, attachment, pod)
+              : restore_pod(&dataplane.programs, dataplane.endpoints, store, attachment, pod);
+  if (restored && !*restored) return;
+  const std::string how = pod.shaped ? " is not redirected: its bandwidth is limited"
+                          : is_late  ? " is on eBPF now"
+                                     : " is on eBPF again";
+  outcome.apply(restored ? Result<>() : fail(restored),
+                "pod " + attachment.port.addresses_text() + how);
+}
+
 }  // namespace
 
 void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
@@ -81,17 +125,9 @@ void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
     const Link* const bridge = state->find(attachment.port.bridge);
     if (!host || !bridge) continue;
     sync_port(netlink, store, attachment, *state, *host, *bridge, outcome);
-    if (!attachment.ebpf || !dataplane) continue;
-    const std::string addresses = attachment.port.addresses_text();
+    if (!dataplane) continue;
     const PodEndpoint pod = endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped);
-    auto differences = dataplane->differences(pod);
-    if (differences && differences->empty()) continue;
-    auto restored = restore_pod(&dataplane->programs, dataplane->endpoints, store, attachment, pod);
-    if (!restored || *restored)
-      outcome.apply(
-          restored ? Result<>() : fail(restored),
-          "pod " + addresses +
-              (pod.shaped ? " is not redirected: its bandwidth is limited" : " is on eBPF again"));
+    sync_ebpf(*dataplane, store, attachment, pod, outcome);
   }
   if (dataplane) remove_strange_endpoints(dataplane->endpoints, state->links, outcome);
 }

@@ -42,6 +42,7 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane, Out
   auto listing = store.list();
   if (!listing) return outcome.fail(listing.error().what);
   for (const std::string& damaged : listing->damaged) outcome.fail(damaged);
+  lost_records_.sync(listing->attachments, *links, outcome);
   const auto bridge = std::ranges::find(*links, options_.bridge, &Link::name);
   if (bridge != links->end())
     sync_former_cidrs(netlink_, view, *bridge, listing->attachments, outcome);

@@ -4,6 +4,7 @@
 #include "cluster/cluster_view.hpp"
 #include "control/options.hpp"
 #include "control/outcome.hpp"
+#include "control/pods/lost_records.hpp"
 #include "control/pods/pod_guard.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/netlink.hpp"
@@ -34,13 +35,16 @@ class PodsController {
 
  private:
   PodsController(DaemonOptions options, NetlinkSocket netlink)
-      : options_(std::move(options)), netlink_(std::move(netlink)) {}
+      : options_(std::move(options)),
+        netlink_(std::move(netlink)),
+        lost_records_(options_.state_dir) {}
 
   void sync_guard(const std::vector<Attachment>& attachments, Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;
   std::optional<PodGuard> guard_;
+  LostRecords lost_records_;
 };
 
 }  // namespace kubecni

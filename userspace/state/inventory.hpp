@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace kubecni {
+
+/// Something that kube-cni makes on a node.
+struct MadeThing {
+  std::string_view name;
+  std::string_view what;
+  std::string_view made_by;
+  std::string_view restored_by;
+};
+
+inline constexpr std::string_view kByAdd = "ADD";
+inline constexpr std::string_view kByDaemon = "kube-cnid";
+inline constexpr std::string_view kByBoth = "ADD, kube-cnid";
+/// The pod's own side: CHECK says what is wrong there.
+inline constexpr std::string_view kByNobody = "nobody: delete the pod";
+
+/// Every single thing that ADD or the daemon makes on a node, and who brings it back when it is
+/// taken away. docs/architecture.md lists it, and an end-to-end test takes each thing away that the
+/// daemon brings back.
+inline constexpr std::array kMadeThings{
+    // Of each pod.
+    MadeThing{"pod interface", "the veth, and in the pod its address, routes and the gateway's MAC",
+              kByAdd, kByNobody},
+    MadeThing{"host end", "the veth's end on the node is up", kByAdd, kByDaemon},
+    MadeThing{"bridge port", "the host end is a port of the bridge", kByAdd, kByDaemon},
+    MadeThing{"port settings", "hairpin, no learning, no flooding, locked, guard, no router",
+              kByAdd, kByDaemon},
+    MadeThing{"pod FDB entry", "static, the pod's MAC on its port", kByAdd, kByDaemon},
+    MadeThing{"pod neighbours", "permanent, protocol 84, on the bridge", kByAdd, kByDaemon},
+    MadeThing{"pod programs", "`to_pod` and `from_pod` on the host end", kByAdd, kByDaemon},
+    MadeThing{"endpoint entry", "`endpoints4`, `endpoints6`", kByAdd, kByDaemon},
+    MadeThing{"pod_ifaces entry", "`pod_ifaces`", kByAdd, kByDaemon},
+    MadeThing{"attachment record", "in the state folder, `attachments/`", kByAdd, kByDaemon},
+    MadeThing{"lease", "in the state folder, `ipam/`", kByAdd, kByDaemon},
+    // Of the bridge.
+    MadeThing{"bridge", "`cni0`, or as the network names it", kByBoth, kByDaemon},
+    MadeThing{"bridge state", "the bridge is up", kByBoth, kByDaemon},
+    MadeThing{"bridge MAC", "the one that pods know for their gateway", kByBoth, kByDaemon},
+    MadeThing{"bridge FDB entry", "the bridge's own MAC", "the kernel", kByDaemon},
+    MadeThing{"gateway address", "on the bridge, one of each family", kByBoth, kByDaemon},
+    MadeThing{"multicast snooping", "off on the bridge", kByBoth, kByDaemon},
+    // Settings of the node.
+    MadeThing{"node forwarding", "`ip_forward`; for IPv6 `conf/all/forwarding`", kByBoth,
+              kByDaemon},
+    MadeThing{"bridge forwarding", "`conf/<bridge>/forwarding`", kByBoth, kByDaemon},
+    MadeThing{"uplink forwarding",
+              "`ipv4/conf/<device>/forwarding` of each device that leads to a peer", kByDaemon,
+              kByDaemon},
+    MadeThing{"conntrack settings", "`nf_conntrack_tcp_be_liberal`", kByDaemon, kByDaemon},
+    MadeThing{"bridge netfilter", "`bridge-nf-call-iptables` and `-ip6tables`", kByDaemon,
+              kByDaemon},
+    // Between nodes.
+    MadeThing{"node routes", "protocol 84, one for each PodCIDR of a peer", kByDaemon, kByDaemon},
+    MadeThing{"node rule", "`iif <bridge> lookup 84`, with a peer behind the tunnel", kByDaemon,
+              kByDaemon},
+    MadeThing{"tunnel device", "`kcni.vxlan`", kByDaemon, kByDaemon},
+    MadeThing{"tunnel neighbours", "permanent, protocol 84, one for each peer behind the tunnel",
+              kByDaemon, kByDaemon},
+    MadeThing{"wire programs", "`to_wire` and `from_wire` on the NICs", kByDaemon, kByDaemon},
+    MadeThing{"tunnel programs", "`to_tunnel` and `from_tunnel`", kByDaemon, kByDaemon},
+    MadeThing{"node map entries", "`node_cidrs4`, `node_cidrs6`", kByDaemon, kByDaemon},
+    MadeThing{"tunnel peer entries", "`tunnel_peers4`, `tunnel_peers6`", kByDaemon, kByDaemon},
+    MadeThing{"cluster network", "`node_config`", kByDaemon, kByDaemon},
+    MadeThing{"pins", "programs, maps and links on the bpffs", kByBoth, kByDaemon},
+    MadeThing{"node nftables table", "`inet kube-cni`", kByDaemon, kByDaemon},
+    MadeThing{"pod nftables table", "`bridge kube-cni`", kByDaemon, kByDaemon},
+    // Files.
+    MadeThing{"node.json", "in the state folder: what the plugin is told", kByDaemon, kByDaemon},
+    MadeThing{"run folder", "the daemon's lock, `status.json`", kByBoth, kByDaemon},
+};
+
+}  // namespace kubecni
