@@ -275,6 +275,27 @@ inline constexpr std::array kSettings{
         .meaning = "what pods send to the outside of the cluster gets the node's address "
                    "(nftables, table `inet kube-cni`). Packets to pods, and to nodes by the first "
                    "InternalIP of each family, keep the pod's address"},
+    Setting{
+        .key = "forwardRules",
+        .owner = Owner::kDaemon,
+        .type = Type::kFlag,
+        .fallback = "on",
+        .help = "on or off: accept this node's pods in chains of nftables and iptables that drop "
+                "what is forwarded by their policy",
+        .meaning = "where a chain drops forwarded packets by its policy (`iptables -P FORWARD "
+                   "DROP`, as Docker and ufw set it), rules at its end accept what comes from and "
+                   "goes to this node's pods. The chain's other rules come first. `off`: such a "
+                   "chain is reported and left alone"},
+    Setting{
+        .key = "acceptRa",
+        .owner = Owner::kDaemon,
+        .type = Type::kFlag,
+        .fallback = "on",
+        .help = "on or off: devices to other nodes keep IPv6 routes that they learn from routers",
+        .meaning = "a node that forwards IPv6 forgets the default route that it learned from a "
+                   "router's advertisements. With IPv6 pods, `accept_ra` of each device that leads "
+                   "to other nodes becomes 2 where it was 1, so that the route stays. `off`: the "
+                   "setting is left alone"},
     Setting{.key = "nonMasqueradeCidr",
             .owner = Owner::kDaemon,
             .type = Type::kNetwork,

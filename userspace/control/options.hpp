@@ -40,6 +40,8 @@ struct DaemonOptions {
   TunnelOptions tunnel;
   ClusterRules rules;
   bool masquerade = true;
+  bool forward_rules = true;
+  bool accept_ra = true;
   std::vector<IpNet> non_masquerade_cidrs;
   std::filesystem::path state_dir = default_of("stateDir");
   std::filesystem::path run_dir = default_of("runDir");

@@ -71,6 +71,7 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
   EbpfDataplane* const guard = by_ebpf ? dataplane : nullptr;
   const bool was_guarding = nodes_.is_guarding_tunnel(guard);
   firewall_.sync(view, !was_guarding, outcomes.firewall);
+  firewall_.sync_forwarding(view, outcomes.firewall);
   auto plan = nodes_.prepare(view, outcomes.nodes);
   bridge_.sync(view, plan ? std::optional(plan->desired.mtu) : std::nullopt,
                by_ebpf || programs_.changes_schema() ? dataplane : nullptr, outcomes.bridge);

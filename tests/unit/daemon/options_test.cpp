@@ -40,6 +40,8 @@ TEST(DaemonOptions, HaveDefaultsForTheNetwork) {
   EXPECT_EQ(options->tunnel.vni, 84u);
   EXPECT_EQ(options->tunnel.checksum_offload, "auto");
   EXPECT_TRUE(options->masquerade);
+  EXPECT_TRUE(options->forward_rules);
+  EXPECT_TRUE(options->accept_ra);
   EXPECT_FALSE(options->clean_up);
 }
 
@@ -61,10 +63,10 @@ TEST(DaemonOptions, AreThoseOfTheTable) {
 }
 
 TEST(DaemonOptions, OfTheNetworkAreTaken) {
-  const auto options =
-      parse({"--routing", "vxlan", "--vxlan-port", "4789", "--vxlan-vni", "16777215",
-             "--vxlan-checksum-offload", "off", "--masquerade", "off", "--non-masquerade-cidr",
-             "172.16.0.0/12", "--non-masquerade-cidr", "fd00::/8"});
+  const auto options = parse({"--routing", "vxlan", "--vxlan-port", "4789", "--vxlan-vni",
+                              "16777215", "--vxlan-checksum-offload", "off", "--masquerade", "off",
+                              "--non-masquerade-cidr", "172.16.0.0/12", "--non-masquerade-cidr",
+                              "fd00::/8", "--forward-rules", "off", "--accept-ra", "off"});
 
   ASSERT_TRUE(options);
   EXPECT_EQ(options->routing, Routing::kVxlan);
@@ -72,6 +74,8 @@ TEST(DaemonOptions, OfTheNetworkAreTaken) {
   EXPECT_EQ(options->tunnel.vni, 16777215u);
   EXPECT_EQ(options->tunnel.checksum_offload, "off");
   EXPECT_FALSE(options->masquerade);
+  EXPECT_FALSE(options->forward_rules);
+  EXPECT_FALSE(options->accept_ra);
   EXPECT_THAT(options->non_masquerade_cidrs,
               testing::ElementsAre(net("172.16.0.0/12"), net("fd00::/8")));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cluster/cluster_view.hpp"
+#include "control/firewall/forward_rules.hpp"
 #include "control/firewall/node_firewall.hpp"
 #include "control/options.hpp"
 #include "control/outcome.hpp"
@@ -16,19 +17,24 @@ FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options
                            bool guards_tunnel);
 
 /// The nftables table that gives what leaves the cluster the node's address, and that guards
-/// the tunnel where no program does. Runs in the node's namespace.
+/// the tunnel where no program does; and rules for this node's pods in chains of others that drop
+/// what is forwarded. Runs in the node's namespace.
 class FirewallController {
  public:
   explicit FirewallController(DaemonOptions options) : options_(std::move(options)) {}
 
   /// While this node is not known, nor who is inside the cluster, the table stays as it is.
   void sync(const ClusterView& view, bool guards_tunnel, Outcome& outcome);
+  /// Keeps pods' packets from being dropped by the policy of another's chain, or warns of it.
+  void sync_forwarding(const ClusterView& view, Outcome& outcome);
 
   static void clean_up(Outcome& outcome);
 
  private:
   DaemonOptions options_;
   std::optional<NodeFirewall> firewall_;
+  std::optional<Nftables> nftables_;
+  ForwardRules forward_rules_;
 };
 
 }  // namespace kubecni

@@ -3,14 +3,24 @@
 #include "control/nodes/kernel_routes.hpp"
 #include "control/nodes/node_hooks.hpp"
 #include "control/nodes/node_maps.hpp"
+#include "control/nodes/router_advertisements.hpp"
 #include "net/address.hpp"
 #include "net/link.hpp"
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace kubecni {
+
+namespace {
+
+bool has_ipv6(const std::vector<IpNet>& networks) {
+  return std::ranges::any_of(networks, [](const IpNet& net) { return !net.addr.is_v4(); });
+}
+
+}  // namespace
 
 Result<NodesController> NodesController::open(const DaemonOptions& options) {
   auto netlink = NetlinkSocket::open();
@@ -39,6 +49,8 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
 std::optional<NodesPlan> NodesController::prepare(const ClusterView& view, Outcome& outcome) {
   auto underlay = read_underlay(view, outcome);
   if (!underlay) return std::nullopt;
+  if (options_.accept_ra && view.self && has_ipv6(view.self->pod_cidrs))
+    keep_accepting_advertisements(underlay->uplinks, outcome);
   if (auto tunnel = tunnel_.ensure(netlink_, view, underlay->uplinks, outcome))
     underlay->tunnel = *tunnel;
   else
