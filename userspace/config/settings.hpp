@@ -240,6 +240,17 @@ inline constexpr std::array kSettings{
             .meaning =
                 "whether checksums inside the tunnel are left to the NIC: `on`, `off`, or `auto`. "
                 "`auto`: on, unless a test with another node shows that the NIC gets them wrong"},
+    Setting{.key = "probePort",
+            .owner = Owner::kDaemon,
+            .type = Type::kNumber,
+            .fallback = "8484",
+            .least = 0,
+            .most = 65535,
+            .help = "UDP port by which nodes test whether pods' packets get through, the same on "
+                    "all nodes; 0: they do not",
+            .meaning = "UDP port by which the nodes test each other, the same on all nodes: "
+                       "whether packets of pods get there and back. `0`: this node does not test, "
+                       "and does not answer"},
     Setting{.key = "clusterCidr",
             .owner = Owner::kDaemon,
             .type = Type::kNetwork,

@@ -39,6 +39,7 @@ struct DaemonOptions {
   Routing routing = Routing::kAuto;
   TunnelOptions tunnel;
   ClusterRules rules;
+  std::uint16_t probe_port = default_number("probePort");  ///< UDP; 0: other nodes are not tested
   bool masquerade = true;
   bool forward_rules = true;
   bool accept_ra = true;

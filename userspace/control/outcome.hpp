@@ -20,6 +20,7 @@ enum class ConditionKind {
   kNoConntrack,   ///< the programs cannot ask conntrack
   kNotReady,      ///< this node cannot take pods
   kListPending,   ///< the runtime's list is not there, or not as it should be
+  kPeerSilent,    ///< pods of another node are not reached; `subject` is its name
   kPlugins,       ///< something about the runtime's plugins that the operator may not expect
 };
 

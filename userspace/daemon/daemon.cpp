@@ -141,14 +141,15 @@ Result<> Daemon::run() {
   RoundPacer pacer(Clock::now());
   bool is_paid = false;  // the kernel, or a folder, asked for the next round
   Clock::time_point listen_from = Clock::now();
-  std::array<pollfd, 4> events{pollfd{.fd = signals_.get(), .events = POLLIN},
-                               pollfd{.fd = cluster_.fd(), .events = POLLIN},
-                               pollfd{.fd = monitor_.fd(), .events = POLLIN},
-                               pollfd{.fd = controllers_.fd(), .events = POLLIN}};
-  auto& [signal, news, kernel, folders] = events;
+  std::array<pollfd, 5> events{
+      pollfd{.fd = signals_.get(), .events = POLLIN}, pollfd{.fd = cluster_.fd(), .events = POLLIN},
+      pollfd{.fd = monitor_.fd(), .events = POLLIN},
+      pollfd{.fd = controllers_.fd(), .events = POLLIN}, pollfd{.fd = -1, .events = POLLIN}};
+  auto& [signal, news, kernel, folders, probes] = events;
   for (;;) {
     const bool listens = Clock::now() >= listen_from;
     kernel.fd = listens ? monitor_.fd() : -1;
+    probes.fd = controllers_.probe_fd();
     const auto wake_at = listens ? next_run : std::min(next_run, listen_from);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(wake_at - Clock::now());
     const int ready = ::poll(events.data(), events.size(),
@@ -163,6 +164,11 @@ Result<> Daemon::run() {
     if (news.revents != 0) {
       cluster_.take_news();
       next_run = Clock::now();
+    }
+    if (probes.revents != 0) {
+      controllers_.take_probe_news();
+      next_run = std::min(next_run, pacer.after_notification(Clock::now()));
+      is_paid = true;
     }
     if (Clock::now() < next_run) continue;
     cluster_.take_news();  // a source may have nothing to wake us with

@@ -38,7 +38,10 @@ json wanted_condition(const NodeReadiness& wanted) {
     condition["message"] = "Pods have a network, without eBPF: " + wanted.kernel_path_reason;
   } else {
     condition["reason"] = kReady;
-    condition["message"] = "Pods have a network";
+    condition["message"] =
+        wanted.not_reached.empty()
+            ? "Pods have a network"
+            : "Pods have a network, but do not reach those of " + wanted.not_reached;
   }
   return condition;
 }

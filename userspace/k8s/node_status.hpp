@@ -10,6 +10,7 @@ namespace kubecni {
 struct NodeReadiness {
   std::string why_not_ready;       ///< empty: it can take pods
   std::string kernel_path_reason;  ///< why its pods have no eBPF; empty: they have it
+  std::string not_reached = {};    ///< nodes whose pods its pods do not reach; empty: none
 
   bool operator==(const NodeReadiness&) const = default;
 };

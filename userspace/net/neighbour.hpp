@@ -34,6 +34,10 @@ Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour);
 Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned ifindex,
                                                 const MacAddr& mac, std::uint8_t protocol);
 
+/// At which MAC the link reaches `addr`, if the kernel knows.
+Result<std::optional<MacAddr>> find_mac_of(NetlinkSocket& netlink, unsigned ifindex,
+                                           const IpAddr& addr);
+
 /// The permanent entries of the link, of both families, except multicast addresses.
 Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink, unsigned ifindex);
 

@@ -28,6 +28,9 @@ class FirewallController {
   /// Keeps pods' packets from being dropped by the policy of another's chain, or warns of it.
   void sync_forwarding(const ClusterView& view, Outcome& outcome);
 
+  /// Whether a chain drops pods' packets by its policy, as of the last sync_forwarding().
+  [[nodiscard]] bool drops_forwarded() const { return !forward_rules_.doubts().empty(); }
+
   static void clean_up(Outcome& outcome);
 
  private:

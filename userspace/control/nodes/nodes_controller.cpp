@@ -46,9 +46,12 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
   return underlay;
 }
 
-std::optional<NodesPlan> NodesController::prepare(const ClusterView& view, Outcome& outcome) {
+std::optional<NodesPlan> NodesController::prepare(const ClusterView& view,
+                                                  std::set<std::pair<std::string, int>> detours,
+                                                  Outcome& outcome) {
   auto underlay = read_underlay(view, outcome);
   if (!underlay) return std::nullopt;
+  underlay->detours = std::move(detours);
   if (options_.accept_ra && view.self && has_ipv6(view.self->pod_cidrs))
     keep_accepting_advertisements(underlay->uplinks, outcome);
   if (auto tunnel = tunnel_.ensure(netlink_, view, underlay->uplinks, outcome))
@@ -57,7 +60,9 @@ std::optional<NodesPlan> NodesController::prepare(const ClusterView& view, Outco
     underlay->no_tunnel_because = tunnel.error();
   NodesPlan made{.desired = plan_desired_state(view, *underlay, options_.bridge, options_.rules),
                  .routes = std::move(underlay->routes),
+                 .underlay = {},
                  .tunnel_ifindex = underlay->tunnel ? underlay->tunnel->device.ifindex : 0};
+  made.underlay = std::move(*underlay);
   for (const SkippedNode& node : made.desired.unreachable)
     outcome.say(ConditionKind::kNodeSkipped, node.reason, node.name);
   for (const NodeWarning& warning : made.desired.warnings)
