@@ -62,6 +62,19 @@ void print_cni(const json& cni) {
     std::cout << "            WARNING " << warning.get<std::string>() << "\n";
 }
 
+/// What the nodes' test of each other found; a daemon of an older version says nothing of it.
+void print_probes(const json& daemon) {
+  const json probes = daemon.value("probes", json::object());
+  const auto count = [&](const char* state) { return probes.value(state, 0U); };
+  if (count("answering") + count("silent") + count("unknown") == 0) return;
+  std::cout << "pods there: " << count("answering") << " PodCIDRs answer, " << count("silent")
+            << " do not, " << count("unknown") << " never did\n";
+  for (const json& peer : probes.value("peers", json::array()))
+    std::cout << "            " << (peer["state"] == "silent" ? "ERROR " : "")
+              << peer["name"].get<std::string>() << ", since " << peer["since"].get<std::string>()
+              << ": " << peer["text"].get<std::string>() << "\n";
+}
+
 void print_daemon(const json& daemon) {
   if (daemon.is_null()) {
     std::cout << "daemon:     has not reported; is kube-cnid running with the same --run-dir?\n";
@@ -85,6 +98,7 @@ void print_daemon(const json& daemon) {
             << "health:     " << daemon["health"].get<std::string>() << "\n"
             << "nodes:      " << daemon["nodes"].size() << " reached, " << daemon["skipped"].size()
             << " skipped\n";
+  print_probes(daemon);
   for (const json& error : daemon["errors"])
     std::cout << "            ERROR " << error.get<std::string>() << "\n";
   for (const json& pool : daemon["fullPools"])

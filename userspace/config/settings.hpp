@@ -255,6 +255,17 @@ inline constexpr std::array kSettings{
             .meaning =
                 "whether the NIC computes checksums inside the tunnel: `on`, `off` or `auto`. "
                 "`auto`: on, unless a test with another node shows that the NIC gets them wrong"},
+    Setting{.key = "probePort",
+            .owner = Owner::kDaemon,
+            .type = Type::kNumber,
+            .fallback = "8484",
+            .least = 0,
+            .most = 65535,
+            .help = "UDP port by which nodes test whether pods' packets get through, the same on "
+                    "all nodes; 0: they do not",
+            .meaning = "UDP port by which the nodes test each other, the same on all nodes: "
+                       "whether packets of pods get there and back. `0`: this node does not test, "
+                       "and does not answer"},
     Setting{.key = "clusterCidr",
             .owner = Owner::kDaemon,
             .type = Type::kNetwork,
@@ -290,6 +301,27 @@ inline constexpr std::array kSettings{
             .meaning = "whether what pods send out of the cluster gets the node's address "
                        "(nftables, table `inet kube-cni`). Packets to pods keep the pod's address, "
                        "and so do packets to the first InternalIP of each family of a node"},
+    Setting{
+        .key = "forwardRules",
+        .owner = Owner::kDaemon,
+        .type = Type::kFlag,
+        .fallback = "on",
+        .help = "on or off: accept this node's pods in chains of nftables and iptables that drop "
+                "what is forwarded by their policy",
+        .meaning = "where a chain drops forwarded packets by its policy (`iptables -P FORWARD "
+                   "DROP`, as Docker and ufw set it), rules at its end accept what comes from and "
+                   "goes to this node's pods. The chain's other rules come first. `off`: such a "
+                   "chain is reported and left alone"},
+    Setting{
+        .key = "acceptRa",
+        .owner = Owner::kDaemon,
+        .type = Type::kFlag,
+        .fallback = "on",
+        .help = "on or off: devices to other nodes keep IPv6 routes that they learn from routers",
+        .meaning = "a node that forwards IPv6 forgets the default route that it learned from a "
+                   "router's advertisements. With IPv6 pods, `accept_ra` of each device that leads "
+                   "to other nodes becomes 2 where it was 1, so that the route stays. `off`: the "
+                   "setting is left alone"},
     Setting{.key = "nonMasqueradeCidr",
             .owner = Owner::kDaemon,
             .type = Type::kNetwork,

@@ -40,7 +40,10 @@ struct DaemonOptions {
   Routing routing = Routing::kAuto;
   TunnelOptions tunnel;
   ClusterRules rules;
+  std::uint16_t probe_port = default_number("probePort");  ///< UDP; 0: other nodes are not tested
   bool masquerade = true;
+  bool forward_rules = true;
+  bool accept_ra = true;
   std::vector<IpNet> non_masquerade_cidrs;
   std::filesystem::path state_dir = default_of("stateDir");
   std::filesystem::path run_dir = default_of("runDir");

@@ -1,8 +1,10 @@
 #include "daemon/controllers.hpp"
 
 #include "control/node_status/readiness.hpp"
+#include "daemon/probe_targets.hpp"
 #include "pods/full_pools.hpp"
 
+#include <set>
 #include <string>
 #include <utility>
 
@@ -39,6 +41,13 @@ std::set<std::string> uplinks_of(const DesiredState& desired) {
   return names;
 }
 
+void describe_probes(ProbeReport found, RoundReport& report, Outcome& outcome) {
+  for (const ProbeFinding& finding : found.findings)
+    if (finding.verdict == ProbeVerdict::kSilent || finding.is_detour)
+      outcome.say(ConditionKind::kPeerSilent, text_of(finding), finding.node);
+  report.probes = std::move(found);
+}
+
 /// An outcome for each of the controllers that reconcile() runs.
 struct Outcomes {
   Outcome programs{.controller = "programs"};
@@ -46,9 +55,10 @@ struct Outcomes {
   Outcome bridge{.controller = "bridge"};
   Outcome nodes{.controller = "nodes"};
   Outcome pods{.controller = "pods"};
+  Outcome probe{.controller = "probe"};
 
   void move_to(RoundReport& report) {
-    for (Outcome* outcome : {&programs, &firewall, &bridge, &nodes, &pods})
+    for (Outcome* outcome : {&programs, &firewall, &bridge, &nodes, &pods, &probe})
       report.outcomes.push_back(std::move(*outcome));
   }
 };
@@ -66,8 +76,10 @@ Result<Controllers> Controllers::open(const DaemonOptions& options) {
   if (!pods) return fail(pods);
   auto install = InstallController::open(options);
   if (!install) return fail(install);
+  auto probe = ProbeController::open(options);
+  if (!probe) return fail(probe);
   return Controllers(options, std::move(*programs), std::move(*bridge), std::move(*nodes),
-                     std::move(*pods), std::move(*install));
+                     std::move(*pods), std::move(*install), std::move(*probe));
 }
 
 void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
@@ -81,7 +93,8 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
   EbpfDataplane* const guard = by_ebpf ? dataplane : nullptr;
   const bool was_guarding = nodes_.is_guarding_tunnel(guard);
   firewall_.sync(view, !was_guarding, outcomes.firewall);
-  auto plan = nodes_.prepare(view, outcomes.nodes);
+  firewall_.sync_forwarding(view, outcomes.firewall);
+  auto plan = nodes_.prepare(view, probe_.report().detours, outcomes.nodes);
   bridge_.sync(view, plan ? std::optional(plan->desired.mtu) : std::nullopt,
                plan ? uplinks_of(plan->desired) : std::set<std::string>(),
                by_ebpf || programs_.changes_schema() ? dataplane : nullptr, outcomes.bridge);
@@ -100,6 +113,11 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
   if (const bool guards = nodes_.is_guarding_tunnel(guard); guards != was_guarding)
     firewall_.sync(view, !guards, outcomes.firewall);
   pods_.sync(view, for_pods, outcomes.pods);
+  if (plan)
+    probe_.sync(view, plan_probe_targets(view, *plan), plan->desired.mtu,
+                firewall_.drops_forwarded(),
+                plan->underlay.tunnel ? plan->underlay.tunnel->mac : MacAddr{}, outcomes.probe);
+  describe_probes(probe_.report(), report, outcomes.probe);
   programs_.finish(outcomes.programs);
   report.dataplane = programs_.dataplane() ? "ebpf" : "bridge";
   outcomes.move_to(report);
@@ -151,6 +169,7 @@ RoundReport Controllers::clean_up() {
   else
     outcomes.firewall.fail("nftables table inet kube-cni stays: it may guard the tunnel device");
   pods_.clean_up(outcomes.pods);
+  probe_.clean_up(outcomes.probe);
   outcomes.move_to(report);
   return report;
 }

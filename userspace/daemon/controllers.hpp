@@ -8,6 +8,7 @@
 #include "control/nodes/nodes_controller.hpp"
 #include "control/options.hpp"
 #include "control/pods/pods_controller.hpp"
+#include "control/probe/probe_controller.hpp"
 #include "control/programs/programs_controller.hpp"
 #include "control/retry.hpp"
 #include "daemon/round_report.hpp"
@@ -34,6 +35,10 @@ class Controllers {
   /// Readable when something changed in the runtime's folders.
   [[nodiscard]] int fd() const { return install_.fd(); }
   void drain() { install_.drain(); }
+  /// Readable when another node does not answer any more, or does again; -1: none is asked. It
+  /// changes with run().
+  [[nodiscard]] int probe_fd() const { return probe_.news_fd(); }
+  void take_probe_news() const { probe_.take_news(); }
 
   /// Removes only what run() made for traffic between nodes and to the outside. Pods keep the
   /// bridge, and reach each other on this node.
@@ -43,14 +48,16 @@ class Controllers {
   using Clock = std::chrono::steady_clock;
 
   Controllers(DaemonOptions options, ProgramsController programs, BridgeController bridge,
-              NodesController nodes, PodsController pods, InstallController install)
+              NodesController nodes, PodsController pods, InstallController install,
+              ProbeController probe)
       : options_(std::move(options)),
         programs_(std::move(programs)),
         firewall_(options_),
         bridge_(std::move(bridge)),
         nodes_(std::move(nodes)),
         pods_(std::move(pods)),
-        install_(std::move(install)) {}
+        install_(std::move(install)),
+        probe_(std::move(probe)) {}
 
   void reconcile(const ClusterView& view, RoundReport& report);
   Outcome sweep(const std::vector<IpNet>& pod_cidrs);
@@ -62,6 +69,7 @@ class Controllers {
   NodesController nodes_;
   PodsController pods_;
   InstallController install_;
+  ProbeController probe_;
   std::map<std::string_view, Retry> retries_;  ///< by controller
   std::vector<Condition> unswept_;             ///< of the last sweep
   std::vector<IpNet> swept_cidrs_;             ///< likewise

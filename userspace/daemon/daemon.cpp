@@ -146,15 +146,16 @@ Result<> Daemon::run() {
   bool has_changes = false;  // of the kernel or of a folder
   bool has_news = false;     // of the cluster; the next round takes them
   Clock::time_point listen_from = Clock::now();
-  std::array<pollfd, 4> events{pollfd{.fd = signals_.get(), .events = POLLIN},
-                               pollfd{.fd = cluster_.fd(), .events = POLLIN},
-                               pollfd{.fd = monitor_.fd(), .events = POLLIN},
-                               pollfd{.fd = controllers_.fd(), .events = POLLIN}};
-  auto& [signal, news, kernel, folders] = events;
+  std::array<pollfd, 5> events{
+      pollfd{.fd = signals_.get(), .events = POLLIN}, pollfd{.fd = cluster_.fd(), .events = POLLIN},
+      pollfd{.fd = monitor_.fd(), .events = POLLIN},
+      pollfd{.fd = controllers_.fd(), .events = POLLIN}, pollfd{.fd = -1, .events = POLLIN}};
+  auto& [signal, news, kernel, folders, probes] = events;
   for (;;) {
     const bool listens = Clock::now() >= listen_from;
     kernel.fd = listens ? monitor_.fd() : -1;
     news.fd = has_news ? -1 : cluster_.fd();
+    probes.fd = controllers_.probe_fd();
     const auto wake_at = listens ? next_run : std::min(next_run, listen_from);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(wake_at - Clock::now());
     const int ready = ::poll(events.data(), events.size(),
@@ -170,6 +171,11 @@ Result<> Daemon::run() {
       has_news = true;
     }
     if (kernel.revents != 0) listen_from = Clock::now() + kListenInterval;
+    if (probes.revents != 0) {
+      controllers_.take_probe_news();
+      next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
+      has_news = true;
+    }
     if (Clock::now() < next_run) continue;
     const auto used_before = cpu_time();
     cluster_.take_news();  // a source may be unable to wake the loop

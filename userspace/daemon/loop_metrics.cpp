@@ -22,6 +22,9 @@ prometheus::Gauge& gauge_in(prometheus::Registry& registry, const char* name, co
 
 constexpr const char* kModeHelp = "1 for the dataplane that this node uses, 0 for the other one";
 
+constexpr const char* kPeersHelp =
+    "PodCIDRs of other nodes, by whether packets of pods get there and back";
+
 }  // namespace
 
 LoopMetrics::LoopMetrics()
@@ -44,6 +47,13 @@ LoopMetrics::LoopMetrics()
       skipped_nodes_(gauge_in(registry_, "kube_cni_nodes_skipped",
                               "Nodes of which something cannot be used or reached; see kube-cnictl "
                               "nodes")),
+      answering_(gauge_in(registry_, "kube_cni_probe_peers", kPeersHelp, {{"state", "answering"}})),
+      silent_(gauge_in(registry_, "kube_cni_probe_peers", kPeersHelp, {{"state", "silent"}})),
+      unknown_(gauge_in(registry_, "kube_cni_probe_peers", kPeersHelp, {{"state", "unknown"}})),
+      detours_(
+          gauge_in(registry_, "kube_cni_probe_detours",
+                   "PodCIDRs of other nodes that are reached through the tunnel, since packets "
+                   "of pods do not get there directly")),
       ebpf_(gauge_in(registry_, "kube_cni_dataplane_mode", kModeHelp, {{"mode", "ebpf"}})),
       bridge_(gauge_in(registry_, "kube_cni_dataplane_mode", kModeHelp, {{"mode", "bridge"}})) {
   gauge_in(registry_, "kube_cni_build_info", "Version of kube-cnid and schema of its eBPF maps",
@@ -54,6 +64,10 @@ LoopMetrics::LoopMetrics()
 void LoopMetrics::add(const Round& round, std::chrono::duration<double> duration) {
   known_nodes_.Set(static_cast<double>(round.known_nodes));
   skipped_nodes_.Set(static_cast<double>(round.skipped_nodes));
+  answering_.Set(static_cast<double>(round.answering_peers));
+  silent_.Set(static_cast<double>(round.silent_peers));
+  unknown_.Set(static_cast<double>(round.unknown_peers));
+  detours_.Set(static_cast<double>(round.detours));
   if (!round.reconciled) return;
   duration_.Observe(duration.count());
   changes_.Increment(static_cast<double>(round.changes));

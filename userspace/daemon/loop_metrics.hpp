@@ -19,6 +19,11 @@ struct Round {
   std::string dataplane;          ///< "ebpf" or "bridge"
   std::size_t known_nodes = 0;    ///< with a PodCIDR, also this one
   std::size_t skipped_nodes = 0;  ///< of which something cannot be used
+  // PodCIDRs of other nodes, by what the test of them found:
+  std::size_t answering_peers = 0;
+  std::size_t silent_peers = 0;
+  std::size_t unknown_peers = 0;
+  std::size_t detours = 0;  ///< reached through the tunnel since direct does not get through
   std::size_t changes = 0;
   std::size_t errors = 0;
   std::string not_ready;  ///< why the node cannot take pods; empty: it can
@@ -43,6 +48,10 @@ class LoopMetrics {
   prometheus::Gauge& last_success_;
   prometheus::Gauge& known_nodes_;
   prometheus::Gauge& skipped_nodes_;
+  prometheus::Gauge& answering_;
+  prometheus::Gauge& silent_;
+  prometheus::Gauge& unknown_;
+  prometheus::Gauge& detours_;
   prometheus::Gauge& ebpf_;
   prometheus::Gauge& bridge_;
 };

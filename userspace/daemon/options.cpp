@@ -84,7 +84,10 @@ void add_network_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("vxlanPort"), options.tunnel.port);
   add(app, daemon_setting("vxlanVni"), options.tunnel.vni);
   add(app, daemon_setting("vxlanChecksumOffload"), options.tunnel.checksum_offload);
+  add(app, daemon_setting("probePort"), options.probe_port);
   add(app, daemon_setting("masquerade"), options.masquerade);
+  add(app, daemon_setting("forwardRules"), options.forward_rules);
+  add(app, daemon_setting("acceptRa"), options.accept_ra);
 }
 
 /// The cluster's networks, as texts of the command line.

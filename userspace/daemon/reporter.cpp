@@ -1,10 +1,14 @@
 #include "daemon/reporter.hpp"
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "daemon/diagnosis.hpp"
 
 #include <unistd.h>
 
+#include <chrono>
+#include <ctime>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -22,6 +26,49 @@ PathStatus status_of(const PeerPath& path) {
           .why = path.why};
 }
 
+std::string utc(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[sizeof("2026-01-01T00:00:00Z")];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+std::string state_of(const ProbeFinding& finding) {
+  if (finding.verdict == ProbeVerdict::kSilent) return "silent";
+  return finding.is_detour ? "detour" : "unknown";
+}
+
+ProbeStatus status_of(const ProbeReport& report) {
+  ProbeStatus status{.answering = static_cast<unsigned>(report.answering),
+                     .silent = static_cast<unsigned>(report.silent),
+                     .unknown = static_cast<unsigned>(report.unknown),
+                     .peers = {}};
+  for (const ProbeFinding& finding : report.findings)
+    status.peers.push_back({.name = finding.node,
+                            .address = finding.address.str(),
+                            .state = state_of(finding),
+                            .since = utc(finding.since),
+                            .text = text_of(finding)});
+  return status;
+}
+
+/// A few of the nodes that are up, and whose pods are not reached. Of a node that is down the
+/// cluster knows, and each other node would write of it.
+std::string not_reached(const ProbeReport& report) {
+  constexpr std::size_t kNamed = 3;
+  std::set<std::string> nodes;
+  for (const ProbeFinding& finding : report.findings)
+    if (finding.verdict == ProbeVerdict::kSilent && finding.is_node_up) nodes.insert(finding.node);
+  std::string text;
+  std::size_t named = 0;
+  for (const std::string& node : nodes)
+    if (named++ < kNamed) append_word(text, node);
+  if (nodes.size() > kNamed) text += " and " + std::to_string(nodes.size() - kNamed) + " others";
+  return text;
+}
+
 /// Without the list of plugins the runtime starts no pod, even if the node is ready otherwise.
 std::string why_no_pod_starts(const RoundReport& report) {
   auto reason = report.first_of(ConditionKind::kNotReady);
@@ -37,6 +84,10 @@ Round metrics_of(const RoundReport& report) {
           .dataplane = report.dataplane,
           .known_nodes = report.known_nodes,
           .skipped_nodes = skipped.size(),
+          .answering_peers = report.probes.answering,
+          .silent_peers = report.probes.silent,
+          .unknown_peers = report.probes.unknown,
+          .detours = report.probes.detours.size(),
           .changes = report.count_changes(),
           .errors = report.texts_of(ConditionKind::kFailed).size(),
           .not_ready = why_no_pod_starts(report)};
@@ -63,6 +114,7 @@ DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
   status.no_conntrack_reason = report.first_of(ConditionKind::kNoConntrack);
   status.tunnel_checksum_offload = report.tunnel_checksum_offload;
   for (const PeerPath& path : report.paths) status.nodes.push_back(status_of(path));
+  status.probes = status_of(report.probes);
   for (const Outcome& outcome : report.outcomes) {
     for (const Condition& condition : outcome.conditions) {
       if (condition.kind == ConditionKind::kNodeSkipped)
@@ -104,6 +156,9 @@ void Reporter::log_condition(const Condition& condition, std::string_view contro
       return;  // only in status.json; a failure has its own condition
     case ConditionKind::kFullPool:
       return log::warn("no address for another pod", {{"reason", text}});
+    case ConditionKind::kPeerSilent:
+      return log::warn("pods of another node are not reached as they should be",
+                       {{"node", condition.subject}, {"what", text}});
     case ConditionKind::kPlugins:
       return log::warn("plugins of the runtime", {{"what", text}});
   }
@@ -130,7 +185,8 @@ void Reporter::tell(const RoundReport& report, const SourceReport& source) {
   if (report.reconciled && writer_)
     writer_->want({.why_not_ready = report.first_of(ConditionKind::kNotReady),
                    .kernel_path_reason = report.first_of(ConditionKind::kKernelPath),
-                   .no_address = report.first_of(ConditionKind::kFullPool)});
+                   .no_address = report.first_of(ConditionKind::kFullPool),
+                   .not_reached = not_reached(report.probes)});
   const auto status = status_of(report, options_.node_name, source,
                                 {observer_.describe_metrics(), observer_.describe_health()});
   if (auto written = write_daemon_status(options_.run_dir, status); !written)

@@ -3,6 +3,7 @@
 #include "control/install/install_controller.hpp"
 #include "control/nodes/peer_path.hpp"
 #include "control/outcome.hpp"
+#include "control/probe/probe_table.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -23,6 +24,7 @@ struct RoundReport {
   unsigned mtu = 0;  ///< bytes, for pods
   std::vector<PeerPath> paths;
   std::vector<std::string> wires;
+  ProbeReport probes;
   std::string dataplane;  ///< "ebpf" or "bridge"; empty: the cluster is not known
   std::string tunnel_checksum_offload;
   ListState list;

@@ -1,8 +1,8 @@
 #include "base/file.hpp"
-#include "base/json.hpp"
 #include "base/text.hpp"
 #include "dataplane/sysctls.hpp"
 #include "doctor/examine.hpp"
+#include "net/forward_chains.hpp"
 #include "net/link.hpp"
 #include "net/nftables.hpp"
 #include "net/offload.hpp"
@@ -129,15 +129,11 @@ Finding path_filter(const Link& uplink) {
 }  // namespace
 
 Result<std::vector<std::string>> dropping_forward_chains(std::string_view chains) {
+  auto listed = forward_chains_in(chains);
+  if (!listed) return fail(listed);
   std::vector<std::string> found;
-  auto listing = parse_json(chains);
-  if (!listing) return fail(listing, "what nftables lists");
-  for (const auto& entry : member(*listing, "nftables")) {
-    const auto& chain = member(entry, "chain");
-    if (member(chain, "hook") == "forward" && member(chain, "policy") == "drop")
-      found.push_back(text_of(member(chain, "name")) + " of table " +
-                      text_of(member(chain, "family")) + " " + text_of(member(chain, "table")));
-  }
+  for (const ForwardChain& chain : *listed)
+    if (chain.drops) found.push_back(chain.text());
   return found;
 }
 

@@ -43,7 +43,10 @@ json wanted_network(const NodeReadiness& wanted) {
   if (!wanted.kernel_path_reason.empty())
     return condition_of(kNetwork, false, kKernelPathOnly,
                         "Pods have a network, without eBPF: " + wanted.kernel_path_reason);
-  return condition_of(kNetwork, false, kReady, "Pods have a network");
+  return condition_of(kNetwork, false, kReady,
+                      wanted.not_reached.empty()
+                          ? "Pods have a network"
+                          : "Pods have a network, but do not reach those of " + wanted.not_reached);
 }
 
 bool says_the_same(const json& a, const json& b) {

@@ -12,6 +12,7 @@ struct NodeReadiness {
   std::string why_not_ready;       ///< empty: it can take pods
   std::string kernel_path_reason;  ///< why its pods have no eBPF; empty: they have it
   std::string no_address = {};     ///< why another pod gets no address; empty: it gets one
+  std::string not_reached = {};    ///< nodes whose pods its pods do not reach; empty: none
 
   bool operator==(const NodeReadiness&) const = default;
 };

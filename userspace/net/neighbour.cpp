@@ -108,6 +108,15 @@ Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned
   return std::nullopt;
 }
 
+Result<std::optional<MacAddr>> find_mac_of(NetlinkSocket& netlink, unsigned ifindex,
+                                           const IpAddr& addr) {
+  auto entries = list_entries(netlink, ifindex);
+  if (!entries) return fail(entries);
+  for (const auto& [neighbour, permanent] : *entries)
+    if (neighbour.addr == addr) return neighbour.mac;
+  return std::nullopt;
+}
+
 Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink, unsigned ifindex) {
   auto entries = list_entries(netlink, ifindex);
   if (!entries) return fail(entries);

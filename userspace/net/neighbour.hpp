@@ -39,6 +39,10 @@ Result<std::optional<Neighbour>> find_permanent_neighbour(NetlinkSocket& netlink
 Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned ifindex,
                                                 const MacAddr& mac, std::uint8_t protocol);
 
+/// At which MAC the link reaches `addr`, if the kernel knows.
+Result<std::optional<MacAddr>> find_mac_of(NetlinkSocket& netlink, unsigned ifindex,
+                                           const IpAddr& addr);
+
 /// The permanent entries of the link, of both families, except multicast addresses.
 Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink, unsigned ifindex);
 

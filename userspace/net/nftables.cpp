@@ -91,6 +91,13 @@ Result<std::set<std::string>> Nftables::list_objects(const std::string& name) {
 
 Result<std::string> Nftables::list_chains() { return execute("list chains", NFT_CTX_OUTPUT_JSON); }
 
+Result<std::string> Nftables::list_rules(const std::string& name) {
+  auto listed = execute("list chain " + name, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
+  if (!listed && listed.error().code == ENOENT) return R"({"nftables": []})";
+  if (!listed) return fail(listed, "list chain " + name);
+  return listed;
+}
+
 Result<std::uint32_t> Nftables::generation() {
   std::uint32_t generation = 0;
   NetlinkRequest request(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, 0,

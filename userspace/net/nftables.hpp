@@ -32,6 +32,10 @@ class Nftables {
   /// libnftables-json(5)): the hook and the policy of each.
   Result<std::string> list_chains();
 
+  /// The rules of the chain `name` ("ip filter FORWARD"), as JSON with their handles; an empty list
+  /// if there is no such chain.
+  Result<std::string> list_rules(const std::string& name);
+
   /// A number that changes whenever any table changes (NFT_MSG_GETGEN). 0 if the kernel has no
   /// nftables.
   Result<std::uint32_t> generation();

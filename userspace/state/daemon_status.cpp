@@ -30,6 +30,23 @@ void each_field(Status& path, auto visit) {
   visit("why", path.why);
 }
 
+template <OneOf<SilentPeerStatus> Status>
+void each_field(Status& peer, auto visit) {
+  visit("name", peer.name);
+  visit("address", peer.address);
+  visit("state", peer.state);
+  visit("since", peer.since);
+  visit("text", peer.text);
+}
+
+template <OneOf<ProbeStatus> Status>
+void each_field(Status& probes, auto visit) {
+  visit("answering", probes.answering);
+  visit("silent", probes.silent);
+  visit("unknown", probes.unknown);
+  visit("peers", probes.peers);
+}
+
 template <OneOf<SkippedStatus> Status>
 void each_field(Status& skipped, auto visit) {
   visit("name", skipped.name);
@@ -71,6 +88,7 @@ void each_field(Status& status, auto visit) {
   visit("noConntrackReason", status.no_conntrack_reason);
   visit("tunnelChecksumOffload", status.tunnel_checksum_offload);
   visit("nodes", status.nodes);
+  visit("probes", status.probes);
   visit("skipped", status.skipped);
   visit("warnings", status.warnings);
   visit("fullPools", status.full_pools);

@@ -23,6 +23,23 @@ struct PathStatus {
   std::string why;
 };
 
+/// Pods of another node that are not reached, or not in the way that they should be.
+struct SilentPeerStatus {
+  std::string name;     ///< of the node
+  std::string address;  ///< that was asked
+  std::string state;    ///< "silent", "unknown", or "detour": reached through the tunnel instead
+  std::string since;    ///< RFC 3339
+  std::string text;     ///< with the likely cause
+};
+
+/// What the nodes' test of each other found.
+struct ProbeStatus {
+  unsigned answering = 0;
+  unsigned silent = 0;
+  unsigned unknown = 0;  ///< never answered
+  std::vector<SilentPeerStatus> peers;
+};
+
 struct SkippedStatus {
   std::string name;
   std::string reason;
@@ -66,6 +83,7 @@ struct DaemonStatus {
   std::string no_conntrack_reason;
   std::string tunnel_checksum_offload;
   std::vector<PathStatus> nodes;
+  ProbeStatus probes;
   std::vector<SkippedStatus> skipped;
   std::vector<WarningStatus> warnings;
   std::vector<std::string> full_pools;  ///< what has no address for another pod, a sentence each

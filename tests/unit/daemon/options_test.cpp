@@ -47,7 +47,10 @@ TEST(DaemonOptions, HaveDefaultsForTheNetwork) {
   EXPECT_EQ(options->tunnel.port, 8472);
   EXPECT_EQ(options->tunnel.vni, 84u);
   EXPECT_EQ(options->tunnel.checksum_offload, "auto");
+  EXPECT_EQ(options->probe_port, 8484);
   EXPECT_TRUE(options->masquerade);
+  EXPECT_TRUE(options->forward_rules);
+  EXPECT_TRUE(options->accept_ra);
   EXPECT_FALSE(options->clean_up);
 }
 
@@ -69,17 +72,36 @@ TEST(DaemonOptions, AreThoseOfTheTable) {
 }
 
 TEST(DaemonOptions, OfTheNetworkAreTaken) {
-  const auto options =
-      parse({"--routing", "vxlan", "--vxlan-port", "4789", "--vxlan-vni", "16777215",
-             "--vxlan-checksum-offload", "off", "--masquerade", "off", "--non-masquerade-cidr",
-             "172.16.0.0/12", "--non-masquerade-cidr", "fd00::/8"});
+  const auto options = parse({"--routing",
+                              "vxlan",
+                              "--vxlan-port",
+                              "4789",
+                              "--vxlan-vni",
+                              "16777215",
+                              "--vxlan-checksum-offload",
+                              "off",
+                              "--masquerade",
+                              "off",
+                              "--non-masquerade-cidr",
+                              "172.16.0.0/12",
+                              "--non-masquerade-cidr",
+                              "fd00::/8",
+                              "--forward-rules",
+                              "off",
+                              "--accept-ra",
+                              "off",
+                              "--probe-port",
+                              "0"});
 
   ASSERT_TRUE(options);
   EXPECT_EQ(options->routing, Routing::kVxlan);
   EXPECT_EQ(options->tunnel.port, 4789);
   EXPECT_EQ(options->tunnel.vni, 16777215u);
   EXPECT_EQ(options->tunnel.checksum_offload, "off");
+  EXPECT_EQ(options->probe_port, 0);
   EXPECT_FALSE(options->masquerade);
+  EXPECT_FALSE(options->forward_rules);
+  EXPECT_FALSE(options->accept_ra);
   EXPECT_THAT(options->non_masquerade_cidrs,
               testing::ElementsAre(net("172.16.0.0/12"), net("fd00::/8")));
 }

@@ -1,6 +1,7 @@
 #include "control/firewall/firewall_controller.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <utility>
 
@@ -35,7 +36,38 @@ void FirewallController::sync(const ClusterView& view, bool guards_tunnel, Outco
   outcome.changes.insert(outcome.changes.end(), changes->begin(), changes->end());
 }
 
+void FirewallController::sync_forwarding(const ClusterView& view, Outcome& outcome) {
+  if (!view.self) return;
+  if (!nftables_) {
+    auto opened = Nftables::open();
+    // Without netfilter nothing drops.
+    if (!opened && opened.error().code == EPROTONOSUPPORT) return;
+    if (!opened) return outcome.fail(opened.error().what);
+    nftables_ = std::move(*opened);
+  }
+  auto report = forward_rules_.sync(
+      *nftables_,
+      {.accepts = options_.forward_rules, .bridge = options_.bridge, .pods = view.self->pod_cidrs});
+  if (!report) return outcome.fail(report.error().what);
+  outcome.changes.insert(outcome.changes.end(), report->changes.begin(), report->changes.end());
+  for (const std::string& doubt : report->doubts)
+    outcome.say(ConditionKind::kNodeDoubtful, doubt, view.self->name);
+}
+
+namespace {
+
+void remove_forward_rules(Outcome& outcome) {
+  auto nftables = Nftables::open();
+  if (!nftables && nftables.error().code == EPROTONOSUPPORT) return;
+  auto report = nftables ? ForwardRules().sync(*nftables, {}) : fail(nftables);
+  if (!report) return outcome.fail(report.error().what);
+  outcome.changes.insert(outcome.changes.end(), report->changes.begin(), report->changes.end());
+}
+
+}  // namespace
+
 void FirewallController::clean_up(Outcome& outcome) {
+  remove_forward_rules(outcome);
   auto firewall = NodeFirewall::open();
   auto removed = firewall ? firewall->remove() : fail(firewall);
   if (!removed)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cluster/cluster_view.hpp"
+#include "control/firewall/forward_rules.hpp"
 #include "control/firewall/node_firewall.hpp"
 #include "control/options.hpp"
 #include "control/outcome.hpp"
@@ -17,19 +18,27 @@ FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options
                            bool guards_tunnel);
 
 /// Keeps the nftables table `inet kube-cni`. It gives packets that leave the cluster the node's
-/// address, and guards the tunnel if no program does. Runs in the node's namespace.
+/// address, and guards the tunnel if no program does. Also keeps rules for this node's pods in
+/// chains of others that drop forwarded packets. Runs in the node's namespace.
 class FirewallController {
  public:
   explicit FirewallController(DaemonOptions options) : options_(std::move(options)) {}
 
   /// The table stays as it is while this node, and so the inside of the cluster, is not known.
   void sync(const ClusterView& view, bool guards_tunnel, Outcome& outcome);
+  /// Keeps pods' packets from being dropped by the policy of another's chain, or warns of it.
+  void sync_forwarding(const ClusterView& view, Outcome& outcome);
+
+  /// Whether a chain drops pods' packets by its policy, as of the last sync_forwarding().
+  [[nodiscard]] bool drops_forwarded() const { return !forward_rules_.doubts().empty(); }
 
   static void clean_up(Outcome& outcome);
 
  private:
   DaemonOptions options_;
   std::optional<NodeFirewall> firewall_;
+  std::optional<Nftables> nftables_;
+  ForwardRules forward_rules_;
 };
 
 }  // namespace kubecni

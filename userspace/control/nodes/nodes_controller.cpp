@@ -3,14 +3,24 @@
 #include "control/nodes/kernel_routes.hpp"
 #include "control/nodes/node_hooks.hpp"
 #include "control/nodes/node_maps.hpp"
+#include "control/nodes/router_advertisements.hpp"
 #include "net/address.hpp"
 #include "net/link.hpp"
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace kubecni {
+
+namespace {
+
+bool has_ipv6(const std::vector<IpNet>& networks) {
+  return std::ranges::any_of(networks, [](const IpNet& net) { return !net.addr.is_v4(); });
+}
+
+}  // namespace
 
 Result<NodesController> NodesController::open(const DaemonOptions& options) {
   auto netlink = NetlinkSocket::open();
@@ -36,16 +46,23 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
   return underlay;
 }
 
-std::optional<NodesPlan> NodesController::prepare(const ClusterView& view, Outcome& outcome) {
+std::optional<NodesPlan> NodesController::prepare(const ClusterView& view,
+                                                  std::set<std::pair<std::string, int>> detours,
+                                                  Outcome& outcome) {
   auto underlay = read_underlay(view, outcome);
   if (!underlay) return std::nullopt;
+  underlay->detours = std::move(detours);
+  if (options_.accept_ra && view.self && has_ipv6(view.self->pod_cidrs))
+    keep_accepting_advertisements(underlay->uplinks, outcome);
   if (auto tunnel = tunnel_.ensure(netlink_, view, underlay->uplinks, outcome))
     underlay->tunnel = *tunnel;
   else
     underlay->no_tunnel_because = tunnel.error();
   NodesPlan made{.desired = plan_desired_state(view, *underlay, options_.bridge, options_.rules),
                  .routes = std::move(underlay->routes),
+                 .underlay = {},
                  .tunnel_ifindex = underlay->tunnel ? underlay->tunnel->device.ifindex : 0};
+  made.underlay = std::move(*underlay);
   for (const SkippedNode& node : made.desired.unreachable)
     outcome.say(ConditionKind::kNodeSkipped, node.reason, node.name);
   for (const NodeWarning& warning : made.desired.warnings)

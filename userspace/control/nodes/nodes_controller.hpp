@@ -11,6 +11,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@ namespace kubecni {
 struct NodesPlan {
   DesiredState desired;
   std::vector<Route> routes;    ///< the kernel's, of everybody
+  Underlay underlay;            ///< without these
   unsigned tunnel_ifindex = 0;  ///< 0: there is no tunnel
 };
 
@@ -32,8 +34,9 @@ class NodesController {
   static Result<NodesController> open(const DaemonOptions& options);
 
   /// Reads what there is, makes the tunnel device, and plans. Empty when the kernel does not
-  /// tell what there is.
-  std::optional<NodesPlan> prepare(const ClusterView& view, Outcome& outcome);
+  /// tell what there is. `detours` are those of Underlay.
+  std::optional<NodesPlan> prepare(const ClusterView& view,
+                                   std::set<std::pair<std::string, int>> detours, Outcome& outcome);
 
   /// Makes everything so, and takes the routes out of the plan. `dataplane` is null where eBPF is
   /// not loaded; unless `by_ebpf` it leads to no node afterwards.

@@ -176,11 +176,24 @@ bool is_on_link(const IpAddr& address, const Underlay& underlay) {
   return find_link_to(address, underlay.uplinks) != nullptr;
 }
 
+PathChoice choice_of_paths(const Node& peer, const IpNet& cidr, const Underlay& underlay) {
+  auto tunnel = tunnel_path(peer, cidr, underlay, "");
+  return {.direct = on_link_path(peer, cidr, underlay),
+          .tunnel = tunnel ? std::optional(std::move(*tunnel)) : std::nullopt};
+}
+
 std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,
                                                  const Underlay& underlay) {
   if (underlay.routing == Routing::kVxlan)
     return tunnel_path(peer, cidr, underlay, "--routing vxlan");
-  if (auto path = on_link_path(peer, cidr, underlay)) return *path;
+  if (auto path = on_link_path(peer, cidr, underlay)) {
+    const bool is_detour = underlay.routing == Routing::kAuto &&
+                           underlay.detours.contains({peer.name, cidr.addr.family()});
+    if (!is_detour) return *path;
+    auto detour = tunnel_path(peer, cidr, underlay,
+                              path->why + ", but packets of pods get through the tunnel alone");
+    return detour ? *detour : *path;
+  }
   std::string off_link = "none of its addresses (" + joined(peer.internal_ips) + ") is of " +
                          family_name(cidr.addr) + " and on a link of this node";
   if (underlay.routing == Routing::kAuto)

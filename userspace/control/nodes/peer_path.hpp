@@ -16,7 +16,9 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kubecni {
@@ -51,6 +53,8 @@ struct Underlay {
   std::vector<IpAddr> local_addresses = {};  ///< of all devices of this node
   std::optional<Tunnel> tunnel;
   std::string no_tunnel_because = {};  ///< where there is none
+  /// With kAuto: nodes, with the family of their pods, to which no packet of pods gets directly.
+  std::set<std::pair<std::string, int>> detours = {};
 };
 
 enum class PathKind { kDirect, kVxlan };
@@ -93,9 +97,17 @@ std::string why_harmful(const IpNet& cidr, const Underlay& underlay);
 /// Whether `address` is on the network of a link of this node. Pure.
 bool is_on_link(const IpAddr& address, const Underlay& underlay);
 
+/// The two ways between which kAuto chooses, each if there is one. Pure.
+struct PathChoice {
+  std::optional<PeerPath> direct;
+  std::optional<PeerPath> tunnel;
+};
+PathChoice choice_of_paths(const Node& peer, const IpNet& cidr, const Underlay& underlay);
+
 /// How the pods `cidr` of `peer` are reached, or why they are not. A direct path needs an address
 /// of the peer on a link of this node, or with kDirect a route by a router. The address has to be
-/// of the pods' family; a tunnel's may be of the other. Pure.
+/// of the pods' family; a tunnel's may be of the other. A detour leads through the tunnel, if there
+/// is one. Pure.
 std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,
                                                  const Underlay& underlay);
 

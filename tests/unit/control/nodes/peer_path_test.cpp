@@ -222,5 +222,26 @@ TEST(FindUplinks, LeavesOutBridgeTunnelLoopbackLinkLocalAndWhatIsDown) {
   EXPECT_EQ(uplinks[1].net, net("2001:db8:1::1/64"));
 }
 
+TEST(Detour, LeadsThroughTheTunnelForItsFamilyAlone) {
+  const Node peer = dual_node("n2", "192.0.2.7", "10.200.2.0/24", "2001:db8::7", "fd00:10:2::/64");
+  auto from = underlay();
+  from.uplinks.push_back(uplink(2, "eth0", "2001:db8::1/64", 1400));
+  from.detours = {{"n2", AF_INET}};
+
+  EXPECT_EQ(choose_path(peer, peer.pod_cidrs[0], from)->kind, PathKind::kVxlan);
+  EXPECT_EQ(choose_path(peer, peer.pod_cidrs[1], from)->kind, PathKind::kDirect);
+}
+
+TEST(Detour, IsNoneWithoutATunnelOrWithAnotherRouting) {
+  const Node peer = node("n2", "192.0.2.7", "10.200.2.0/24");
+  auto from = underlay();
+  from.detours = {{"n2", AF_INET}};
+  from.tunnel.reset();
+  EXPECT_EQ(choose_path(peer, peer.pod_cidrs[0], from)->kind, PathKind::kDirect);
+  from = underlay(Routing::kDirect);
+  from.detours = {{"n2", AF_INET}};
+  EXPECT_EQ(choose_path(peer, peer.pod_cidrs[0], from)->kind, PathKind::kDirect);
+}
+
 }  // namespace
 }  // namespace kubecni::test

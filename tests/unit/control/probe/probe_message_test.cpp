@@ -1,0 +1,60 @@
+#include "control/probe/probe_message.hpp"
+
+#include "support/ip.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace kubecni::test {
+namespace {
+
+TEST(ProbeMessages, AreReadAsTheyWereWritten) {
+  const ProbeMessage message{.is_answer = true,
+                             .way = ProbeWay::kTunnel,
+                             .nonce = {1, 2, 3, 255},
+                             .flags = {.probes_v4 = true, .drops_forwarded = true}};
+
+  EXPECT_EQ(decode_probe(encode(message)), message);
+}
+
+TEST(ProbeMessages, OfAnotherFormAreNone) {
+  const ProbeBytes good = encode({});
+  for (const std::size_t at : {0U, 7U, 8U, 9U}) {
+    ProbeBytes bad = good;
+    bad[at] = 99;
+    EXPECT_FALSE(decode_probe(bad)) << at;
+  }
+  EXPECT_FALSE(decode_probe(std::span(good).first(31)));
+  EXPECT_FALSE(decode_probe({}));
+}
+
+TEST(ProbeMessages, AreAsLongAsTheirAnswers) {
+  EXPECT_EQ(encode({.is_answer = false}).size(), encode({.is_answer = true}).size());
+}
+
+TEST(ProbeAddress, IsOneThatNoPodGets) {
+  EXPECT_EQ(probe_address_of(net("10.200.1.0/24")), addr("10.200.1.0"));
+  EXPECT_EQ(probe_address_of(net("fd00:10:1::/64")), addr("fd00:10:1:0:ffff:ffff:ffff:ffff"));
+  EXPECT_FALSE(probe_address_of(net("10.200.1.0/31")));
+  EXPECT_FALSE(probe_address_of(net("fd00:10:1::/112")));
+}
+
+TEST(ProbePacket, HasTheChecksumsThatAReceiverComputes) {
+  const auto packet = udp_packet(addr("10.200.1.0"), addr("10.200.2.0"), 8484, encode({}));
+
+  ASSERT_EQ(packet.size(), 20U + 8 + 32);
+  std::uint32_t header = 0;
+  for (std::size_t i = 0; i < 20; i += 2)
+    header += static_cast<std::uint32_t>(packet[i] << 8 | packet[i + 1]);
+  EXPECT_EQ((header & 0xffff) + (header >> 16), 0xffffU);
+  std::uint32_t sum = 17 + 40;
+  for (std::size_t i = 12; i < packet.size(); i += 2)
+    sum += static_cast<std::uint32_t>(packet[i] << 8 | packet[i + 1]);
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  EXPECT_EQ(sum, 0xffffU);
+}
+
+}  // namespace
+}  // namespace kubecni::test

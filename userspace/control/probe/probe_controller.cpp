@@ -1,0 +1,78 @@
+#include "control/probe/probe_controller.hpp"
+
+#include "net/link.hpp"
+
+#include <cerrno>
+#include <string>
+
+namespace kubecni {
+
+Result<ProbeController> ProbeController::open(const DaemonOptions& options) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  return ProbeController(options, std::move(*netlink));
+}
+
+Result<> ProbeController::ensure(const ProbeSelf& self, const Link& bridge, unsigned mtu,
+                                 Outcome& outcome) {
+  bool is_right = false;
+  if (pod_) {
+    auto restored = pod_->restore(netlink_, bridge, self.nets);
+    if (!restored) return fail(restored);
+    is_right = *restored;
+  }
+  if (!is_right) {
+    prober_.reset();
+    pod_.reset();
+    auto made = ProbePod::make(netlink_, bridge, self.nets, mtu);
+    if (!made) return fail(made);
+    pod_ = std::move(*made);
+    outcome.changes.push_back("probe address " + pod_->addresses_text() + " made");
+  }
+  if (prober_ && self_ == self) return {};
+  prober_.reset();
+  auto started = Prober::start(pod_->netns_fd(), self);
+  if (!started) return fail(started);
+  prober_ = std::move(*started);
+  self_ = self;
+  return {};
+}
+
+void ProbeController::sync(const ClusterView& view, std::vector<ProbeTarget> targets, unsigned mtu,
+                           bool drops_forwarded, const MacAddr& tunnel_mac, Outcome& outcome) {
+  if (!view.self || options_.probe_port == 0 || targets.empty()) {
+    if (prober_) prober_->set_targets({}, {});
+    return;
+  }
+  const ProbeSelf self{.nets = probe_nets_of(view.self->pod_cidrs),
+                       .node_addresses = first_of_each_family(view.self->internal_ips),
+                       .port = options_.probe_port,
+                       .tunnel_port = options_.tunnel.port,
+                       .vni = options_.tunnel.vni,
+                       .tunnel_mac = tunnel_mac};
+  auto bridge = find_link(netlink_, options_.bridge);
+  if (!bridge) return outcome.fail(bridge.error().what);
+  if (self.nets.empty() || !*bridge) return;
+  if (auto made = ensure(self, **bridge, mtu, outcome); !made) {
+    const std::string what = "other nodes are not tested: " + made.error().what;
+    if (made.error().code != EPERM && made.error().code != EADDRINUSE) return outcome.fail(what);
+    // Everything else works without.
+    return outcome.say(ConditionKind::kNodeDoubtful, what + "; --probe-port 0 does without",
+                       view.self->name);
+  }
+  prober_->set_targets(std::move(targets), {.drops_forwarded = drops_forwarded,
+                                            .probe_port = options_.probe_port,
+                                            .tunnel_port = options_.tunnel.port});
+}
+
+ProbeReport ProbeController::report() const { return prober_ ? prober_->report() : ProbeReport{}; }
+
+void ProbeController::clean_up(Outcome& outcome) {
+  auto removed = ProbePod::remove_left_over(netlink_, options_.bridge);
+  if (!removed)
+    outcome.fail(removed.error().what);
+  else if (*removed)
+    outcome.changes.emplace_back("probe address removed");
+}
+
+}  // namespace kubecni

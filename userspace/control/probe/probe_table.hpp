@@ -1,0 +1,193 @@
+#pragma once
+
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+#include "control/probe/probe_message.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kubecni {
+
+/// The pods of one family on another node, as this node reaches them.
+struct ProbeTarget {
+  /// Straight over a link to the node.
+  struct Direct {
+    unsigned ifindex = 0;
+    IpAddr next_hop;
+    auto operator<=>(const Direct&) const = default;
+  };
+  /// The other end of the tunnel.
+  struct Tunnel {
+    IpAddr endpoint;
+    MacAddr mac;
+    auto operator<=>(const Tunnel&) const = default;
+  };
+
+  std::string node;
+  IpAddr address;       ///< its probe address
+  IpAddr node_address;  ///< its InternalIP
+  bool by_tunnel = false;
+  /// The other ways, where this node may choose between them.
+  std::optional<Direct> direct;
+  std::optional<Tunnel> tunnel;
+
+  [[nodiscard]] bool has_choice() const { return direct && tunnel; }
+  auto operator<=>(const ProbeTarget&) const = default;
+};
+
+/// A node and the family of its pods.
+using ProbeKey = std::pair<std::string, int>;
+
+enum class ProbeVerdict {
+  kUnknown,    ///< it has never answered
+  kAnswering,  ///< packets between pods get there and back
+  kSilent,     ///< they do not, though it could answer
+};
+
+/// What is known of a target that does not answer, or of one that is reached another way.
+struct ProbeFinding {
+  std::string node;
+  IpAddr address;
+  ProbeVerdict verdict = ProbeVerdict::kUnknown;
+  std::chrono::system_clock::time_point since;
+  bool by_tunnel = false;
+  bool is_detour = false;
+  bool is_node_up = false;  ///< it answers at its own address
+  std::string cause;
+
+  auto operator<=>(const ProbeFinding&) const = default;
+};
+
+/// "its IPv4 pods are not reached over the link: CAUSE".
+std::string text_of(const ProbeFinding& finding);
+
+struct ProbeReport {
+  std::size_t answering = 0;
+  std::size_t silent = 0;
+  std::size_t unknown = 0;
+  std::vector<ProbeFinding> findings;
+  std::set<ProbeKey> detours;  ///< reach these through the tunnel
+
+  bool operator==(const ProbeReport&) const = default;
+};
+
+/// What this node knows of itself that explains why nobody answers.
+struct ProbeFacts {
+  bool drops_forwarded = false;  ///< a chain here drops what is forwarded
+  std::uint16_t probe_port = 0;
+  std::uint16_t tunnel_port = 0;
+};
+
+/// Which node is asked when, and what follows from the answers.
+///
+/// All targets take turns, kTurnsPerSecond of them a second. One that did not answer is asked again
+/// soon, and by other ways, too, which tells what is wrong; that has a bound, too. So the packets a
+/// second do not grow with the cluster.
+///
+/// A node is silent after kLossesToBeSilent questions in a row without an answer, and answers again
+/// after kAnswersToBeBack in a row. Where this node may choose, a silent node that answers through
+/// the tunnel is reached through it. Direct comes back when that gets through kDirectToComeBack
+/// times in a row, not before a time that doubles with each change. No I/O.
+class ProbeTable {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using MakeNonce = ProbeNonce (*)();
+
+  static constexpr std::chrono::milliseconds kTick{250};
+  static constexpr std::chrono::milliseconds kPatience{1'000};
+  static constexpr std::chrono::milliseconds kLeastInterval{2'000};
+  static constexpr std::chrono::milliseconds kSoon{1'000};
+  static constexpr std::chrono::milliseconds kSilentInterval{4'000};
+  static constexpr int kTurnsPerTick = 1;
+  static constexpr int kRepeatsPerTick = 2;
+  static constexpr unsigned kLossesToBeSilent = 3;
+  static constexpr unsigned kAnswersToBeBack = 2;
+  static constexpr unsigned kTunnelToDetour = 2;
+  static constexpr unsigned kDirectToComeBack = 5;
+  static constexpr std::chrono::seconds kFirstHold{10};
+  static constexpr std::chrono::seconds kLongestHold{600};
+
+  explicit ProbeTable(MakeNonce make_nonce) : make_nonce_(make_nonce) {}
+
+  /// Targets that stay keep what is known of them.
+  void set_targets(std::vector<ProbeTarget> targets);
+
+  struct Question {
+    const ProbeTarget* target;  ///< until set_targets()
+    ProbeMessage message;
+  };
+  /// What to ask now; call it every kTick. Counts what was not answered in time.
+  std::vector<Question> ask(Clock::time_point now);
+  /// How long nothing has to be done.
+  [[nodiscard]] std::chrono::milliseconds idle() const;
+
+  /// Takes the answer that came from `from`. False: nobody asked for it.
+  bool take_answer(const ProbeMessage& answer, const IpAddr& from, Clock::time_point now);
+  /// Notes that `by` refused a question, in the words of an ICMP error.
+  void take_refusal(const ProbeMessage& question, const IpAddr& by);
+
+  /// Whether `address` is a node's: of `way`, its probe address or its own.
+  [[nodiscard]] const ProbeTarget* find_asker(const IpAddr& address, ProbeWay way) const;
+
+  [[nodiscard]] ProbeReport report(const ProbeFacts& facts) const;
+  /// Changes whenever report() may say something else.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
+
+ private:
+  struct State {
+    ProbeTarget target;
+    ProbeVerdict verdict = ProbeVerdict::kUnknown;
+    std::chrono::system_clock::time_point since = std::chrono::system_clock::now();
+    unsigned lost = 0;  ///< kPods, in a row
+    unsigned good = 0;  ///< likewise
+    Clock::time_point asked_at{};
+    bool is_suspect = false;
+    unsigned node_good = 0;
+    unsigned node_lost = 0;
+    ProbeFlags flags;  ///< of its last answer by kNode
+    unsigned tunnel_good = 0;
+    unsigned direct_good = 0;
+    std::optional<IpAddr> refused_by;
+    bool is_detour = false;
+    Clock::time_point detour_since{};
+    std::chrono::seconds hold = kFirstHold;
+    Clock::time_point came_back_at{};
+  };
+  struct Pending {
+    std::size_t index;
+    ProbeWay way;
+    Clock::time_point sent_at;
+  };
+
+  [[nodiscard]] bool can_answer(const State& state) const;
+  void put(std::size_t index, ProbeWay way, Clock::time_point now, std::vector<Question>& out);
+  void ask_one(std::size_t index, Clock::time_point now, std::vector<Question>& out);
+  void expire(Clock::time_point now);
+  void lose(State& state, ProbeWay way);
+  void judge(std::size_t index, Clock::time_point now);
+  void set_verdict(State& state, ProbeVerdict verdict);
+  [[nodiscard]] std::string cause_of(const State& state, const ProbeFacts& facts) const;
+
+  MakeNonce make_nonce_;
+  std::vector<State> states_;
+  std::map<IpAddr, std::size_t> by_address_;
+  std::map<IpAddr, std::size_t> by_node_address_;
+  std::set<std::size_t> suspects_;
+  std::size_t next_turn_ = 0;
+  std::size_t next_suspect_ = 0;
+  std::map<ProbeNonce, Pending> pending_;
+  std::deque<std::pair<Clock::time_point, ProbeNonce>> sent_;
+  std::uint64_t version_ = 0;
+};
+
+}  // namespace kubecni

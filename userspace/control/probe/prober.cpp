@@ -1,0 +1,396 @@
+#include "control/probe/prober.hpp"
+
+#include "base/signals.hpp"
+#include "net/neighbour.hpp"
+#include "net/netlink.hpp"
+
+#include <arpa/inet.h>
+#include <linux/errqueue.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+constexpr double kAnswersPerSecond = 200;
+constexpr int kMostAtOnce = 64;
+// Between two looks at the sockets: who fills them does not keep a CPU busy.
+constexpr std::chrono::milliseconds kRest{10};
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(sockaddr_storage);
+
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+SocketAddress socket_address(const IpAddr& ip, std::uint16_t port) {
+  SocketAddress address;
+  if (ip.is_v4()) {
+    sockaddr_in v4{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
+    std::memcpy(&v4.sin_addr, ip.data(), sizeof(v4.sin_addr));
+    std::memcpy(&address.storage, &v4, sizeof(v4));
+    address.size = sizeof(v4);
+  } else {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    std::memcpy(&v6.sin6_addr, ip.data(), sizeof(v6.sin6_addr));
+    std::memcpy(&address.storage, &v6, sizeof(v6));
+    address.size = sizeof(v6);
+  }
+  return address;
+}
+
+IpAddr ip_of(const sockaddr* address) {
+  if (address->sa_family == AF_INET6)
+    return IpAddr::v6(reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr.s6_addr);
+  std::uint8_t bytes[4];
+  std::memcpy(bytes, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, sizeof(bytes));
+  return IpAddr::v4(bytes);
+}
+
+std::uint16_t port_of(const sockaddr_storage& address) {
+  return ntohs(address.ss_family == AF_INET
+                   ? reinterpret_cast<const sockaddr_in*>(&address)->sin_port
+                   : reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
+}
+
+Result<UniqueFd> bound_socket(const IpAddr& own, std::uint16_t port) {
+  UniqueFd fd(::socket(own.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return sys_error(errno, "probe: make a socket");
+  const int on = 1;
+  const auto address = socket_address(own, port);
+  const bool v4 = own.is_v4();
+  if (::setsockopt(fd.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
+                   sizeof(on)) != 0 ||
+      ::bind(fd.get(), address.get(), address.size) != 0)
+    return sys_error(errno, "probe: UDP port " + std::to_string(port) + " of " + own.str());
+  return fd;
+}
+
+/// How many of the last bits of an address are as those of a probe address: of IPv4 0, of IPv6 1;
+/// 32 at most.
+unsigned form_bits(const IpAddr& address) {
+  std::uint32_t last = 0;
+  for (unsigned i = address.bytes() - 4; i < address.bytes(); ++i)
+    last = last << 8 | address.data()[i];
+  return static_cast<unsigned>(std::countr_zero(address.is_v4() ? last : ~last));
+}
+
+/// Lets in only senders whose addresses end as those of all targets do. No pod has such an address,
+/// unless PodCIDRs differ much in size. `bits` are 32 where there is no target.
+void filter_senders(int fd, int family, unsigned bits) {
+  const bool v4 = family == AF_INET;
+  const std::uint32_t mask = bits >= 32 ? 0xffff'ffff : (1U << bits) - 1;
+  const auto source = static_cast<std::uint32_t>(SKF_NET_OFF) + (v4 ? 12U : 20U);
+  sock_filter code[] = {
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, source},
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, mask},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, v4 ? 0 : mask},
+      {BPF_RET | BPF_K, 0, 0, 0xffff'ffff},
+      {BPF_RET | BPF_K, 0, 0, 0},
+  };
+  const sock_fprog program{.len = std::size(code), .filter = code};
+  // Without it strangers only cost more.
+  std::ignore = ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+ProbeNonce random_nonce() {
+  ProbeNonce nonce{};
+  // Never short for so few bytes: getrandom(2).
+  std::ignore = ::getrandom(nonce.data(), nonce.size(), 0);
+  return nonce;
+}
+
+void send_to(int fd, const IpAddr& to, std::uint16_t port, std::span<const std::uint8_t> bytes) {
+  const auto address = socket_address(to, port);
+  // An earlier ICMP error is told once, instead of sending. What is not sent is not answered.
+  for (int attempt = 0; attempt < 2; ++attempt)
+    if (::sendto(fd, bytes.data(), bytes.size(), 0, address.get(), address.size) >= 0) return;
+}
+
+/// VXLAN, RFC 7348, and an Ethernet header around the packet.
+std::vector<std::uint8_t> in_tunnel(std::uint32_t vni, const MacAddr& to, const MacAddr& from,
+                                    int family, const std::vector<std::uint8_t>& packet) {
+  std::vector<std::uint8_t> bytes{0x08, 0, 0, 0};
+  for (const int shift : {16, 8, 0}) bytes.push_back(static_cast<std::uint8_t>(vni >> shift));
+  bytes.push_back(0);
+  bytes.insert(bytes.end(), to.bytes.begin(), to.bytes.end());
+  bytes.insert(bytes.end(), from.bytes.begin(), from.bytes.end());
+  const std::uint16_t type = family == AF_INET ? ETH_P_IP : ETH_P_IPV6;
+  bytes.push_back(static_cast<std::uint8_t>(type >> 8));
+  bytes.push_back(static_cast<std::uint8_t>(type));
+  bytes.insert(bytes.end(), packet.begin(), packet.end());
+  return bytes;
+}
+
+void wake(int fd) {
+  const std::uint64_t one = 1;
+  std::ignore = ::write(fd, &one, sizeof(one));
+}
+
+void drain(int fd) {
+  std::uint64_t count = 0;
+  std::ignore = ::read(fd, &count, sizeof(count));
+}
+
+}  // namespace
+
+Prober::Prober(ProbeSelf self)
+    : self_(std::move(self)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      news_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      table_(random_nonce) {}
+
+Result<> Prober::open_in_pod() {
+  if (!wake_ || !news_) return sys_error(EMFILE, "probe: eventfd");
+  for (const IpNet& net : self_.nets) {
+    auto fd = bound_socket(net.addr, self_.port);
+    if (!fd) return fail(fd);
+    sockets_.push_back({std::move(*fd), net.addr.family(), true});
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Prober>> Prober::start(int netns_fd, const ProbeSelf& self) {
+  std::unique_ptr<Prober> prober(new Prober(self));
+  Result<> opened;
+  try {
+    // A namespace belongs to a thread, and the loop's stays where it is.
+    std::thread([&] {
+      if (::setns(netns_fd, CLONE_NEWNET) != 0)
+        opened = sys_error(errno, "probe: enter its namespace");
+      else
+        opened = prober->open_in_pod();
+    }).join();
+    if (!opened) return fail(opened);
+    for (const IpAddr& own : self.node_addresses) {
+      if (auto fd = bound_socket(own, self.port))
+        prober->sockets_.push_back({std::move(*fd), own.family(), false});
+      if (auto fd = bound_socket(own, 0))
+        prober->tunnels_.push_back({std::move(*fd), own.family(), false});
+    }
+    prober->packets_ = UniqueFd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    prober->thread_ = std::thread(&Prober::run, prober.get());
+  } catch (const std::system_error& error) {
+    return sys_error(error.code().value(), "probe: start a thread");
+  }
+  return prober;
+}
+
+Prober::~Prober() {
+  stopping_ = true;
+  wake(wake_.get());
+  if (thread_.joinable()) thread_.join();
+}
+
+void Prober::set_targets(std::vector<ProbeTarget> targets, const ProbeFacts& facts) {
+  const std::lock_guard lock(mutex_);
+  const bool was_idle = table_.idle() > ProbeTable::kTick;
+  for (const Socket& socket : sockets_) {
+    if (!socket.is_pods) continue;
+    unsigned bits = 32;
+    for (const ProbeTarget& target : targets)
+      if (target.address.family() == socket.family)
+        bits = std::min(bits, form_bits(target.address));
+    filter_senders(socket.fd.get(), socket.family, bits);
+  }
+  // Who cannot ask directly would never come back.
+  if (!packets_)
+    for (ProbeTarget& target : targets) target.direct.reset();
+  table_.set_targets(std::move(targets));
+  facts_ = facts;
+  if (was_idle) wake(wake_.get());
+}
+
+ProbeReport Prober::report() const {
+  const std::lock_guard lock(mutex_);
+  return table_.report(facts_);
+}
+
+void Prober::take_news() const { drain(news_.get()); }
+
+const IpNet* Prober::own_net(int family) const {
+  for (const IpNet& net : self_.nets)
+    if (net.addr.family() == family) return &net;
+  return nullptr;
+}
+
+const Prober::Socket* Prober::find(int family, bool is_pods) const {
+  for (const Socket& socket : sockets_)
+    if (socket.family == family && socket.is_pods == is_pods) return &socket;
+  return nullptr;
+}
+
+bool Prober::spend() {
+  const auto now = ProbeTable::Clock::now();
+  const std::chrono::duration<double> passed = now - earned_at_;
+  earned_at_ = now;
+  answers_left_ = std::min(answers_left_ + passed.count() * kAnswersPerSecond, kAnswersPerSecond);
+  if (answers_left_ < 1) return false;
+  answers_left_ -= 1;
+  return true;
+}
+
+void Prober::send(const ProbeTarget& target, const ProbeMessage& message) {
+  const int family = target.address.family();
+  const auto bytes = encode(message);
+  const IpNet* own = own_net(family);
+  if (message.way == ProbeWay::kNode) {
+    if (const Socket* socket = find(target.node_address.family(), false))
+      send_to(socket->fd.get(), target.node_address, self_.port, bytes);
+    return;
+  }
+  if (!own) return;
+  if (message.way == ProbeWay::kPods) {
+    if (const Socket* socket = find(family, true))
+      send_to(socket->fd.get(), target.address, self_.port, bytes);
+    return;
+  }
+  const auto packet = udp_packet(own->addr, target.address, self_.port, bytes);
+  if (message.way == ProbeWay::kTunnel && target.tunnel) {
+    const auto inner = in_tunnel(self_.vni, target.tunnel->mac, self_.tunnel_mac, family, packet);
+    for (const Socket& socket : tunnels_)
+      if (socket.family == target.tunnel->endpoint.family())
+        return send_to(socket.fd.get(), target.tunnel->endpoint, self_.tunnel_port, inner);
+  }
+  if (message.way == ProbeWay::kDirect && target.direct && packets_) {
+    auto netlink = NetlinkSocket::open();
+    auto mac = netlink ? find_mac_of(*netlink, target.direct->ifindex, target.direct->next_hop)
+                       : fail(netlink);
+    if (!mac || !*mac) {
+      // Makes the kernel look for it.
+      const Socket* socket = find(target.direct->next_hop.family(), false);
+      if (socket) send_to(socket->fd.get(), target.direct->next_hop, self_.port, {});
+      return;
+    }
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_protocol = htons(family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
+    to.sll_ifindex = static_cast<int>(target.direct->ifindex);
+    to.sll_halen = ETH_ALEN;
+    std::ranges::copy((*mac)->bytes, to.sll_addr);
+    std::ignore = ::sendto(packets_.get(), packet.data(), packet.size(), 0,
+                           reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+  }
+}
+
+void Prober::ask() {
+  const auto now = ProbeTable::Clock::now();
+  if (now < ask_at_) return;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [target, message] : table_.ask(now)) send(*target, message);
+  ask_at_ = now + table_.idle();
+}
+
+void Prober::answer(const Socket& socket, ProbeMessage question, const IpAddr& from) {
+  const bool is_node = question.way == ProbeWay::kNode;
+  if (is_node == socket.is_pods) return;
+  const std::lock_guard lock(mutex_);
+  const ProbeTarget* asker = table_.find_asker(from, question.way);
+  if (!asker || !spend()) return;
+  question.is_answer = true;
+  question.flags = {.probes_v4 = own_net(AF_INET) != nullptr,
+                    .probes_v6 = own_net(AF_INET6) != nullptr,
+                    .drops_forwarded = facts_.drops_forwarded};
+  // Who asks through the tunnel may not be reached in another way.
+  if (question.way == ProbeWay::kTunnel && asker->tunnel) return send(*asker, question);
+  send_to(socket.fd.get(), from, self_.port, encode(question));
+}
+
+void Prober::read(const Socket& socket) {
+  for (int i = 0; i < kMostAtOnce; ++i) {
+    std::array<std::uint8_t, 64> bytes;
+    SocketAddress from;
+    const ssize_t size = ::recvfrom(socket.fd.get(), bytes.data(), bytes.size(), 0,
+                                    reinterpret_cast<sockaddr*>(&from.storage), &from.size);
+    if (size < 0) return;
+    const auto message = decode_probe(std::span(bytes).first(static_cast<std::size_t>(size)));
+    if (!message || port_of(from.storage) != self_.port) continue;
+    const IpAddr sender = ip_of(from.get());
+    if (!message->is_answer) {
+      answer(socket, *message, sender);
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    if ((message->way == ProbeWay::kNode) != socket.is_pods)
+      table_.take_answer(*message, sender, ProbeTable::Clock::now());
+  }
+}
+
+void Prober::read_refusals(const Socket& socket) {
+  for (int i = 0; i < kMostAtOnce; ++i) {
+    std::array<std::uint8_t, 64> bytes;
+    alignas(cmsghdr) std::array<char, 512> control{};
+    iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t size = ::recvmsg(socket.fd.get(), &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+    if (size < 0) return;
+    const auto question = decode_probe(std::span(bytes).first(static_cast<std::size_t>(size)));
+    for (cmsghdr* at = CMSG_FIRSTHDR(&message); at && question; at = CMSG_NXTHDR(&message, at)) {
+      const bool v4 = at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR;
+      const bool v6 = at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_RECVERR;
+      if (!v4 && !v6) continue;
+      const auto* error = reinterpret_cast<const sock_extended_err*>(CMSG_DATA(at));
+      const sockaddr* sender = SO_EE_OFFENDER(error);
+      if (error->ee_origin == SO_EE_ORIGIN_LOCAL || sender->sa_family == AF_UNSPEC) continue;
+      // Nobody has the address at the moment: that is no firewall's word.
+      if (error->ee_errno == EHOSTUNREACH && error->ee_code == 1) continue;
+      const std::lock_guard lock(mutex_);
+      table_.take_refusal(*question, ip_of(sender));
+    }
+  }
+}
+
+void Prober::run() {
+  block_all_signals();
+  std::vector<pollfd> events{{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
+  for (const Socket& socket : sockets_)
+    events.push_back({.fd = socket.fd.get(), .events = POLLIN, .revents = 0});
+  while (!stopping_) {
+    ask();
+    const auto wait =
+        std::chrono::ceil<std::chrono::milliseconds>(ask_at_ - ProbeTable::Clock::now());
+    ::poll(events.data(), events.size(), static_cast<int>(std::max<std::int64_t>(wait.count(), 0)));
+    if (events[0].revents != 0) {
+      drain(wake_.get());
+      ask_at_ = {};
+    }
+    bool has_read = false;
+    for (std::size_t i = 0; i < sockets_.size(); ++i) {
+      const auto revents = events[i + 1].revents;
+      if ((revents & POLLERR) != 0) read_refusals(sockets_[i]);
+      if ((revents & POLLIN) != 0) read(sockets_[i]);
+      has_read = has_read || revents != 0;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      if (std::exchange(told_, table_.version()) != table_.version()) wake(news_.get());
+    }
+    if (has_read && !stopping_) std::this_thread::sleep_for(kRest);
+  }
+}
+
+}  // namespace kubecni
