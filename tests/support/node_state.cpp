@@ -16,8 +16,12 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
+// The daemon's own port, which ends with it.
+constexpr const char* kProbePort = "kcni.probe";
+
 void list_links(const NetNs& netns, Lines& lines) {
   for (const json& link : json::parse(Node::must_run_in(netns, {"ip", "-j", "-d", "link"}))) {
+    if (link.value("ifname", "") == kProbePort) continue;
     std::string text = netns.name() + " link";
     for (const char* key : {"ifindex", "ifname", "address", "mtu", "master"})
       text += " " + link.value(key, json()).dump();
@@ -33,6 +37,7 @@ void list_output(const NetNs& netns, const std::vector<std::string>& argv, Lines
   for (std::string line; std::getline(output, line);) {
     if (line.find("33:33:") != std::string::npos || line.find("01:00:5e:") != std::string::npos)
       continue;  // multicast, which comes and goes with IPv6's timers
+    if (line.find(kProbePort) != std::string::npos) continue;
     if (const auto at = line.find(" linkdown"); at != std::string::npos) line.erase(at, 9);
     lines.push_back(netns.name() + " " + argv[0] + " " + line);
   }
