@@ -180,7 +180,7 @@ const std::vector<Loss>& losses() {
       {"tunnel device", run("ip link del kcni.vxlan"),
        shown("ip -d -o link show dev kcni.vxlan | grep -o 'dstport [0-9]*'"), ""},
       {"tunnel neighbours", run("ip neigh flush dev kcni.vxlan nud permanent"),
-       shown("ip neigh show proto 84 dev kcni.vxlan | sort"), ""},
+       shown("ip neigh show nud permanent dev kcni.vxlan | sort"), ""},
       {"wire programs", [](const Site& site) { detach_programs(site.node); }, links_of("eth0"), ""},
       {"tunnel programs", [](const Site& site) { detach_programs(site.node); },
        links_of("kcni:vxlan"), ""},
