@@ -180,7 +180,7 @@ const std::vector<Loss>& losses() {
       {"tunnel device", run("ip link del kcni.vxlan"),
        shown("ip -d -o link show dev kcni.vxlan | grep -o 'dstport [0-9]*'"), ""},
       {"tunnel neighbours", run("ip neigh flush dev kcni.vxlan nud permanent"),
-       shown("ip neigh show proto 84 dev kcni.vxlan | sort"), ""},
+       shown("ip neigh show nud permanent dev kcni.vxlan | sort"), ""},
       {"wire programs", [](const Site& site) { detach_programs(site.node); }, links_of("eth0"), ""},
       {"tunnel programs", [](const Site& site) { detach_programs(site.node); },
        links_of("kcni:vxlan"), ""},
@@ -257,6 +257,11 @@ class TakenAway : public testing::TestWithParam<Loss> {
     EXPECT_THAT(kube_cnictl("endpoints").dump(), testing::HasSubstr(GetParam().check));
   }
 
+  /// Whether the daemon has seen the pod.
+  bool is_known() {
+    return site.sh("nft list table bridge kube-cni").find(site.host) != std::string::npos;
+  }
+
   bool all_is_well() {
     const json status = kube_cnictl("status");
     return status["daemon"].is_object() && status["daemon"]["running"] == true &&
@@ -280,7 +285,7 @@ class TakenAway : public testing::TestWithParam<Loss> {
 };
 
 TEST_P(TakenAway, ComesBackAndIsSaidMeanwhile) {
-  ASSERT_TRUE(eventually([&] { return reaches_all() && all_is_well(); }));
+  ASSERT_TRUE(eventually([&] { return is_known() && reaches_all() && all_is_well(); }, kLimit));
   const std::string right = look();
   ASSERT_NE(right, "");
 
