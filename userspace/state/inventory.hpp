@@ -49,8 +49,9 @@ inline constexpr std::array kMadeThings{
               kByDaemon},
     MadeThing{"bridge forwarding", "`conf/<bridge>/forwarding`", kByBoth, kByDaemon},
     MadeThing{"uplink forwarding",
-              "`ipv4/conf/<device>/forwarding` of each device that leads to a peer", kByDaemon,
-              kByDaemon},
+              "`ipv4/conf/<device>/forwarding` of each device that leads to a peer; with IPv6 pods "
+              "`accept_ra`, too",
+              kByDaemon, kByDaemon},
     MadeThing{"conntrack settings", "`nf_conntrack_tcp_be_liberal`", kByDaemon, kByDaemon},
     MadeThing{"bridge netfilter", "`bridge-nf-call-iptables` and `-ip6tables`", kByDaemon,
               kByDaemon},
@@ -69,6 +70,10 @@ inline constexpr std::array kMadeThings{
     MadeThing{"pins", "programs, maps and links on the bpffs", kByBoth, kByDaemon},
     MadeThing{"node nftables table", "`inet kube-cni`", kByDaemon, kByDaemon},
     MadeThing{"pod nftables table", "`bridge kube-cni`", kByDaemon, kByDaemon},
+    MadeThing{"forward rules", "accept this node's pods in a chain that drops by its policy",
+              kByDaemon, kByDaemon},
+    MadeThing{"probe port", "`kcni.probe`, at which other nodes test this one", kByDaemon,
+              kByDaemon},
     // Files.
     MadeThing{"node.json", "in the state folder: what the plugin is told", kByDaemon, kByDaemon},
     MadeThing{"run folder", "the daemon's lock, `status.json`", kByBoth, kByDaemon},
