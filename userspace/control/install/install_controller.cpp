@@ -121,7 +121,7 @@ void InstallController::sync_program(Outcome& outcome) {
 /// would start and lack what it does. Empty: no reason, or the plugin has been missing for long.
 std::string InstallController::find_missed(const std::vector<ChainLink>& links,
                                            PluginVersions::Clock::time_point now) const {
-  if (now >= started_ + kMissedFor) return "";
+  if (now >= started_ + kMissedFor || !state_.exists) return "";  // a pipe would make us wait
   const auto text = read_file(options_.cni.conf_dir / options_.cni.conf_name);
   const auto list = text ? parse_json(*text) : Result<nlohmann::json>(nlohmann::json());
   if (!list) return "";
