@@ -312,16 +312,16 @@ inline constexpr std::array kSettings{
                    "DROP`, as Docker and ufw set it), rules at its end accept what comes from and "
                    "goes to this node's pods. The chain's other rules come first. `off`: such a "
                    "chain is reported and left alone"},
-    Setting{
-        .key = "acceptRa",
-        .owner = Owner::kDaemon,
-        .type = Type::kFlag,
-        .fallback = "on",
-        .help = "on or off: devices to other nodes keep IPv6 routes that they learn from routers",
-        .meaning = "a node that forwards IPv6 forgets the default route that it learned from a "
-                   "router's advertisements. With IPv6 pods, `accept_ra` of each device that leads "
-                   "to other nodes becomes 2 where it was 1, so that the route stays. `off`: the "
-                   "setting is left alone"},
+    Setting{.key = "acceptRa",
+            .owner = Owner::kDaemon,
+            .type = Type::kFlag,
+            .fallback = "on",
+            .help = "on or off: the node's devices keep IPv6 routes that they learn from routers",
+            .meaning =
+                "a node that forwards IPv6 forgets the default route that it learned from a "
+                "router's advertisements. With IPv6 pods, the daemon therefore sets `accept_ra` "
+                "from 1 to 2 on devices with such a route or one of the node's IPv6 addresses. "
+                "`off`: the setting is left alone"},
     Setting{.key = "nonMasqueradeCidr",
             .owner = Owner::kDaemon,
             .type = Type::kNetwork,

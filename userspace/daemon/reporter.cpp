@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -54,19 +55,24 @@ ProbeStatus status_of(const ProbeReport& report) {
   return status;
 }
 
-/// A few of the nodes that are up, and whose pods are not reached. Of a node that is down the
-/// cluster knows, and each other node would write of it.
+/// Of the nodes that are up, those whose pods are not reached, and why the first is not. Of a node
+/// that is down the cluster knows. Empty also while they are a small part of the nodes: then each
+/// of them says it, and not the whole cluster.
 std::string not_reached(const ProbeReport& report) {
   constexpr std::size_t kNamed = 3;
-  std::set<std::string> nodes;
+  constexpr std::size_t kSmallPart = 10;
+  std::map<std::string, std::string> causes;
   for (const ProbeFinding& finding : report.findings)
-    if (finding.verdict == ProbeVerdict::kSilent && finding.is_node_up) nodes.insert(finding.node);
-  std::string text;
+    if (finding.verdict == ProbeVerdict::kSilent && finding.is_node_up)
+      causes.emplace(finding.node, text_of(finding));
+  if (causes.empty() || report.silent * kSmallPart < report.silent + report.answering) return "";
+  std::string nodes;
   std::size_t named = 0;
-  for (const std::string& node : nodes)
-    if (named++ < kNamed) append_word(text, node);
-  if (nodes.size() > kNamed) text += " and " + std::to_string(nodes.size() - kNamed) + " others";
-  return text;
+  for (const auto& [node, cause] : causes)
+    if (named++ < kNamed) append_word(nodes, node);
+  if (causes.size() > kNamed) nodes += " and " + std::to_string(causes.size() - kNamed) + " others";
+  const auto& [first, cause] = *causes.begin();
+  return "Pods do not reach those of " + nodes + ". " + first + ": " + cause;
 }
 
 /// Without the list of plugins the runtime starts no pod, even if the node is ready otherwise.

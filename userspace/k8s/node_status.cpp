@@ -21,7 +21,22 @@ constexpr const char* kKernelPathOnly = "KubeCniKernelPathOnly";
 constexpr const char* kNotReady = "KubeCniNotReady";
 
 constexpr const char* kNetwork = "NetworkUnavailable";
-constexpr const char* kAddresses = "PodAddressesExhausted";
+
+/// A condition of its own, which a node has only once it was true, with an Event for each change.
+struct Trouble {
+  const char* condition;
+  const char* reason;       ///< of the condition while it is true
+  const char* over_reason;  ///< afterwards
+  const char* event;        ///< the reasons of the Events
+  const char* over_event;
+  const char* over_message;
+};
+constexpr Trouble kNoAddress{"PodAddressesExhausted", "KubeCniNoFreeAddress",
+                             "KubeCniAddressFree",    "NoFreeAddress",
+                             "AddressFree",           "Addresses are free for pods"};
+constexpr Trouble kNotReached{"PodPathsBroken",     "KubeCniPodsNotReached",
+                              "KubeCniPodsReached", "PodsNotReached",
+                              "PodsReached",        "Pods reach those of other nodes"};
 
 /// The node's condition as it is; null: it has none.
 json present_condition(const json& node, const char* type) {
@@ -43,10 +58,7 @@ json wanted_network(const NodeReadiness& wanted) {
   if (!wanted.kernel_path_reason.empty())
     return condition_of(kNetwork, false, kKernelPathOnly,
                         "Pods have a network, without eBPF: " + wanted.kernel_path_reason);
-  return condition_of(kNetwork, false, kReady,
-                      wanted.not_reached.empty()
-                          ? "Pods have a network"
-                          : "Pods have a network, but do not reach those of " + wanted.not_reached);
+  return condition_of(kNetwork, false, kReady, "Pods have a network");
 }
 
 bool says_the_same(const json& a, const json& b) {
@@ -122,19 +134,18 @@ void plan_network(NodeStatusPlan& plan, const json& node, const NodeReadiness& w
   plan_change(plan, before, condition, event_of_network(node, before, condition, now), now);
 }
 
-void plan_addresses(NodeStatusPlan& plan, const json& node, const NodeReadiness& wanted,
-                    const std::string& now) {
-  const json before = present_condition(node, kAddresses);
-  const bool is_full = !wanted.no_address.empty();
-  if (!is_full && member(before, "status") != "True") return;
-  const std::string message = is_full ? wanted.no_address : "Addresses are free for pods";
-  const json condition = condition_of(
-      kAddresses, is_full, is_full ? "KubeCniNoFreeAddress" : "KubeCniAddressFree", message);
+/// `text` says what is wrong; empty: nothing.
+void plan_trouble(NodeStatusPlan& plan, const json& node, const Trouble& trouble,
+                  const std::string& text, const std::string& now) {
+  const json before = present_condition(node, trouble.condition);
+  const bool is_true = !text.empty();
+  if (!is_true && member(before, "status") != "True") return;
+  const std::string message = is_true ? text : trouble.over_message;
+  const json condition = condition_of(trouble.condition, is_true,
+                                      is_true ? trouble.reason : trouble.over_reason, message);
   if (says_the_same(before, condition)) return;
-  plan_change(
-      plan, before, condition,
-      make_event(node, is_full, is_full ? "NoFreeAddress" : "AddressFree", message, before, now),
-      now);
+  const char* event = is_true ? trouble.event : trouble.over_event;
+  plan_change(plan, before, condition, make_event(node, is_true, event, message, before, now), now);
 }
 
 json plan_taints(const json& node, const std::string& startup_taint) {
@@ -156,7 +167,8 @@ NodeStatusPlan plan_node_status(const json& node, const NodeReadiness& wanted,
                                 const std::string& now) {
   NodeStatusPlan plan;
   plan_network(plan, node, wanted, may_take_back, now);
-  plan_addresses(plan, node, wanted, now);
+  plan_trouble(plan, node, kNoAddress, wanted.no_address, now);
+  plan_trouble(plan, node, kNotReached, wanted.not_reached, now);
   if (wanted.why_not_ready.empty() && !startup_taint.empty())
     plan.taints = plan_taints(node, startup_taint);
   return plan;

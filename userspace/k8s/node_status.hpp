@@ -12,7 +12,7 @@ struct NodeReadiness {
   std::string why_not_ready;       ///< empty: it can take pods
   std::string kernel_path_reason;  ///< why its pods have no eBPF; empty: they have it
   std::string no_address = {};     ///< why another pod gets no address; empty: it gets one
-  std::string not_reached = {};    ///< nodes whose pods its pods do not reach; empty: none
+  std::string not_reached = {};    ///< whose pods its pods do not reach, and why; empty: nobody's
 
   bool operator==(const NodeReadiness&) const = default;
 };
@@ -28,8 +28,9 @@ struct NodeStatusPlan {
 /// and, once the node can take pods, the removal of all taints called `startup_taint` (empty:
 /// none). Plans only what differs.
 ///
-/// A full subnet is a condition of its own, PodAddressesExhausted, with an Event: the network is
-/// there, and the node's pods have it. A node that never was full does not have that condition.
+/// A full subnet and pods of other nodes that are not reached are conditions of their own,
+/// PodAddressesExhausted and PodPathsBroken, with an Event for each change: the network is there,
+/// and the node's pods have it. A node has such a condition only if it was true once.
 ///
 /// A condition that says that the network is there stays, unless `may_take_back`; in any other case
 /// a node that is not ready says so at once.

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -190,16 +191,17 @@ void HttpServer::cut_off_the_late() {
   }
 }
 
-/// Makes room for one that has just come from `newest`. Refusing it would be easier, but then those
-/// who came first and say nothing would decide who is served.
+/// Makes room for the last one, which has just come from `newest`. Refusing it would be easier, but
+/// then those who came first and say nothing would decide who is served.
 void HttpServer::make_room_for(const IpAddr& newest) {
+  const auto others = std::span(clients_).first(clients_.size() - 1);
   const auto cut_one_if_above = [&](unsigned most, const auto& is_meant) {
     const auto is_silent = [&](const Client& client) {
       return is_meant(client) && !client.has_asked;
     };
     if (std::ranges::count_if(clients_, is_meant) <= most) return;
-    const auto silent = std::ranges::find_if(clients_, is_silent);
-    cut_off(silent != clients_.end() ? *silent : *std::ranges::find_if(clients_, is_meant));
+    const auto silent = std::ranges::find_if(others, is_silent);
+    cut_off(silent != others.end() ? *silent : *std::ranges::find_if(others, is_meant));
   };
   cut_one_if_above(kMaxFromOneAddress, [&](const Client& client) {
     return !client.is_cut_off && client.address == newest;

@@ -183,15 +183,20 @@ TEST(Manifests, SwitchAppArmorOffForTheContainersThatPinPrograms) {
 // They take a Pod with the field for a mistake.
 TEST(Manifests, SwitchAppArmorOffByAnnotationForOlderServers) {
   const fs::path component = kDeploy / "components/apparmor-annotation";
-  const json steps = read_yaml(component / "daemonset.yaml").at(0);
+  const auto expect_annotation = [&](const char* patch, const std::string& list,
+                                     const json& container) {
+    const json steps = read_yaml(component / patch).at(0);
+    EXPECT_EQ(steps.at(0).at("op"), "remove");
+    EXPECT_EQ(steps.at(0).at("path"),
+              "/spec/template/spec/" + list + "/0/securityContext/appArmorProfile");
+    EXPECT_EQ(steps.at(1).at("path"), "/spec/template/metadata/annotations");
+    EXPECT_EQ(steps.at(1).at("value"), (json{{"container.apparmor.security.beta.kubernetes.io/" +
+                                                  container.at("name").get<std::string>(),
+                                              "unconfined"}}));
+  };
 
-  EXPECT_EQ(steps.at(0).at("op"), "remove");
-  EXPECT_EQ(steps.at(0).at("path"),
-            "/spec/template/spec/containers/0/securityContext/appArmorProfile");
-  EXPECT_EQ(steps.at(1).at("path"), "/spec/template/metadata/annotations");
-  EXPECT_EQ(steps.at(1).at("value"), (json{{"container.apparmor.security.beta.kubernetes.io/" +
-                                                container().at("name").get<std::string>(),
-                                            "unconfined"}}));
+  expect_annotation("daemonset.yaml", "containers", container());
+  expect_annotation("cleanup.yaml", "initContainers", cleanup_container());
   EXPECT_FALSE(daemonset().at("spec").at("template").at("metadata").contains("annotations"))
       << "the patch would replace them";
 }

@@ -141,6 +141,23 @@ TEST(NodeStatus, AFullSubnetIsAConditionOfItsOwnAndAWarning) {
   EXPECT_EQ(planned.events[0]["message"], "10.1.0.0/24: 254 of 254");
 }
 
+TEST(NodeStatus, PodsThatAreNotReachedAreAConditionOfTheirOwnAndAWarning) {
+  const std::string text = "Pods do not reach those of n2. n2: probably a firewall";
+  NodeReadiness wanted = kReady;
+  wanted.not_reached = text;
+  json broken = node(written(kReady));
+
+  const auto planned = plan(broken, wanted);
+
+  EXPECT_EQ(condition_of(planned)["type"], "PodPathsBroken");
+  EXPECT_EQ(condition_of(planned)["status"], "True");
+  EXPECT_EQ(planned.events.at(0)["reason"], "PodsNotReached");
+  EXPECT_EQ(planned.events.at(0)["message"], text);
+  broken["status"]["conditions"].push_back(condition_of(planned));
+  EXPECT_TRUE(plan(broken, wanted).status.is_null());
+  EXPECT_EQ(plan(broken, kReady).events.at(0)["reason"], "PodsReached");
+}
+
 TEST(NodeStatus, ASubnetThatIsFullNoMoreSaysSoOnce) {
   json was_full = node(written(kReady));
   was_full["status"]["conditions"].push_back(condition_of(plan(was_full, kFull)));

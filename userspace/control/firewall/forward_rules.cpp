@@ -41,6 +41,17 @@ bool concerns(const ForwardChain& chain, const std::vector<IpNet>& pods) {
          });
 }
 
+/// Result: whether anything was changed.
+Result<bool> write_chain(Nftables& nftables, const ForwardChain& chain, const ForwardSpec& spec) {
+  auto rules = nftables.list_rules(chain.path());
+  auto found = rules ? commented_rules_in(*rules) : std::unexpected(rules.error());
+  if (!found) return fail(found, chain.text());
+  const std::string commands = plan_forward_rules(chain, *found, spec);
+  if (commands.empty()) return false;
+  if (auto done = nftables.run(commands); !done) return fail(done, chain.text());
+  return true;
+}
+
 }  // namespace
 
 std::string plan_forward_rules(const ForwardChain& chain, const std::vector<CommentedRule>& found,
@@ -63,29 +74,28 @@ std::string plan_forward_rules(const ForwardChain& chain, const std::vector<Comm
   return text;
 }
 
+/// A chain that cannot be changed, as of a table with an owner, does not stop the others.
 Result<std::vector<std::string>> ForwardRules::write(Nftables& nftables, const ForwardSpec& spec) {
   std::vector<std::string> changes;
+  Result<> result;
   doubts_.clear();
   auto listing = nftables.list_chains();
   auto chains = listing ? forward_chains_in(*listing) : std::unexpected(listing.error());
   if (!chains) return fail(chains, "forwarding");
   for (const ForwardChain& chain : *chains) {
     if (!is_others(chain)) continue;
-    auto rules = nftables.list_rules(chain.path());
-    auto found = rules ? commented_rules_in(*rules) : std::unexpected(rules.error());
-    if (!found) return fail(found, "forwarding");
-    const std::string commands = plan_forward_rules(chain, *found, spec);
-    if (!commands.empty()) {
-      if (auto done = nftables.run(commands); !done) return fail(done, chain.text());
+    auto changed = write_chain(nftables, chain, spec);
+    if (!changed && result) result = fail(changed, "forwarding");
+    if (changed && *changed)
       changes.push_back(spec.accepts && chain.drops
                             ? chain.text() + ", which drops by its policy, accepts this node's pods"
                             : "rules for this node's pods removed from " + chain.text());
-    }
-    if (chain.drops && !spec.accepts && concerns(chain, spec.pods))
+    if (chain.drops && (!spec.accepts || !changed) && concerns(chain, spec.pods))
       doubts_.push_back(chain.text() +
                         " drops forwarded packets by its policy, those of pods, too: let it accept "
                         "what comes from and goes to the PodCIDRs, or use --forward-rules on");
   }
+  if (!result) return fail(result);
   return changes;
 }
 

@@ -65,7 +65,8 @@ void NodeStatusWriter::want(NodeReadiness readiness) {
   // Another reason for the same state is written at the next usual look.
   if (!wanted_ || was_ready != is_ready ||
       wanted_->kernel_path_reason != readiness.kernel_path_reason ||
-      wanted_->no_address != readiness.no_address)
+      wanted_->no_address != readiness.no_address ||
+      wanted_->not_reached.empty() != readiness.not_reached.empty())
     is_due_ = true;
   wanted_ = std::move(readiness);
   changed_.notify_all();
@@ -109,6 +110,7 @@ void NodeStatusWriter::schedule(const Result<>& done) {
   not_before_ =
       now + (done ? options_.timings.least_interval : client_->retry_after() + backoff_.next());
   look_at_ = done ? now + options_.timings.look_interval : not_before_;
+  if (done && !unsent_.empty()) look_at_ = std::max(now + events_backoff_.next(), not_before_);
 }
 
 Result<> NodeStatusWriter::write(const Work& work) {
@@ -119,31 +121,27 @@ Result<> NodeStatusWriter::write(const Work& work) {
   const auto plan = plan_node_status(*node, work.readiness, options_.startup_taint,
                                      work.may_take_back, utc_now());
   for (const json& event : plan.events) unsent_.push_back({event});
-  auto events = write_events();
+  write_events();
   // Each is tried, since permissions may allow only one. Taints first: their patch has the Node's
   // resourceVersion that was read, and writing the status changes it.
   auto taints = plan.taints.is_null() ? Result<>() : write_taints(plan.taints);
   auto status = plan.status.is_null() ? Result<>() : write_status(plan.status);
-  if (!status || !taints) return status ? taints : status;
-  return events;
+  return status ? taints : status;
 }
 
 /// Nothing waits for an Event. One that fails is sent again: the Node's condition has changed by
 /// then, so that nothing else would cause it.
-Result<> NodeStatusWriter::write_events() {
-  Result<> result;
+void NodeStatusWriter::write_events() {
   for (UnsentEvent& unsent : std::exchange(unsent_, {})) {
     auto written = write_event(unsent.event);
     if (written) continue;
-    if (++unsent.tries < kMostTries) {
-      result = fail(written);
+    if (++unsent.tries < kMostTries)
       unsent_.push_back(std::move(unsent));
-    } else {
+    else
       log::warn("event not written",
                 {{"reason", text_of(unsent.event["reason"])}, {"err", written.error().what}});
-    }
   }
-  return result;
+  if (unsent_.empty()) events_backoff_.reset();
 }
 
 /// An Event that is not allowed, or was written before, is not sent again.

@@ -74,7 +74,7 @@ class NodeStatusWriter {
   std::optional<Work> await_work();
   void schedule(const Result<>& done);
   Result<> write(const Work& work);
-  Result<> write_events();
+  void write_events();
   Result<> write_event(const nlohmann::json& event);
   Result<> write_status(const nlohmann::json& patch);
   Result<> write_taints(const nlohmann::json& patch);
@@ -93,6 +93,7 @@ class NodeStatusWriter {
 
   // Only for the thread.
   Backoff backoff_;
+  Backoff events_backoff_{backoff_};
   Clock::time_point looked_at_;
   Clock::time_point look_at_;     ///< the next look, even without a request
   Clock::time_point not_before_;  ///< no look before this, even with a request

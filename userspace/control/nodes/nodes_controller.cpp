@@ -53,7 +53,7 @@ std::optional<NodesPlan> NodesController::prepare(const ClusterView& view,
   if (!underlay) return std::nullopt;
   underlay->detours = std::move(detours);
   if (options_.accept_ra && view.self && has_ipv6(view.self->pod_cidrs))
-    keep_accepting_advertisements(underlay->uplinks, outcome);
+    keep_accepting_advertisements(*underlay, outcome);
   if (auto tunnel = tunnel_.ensure(netlink_, view, underlay->uplinks, outcome))
     underlay->tunnel = *tunnel;
   else
