@@ -81,6 +81,7 @@ TEST(Benchmark, FootprintHasEachProgramAndEachScenario) {
   EXPECT_THAT(scenarios,
               testing::ElementsAre("1 node", "3 nodes", "3 nodes, 2 pods",
                                    "3 nodes, 2 pods, each node reports its status every 5 min",
+                                   "3 nodes, 2 pods, 8 nodes a second get another address",
                                    "3 nodes, 2 pods, one of them takes its eth0 down and up"));
 }
 

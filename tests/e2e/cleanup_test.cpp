@@ -327,7 +327,7 @@ TEST_F(CleanupOfANode, LeavesFilesOfOthersInItsFoldersAndNamesThem) {
   const auto outcome = clean_up_of(node);
 
   EXPECT_EQ(outcome.status, kClean) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("notes in it is not of kube-cni"));
+  EXPECT_THAT(outcome.err, HasSubstr("it has notes, which is not of kube-cni"));
   EXPECT_TRUE(fs::exists(node.state_dir() / "notes"));
   EXPECT_FALSE(fs::exists(node.state_dir() / "node.json"));
 }

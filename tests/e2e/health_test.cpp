@@ -142,7 +142,7 @@ TEST_F(Health, IsServedBesideManySilentClients) {
 // could make it do that.
 TEST_F(Health, IsServedWhateverOthersHold) {
   restart_with({"--metrics-address", "0.0.0.0:9484"});
-  ASSERT_TRUE(eventually([&] { return ask("/healthz").status == 200; }));
+  ASSERT_TRUE(eventually([&] { return ask("/readyz").status == 200; }));
   std::vector<UniqueFd> clients;
   for (int i = 0; i < 200; ++i) {
     clients.push_back(connect("", cluster.pod_a->netns, {cluster.a.gateway(), kMetricsPort}));
