@@ -1,5 +1,6 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "dataplane/kernel_path.hpp"
 #include "dataplane/pod_dataplane.hpp"
 #include "dataplane/schema_change.hpp"
@@ -84,29 +85,33 @@ Result<std::vector<std::string>> settled_differences(const PodDataplane& datapla
 }
 
 Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachment& attachment,
-                      std::vector<std::string>& found) {
+                      Differences& found) {
   if (!attachment.ebpf) {
     if (conf.dataplane == DataplaneMode::kEbpf && !attachment.shaped)
-      found.push_back("the pod has the kernel path only: " + attachment.fallback_reason);
+      found.of_pod.push_back("the pod has the kernel path only: " + attachment.fallback_reason);
     return {};
   }
   auto host = find_link(netlink, attachment.port.host_ifname);
   if (!host) return fail(host);
-  if (!*host) return {};  // reported before
+  if (!*host || (*host)->master_ifindex == 0) return {};  // reported before
   auto kept = is_kept_by_other_schema(conf.bpffs, {(*host)->ifindex, (*host)->name});
   if (!kept) return fail(kept);
   if (*kept) return {};
   auto dataplane = PodDataplane::open_loaded(conf.bpffs);
   // The node's loss, not the pod's, which has the kernel path meanwhile.
   if (!dataplane && dataplane.error().code == ENOENT) {
-    log::info("eBPF not checked",
-              {{"container", attachment.container_id}, {"why", dataplane.error().what}});
+    found.of_node.push_back(dataplane.error().what);
     return {};
   }
   if (!dataplane) return fail(dataplane);
   auto more = settled_differences(*dataplane, netlink, attachment, **host);
   if (!more) return fail(more);
-  found.insert(found.end(), more->begin(), more->end());
+  // STATUS, or the ADD of another pod, loads what was missing without the entries of this pod.
+  auto known =
+      dataplane->endpoints.knows(endpoint_of(attachment, **host, (*host)->master_ifindex, {}, {}));
+  if (!known) return fail(known);
+  auto& list = *known ? found.of_pod : found.of_node;
+  list.insert(list.end(), more->begin(), more->end());
   return {};
 }
 
@@ -137,16 +142,17 @@ CniResult<> cmd_check(const CniEnv& env, const NetConf& conf) {
   const PodPort port = as_later_plugins_left_it((*attachment)->port, *previous);
   auto found = differences(*netlink, netns->get(), port);
   if (!found) return cni_error(found.error(), "CHECK");
-  compare_prev_result(*previous, port, *found);
-  if (auto compared = compare_lease(conf, env, port, *found); !compared)
+  compare_prev_result(*previous, port, found->of_pod);
+  if (auto compared = compare_lease(conf, env, port, found->of_pod); !compared)
     return cni_error(compared.error(), "CHECK");
   if (auto compared = compare_ebpf(conf, *netlink, **attachment, *found); !compared)
     return cni_error(compared.error(), "CHECK");
-  if (found->empty()) return check_by_delegate(env, conf);
-
-  std::string text;
-  for (const auto& phrase : *found) text += (text.empty() ? "" : "; ") + phrase;
-  return cni_error(CniCode::kCheckDifference, "CHECK: " + text,
+  // Nothing that another pod would not lack, too.
+  if (!found->of_node.empty())
+    log::warn("the node has lost what its pods need; kube-cnid brings it back: does it run?",
+              {{"container", env.container_id}, {"lost", joined(found->of_node, "; ")}});
+  if (found->of_pod.empty()) return check_by_delegate(env, conf);
+  return cni_error(CniCode::kCheckDifference, "CHECK: " + joined(found->of_pod, "; "),
                    "delete the pod to have it set up anew");
 }
 

@@ -20,8 +20,9 @@ CniResult<nlohmann::json> cmd_add(const CniEnv& env, const NetConf& conf);
 CniResult<> cmd_del(const CniEnv& env, const NetConf& conf);
 
 /// CNI CHECK. Compares and changes nothing; code 100 names every difference. Only what the pod
-/// itself lacks is one: a runtime takes the pod's addresses for lost. Programs and maps that are
-/// missing for the whole node come back with the daemon or the next ADD.
+/// itself lacks is one: a runtime takes the pod's addresses for lost. What all pods of the node
+/// lack is only logged, since the daemon brings it back: the bridge and what belongs to it,
+/// forwarding, programs and maps, and the pod's part of them after they were loaded anew.
 CniResult<> cmd_check(const CniEnv& env, const NetConf& conf);
 
 /// CNI GC. Removes every attachment of the network that is not in the runtime's list, also leases
@@ -29,7 +30,8 @@ CniResult<> cmd_check(const CniEnv& env, const NetConf& conf);
 /// error and reports at the end.
 CniResult<> cmd_gc(const CniEnv& env, const NetConf& conf);
 
-/// CNI STATUS, in milliseconds. Changes nothing. Code 50, with the reason, if every ADD fails until
+/// CNI STATUS, in milliseconds. Changes nothing, except that it loads the programs if they have to
+/// be there and are not. Code 50, with the reason, if every ADD fails until
 /// somebody acts; 51 if pods that must use eBPF have lost it. A full subnet is neither: ADD says it
 /// (code 11), and `kube-cnictl status`.
 CniResult<> cmd_status(const CniEnv& env, const NetConf& conf);

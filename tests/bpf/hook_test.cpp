@@ -24,12 +24,18 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-/// A program that does nothing. Its name tells it from others.
+/// A program that does nothing. Its name and the map's tell it from others.
 struct LoadedProgram {
-  explicit LoadedProgram(const char* name) {
-    const bpf_insn code[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1},
+  explicit LoadedProgram(const char* name, const char* map_name = "exit_counts") {
+    const UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, map_name, 4, 4, 1, nullptr));
+    const bpf_insn code[] = {{.code = BPF_LD | BPF_DW | BPF_IMM,
+                              .dst_reg = 1,
+                              .src_reg = BPF_PSEUDO_MAP_FD,
+                              .imm = map.get()},
+                             {},
+                             {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1},
                              {.code = BPF_JMP | BPF_EXIT}};
-    fd.reset(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, name, "GPL", code, 2, nullptr));
+    fd.reset(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, name, "GPL", code, std::size(code), nullptr));
     bpf_prog_info info{};
     __u32 size = sizeof(info);
     if (bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0)
@@ -257,6 +263,19 @@ TEST_F(TcxOfAnotherFileSystem, ForeignProgramsStay) {
   EXPECT_THAT(programs(kFromPod), ElementsAre(foreign_->id));
 }
 
+TEST_F(TcxOfAnotherFileSystem, ForeignProgramOfTheSameNameStays) {
+  foreign_.emplace(kFromPod.name, "counters");
+  const UniqueFd foreign = link_foreign(kFromPod);
+
+  must(attach(links_, kFromPod, device_, newer_->fd.get()));
+  EXPECT_THAT(programs(kFromPod), ElementsAre(newer_->id, foreign_->id));
+  EXPECT_TRUE(is_ours(kFromPod, *newer_));
+  must(detach(links_, kFromPod, device_));
+
+  EXPECT_THAT(programs(kFromPod), ElementsAre(foreign_->id));
+  EXPECT_FALSE(must(is_held(links_, kFromPod, device_)));
+}
+
 TEST_F(Tcx, FilterOfOursBesideALinkIsTakenOff) {
   must(detach(links_, kFromWire, device_));
   must(attach(links_, kFromPod, device_, ours_->fd.get()));
@@ -332,14 +351,20 @@ TEST_F(Clsact, ForeignFiltersStay) {
 }
 
 TEST_F(Clsact, ForeignFilterAtOurPlaceIsNeitherReplacedNorRemoved) {
-  ASSERT_TRUE(add_foreign(kFromPod, 1, 10));
+  for (const char* name : {"nothing", kFromPod.name}) {
+    foreign_.emplace(name, "counters");
+    ASSERT_TRUE(add_foreign(kFromPod, 1, 10)) << name;
 
-  const auto attached = attach_clsact(kFromPod, device_, ours_->fd.get());
+    const auto attached = attach_clsact(kFromPod, device_, ours_->fd.get());
 
-  ASSERT_FALSE(attached);
-  EXPECT_EQ(attached.error().code, EBUSY);
-  must(detach(links_, kFromPod, device_));
-  EXPECT_EQ(filter(kFromPod, 1, 10), foreign_->id);
+    ASSERT_FALSE(attached) << name;
+    EXPECT_EQ(attached.error().code, EBUSY) << name;
+    must(detach(links_, kFromPod, device_));
+    EXPECT_EQ(filter(kFromPod, 1, 10), foreign_->id) << name;
+    bpf_tc_hook where = point(kFromPod, device_);
+    bpf_tc_opts opts{.sz = sizeof(opts), .handle = 1, .priority = 10};
+    ASSERT_EQ(bpf_tc_detach(&where, &opts), 0) << name;
+  }
 }
 
 TEST_F(Clsact, ThePodsFilterIsNoneOfAWireAndSurvivesItsDetach) {

@@ -57,9 +57,9 @@ using Look = std::function<std::string(const Site&)>;
 struct Loss {
   std::string_view thing;  ///< its name in kMadeThings
   Take take;
-  Look look;          ///< at the thing; afterwards it has to be as before
-  std::string check;  ///< what CHECK says meanwhile; empty: it is nothing of the pod
-  bool in_endpoints = true;
+  Look look;                   ///< at the thing; afterwards it has to be as before
+  std::string check = "";      ///< what CHECK fails with meanwhile; empty: it is not the pod's
+  std::string endpoints = "";  ///< what `kube-cnictl endpoints` says meanwhile
 
   friend void PrintTo(const Loss& loss, std::ostream* out) { *out << loss.thing; }
 };
@@ -107,19 +107,21 @@ fs::path record_of(const Site& site) {
 const std::vector<Loss>& losses() {
   static const std::vector<Loss> all{
       {"host end", run_for_pod("ip link set $H down"),
-       shown("ip -o link show dev $H | grep -o '[<,]UP[,>]'"), "is down"},
+       shown("ip -o link show dev $H | grep -o '[<,]UP[,>]'"), "is down", "is down"},
       {"bridge port", run_for_pod("ip link set $H nomaster"),
-       shown("ip -o link show dev $H | grep -o 'master cni0'"), "is not a port of bridge cni0"},
+       shown("ip -o link show dev $H | grep -o 'master cni0'"), "is not a port of bridge cni0",
+       "is not a port of bridge cni0"},
       {"port settings", run_for_pod("bridge link set dev $H hairpin off learning on"),
        shown(
            "bridge -d link show dev $H | grep -oE '(hairpin|learning|flood|locked|guard) o[nf]*'"),
-       "lost its settings"},
+       "lost its settings", "lost its settings"},
       {"pod FDB entry", run_for_pod("bridge fdb del $M dev $H master"),
-       shown("bridge fdb show br cni0 | grep \"$M dev $H .*static\""), "lost its FDB entry"},
+       shown("bridge fdb show br cni0 | grep \"$M dev $H .*static\""), "lost its FDB entry",
+       "lost its FDB entry"},
       {"pod neighbours", run("ip neigh flush dev cni0 nud permanent"),
-       shown("ip neigh show proto 84 dev cni0 | sort"), "lost its neighbour"},
+       shown("ip neigh show proto 84 dev cni0 | sort"), "lost its neighbour", "lost its neighbour"},
       {"pod programs", [](const Site& site) { detach_programs(site.node); }, links_of(""),
-       "is not attached"},
+       "is not attached", "is not attached"},
       {"endpoint entry",
        [](const Site& site) {
          must(site.node.dataplane().pods.endpoints.endpoints().erase(
@@ -131,7 +133,7 @@ const std::vector<Loss>& losses() {
          const auto found = must(dataplane.pods.endpoints.endpoints().find(key));
          return found ? "READY " + std::to_string(found->flags) : "";
        },
-       "has no entry for"},
+       "has no entry for", "has no entry for"},
       {"pod_ifaces entry",
        [](const Site& site) {
          auto dataplane = site.node.dataplane();
@@ -142,7 +144,7 @@ const std::vector<Loss>& losses() {
          auto dataplane = site.node.dataplane();
          return std::to_string(must(dataplane.pods.endpoints.pod_ifaces().entries()).size());
        },
-       "pod_ifaces has no entry"},
+       "pod_ifaces has no entry", "pod_ifaces has no entry"},
       {"attachment record", [](const Site& site) { fs::remove(record_of(site)); },
        [](const Site& site) { return must(read_file(record_of(site))); }, ""},
       {"lease", [](const Site& site) { fs::remove_all(site.node.state_dir() / kLeasesFolder); },
@@ -150,24 +152,25 @@ const std::vector<Loss>& losses() {
          return must(read_file(site.node.state_dir() / kLeasesFolder / "pods" / "by-address" /
                                site.pod.address.str()));
        },
-       "the lease of", false},
+       "the lease of"},
       {"bridge", run("ip link del cni0"),
-       shown("ip -o link show dev cni0 | grep -o 'ether [0-9a-f:]*'"), "bridge cni0 is missing"},
+       shown("ip -o link show dev cni0 | grep -o 'ether [0-9a-f:]*'"), "",
+       "bridge cni0 is missing"},
       {"bridge state", run("ip link set cni0 down"),
-       shown("ip -o link show dev cni0 | grep -o '[<,]UP[,>]'"), "bridge cni0 is down"},
+       shown("ip -o link show dev cni0 | grep -o '[<,]UP[,>]'"), "", "bridge cni0 is down"},
       {"bridge MAC", run("ip link set cni0 address 02:00:00:00:00:99"),
-       shown("ip -o link show dev cni0 | grep -o 'ether [0-9a-f:]*'"), "the pod knows it as"},
+       shown("ip -o link show dev cni0 | grep -o 'ether [0-9a-f:]*'"), "", "the pod knows it as"},
       {"bridge FDB entry", run("bridge fdb flush dev cni0"),
        shown("bridge fdb show br cni0 | grep -E 'dev cni0 .*permanent|static' | grep 0a:58 | sort"),
-       "the FDB entry of its own MAC"},
+       "", "the FDB entry of its own MAC"},
       {"gateway address", run("ip addr del 10.200.1.1/24 dev cni0"),
-       shown("ip -4 -o addr show dev cni0 | grep -o 'inet [0-9./]*'"), "lost its address"},
+       shown("ip -4 -o addr show dev cni0 | grep -o 'inet [0-9./]*'"), "", "lost its address"},
       {"multicast snooping", run("ip link set cni0 type bridge mcast_snooping 1"),
        shown("ip -d -o link show dev cni0 | grep -o 'mcast_snooping [01]'"), ""},
-      {"node forwarding", set("net/ipv4/ip_forward", "0"), value_of("net/ipv4/ip_forward"),
+      {"node forwarding", set("net/ipv4/ip_forward", "0"), value_of("net/ipv4/ip_forward"), "",
        "net/ipv4/ip_forward=0"},
       {"bridge forwarding", set("net/ipv4/conf/cni0/forwarding", "0"),
-       value_of("net/ipv4/conf/cni0/forwarding"), "net/ipv4/conf/cni0/forwarding=0"},
+       value_of("net/ipv4/conf/cni0/forwarding"), "", "net/ipv4/conf/cni0/forwarding=0"},
       {"uplink forwarding", set("net/ipv4/conf/eth0/forwarding", "0"),
        value_of("net/ipv4/conf/eth0/forwarding"), ""},
       {"conntrack settings", set("net/netfilter/nf_conntrack_tcp_be_liberal", "0"),
@@ -202,7 +205,7 @@ const std::vector<Loss>& losses() {
          return std::to_string(must(site.node.dataplane().node_config.cluster_network()));
        },
        ""},
-      {"pins", [](const Site& site) { fs::remove_all(site.node.bpffs()); }, links_of(""),
+      {"pins", [](const Site& site) { fs::remove_all(site.node.bpffs()); }, links_of(""), "",
        "eBPF dataplane"},
       {"node nftables table", run("nft delete table inet kube-cni"),
        shown("nft -s list table inet kube-cni"), ""},
@@ -260,9 +263,10 @@ class TakenAway : public testing::TestWithParam<Loss> {
   void expect_is_said() {
     json conf = kLearned;
     conf["prevResult"] = added.json;
-    EXPECT_TRUE(failed(cluster.a.cni("CHECK", pod, conf), 100, GetParam().check));
-    if (!GetParam().in_endpoints) return;
-    EXPECT_THAT(kube_cnictl("endpoints").dump(), testing::HasSubstr(GetParam().check));
+    const auto checked = cluster.a.cni("CHECK", pod, conf);
+    const auto& [check, endpoints] = std::tie(GetParam().check, GetParam().endpoints);
+    EXPECT_TRUE(check.empty() ? ok(checked) : failed(checked, 100, check));
+    EXPECT_THAT(kube_cnictl("endpoints").dump(), testing::HasSubstr(endpoints));
   }
 
   /// Whether the daemon has seen the pod.
@@ -299,7 +303,7 @@ TEST_P(TakenAway, ComesBackAndIsSaidMeanwhile) {
 
   cluster.daemon_a->signal(SIGSTOP);
   GetParam().take(site);
-  if (!GetParam().check.empty()) expect_is_said();
+  if (!GetParam().check.empty() || !GetParam().endpoints.empty()) expect_is_said();
   cluster.daemon_a->signal(SIGCONT);
 
   EXPECT_TRUE(eventually([&] { return look() == right; }, kLimit))

@@ -126,7 +126,8 @@ Result<json> collect_endpoints(const NodePaths& paths) {
   json endpoints = json::array();
   for (const Attachment& attachment : listing->attachments) {
     const PodPort& port = attachment.port;
-    std::vector<std::string> problems = host_differences(*state, port);
+    auto [problems, of_node] = host_differences(*state, port);
+    problems.insert(problems.end(), of_node.begin(), of_node.end());
     const Link* const host = state->find(port.host_ifname);
     const bool limited = is_shaped(attachment, host ? host->ifindex : 0, *shaped);
     if (host && attachment.ebpf && dataplane) {

@@ -91,14 +91,10 @@ void unload(NetlinkSocket& node, const fs::path& bpffs, CleanupReport& report) {
     report.changes.emplace_back("programs detached from all devices, maps and pins removed");
 }
 
-/// kube-cni's bridge has its alias or, if an older version made it, a MAC that is derived from one
-/// of its addresses. The reference plugin `bridge` uses the same name.
+/// kube-cni's bridge has its alias or, if an older version made it and no newer daemon ran since, a
+/// MAC that is derived from one of its addresses. The reference plugin `bridge` uses the same name.
 bool is_our_bridge(const Link& bridge, const std::vector<LinkAddress>& addresses) {
-  return bridge.alias == kBridgeAlias ||
-         std::ranges::any_of(addresses, [&](const LinkAddress& address) {
-           return address.ifindex == bridge.ifindex &&
-                  bridge.mac == MacAddr::derived_from(address.net.addr);
-         });
+  return bridge.alias == kBridgeAlias || has_derived_mac(bridge, addresses);
 }
 
 /// The bridge called `name`, and those that pods of other networks had.

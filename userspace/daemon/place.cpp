@@ -4,12 +4,14 @@
 #include "base/log.hpp"
 #include "state/files.hpp"
 
+#include <linux/capability.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -43,14 +45,31 @@ Result<UniqueFd> open_socket() {
   return fd;
 }
 
-/// Who listens at the name, if that is root: anybody may take it. Empty also if it is free.
+/// Whether the process may do what a daemon has to. A container's root may not, and not by a user
+/// namespace of its own, either, which has another map.
+bool may_be_daemon(pid_t pid) {
+  const auto proc = std::filesystem::path("/proc") / std::to_string(pid);
+  const auto users = read_file(proc / "uid_map");
+  const auto own_users = read_file("/proc/self/uid_map");
+  const auto status = read_file(proc / "status");
+  if (!users || !own_users || *users != *own_users || !status) return false;
+  constexpr std::string_view kField = "\nCapEff:\t";
+  const auto at = status->find(kField);
+  if (at == std::string::npos) return false;
+  const auto capabilities = std::strtoull(status->c_str() + at + kField.size(), nullptr, 16);
+  return (capabilities >> CAP_NET_ADMIN & 1) != 0;
+}
+
+/// Who listens at the name, if that may be a daemon: anybody may take it, and leave those who ask
+/// waiting. Empty also if it is free.
 std::optional<pid_t> find_holder() {
   const AbstractName name;
   const auto fd = open_socket();
   if (!fd || ::connect(fd->get(), name.get(), name.size) != 0) return std::nullopt;
   ucred holder{};
   socklen_t size = sizeof(holder);
-  if (::getsockopt(fd->get(), SOL_SOCKET, SO_PEERCRED, &holder, &size) != 0 || holder.uid != 0)
+  if (::getsockopt(fd->get(), SOL_SOCKET, SO_PEERCRED, &holder, &size) != 0 || holder.uid != 0 ||
+      !may_be_daemon(holder.pid))
     return std::nullopt;
   return holder.pid;
 }
@@ -65,26 +84,31 @@ Result<UniqueFd> bind_name() {
   return fd;
 }
 
-/// None if the name is taken by one who is not root. Errors: EBUSY another daemon has it.
+/// None if the name is taken by one who is no daemon. Errors: EBUSY another daemon has it.
 Result<UniqueFd> take_name() {
   const auto end = std::chrono::steady_clock::now() + kLockTimeout;
-  for (;;) {
-    auto bound = bind_name();
-    if (bound || bound.error().code != EADDRINUSE) return bound;
-    const auto holder = find_holder();
-    const bool is_late = std::chrono::steady_clock::now() >= end;
-    if (is_late && holder)
-      return failure(EBUSY, "another kube-cnid runs for this node: process " +
-                                std::to_string(*holder) + " has the abstract socket @" +
-                                std::string(kName) + " of this network namespace");
-    if (is_late) {
-      log::warn(
-          "the name of the daemon's socket is taken; the lock in the run folder alone "
-          "keeps a second daemon away",
-          {{"socket", "@" + std::string(kName)}, {"see", "ss -xlp"}});
-      return UniqueFd();
-    }
+  auto bound = bind_name();
+  while (!bound && bound.error().code == EADDRINUSE && std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(kPause);
+    bound = bind_name();
+  }
+  if (bound || bound.error().code != EADDRINUSE) return bound;
+  // Once: the question stays with the daemon until its next round.
+  if (const auto holder = find_holder())
+    return failure(EBUSY, "another kube-cnid runs for this node: process " +
+                              std::to_string(*holder) + " has the abstract socket @" +
+                              std::string(kName) + " of this network namespace");
+  log::warn(
+      "the name of the daemon's socket is taken; the lock in the run folder alone "
+      "keeps a second daemon away",
+      {{"socket", "@" + std::string(kName)}, {"see", "ss -xlp"}});
+  return UniqueFd();
+}
+
+/// So that there is always room for one who asks.
+void answer_all(const UniqueFd& socket) {
+  if (!socket) return;
+  while (UniqueFd(::accept4(socket.get(), nullptr, nullptr, SOCK_CLOEXEC))) {
   }
 }
 
@@ -102,6 +126,7 @@ Result<DaemonPlace> DaemonPlace::take(const std::filesystem::path& run_dir) {
 }
 
 Result<bool> DaemonPlace::keep() {
+  answer_all(socket_);
   if (lock_.is_at(path_)) return false;
   if (auto made = ensure_directory(path_.parent_path()); !made) return fail(made);
   auto lock = FileLock::acquire(path_, kShortLockTimeout);

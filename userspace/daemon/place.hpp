@@ -18,7 +18,8 @@ class DaemonPlace {
   /// Errors: EBUSY another one runs; those of making the folder.
   static Result<DaemonPlace> take(const std::filesystem::path& run_dir);
 
-  /// Makes folder and lock anew if somebody removed them. Returns whether it had to.
+  /// Makes folder and lock anew if somebody removed them, and answers those who ask who has the
+  /// socket. Returns whether it had to make something.
   /// Errors: ETIMEDOUT somebody else has the new lock; those of making the folder.
   Result<bool> keep();
 
@@ -28,7 +29,7 @@ class DaemonPlace {
 
   std::filesystem::path path_;
   FileLock lock_;
-  UniqueFd socket_;  ///< none if one who is not root has its name
+  UniqueFd socket_;  ///< none if one who is no kube-cnid has its name
 };
 
 }  // namespace kubecni

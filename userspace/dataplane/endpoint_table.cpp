@@ -196,6 +196,16 @@ Result<> EndpointTable::compare_endpoint(const PodEndpoint& pod, const IpAddr& a
   return {};
 }
 
+Result<bool> EndpointTable::knows(const PodEndpoint& pod) const {
+  auto iface = pod_ifaces_.find(pod.host.ifindex);
+  if (!iface || *iface) return iface ? Result<bool>(true) : fail(iface);
+  for (const IpAddr& address : pod.addresses) {
+    auto endpoint = endpoints_.find({pod.network, address});
+    if (!endpoint || *endpoint) return endpoint ? Result<bool>(true) : fail(endpoint);
+  }
+  return false;
+}
+
 Result<> EndpointTable::compare(const PodEndpoint& pod, std::vector<std::string>& found) const {
   auto iface = pod_ifaces_.find(pod.host.ifindex);
   if (!iface) return fail(iface);

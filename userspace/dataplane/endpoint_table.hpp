@@ -51,6 +51,10 @@ class EndpointTable {
   /// Adds to `found` what is wrong with the pod's entries, a phrase each.
   Result<> compare(const PodEndpoint& pod, std::vector<std::string>& found) const;
 
+  /// Whether the maps have any entry of the pod. They have none after they were loaded anew, until
+  /// kube-cnid comes by.
+  [[nodiscard]] Result<bool> knows(const PodEndpoint& pod) const;
+
   /// For tests that inspect or damage them.
   EndpointMap& endpoints() { return endpoints_; }
   PodIfaceMap& pod_ifaces() { return pod_ifaces_; }

@@ -18,6 +18,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
+#include <ranges>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -88,13 +91,27 @@ Result<std::optional<LinkState>> open_link(const std::filesystem::path& pin) {
   return LinkState{std::move(fd), info.xdp.ifindex, info.prog_id};
 }
 
-/// The kernel's name of a program; empty if it is gone.
-std::string name_of_program(unsigned prog_id) {
-  const UniqueFd program(bpf_prog_get_fd_by_id(prog_id));
-  bpf_prog_info info{};
+bool counts_exits(unsigned map_id) {
+  const UniqueFd map(bpf_map_get_fd_by_id(map_id));
+  bpf_map_info info{};
   __u32 size = sizeof(info);
-  if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0) return "";
-  return info.name;
+  return map && bpf_obj_get_info_by_fd(map.get(), &info, &size) == 0 &&
+         std::string_view(info.name) == "exit_counts";
+}
+
+/// Whether the program is any version of ours with that name. Others may call theirs the same; each
+/// of ours has the map exit_counts.
+bool is_own_program(unsigned prog_id, std::string_view name) {
+  constexpr std::size_t kMostMaps = 64;  // MAX_USED_MAPS
+  const UniqueFd program(bpf_prog_get_fd_by_id(prog_id));
+  std::array<__u32, kMostMaps> map_ids{};
+  bpf_prog_info info{};
+  info.map_ids = reinterpret_cast<std::uintptr_t>(map_ids.data());
+  info.nr_map_ids = kMostMaps;
+  __u32 size = sizeof(info);
+  if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0 || name != info.name)
+    return false;
+  return std::ranges::any_of(map_ids | std::views::take(info.nr_map_ids), counts_exits);
 }
 
 /// A program at a tcx hook.
@@ -140,9 +157,8 @@ std::vector<TcxEntry> list_tcx(const Program& program, const Device& device) {
 /// in another mount namespace. So only the device tells what runs.
 std::vector<TcxEntry> list_own_tcx(const Program& program, const Device& device) {
   auto entries = list_tcx(program, device);
-  std::erase_if(entries, [&](const TcxEntry& entry) {
-    return name_of_program(entry.prog_id) != program.name;
-  });
+  std::erase_if(
+      entries, [&](const TcxEntry& entry) { return !is_own_program(entry.prog_id, program.name); });
   return entries;
 }
 
@@ -243,16 +259,16 @@ std::optional<bpf_tc_opts> find_filter(const Program& program, const Device& dev
 }
 
 bool is_ours(const bpf_tc_opts& filter) {
-  const std::string name = name_of_program(filter.prog_id);
-  return std::ranges::any_of(kPrograms,
-                             [&](const Program& program) { return name == program.name; });
+  return std::ranges::any_of(kPrograms, [&](const Program& program) {
+    return is_own_program(filter.prog_id, program.name);
+  });
 }
 
 /// The program's own filter. The same place may hold the filter of the device's other role: a pod's
 /// veth has from_pod where a NIC has from_wire.
 std::optional<bpf_tc_opts> find_own_filter(const Program& program, const Device& device) {
   auto there = find_filter(program, device);
-  if (there && name_of_program(there->prog_id) != program.name) return std::nullopt;
+  if (there && !is_own_program(there->prog_id, program.name)) return std::nullopt;
   return there;
 }
 

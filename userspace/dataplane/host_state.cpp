@@ -36,6 +36,35 @@ void compare_bridge(const HostState& state, const PodPort& port, const Link& bri
   compare_forwarding(port, found);
 }
 
+/// Whether the port can have entries in the bridge's tables, and what is wrong with the port
+/// itself.
+bool compare_port(const HostState& state, const PodPort& port, const Link& host, const Link& bridge,
+                  std::vector<std::string>& found) {
+  if (!host.up) found.push_back("host end " + port.host_ifname + " is down");
+  if (host.master_ifindex != bridge.ifindex) {
+    found.push_back("host end " + port.host_ifname + " is not a port of bridge " + port.bridge);
+    return false;
+  }
+  const auto flags = state.ports.find(host.ifindex);
+  if (flags == state.ports.end() || flags->second != BridgePort{})
+    found.push_back("bridge port " + port.host_ifname +
+                    " has lost its settings (hairpin on, learning off, flood off, locked on,"
+                    " guard on, mcast_router 0)");
+  return true;
+}
+
+void compare_entries(const HostState& state, const PodPort& port, const Link& host,
+                     const Link& bridge, std::vector<std::string>& found) {
+  const FdbEntry entry{bridge.ifindex, host.ifindex, port.pod_mac, true, false};
+  if (!std::ranges::binary_search(state.fdb, entry))
+    found.push_back("the bridge has lost its FDB entry for " + port.pod_mac.str());
+  for (const Neighbour& neighbour : neighbours_of(port, bridge.ifindex)) {
+    if (!std::ranges::binary_search(state.neighbours, neighbour))
+      found.push_back("bridge " + port.bridge + " has lost its neighbour " + neighbour.addr.str() +
+                      " at " + neighbour.mac.str());
+  }
+}
+
 }  // namespace
 
 const Link* HostState::find(const std::string& name) const {
@@ -72,35 +101,22 @@ Result<HostState> read_host_state(NetlinkSocket& node) {
 std::vector<std::string> port_differences(const HostState& state, const PodPort& port,
                                           const Link& host, const Link& bridge) {
   std::vector<std::string> found;
-  if (!host.up) found.push_back("host end " + port.host_ifname + " is down");
-  if (host.master_ifindex != bridge.ifindex) {
-    found.push_back("host end " + port.host_ifname + " is not a port of bridge " + port.bridge);
-    return found;
-  }
-  const auto flags = state.ports.find(host.ifindex);
-  if (flags == state.ports.end() || flags->second != BridgePort{})
-    found.push_back("bridge port " + port.host_ifname +
-                    " has lost its settings (hairpin on, learning off, flood off, locked on,"
-                    " guard on, mcast_router 0)");
-  const FdbEntry entry{bridge.ifindex, host.ifindex, port.pod_mac, true, false};
-  if (!std::ranges::binary_search(state.fdb, entry))
-    found.push_back("the bridge has lost its FDB entry for " + port.pod_mac.str());
-  for (const Neighbour& neighbour : neighbours_of(port, bridge.ifindex)) {
-    if (!std::ranges::binary_search(state.neighbours, neighbour))
-      found.push_back("bridge " + port.bridge + " has lost its neighbour " + neighbour.addr.str() +
-                      " at " + neighbour.mac.str());
-  }
+  if (compare_port(state, port, host, bridge, found))
+    compare_entries(state, port, host, bridge, found);
   return found;
 }
 
-std::vector<std::string> host_differences(const HostState& state, const PodPort& port) {
-  std::vector<std::string> found;
+Differences host_differences(const HostState& state, const PodPort& port) {
+  Differences found;
   const Link* const host = state.find(port.host_ifname);
   const Link* const bridge = state.find(port.bridge);
-  if (!host) found.push_back("host end " + port.host_ifname + " is missing");
-  if (!bridge) found.push_back("bridge " + port.bridge + " is missing");
-  if (host && bridge) found = port_differences(state, port, *host, *bridge);
-  if (bridge) compare_bridge(state, port, *bridge, found);
+  if (!host) found.of_pod.push_back("host end " + port.host_ifname + " is missing");
+  if (!bridge) found.of_node.push_back("bridge " + port.bridge + " is missing");
+  if (bridge) compare_bridge(state, port, *bridge, found.of_node);
+  // A bridge that goes down, or loses its address or MAC, loses the entries of all pods with it.
+  auto& entries = found.of_node.empty() ? found.of_pod : found.of_node;
+  if (host && bridge && compare_port(state, port, *host, *bridge, found.of_pod))
+    compare_entries(state, port, *host, *bridge, entries);
   return found;
 }
 

@@ -33,8 +33,14 @@ Result<HostState> read_host_state(NetlinkSocket& node);
 std::vector<std::string> port_differences(const HostState& state, const PodPort& port,
                                           const Link& host, const Link& bridge);
 
-/// What is wrong with the node's side of the pod's kernel path, a phrase each: its port, its
-/// bridge, and whether one of them is missing.
-std::vector<std::string> host_differences(const HostState& state, const PodPort& port);
+/// What is wrong, a phrase each.
+struct Differences {
+  std::vector<std::string> of_pod;   ///< this pod alone lacks it
+  std::vector<std::string> of_node;  ///< all pods of the bridge lack it, or lost it with the bridge
+};
+
+/// What is wrong with the node's side of the pod's kernel path: its port, its bridge, and whether
+/// one of them is missing.
+Differences host_differences(const HostState& state, const PodPort& port);
 
 }  // namespace kubecni

@@ -1,6 +1,5 @@
 #include "dataplane/kernel_path.hpp"
 
-#include "dataplane/host_state.hpp"
 #include "dataplane/pod_neighbours.hpp"
 #include "net/address.hpp"
 #include "net/bridge.hpp"
@@ -246,9 +245,8 @@ Result<> remove_pod_port(NetlinkSocket& node, const std::string& host_ifname) {
   return delete_link(node, (*host)->ifindex);
 }
 
-Result<std::vector<std::string>> differences(NetlinkSocket& node, int pod_netns_fd,
-                                             const PodPort& port) {
-  std::vector<std::string> found;
+Result<Differences> differences(NetlinkSocket& node, int pod_netns_fd, const PodPort& port) {
+  std::vector<std::string> in_pod;
   auto pod = NetlinkSocket::open_in(pod_netns_fd);
   if (!pod) return fail(pod);
   auto link = find_link(*pod, port.pod_ifname);
@@ -257,15 +255,16 @@ Result<std::vector<std::string>> differences(NetlinkSocket& node, int pod_netns_
   if (!addresses) return fail(addresses);
   auto routes = list_routes(*pod);
   if (!routes) return fail(routes);
-  compare_pod_end(*link, *addresses, *routes, port, found);
+  compare_pod_end(*link, *addresses, *routes, port, in_pod);
   if (*link) {
     const auto gateways = gateways_of(port, (*link)->ifindex);
-    auto compared = compare_neighbours(*pod, (*link)->ifindex, gateways, "the pod", found);
+    auto compared = compare_neighbours(*pod, (*link)->ifindex, gateways, "the pod", in_pod);
     if (!compared) return fail(compared);
   }
   auto state = read_host_state(node);
   if (!state) return fail(state);
-  std::ranges::move(host_differences(*state, port), std::back_inserter(found));
+  Differences found = host_differences(*state, port);
+  found.of_pod.insert(found.of_pod.begin(), in_pod.begin(), in_pod.end());
   return found;
 }
 

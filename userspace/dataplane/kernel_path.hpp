@@ -3,6 +3,7 @@
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
+#include "dataplane/host_state.hpp"
 #include "dataplane/pod_routes.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
@@ -67,8 +68,7 @@ Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bri
 /// Deletes the host end and with it the pod's; absent is success.
 Result<> remove_pod_port(NetlinkSocket& node, const std::string& host_ifname);
 
-/// What is wrong with the pod's kernel path, a phrase each.
-Result<std::vector<std::string>> differences(NetlinkSocket& node, int pod_netns_fd,
-                                             const PodPort& port);
+/// What is wrong with the pod's kernel path, on both sides.
+Result<Differences> differences(NetlinkSocket& node, int pod_netns_fd, const PodPort& port);
 
 }  // namespace kubecni

@@ -191,24 +191,41 @@ Result<Lease> LeaseStore::allocate(const std::vector<PoolSet>& sets, const Lease
   return lease;
 }
 
-Result<bool> LeaseStore::restore(const Lease& lease) {
-  auto lock = lock_folder();
-  if (!lock) return fail(lock, "restore lease");
-  if (has(lease.owner)) return false;
+/// Those addresses of the lease whose names are still there. Errors: EADDRINUSE one is another's.
+Result<std::vector<IpAddr>> LeaseStore::names_left(const Lease& lease) const {
+  std::vector<IpAddr> left;
   for (const IpAddr& address : lease.addresses) {
-    if (has_record(address))
+    auto holder = read_lease(address_path(address));
+    if (!holder) return fail(holder);
+    if (!*holder) continue;
+    if ((*holder)->owner != lease.owner)
       return failure(EADDRINUSE, "address " + address.str() + " of container " +
                                      lease.owner.container_id +
                                      ", whose lease was removed, was given to another; delete one"
                                      " of the pods that have it");
+    left.push_back(address);
+  }
+  return left;
+}
+
+Result<bool> LeaseStore::restore(const Lease& lease, const std::function<Result<bool>()>& lives) {
+  auto lock = lock_folder();
+  if (!lock) return fail(lock, "restore lease");
+  if (auto alive = lives(); !alive || !*alive) return alive;
+  auto current = find_record(lease.owner);
+  if (!current) return fail(current, "restore lease");
+  if (*current && (*current)->addresses != lease.addresses)
+    return false;  // an ADD has made another
+  auto left = names_left(lease);
+  if (!left) return fail(left);
+  if (*current && left->size() == lease.addresses.size()) return false;
+  // All names become those of one file again.
+  for (const IpAddr& address : *left) {
+    if (auto deleted = delete_file(address_path(address)); !deleted) return fail(deleted);
   }
   if (auto recorded = record(lease); !recorded) return fail(recorded, "restore lease");
   mark_taken(lease.addresses);
   return true;
-}
-
-bool LeaseStore::has(const LeaseOwner& owner) const {
-  return ::access(owner_path(owner).c_str(), F_OK) == 0;
 }
 
 bool LeaseStore::is_held_by(const IpAddr& address, const LeaseOwner& owner) const {

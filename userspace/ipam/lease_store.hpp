@@ -59,12 +59,12 @@ class LeaseStore {
   Result<Lease> allocate(const std::vector<PoolSet>& sets, const LeaseOwner& owner,
                          const NetnsIdentity& netns, const std::vector<IpAddr>& requested = {});
 
-  /// Records the lease of a living pod again, after somebody removed it. Returns whether it had to.
-  /// Errors: EADDRINUSE another owner has one of the addresses by now; as of allocate().
-  Result<bool> restore(const Lease& lease);
-
-  /// Whether the owner has a record, whatever is in it.
-  [[nodiscard]] bool has(const LeaseOwner& owner) const;
+  /// Records the lease of a living pod again, after somebody removed one of its names or all.
+  /// Whether the pod lives is asked under the lock, so that no DEL has freed the lease. Returns
+  /// whether it had to.
+  /// Errors: EADDRINUSE another owner has one of the addresses by now; those of `lives`; as of
+  /// allocate().
+  Result<bool> restore(const Lease& lease, const std::function<Result<bool>()>& lives);
 
   /// Frees the owner's addresses, and removes what a killed allocate() left; absent is success.
   /// Needs no disk space.
@@ -106,6 +106,7 @@ class LeaseStore {
   [[nodiscard]] Result<IpAddr> choose_free(const PoolSet& set);
   Result<> make_room_for(const LeaseOwner& owner);
   Result<> record(const Lease& lease);
+  [[nodiscard]] Result<std::vector<IpAddr>> names_left(const Lease& lease) const;
   void mark_taken(const std::vector<IpAddr>& addresses) const;
   Result<> release_locked(const LeaseOwner& owner);
   [[nodiscard]] bool is_held_by(const IpAddr& address, const LeaseOwner& owner) const;

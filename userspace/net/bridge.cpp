@@ -39,14 +39,6 @@ Result<> create_bridge(NetlinkSocket& netlink, const std::string& name, const Ma
   return created;
 }
 
-/// The kernel takes no alias in the request that creates a link.
-Result<> mark_as_ours(NetlinkSocket& netlink, const std::string& name) {
-  NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{});
-  request.put(IFLA_IFNAME, name);
-  request.put(IFLA_IFALIAS, std::string(kBridgeAlias));
-  return request.exchange(netlink, "give bridge " + name + " its alias");
-}
-
 /// Also if somebody else made the bridge, or enabled snooping later. A kernel without snooping does
 /// not report it.
 Result<> ensure_no_snooping(NetlinkSocket& netlink, const Link& bridge) {
@@ -133,7 +125,8 @@ Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, cons
   auto bridge = find_link(netlink, name);
   if (bridge && !*bridge) {
     if (auto created = create_bridge(netlink, name, mac, mtu_bytes); !created) return fail(created);
-    if (auto marked = mark_as_ours(netlink, name); !marked) return fail(marked);
+    // The kernel takes no alias in the request that creates a link.
+    if (auto marked = mark_bridge_as_ours(netlink, name); !marked) return fail(marked);
     bridge = find_link(netlink, name);
   }
   if (!bridge) return fail(bridge);
@@ -147,6 +140,20 @@ Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, cons
   }
   if (auto off = ensure_no_snooping(netlink, **bridge); !off) return fail(off);
   return **bridge;
+}
+
+Result<> mark_bridge_as_ours(NetlinkSocket& netlink, const std::string& name) {
+  NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{});
+  request.put(IFLA_IFNAME, name);
+  request.put(IFLA_IFALIAS, std::string(kBridgeAlias));
+  return request.exchange(netlink, "give bridge " + name + " its alias");
+}
+
+bool has_derived_mac(const Link& bridge, const std::vector<LinkAddress>& addresses) {
+  return std::ranges::any_of(addresses, [&](const LinkAddress& address) {
+    return address.ifindex == bridge.ifindex &&
+           bridge.mac == MacAddr::derived_from(address.net.addr);
+  });
 }
 
 Result<> set_link_mac(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac) {

@@ -2,6 +2,7 @@
 
 #include "base/mac.hpp"
 #include "base/result.hpp"
+#include "net/address.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
 
@@ -22,6 +23,13 @@ inline constexpr const char* kBridgeAlias = "kube-cni";
 /// Errors: EEXIST a link of another kind has the name.
 Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, const MacAddr& mac,
                            unsigned mtu_bytes);
+
+/// Gives the bridge kBridgeAlias.
+Result<> mark_bridge_as_ours(NetlinkSocket& netlink, const std::string& name);
+
+/// Whether the bridge's MAC is derived from one of its addresses. That tells a bridge of a version
+/// of ours that gave no alias, as long as it has the address.
+bool has_derived_mac(const Link& bridge, const std::vector<LinkAddress>& addresses);
 
 /// Fixes the link's MAC: a bridge without an explicit one takes that of some port.
 Result<> set_link_mac(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac);

@@ -33,12 +33,31 @@ Result<bool> has_veth(NetlinkSocket& node, const std::string& network, const Lea
   return host->has_value();
 }
 
+bool is_absent(const std::string& netns_path) {
+  struct stat netns{};
+  // EACCES: /proc/<pid>/ns/net of a living process, without CAP_SYS_PTRACE.
+  return ::stat(netns_path.c_str(), &netns) != 0 && (errno == ENOENT || errno == ENOTDIR) &&
+         can_see(netns_path);
+}
+
+/// For an owner without a lease. An ADD that has not written its lease yet has no record, either.
+Result<bool> left_record(NetlinkSocket& node, const PodPaths& paths, const std::string& network,
+                         const LeaseOwner& owner) {
+  auto record = AttachmentStore(paths.state_dir).find(network, owner.container_id, owner.ifname);
+  const bool is_damaged = !record && record.error().code == EBADMSG;
+  if (!record && !is_damaged) return fail(record);
+  if (record && (!*record || !is_absent((*record)->netns))) return false;
+  auto veth = has_veth(node, network, owner);
+  if (!veth) return veth;
+  return !*veth;
+}
+
 /// Like is_gone(), for an owner that may have no readable record.
-Result<bool> is_gone(NetlinkSocket& node, const std::string& network, const LeaseStore& leases,
-                     const LeaseOwner& owner) {
+Result<bool> is_gone(NetlinkSocket& node, const PodPaths& paths, const std::string& network,
+                     const LeaseStore& leases, const LeaseOwner& owner) {
   auto lease = leases.find_record(owner);
   if (lease && *lease) return is_gone(node, network, **lease);
-  if (lease) return false;  // ADD may be about to write the lease; it holds no address yet
+  if (lease) return left_record(node, paths, network, owner);
   if (lease.error().code != EBADMSG) return fail(lease);
   // A damaged record does not belong to a running ADD: that has just written it.
   auto veth = has_veth(node, network, owner);
@@ -53,9 +72,7 @@ Result<bool> is_gone(NetlinkSocket& node, const std::string& network, const Leas
   auto veth = has_veth(node, network, lease.owner);
   if (!veth || *veth) return veth ? Result<bool>(false) : veth;
   struct stat netns{};
-  // EACCES: /proc/<pid>/ns/net of a living process, without CAP_SYS_PTRACE.
-  if (::stat(lease.netns.path.c_str(), &netns) != 0)
-    return (errno == ENOENT || errno == ENOTDIR) && can_see(lease.netns.path);
+  if (::stat(lease.netns.path.c_str(), &netns) != 0) return is_absent(lease.netns.path);
   return netns.st_dev != lease.netns.device || netns.st_ino != lease.netns.inode;
 }
 
@@ -63,12 +80,12 @@ Result<unsigned> reclaim_gone(const PodPaths& paths, const std::string& network)
   auto node = NetlinkSocket::open();
   if (!node) return fail(node);
   const LeaseStore leases(paths.state_dir, network);
-  auto owners = leases.owners();
+  auto owners = list_attachments(paths, network);
   if (!owners) return fail(owners);
   unsigned removed = 0;
   std::optional<Error> first_error;
   for (const LeaseOwner& owner : *owners) {
-    auto gone = is_gone(*node, network, leases, owner);
+    auto gone = is_gone(*node, paths, network, leases, owner);
     if (gone && !*gone) continue;
     // Another plugin holds its address, and would never learn that it is free.
     auto lease = leases.find_record(owner);

@@ -118,6 +118,9 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
     if (auto forgotten = forget_neighbours(*netlink, {}, *bridge, addresses); !forgotten)
       return fail(forgotten);
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
+    // The daemon may have written the record again: the pod seemed to live as long as its veth.
+    auto removed = attachments.remove(network, owner.container_id, owner.ifname);
+    if (!removed) return fail(removed);
   }
   forget_flows_to(addresses);
   if (auto released = leases.release(owner); !released) return fail(released);

@@ -38,6 +38,8 @@ std::vector<std::string> texts(const std::vector<IpAddr>& addresses) {
 }
 LeaseOwner owner(int number) { return {"container-" + std::to_string(number), "eth0"}; }
 
+Result<bool> lives() { return true; }
+
 /// Leaves the calling thread without root's right to every file.
 class AsNobody {
  public:
@@ -87,12 +89,12 @@ TEST_F(LeaseStoreTest, RestoresALeaseThatWasRemoved) {
   ASSERT_TRUE(lease);
   std::filesystem::remove_all(file(""));
 
-  const auto restored = store_.restore(*lease);
+  const auto restored = store_.restore(*lease, lives);
 
   ASSERT_TRUE(restored) << restored.error().what;
   EXPECT_TRUE(*restored);
-  EXPECT_TRUE(store_.has(owner(1)));
-  EXPECT_FALSE(store_.restore(*lease).value());
+  EXPECT_TRUE(store_.find(owner(1)).value());
+  EXPECT_FALSE(store_.restore(*lease, lives).value());
   EXPECT_EQ(allocated(owner(2)), "10.200.0.3");
 }
 
@@ -102,11 +104,46 @@ TEST_F(LeaseStoreTest, DoesNotRestoreALeaseWhoseAddressAnotherHas) {
   std::filesystem::remove_all(file(""));
   ASSERT_EQ(allocated(owner(2)), "10.200.0.2");
 
-  const auto restored = store_.restore(*lease);
+  const auto restored = store_.restore(*lease, lives);
 
   ASSERT_FALSE(restored);
   EXPECT_EQ(restored.error().code, EADDRINUSE);
-  EXPECT_FALSE(store_.has(owner(1)));
+  EXPECT_FALSE(store_.find(owner(1)).value());
+}
+
+TEST_F(LeaseStoreTest, DoesNotRestoreTheLeaseOfAPodThatIsGone) {
+  const auto lease = allocate(owner(1));
+  ASSERT_TRUE(lease && store_.release(owner(1)));
+
+  EXPECT_FALSE(store_.restore(*lease, [] { return Result<bool>(false); }).value());
+
+  EXPECT_THAT(store_.owners().value(), IsEmpty());
+}
+
+TEST_F(LeaseStoreTest, RestoresEachHalfOfALease) {
+  const auto lease = allocate(owner(1));
+  ASSERT_TRUE(lease);
+  for (const std::string half : {"by-address/10.200.0.2", "by-owner/container-1:eth0"}) {
+    ASSERT_TRUE(std::filesystem::remove(file(half)));
+    ASSERT_FALSE(store_.find(owner(1)).value());
+
+    EXPECT_TRUE(store_.restore(*lease, lives).value()) << half;
+
+    EXPECT_TRUE(store_.find(owner(1)).value()) << half;
+    EXPECT_EQ(used(), 1u) << half;
+  }
+  EXPECT_EQ(allocated(owner(2)), "10.200.0.3");
+}
+
+TEST_F(LeaseStoreTest, DoesNotRestoreALeaseBesideANewerOneOfTheSameOwner) {
+  const auto former = allocate(owner(1));
+  ASSERT_TRUE(former && store_.release(owner(1)));
+  const auto lease = allocate(owner(1));
+  ASSERT_TRUE(lease);
+
+  EXPECT_FALSE(store_.restore(*former, lives).value());
+
+  EXPECT_EQ(store_.find(owner(1)).value()->addresses, lease->addresses);
 }
 
 TEST_F(LeaseStoreTest, GivesTheFirstAddressFirst) { EXPECT_EQ(allocated(owner(1)), "10.200.0.2"); }

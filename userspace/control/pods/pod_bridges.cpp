@@ -42,6 +42,15 @@ void sync_own_fdb_entry(NetlinkSocket& netlink, const std::vector<FdbEntry>& fdb
                 "bridge " + bridge.name + " takes frames to its own MAC again");
 }
 
+/// While it can be told: the address may go later, with the PodCIDR.
+void sync_alias(NetlinkSocket& netlink, const std::vector<LinkAddress>& addresses,
+                const Link& bridge, Outcome& outcome) {
+  if (bridge.kind != "bridge" || !bridge.alias.empty() || !has_derived_mac(bridge, addresses))
+    return;
+  outcome.apply(mark_bridge_as_ours(netlink, bridge.name),
+                "bridge " + bridge.name + ", which an older version made, got its alias");
+}
+
 }  // namespace
 
 void sync_pod_bridges(NetlinkSocket& netlink, const AttachmentStore& store,
@@ -49,6 +58,8 @@ void sync_pod_bridges(NetlinkSocket& netlink, const AttachmentStore& store,
                       const std::vector<Link>& links, Outcome& outcome) {
   const auto fdb = list_fdb(netlink);
   if (!fdb) return outcome.fail(fdb.error().what);
+  const auto addresses = list_addresses(netlink);
+  if (!addresses) return outcome.fail(addresses.error().what);
   auto wanted = wanted_bridges(attachments, links);
   wanted.try_emplace(bridge);
   for (const auto& [name, what] : wanted) {
@@ -64,6 +75,7 @@ void sync_pod_bridges(NetlinkSocket& netlink, const AttachmentStore& store,
       if (!ensured) outcome.fail(ensured.error().what);
     }
     sync_own_fdb_entry(netlink, *fdb, *before, outcome);
+    sync_alias(netlink, *addresses, *before, outcome);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "pods/liveness.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -42,13 +43,15 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane, Out
   auto listing = store.list();
   if (!listing) return outcome.fail(listing.error().what);
   for (const std::string& damaged : listing->damaged) outcome.fail(damaged);
-  lost_records_.sync(listing->attachments, *links, outcome);
+  lost_records_.sync(netlink_, listing->attachments, *links, outcome);
+  auto guarded = listing->attachments;
+  std::ranges::copy(lost_records_.awaited(), std::back_inserter(guarded));
+  sync_guard(guarded, outcome);
+  restore_bridge_macs(netlink_, listing->attachments, *links, outcome);
+  sync_pod_bridges(netlink_, store, listing->attachments, options_.bridge, *links, outcome);
   const auto bridge = std::ranges::find(*links, options_.bridge, &Link::name);
   if (bridge != links->end())
     sync_former_cidrs(netlink_, view, *bridge, listing->attachments, outcome);
-  sync_guard(listing->attachments, outcome);
-  restore_bridge_macs(netlink_, listing->attachments, *links, outcome);
-  sync_pod_bridges(netlink_, store, listing->attachments, options_.bridge, *links, outcome);
   if (listing->damaged.empty())
     remove_strange_neighbours(netlink_, listing->attachments, *links, neighbours, outcome);
   sync_pods(netlink_, store, listing->attachments, dataplane ? &dataplane->pods : nullptr, outcome);
