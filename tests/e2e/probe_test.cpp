@@ -9,7 +9,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <string>
+#include <thread>
 
 namespace kubecni::test {
 namespace {
@@ -150,6 +152,22 @@ TEST_P(ProbeDetour, LeadsThroughTheTunnelWhileTheUnderlayDropsPods) {
   EXPECT_TRUE(eventually(
       [&] { return says(cluster.a, "detour", "drops packets with pods' addresses"); }, kNoticed))
       << said(cluster.a);
+
+  // Who starts anew does not cut them off.
+  cluster.daemon_a->signal(SIGKILL);
+  cluster.daemon_a->wait();
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+  ASSERT_TRUE(eventually(
+      [&] { return cluster.daemon_a->err().find("started") != std::string::npos; }, kNoticed));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(ok(ping(cluster.pod_a->netns, cluster.pod_b->address))) << i;
+    EXPECT_TRUE(is_tunnelled(cluster.a, "10.200.2.0/24")) << i;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  EXPECT_TRUE(
+      eventually([&] { return probes_of(cluster.a).value("answering", 0U) == 1; }, kNoticed))
+      << said(cluster.a);
+  EXPECT_TRUE(is_tunnelled(cluster.a, "10.200.2.0/24"));
 
   for (const Node* node : {&cluster.a, &cluster.b}) nft(*node, "delete table netdev cloud");
 

@@ -1,11 +1,49 @@
 #include "control/probe/probe_controller.hpp"
 
 #include "net/link.hpp"
+#include "state/daemon_status.hpp"
 
 #include <cerrno>
 #include <string>
 
 namespace kubecni {
+
+namespace {
+
+/// Without them the pods that are reached through the tunnel alone would be cut off until the test
+/// finds that out anew.
+std::vector<ProbeFinding> earlier_detours(const DaemonOptions& options) {
+  std::vector<ProbeFinding> detours;
+  if (options.probe_port == 0) return detours;
+  const auto status = read_daemon_status(options.run_dir);
+  if (!status || !*status) return detours;
+  for (const SilentPeerStatus& peer : (*status)->probes.peers) {
+    const auto address = IpAddr::parse(peer.address);
+    if (!peer.is_detour || !address) continue;
+    detours.push_back({.node = peer.name,
+                       .address = *address,
+                       .since = std::chrono::system_clock::now(),
+                       .by_tunnel = true,
+                       .is_detour = true,
+                       .cause = "as before this daemon started"});
+  }
+  return detours;
+}
+
+ProbeReport report_of(const std::vector<ProbeFinding>& earlier) {
+  ProbeReport report{.unknown = earlier.size(), .findings = earlier};
+  for (const ProbeFinding& finding : earlier)
+    report.detours.emplace(finding.node, finding.address.family());
+  return report;
+}
+
+}  // namespace
+
+ProbeController::ProbeController(DaemonOptions options, NetlinkSocket netlink)
+    : options_(std::move(options)),
+      netlink_(std::move(netlink)),
+      earlier_(earlier_detours(options_)),
+      table_(std::make_unique<ProbeTable>(random_nonce)) {}
 
 Result<ProbeController> ProbeController::open(const DaemonOptions& options) {
   auto netlink = NetlinkSocket::open();
@@ -31,7 +69,7 @@ Result<> ProbeController::ensure(const ProbeSelf& self, const Link& bridge, unsi
   }
   if (prober_ && self_ == self) return {};
   prober_.reset();
-  auto started = Prober::start(pod_->netns_fd(), self);
+  auto started = Prober::start(pod_->netns_fd(), self, *table_);
   if (!started) return fail(started);
   prober_ = std::move(*started);
   self_ = self;
@@ -56,16 +94,23 @@ void ProbeController::sync(const ClusterView& view, std::vector<ProbeTarget> tar
   if (auto made = ensure(self, **bridge, mtu, outcome); !made) {
     const std::string what = "other nodes are not tested: " + made.error().what;
     if (made.error().code != EPERM && made.error().code != EADDRINUSE) return outcome.fail(what);
-    // Everything else works without.
+    // Everything else works without. Detours would last for ever.
+    earlier_.clear();
+    prober_.reset();
+    table_->set_targets({});
     return outcome.say(ConditionKind::kNodeDoubtful, what + "; --probe-port 0 does without",
                        view.self->name);
   }
+  earlier_.clear();
   prober_->set_targets(std::move(targets), {.drops_forwarded = drops_forwarded,
                                             .probe_port = options_.probe_port,
                                             .tunnel_port = options_.tunnel.port});
 }
 
-ProbeReport ProbeController::report() const { return prober_ ? prober_->report() : ProbeReport{}; }
+ProbeReport ProbeController::report() const {
+  if (!earlier_.empty()) return report_of(earlier_);
+  return prober_ ? prober_->report() : table_->report({});
+}
 
 void ProbeController::clean_up(Outcome& outcome) {
   auto removed = ProbePod::remove_left_over(netlink_, options_.bridge);

@@ -20,7 +20,8 @@ std::string family_of(const IpAddr& address) { return address.is_v4() ? "IPv4" :
 std::string text_of(const ProbeFinding& finding) {
   const std::string pods = "its " + family_of(finding.address) + " pods";
   const std::string way = finding.by_tunnel ? " through the tunnel" : " over the link";
-  if (finding.verdict == ProbeVerdict::kAnswering)
+  const bool is_taken_over = finding.is_detour && finding.verdict == ProbeVerdict::kUnknown;
+  if (finding.verdict == ProbeVerdict::kAnswering || is_taken_over)
     return pods + " are reached" + way + ": " + finding.cause;
   return pods + " are not reached" + way + ": " + finding.cause;
 }
@@ -41,6 +42,8 @@ void ProbeTable::set_targets(std::vector<ProbeTarget> targets) {
     if (const auto found = before.find(key_of(target));
         found != before.end() && found->second.target.address == target.address)
       state = std::move(found->second);
+    else
+      state.is_detour = target.by_tunnel;
     // What was lost, was lost on the way before.
     if (state.target.by_tunnel != target.by_tunnel) state.lost = state.good = 0;
     if (!target.has_choice()) state.is_detour = false;
@@ -143,6 +146,8 @@ bool ProbeTable::take_answer(const ProbeMessage& answer, const IpAddr& from,
   const bool is_node = answer.way == ProbeWay::kNode;
   if (from != (is_node ? state.target.node_address : state.target.address)) return false;
   pending_.erase(found);
+  if (state.flags != answer.flags) ++version_;
+  state.flags = answer.flags;
   switch (answer.way) {
     case ProbeWay::kPods:
       state.lost = 0;
@@ -152,8 +157,6 @@ bool ProbeTable::take_answer(const ProbeMessage& answer, const IpAddr& from,
     case ProbeWay::kNode:
       ++state.node_good;
       state.node_lost = 0;
-      if (state.flags != answer.flags) ++version_;
-      state.flags = answer.flags;
       break;
     case ProbeWay::kTunnel:
       ++state.tunnel_good;
@@ -177,8 +180,13 @@ void ProbeTable::take_refusal(const ProbeMessage& question, const IpAddr& by) {
 }
 
 bool ProbeTable::can_answer(const State& state) const {
-  if (state.verdict != ProbeVerdict::kUnknown) return true;
+  if (state.verdict != ProbeVerdict::kUnknown || state.is_detour) return true;
+  if (state.tunnel_good > 0 || state.direct_good > 0) return true;
   return state.target.address.is_v4() ? state.flags.probes_v4 : state.flags.probes_v6;
+}
+
+bool ProbeTable::is_up(const State& state) {
+  return state.node_good > 0 || state.tunnel_good > 0 || state.direct_good > 0;
 }
 
 void ProbeTable::set_verdict(State& state, ProbeVerdict verdict) {
@@ -198,7 +206,7 @@ void ProbeTable::judge(std::size_t index, Clock::time_point now) {
   if (state.verdict == ProbeVerdict::kUnknown && state.lost == kLossesToBeSilent) ++version_;
 
   if (!state.is_detour && state.target.has_choice() && state.verdict == ProbeVerdict::kSilent &&
-      state.tunnel_good >= kTunnelToDetour) {
+      state.lost >= kLossesToBeSilent && state.tunnel_good >= kTunnelToDetour) {
     const bool was_recent =
         state.came_back_at != Clock::time_point{} && now - state.came_back_at < kLongestHold;
     state.hold = was_recent ? std::min(state.hold * 2, kLongestHold) : kFirstHold;
@@ -233,7 +241,7 @@ std::string ProbeTable::cause_of(const State& state, const ProbeFacts& facts) co
   const ProbeTarget& target = state.target;
   const std::string probe_port = "UDP port " + std::to_string(facts.probe_port);
   const std::string tunnel_port = "UDP port " + std::to_string(facts.tunnel_port);
-  if (state.is_detour && state.verdict == ProbeVerdict::kAnswering)
+  if (state.is_detour && state.verdict != ProbeVerdict::kSilent)
     return "the network between the nodes drops packets with pods' addresses: the node answers "
            "through the tunnel, and not over the link; pods reach it through the tunnel meanwhile";
   if (state.refused_by)
@@ -243,10 +251,10 @@ std::string ProbeTable::cause_of(const State& state, const ProbeFacts& facts) co
   if (facts.drops_forwarded)
     return "a firewall of this node drops forwarded packets by its policy (iptables -S FORWARD); "
            "let those of the PodCIDRs pass";
-  if (state.node_good > 0 && state.flags.drops_forwarded)
+  if (is_up(state) && state.flags.drops_forwarded)
     return "a firewall of that node drops forwarded packets by its policy (there: iptables -S "
            "FORWARD); let those of the PodCIDRs pass";
-  if (state.node_good == 0)
+  if (!is_up(state))
     return "probably the node is down or its kube-cnid does not run, since it does not answer at " +
            target.node_address.str() + ", " + probe_port + ", either; or that port is closed, too";
   if (target.by_tunnel && state.tunnel_good == 0)
@@ -256,8 +264,8 @@ std::string ProbeTable::cause_of(const State& state, const ProbeFacts& facts) co
            target.node_address.str() + ", and not through the tunnel";
   if (target.by_tunnel || (state.tunnel_good == 0 && target.tunnel))
     return "probably a firewall of one of the two nodes drops forwarded packets (iptables -S "
-           "FORWARD, nft list ruleset): the node itself answers at " +
-           target.node_address.str();
+           "FORWARD, nft list ruleset): the node answers " +
+           (state.node_good > 0 ? "at " + target.node_address.str() : "through the tunnel");
   if (state.tunnel_good > 0)
     return "probably the network between the nodes drops packets with pods' addresses: the node "
            "answers through the tunnel; use --routing auto or vxlan";
@@ -282,7 +290,7 @@ ProbeReport ProbeTable::report(const ProbeFacts& facts) const {
                          .since = state.since,
                          .by_tunnel = state.target.by_tunnel,
                          .is_detour = state.is_detour,
-                         .is_node_up = state.node_good > 0,
+                         .is_node_up = is_up(state),
                          .cause = cause_of(state, facts)};
     if (never_answers)
       finding.cause = state.node_good > 0

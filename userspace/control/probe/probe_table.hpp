@@ -119,7 +119,8 @@ class ProbeTable {
 
   explicit ProbeTable(MakeNonce make_nonce) : make_nonce_(make_nonce) {}
 
-  /// Targets that stay keep what is known of them.
+  /// Targets that stay keep what is known of them. A new one that is reached through the tunnel,
+  /// though there is a choice, is on a detour that an earlier process began.
   void set_targets(std::vector<ProbeTarget> targets);
 
   struct Question {
@@ -154,7 +155,7 @@ class ProbeTable {
     bool is_suspect = false;
     unsigned node_good = 0;
     unsigned node_lost = 0;
-    ProbeFlags flags;  ///< of its last answer by kNode
+    ProbeFlags flags;  ///< of its last answer
     unsigned tunnel_good = 0;
     unsigned direct_good = 0;
     std::optional<IpAddr> refused_by;
@@ -170,6 +171,8 @@ class ProbeTable {
   };
 
   [[nodiscard]] bool can_answer(const State& state) const;
+  /// Its daemon answers in one of the other ways.
+  static bool is_up(const State& state);
   void put(std::size_t index, ProbeWay way, Clock::time_point now, std::vector<Question>& out);
   void ask_one(std::size_t index, Clock::time_point now, std::vector<Question>& out);
   void expire(Clock::time_point now);

@@ -73,6 +73,7 @@ class ProbeTableTest : public testing::Test {
   static bool all(ProbeWay) { return true; }
   static bool none(ProbeWay) { return false; }
   static bool node_alone(ProbeWay way) { return way == ProbeWay::kNode; }
+  static bool tunnel_alone(ProbeWay way) { return way == ProbeWay::kTunnel; }
   static bool node_and_tunnel(ProbeWay way) {
     return way == ProbeWay::kNode || way == ProbeWay::kTunnel;
   }
@@ -170,6 +171,44 @@ TEST_F(ProbeTableTest, GoesOverToTheTunnelAndBackWithoutFlapping) {
   run(12s, all);
   EXPECT_FALSE(report().detours.empty());
   run(20s, all);
+  EXPECT_TRUE(report().detours.empty());
+}
+
+TEST_F(ProbeTableTest, GoesOverToTheTunnelWhereTheNodeItselfNeverAnswers) {
+  table.set_targets({near(1)});
+
+  run(30s, tunnel_alone);
+
+  EXPECT_TRUE(report().detours.contains({"n1", AF_INET}));
+  EXPECT_TRUE(report().findings.front().is_node_up);
+}
+
+TEST_F(ProbeTableTest, StaysOnTheDetourOfAnEarlierProcess) {
+  ProbeTarget detoured = near(1);
+  detoured.by_tunnel = true;
+  table.set_targets({detoured});
+
+  EXPECT_TRUE(report().detours.contains({"n1", AF_INET}));
+  EXPECT_THAT(text_of(report().findings.front()), HasSubstr("are reached through the tunnel"));
+  run(30s, [](ProbeWay way) { return way != ProbeWay::kDirect; });
+  EXPECT_TRUE(report().detours.contains({"n1", AF_INET}));
+  EXPECT_EQ(report().answering, 1U);
+  run(30s, all);
+  EXPECT_TRUE(report().detours.empty());
+}
+
+TEST_F(ProbeTableTest, StaysDirectWhileAnswersComeAgain) {
+  table.set_targets({near(1)});
+  run(5s, all);
+  run(20s, node_alone);
+  ASSERT_EQ(report().silent, 1U);
+
+  bool is_lost = false;
+  run(30s, [&](ProbeWay way) {
+    if (way == ProbeWay::kPods) is_lost = !is_lost;
+    return way != ProbeWay::kPods || !is_lost;
+  });
+
   EXPECT_TRUE(report().detours.empty());
 }
 
