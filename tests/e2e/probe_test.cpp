@@ -52,6 +52,15 @@ void drop_forwarded(const Node& node, const std::string& verdict) {
   nft(node, "add rule inet strict forward " + verdict);
 }
 
+/// Like a cloud that knows the addresses of its machines.
+void drop_pods_on_the_way(const Cluster& cluster) {
+  for (const Node* node : {&cluster.a, &cluster.b}) {
+    nft(*node, "add table netdev cloud");
+    nft(*node, "add chain netdev cloud in { type filter hook ingress device eth0 priority -400; }");
+    nft(*node, "add rule netdev cloud in ip saddr 10.200.0.0/16 drop");
+  }
+}
+
 bool is_tunnelled(const Node& node, const std::string& cidr) {
   return node.must_run({"ip", "route", "show", cidr}).find("encap") != std::string::npos;
 }
@@ -102,6 +111,31 @@ TEST(Probe, NamesWhoRefuses) {
       << said(cluster.a);
 }
 
+TEST(Probe, AQuestionDoesNotOpenAFirewallForTheOtherNode) {
+  Cluster cluster("bridge");
+  ASSERT_TRUE(eventually([&] { return all_answer(cluster.b, 1); }, kNoticed)) << said(cluster.b);
+
+  drop_forwarded(cluster.a, "ip saddr 10.200.2.0 udp dport 8484 ct direction original drop");
+
+  EXPECT_TRUE(eventually([&] { return says(cluster.b, "silent", ""); }, kNoticed))
+      << said(cluster.b);
+  EXPECT_TRUE(all_answer(cluster.a, 1)) << said(cluster.a);
+}
+
+TEST(Probe, LeavesNoNeighbourBehindWithoutAPort) {
+  Cluster cluster("bridge");
+  const auto neighbours = [&] {
+    return cluster.a.must_run({"ip", "neigh", "show", "proto", "85"});
+  };
+  ASSERT_TRUE(eventually([&] { return !neighbours().empty(); }, kNoticed));
+
+  cluster.daemon_a->signal(SIGKILL);
+  cluster.daemon_a->wait();
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a, {"--probe-port", "0"}));
+
+  EXPECT_TRUE(eventually([&] { return neighbours().empty(); }, kNoticed)) << neighbours();
+}
+
 TEST(Probe, NamesAClosedTunnel) {
   Cluster cluster(ClusterOptions{.topology = Topology::kTwoSegments});
   ASSERT_TRUE(eventually([&] { return all_answer(cluster.a, 1); }, kNoticed)) << said(cluster.a);
@@ -134,12 +168,7 @@ TEST_P(ProbeDetour, LeadsThroughTheTunnelWhileTheUnderlayDropsPods) {
       eventually([&] { return all_answer(cluster.a, 1) && all_answer(cluster.b, 1); }, kNoticed));
   ASSERT_FALSE(is_tunnelled(cluster.a, "10.200.2.0/24"));
 
-  // Like a cloud that knows the addresses of its machines.
-  for (const Node* node : {&cluster.a, &cluster.b}) {
-    nft(*node, "add table netdev cloud");
-    nft(*node, "add chain netdev cloud in { type filter hook ingress device eth0 priority -400; }");
-    nft(*node, "add rule netdev cloud in ip saddr 10.200.0.0/16 drop");
-  }
+  drop_pods_on_the_way(cluster);
 
   EXPECT_TRUE(eventually(
       [&] {
@@ -178,6 +207,24 @@ TEST_P(ProbeDetour, LeadsThroughTheTunnelWhileTheUnderlayDropsPods) {
       },
       kNoticed * 2))
       << said(cluster.a) << said(cluster.b);
+}
+
+TEST(ProbeDetourOf, AStrictLinkIsNotBegun) {
+  Cluster cluster("bridge");
+  cluster.a.must_run({"sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1"});
+  ASSERT_TRUE(eventually([&] { return all_answer(cluster.a, 1); }, kNoticed)) << said(cluster.a);
+
+  drop_pods_on_the_way(cluster);
+
+  EXPECT_TRUE(
+      eventually([&] { return says(cluster.a, "silent", "rp_filter of eth0 is 1"); }, kNoticed))
+      << said(cluster.a);
+  EXPECT_FALSE(is_tunnelled(cluster.a, "10.200.2.0/24"));
+
+  cluster.a.must_run({"sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=2"});
+
+  EXPECT_TRUE(eventually([&] { return is_tunnelled(cluster.a, "10.200.2.0/24"); }, kNoticed))
+      << said(cluster.a);
 }
 
 INSTANTIATE_TEST_SUITE_P(On, ProbeDetour, testing::Values("ebpf", "bridge"),

@@ -1,9 +1,12 @@
 #include "control/probe/probe_controller.hpp"
 
+#include "base/file.hpp"
 #include "net/link.hpp"
 #include "state/daemon_status.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <map>
 #include <string>
 
 namespace kubecni {
@@ -28,6 +31,25 @@ std::vector<ProbeFinding> earlier_detours(const DaemonOptions& options) {
                        .cause = "as before this daemon started"});
   }
   return detours;
+}
+
+/// Whether the kernel drops what comes over the link from where another route leads: the higher of
+/// the two settings counts, and 1 is strict.
+bool is_strict(const std::string& device) {
+  const auto setting = [](const std::string& of) {
+    return read_file("/proc/sys/net/ipv4/conf/" + of + "/rp_filter").value_or("0").substr(0, 1);
+  };
+  return std::max(setting("all"), setting(device)) == "1";
+}
+
+void note_strict_links(std::vector<ProbeTarget>& targets) {
+  std::map<std::string, bool> strict;
+  for (ProbeTarget& target : targets) {
+    if (!target.has_choice() || !target.address.is_v4()) continue;
+    const auto [found, is_new] = strict.try_emplace(target.direct->device, false);
+    if (is_new) found->second = is_strict(found->first);
+    target.is_link_strict = found->second;
+  }
 }
 
 ProbeReport report_of(const std::vector<ProbeFinding>& earlier) {
@@ -76,8 +98,26 @@ Result<> ProbeController::ensure(const ProbeSelf& self, const Link& bridge, unsi
   return {};
 }
 
+/// What is not tested.
+void ProbeController::describe(const Node& self, Outcome& outcome) const {
+  for (const IpNet& cidr : first_of_each_family(self.pod_cidrs))
+    if (probe_nets_of({cidr}).empty())
+      outcome.say(ConditionKind::kNodeDoubtful,
+                  "ways to pods of other nodes are not tested for " +
+                      std::string(cidr.addr.is_v4() ? "IPv4" : "IPv6") + ": " + cidr.str() +
+                      " is too small to have an address to spare",
+                  self.name);
+  for (const std::string& problem : prober_->problems())
+    outcome.say(ConditionKind::kNodeDoubtful,
+                "other nodes are not asked at their own addresses, so it is not known whether one "
+                "that is silent is down: " +
+                    problem,
+                self.name);
+}
+
 void ProbeController::sync(const ClusterView& view, std::vector<ProbeTarget> targets, unsigned mtu,
                            bool drops_forwarded, const MacAddr& tunnel_mac, Outcome& outcome) {
+  if (options_.probe_port == 0 && std::exchange(may_be_left_over_, false)) clean_up(outcome);
   if (!view.self || options_.probe_port == 0 || targets.empty()) {
     if (prober_) prober_->set_targets({}, {});
     return;
@@ -102,6 +142,8 @@ void ProbeController::sync(const ClusterView& view, std::vector<ProbeTarget> tar
                        view.self->name);
   }
   earlier_.clear();
+  note_strict_links(targets);
+  describe(*view.self, outcome);
   prober_->set_targets(std::move(targets), {.drops_forwarded = drops_forwarded,
                                             .probe_port = options_.probe_port,
                                             .tunnel_port = options_.tunnel.port});

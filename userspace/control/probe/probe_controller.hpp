@@ -40,10 +40,12 @@ class ProbeController {
  private:
   ProbeController(DaemonOptions options, NetlinkSocket netlink);
 
+  void describe(const Node& self, Outcome& outcome) const;
   Result<> ensure(const ProbeSelf& self, const Link& bridge, unsigned mtu, Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;
+  bool may_be_left_over_ = true;  ///< of an earlier process that had a probe port
   std::optional<ProbePod> pod_;
   std::optional<ProbeSelf> self_;      ///< of prober_
   std::vector<ProbeFinding> earlier_;  ///< detours of an earlier process, until targets are known

@@ -24,6 +24,7 @@ struct ProbeTarget {
   struct Direct {
     unsigned ifindex = 0;
     IpAddr next_hop;
+    std::string device = {};  ///< its name
     auto operator<=>(const Direct&) const = default;
   };
   /// The other end of the tunnel.
@@ -34,14 +35,20 @@ struct ProbeTarget {
   };
 
   std::string node;
-  IpAddr address;       ///< its probe address
-  IpAddr node_address;  ///< its InternalIP
+  IpAddr address;                           ///< its probe address
+  IpAddr node_address;                      ///< its InternalIP that is asked
+  std::vector<IpAddr> node_addresses = {};  ///< all InternalIPs: it may ask from another
+  bool can_ask_node = true;                 ///< this node has a socket for it
   bool by_tunnel = false;
   /// The other ways, where this node may choose between them.
   std::optional<Direct> direct;
   std::optional<Tunnel> tunnel;
+  /// The link of `direct` drops what comes from an address to which another route leads (rp_filter
+  /// is 1). On a detour, this node would drop what the other still sends over the link.
+  bool is_link_strict = false;
 
   [[nodiscard]] bool has_choice() const { return direct && tunnel; }
+  [[nodiscard]] bool may_detour() const { return has_choice() && !is_link_strict; }
   auto operator<=>(const ProbeTarget&) const = default;
 };
 
@@ -86,6 +93,14 @@ struct ProbeFacts {
   bool drops_forwarded = false;  ///< a chain here drops what is forwarded
   std::uint16_t probe_port = 0;
   std::uint16_t tunnel_port = 0;
+};
+
+/// Who answered a question with an ICMP error.
+struct ProbeRefusal {
+  IpAddr by;
+  bool is_firewall = false;  ///< else it has no way to go on
+
+  auto operator<=>(const ProbeRefusal&) const = default;
 };
 
 /// Which node is asked when, and what follows from the answers.
@@ -134,8 +149,8 @@ class ProbeTable {
 
   /// Takes the answer that came from `from`. False: nobody asked for it.
   bool take_answer(const ProbeMessage& answer, const IpAddr& from, Clock::time_point now);
-  /// Notes that `by` refused a question, in the words of an ICMP error.
-  void take_refusal(const ProbeMessage& question, const IpAddr& by);
+  /// Notes what an ICMP error says of a question.
+  void take_refusal(const ProbeMessage& question, const ProbeRefusal& refusal);
 
   /// Whether `address` is a node's: of `way`, its probe address or its own.
   [[nodiscard]] const ProbeTarget* find_asker(const IpAddr& address, ProbeWay way) const;
@@ -158,7 +173,7 @@ class ProbeTable {
     ProbeFlags flags;  ///< of its last answer
     unsigned tunnel_good = 0;
     unsigned direct_good = 0;
-    std::optional<IpAddr> refused_by;
+    std::optional<ProbeRefusal> refused;
     bool is_detour = false;
     Clock::time_point detour_since{};
     std::chrono::seconds hold = kFirstHold;

@@ -149,6 +149,18 @@ std::vector<std::uint8_t> in_tunnel(std::uint32_t vni, const MacAddr& to, const 
   return bytes;
 }
 
+/// Whether the ICMP error is one of those with which firewalls refuse; others say that there is no
+/// way. RFC 1812, section 5.2.7.1; RFC 4443, section 3.1.
+bool is_word_of_firewall(const sock_extended_err& error) {
+  if (error.ee_errno == ECONNREFUSED || error.ee_errno == EACCES || error.ee_errno == EPERM)
+    return true;
+  constexpr std::array<std::uint8_t, 3> kProhibited4{9, 10, 13};
+  constexpr std::array<std::uint8_t, 3> kProhibited6{1, 5, 6};
+  const bool v4 = error.ee_origin == SO_EE_ORIGIN_ICMP;
+  return error.ee_type == (v4 ? 3 : 1) &&  // destination unreachable
+         std::ranges::count(v4 ? kProhibited4 : kProhibited6, error.ee_code) > 0;
+}
+
 void wake(int fd) {
   const std::uint64_t one = 1;
   std::ignore = ::write(fd, &one, sizeof(one));
@@ -201,7 +213,8 @@ Result<std::unique_ptr<Prober>> Prober::start(int netns_fd, const ProbeSelf& sel
     }).join();
     if (!opened) return fail(opened);
     for (const IpAddr& own : self.node_addresses) {
-      std::ignore = prober->open_at(own, false);
+      if (auto done = prober->open_at(own, false); !done)
+        prober->problems_.push_back(done.error().what);
       if (auto fd = asking_socket(own))
         prober->tunnels_.push_back({std::move(*fd), own.family(), false, true, 0});
     }
@@ -233,6 +246,8 @@ void Prober::set_targets(std::vector<ProbeTarget> targets, const ProbeFacts& fac
   // Who cannot ask directly would never come back.
   if (!packets_)
     for (ProbeTarget& target : targets) target.direct.reset();
+  for (ProbeTarget& target : targets)
+    target.can_ask_node = find_asking(target.node_address.family(), false) != nullptr;
   table_.set_targets(std::move(targets));
   facts_ = facts;
   if (was_idle) wake(wake_.get());
@@ -395,10 +410,9 @@ void Prober::read_refusals(const Socket& socket) {
       const auto* error = reinterpret_cast<const sock_extended_err*>(CMSG_DATA(at));
       const sockaddr* sender = SO_EE_OFFENDER(error);
       if (error->ee_origin == SO_EE_ORIGIN_LOCAL || sender->sa_family == AF_UNSPEC) continue;
-      // Nobody has the address at the moment: that is no firewall's word.
-      if (error->ee_errno == EHOSTUNREACH && error->ee_code == 1) continue;
       const std::lock_guard lock(mutex_);
-      table_.take_refusal(*question, ip_of(sender));
+      table_.take_refusal(*question,
+                          {.by = ip_of(sender), .is_firewall = is_word_of_firewall(*error)});
     }
   }
 }

@@ -50,6 +50,9 @@ class Prober {
   Prober& operator=(const Prober&) = delete;
   ~Prober();
 
+  /// Own addresses at which it neither asks nor answers, and why.
+  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+
   // From the loop's thread.
   void set_targets(std::vector<ProbeTarget> targets, const ProbeFacts& facts);
   [[nodiscard]] ProbeReport report() const;
@@ -88,6 +91,7 @@ class Prober {
   std::vector<Socket> sockets_;
   std::vector<Socket> tunnels_;  ///< from the node's own addresses, to tunnels
   UniqueFd packets_;             ///< frames on a device
+  std::vector<std::string> problems_;
   UniqueFd wake_;
   UniqueFd news_;
   std::atomic<bool> stopping_ = false;
