@@ -9,7 +9,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <string>
+#include <thread>
 
 namespace kubecni::test {
 namespace {
@@ -48,6 +50,15 @@ void drop_forwarded(const Node& node, const std::string& verdict) {
   nft(node,
       "add chain inet strict forward { type filter hook forward priority 0; policy accept; }");
   nft(node, "add rule inet strict forward " + verdict);
+}
+
+/// Like a cloud that knows the addresses of its machines.
+void drop_pods_on_the_way(const Cluster& cluster) {
+  for (const Node* node : {&cluster.a, &cluster.b}) {
+    nft(*node, "add table netdev cloud");
+    nft(*node, "add chain netdev cloud in { type filter hook ingress device eth0 priority -400; }");
+    nft(*node, "add rule netdev cloud in ip saddr 10.200.0.0/16 drop");
+  }
 }
 
 bool is_tunnelled(const Node& node, const std::string& cidr) {
@@ -100,6 +111,31 @@ TEST(Probe, NamesWhoRefuses) {
       << said(cluster.a);
 }
 
+TEST(Probe, AQuestionDoesNotOpenAFirewallForTheOtherNode) {
+  Cluster cluster("bridge");
+  ASSERT_TRUE(eventually([&] { return all_answer(cluster.b, 1); }, kNoticed)) << said(cluster.b);
+
+  drop_forwarded(cluster.a, "ip saddr 10.200.2.0 udp dport 8484 ct direction original drop");
+
+  EXPECT_TRUE(eventually([&] { return says(cluster.b, "silent", ""); }, kNoticed))
+      << said(cluster.b);
+  EXPECT_TRUE(all_answer(cluster.a, 1)) << said(cluster.a);
+}
+
+TEST(Probe, LeavesNoNeighbourBehindWithoutAPort) {
+  Cluster cluster("bridge");
+  const auto neighbours = [&] {
+    return cluster.a.must_run({"ip", "neigh", "show", "proto", "85"});
+  };
+  ASSERT_TRUE(eventually([&] { return !neighbours().empty(); }, kNoticed));
+
+  cluster.daemon_a->signal(SIGKILL);
+  cluster.daemon_a->wait();
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a, {"--probe-port", "0"}));
+
+  EXPECT_TRUE(eventually([&] { return neighbours().empty(); }, kNoticed)) << neighbours();
+}
+
 TEST(Probe, NamesAClosedTunnel) {
   Cluster cluster(ClusterOptions{.topology = Topology::kTwoSegments});
   ASSERT_TRUE(eventually([&] { return all_answer(cluster.a, 1); }, kNoticed)) << said(cluster.a);
@@ -132,12 +168,7 @@ TEST_P(ProbeDetour, LeadsThroughTheTunnelWhileTheUnderlayDropsPods) {
       eventually([&] { return all_answer(cluster.a, 1) && all_answer(cluster.b, 1); }, kNoticed));
   ASSERT_FALSE(is_tunnelled(cluster.a, "10.200.2.0/24"));
 
-  // Like a cloud that knows the addresses of its machines.
-  for (const Node* node : {&cluster.a, &cluster.b}) {
-    nft(*node, "add table netdev cloud");
-    nft(*node, "add chain netdev cloud in { type filter hook ingress device eth0 priority -400; }");
-    nft(*node, "add rule netdev cloud in ip saddr 10.200.0.0/16 drop");
-  }
+  drop_pods_on_the_way(cluster);
 
   EXPECT_TRUE(eventually(
       [&] {
@@ -151,6 +182,22 @@ TEST_P(ProbeDetour, LeadsThroughTheTunnelWhileTheUnderlayDropsPods) {
       [&] { return says(cluster.a, "detour", "drops packets with pods' addresses"); }, kNoticed))
       << said(cluster.a);
 
+  // Who starts anew does not cut them off.
+  cluster.daemon_a->signal(SIGKILL);
+  cluster.daemon_a->wait();
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+  ASSERT_TRUE(eventually(
+      [&] { return cluster.daemon_a->err().find("started") != std::string::npos; }, kNoticed));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(ok(ping(cluster.pod_a->netns, cluster.pod_b->address))) << i;
+    EXPECT_TRUE(is_tunnelled(cluster.a, "10.200.2.0/24")) << i;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  EXPECT_TRUE(
+      eventually([&] { return probes_of(cluster.a).value("answering", 0U) == 1; }, kNoticed))
+      << said(cluster.a);
+  EXPECT_TRUE(is_tunnelled(cluster.a, "10.200.2.0/24"));
+
   for (const Node* node : {&cluster.a, &cluster.b}) nft(*node, "delete table netdev cloud");
 
   EXPECT_TRUE(eventually(
@@ -160,6 +207,24 @@ TEST_P(ProbeDetour, LeadsThroughTheTunnelWhileTheUnderlayDropsPods) {
       },
       kNoticed * 2))
       << said(cluster.a) << said(cluster.b);
+}
+
+TEST(ProbeDetourOf, AStrictLinkIsNotBegun) {
+  Cluster cluster("bridge");
+  cluster.a.must_run({"sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1"});
+  ASSERT_TRUE(eventually([&] { return all_answer(cluster.a, 1); }, kNoticed)) << said(cluster.a);
+
+  drop_pods_on_the_way(cluster);
+
+  EXPECT_TRUE(
+      eventually([&] { return says(cluster.a, "silent", "rp_filter of eth0 is 1"); }, kNoticed))
+      << said(cluster.a);
+  EXPECT_FALSE(is_tunnelled(cluster.a, "10.200.2.0/24"));
+
+  cluster.a.must_run({"sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=2"});
+
+  EXPECT_TRUE(eventually([&] { return is_tunnelled(cluster.a, "10.200.2.0/24"); }, kNoticed))
+      << said(cluster.a);
 }
 
 INSTANTIATE_TEST_SUITE_P(On, ProbeDetour, testing::Values("ebpf", "bridge"),

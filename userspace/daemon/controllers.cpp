@@ -150,7 +150,10 @@ RoundReport Controllers::run(const ClusterView* view) {
   report.knows_self = seen.self.has_value();
   if (seen.self) report.pod_cidrs = seen.self->pod_cidrs;
   report.outcomes.push_back(describe_cluster(options_.node_name, seen));
-  if (view) reconcile(*view, report);
+  if (view)
+    reconcile(*view, report);
+  else
+    report.probes = probe_.report();
   Outcome install{.controller = "install"};
   install_.sync(report.first_of(ConditionKind::kNotReady), install);
   report.outcomes.push_back(std::move(install));

@@ -1,6 +1,7 @@
 #include "daemon/probe_targets.hpp"
 
 #include "control/probe/probe_message.hpp"
+#include "control/probe/probe_pod.hpp"
 
 #include <algorithm>
 #include <map>
@@ -20,21 +21,25 @@ std::optional<IpAddr> node_address_of(const Node& peer, const Node& self) {
   return std::nullopt;
 }
 
-ProbeTarget target_of(const Node& peer, const IpNet& cidr, const PeerPath& path,
-                      const Underlay& underlay) {
-  ProbeTarget target{.node = peer.name,
-                     .address = {},
-                     .node_address = {},
-                     .by_tunnel = path.kind == PathKind::kVxlan,
-                     .direct = {},
-                     .tunnel = {}};
-  const PathChoice choice = choice_of_paths(peer, cidr, underlay);
-  if (choice.tunnel)
-    target.tunnel = ProbeTarget::Tunnel{choice.tunnel->next_hop, choice.tunnel->tunnel_mac};
+ProbeTarget::Tunnel tunnel_of(const PeerPath& path) { return {path.next_hop, path.tunnel_mac}; }
+
+ProbeTarget::Direct direct_of(const PeerPath& path) {
+  return {path.device.ifindex, path.next_hop, path.device.name};
+}
+
+/// The ways to `path.cidr`. That which is not taken is looked for only where it could be.
+void set_ways(const Node& peer, const PeerPath& path, const Underlay& underlay,
+              ProbeTarget& target) {
+  target.by_tunnel = path.kind == PathKind::kVxlan;
+  const bool is_detour = underlay.detours.contains({peer.name, path.cidr.addr.family()});
+  if (target.by_tunnel) target.tunnel = tunnel_of(path);
   // With another routing nobody chooses.
-  if (choice.direct && underlay.routing == Routing::kAuto)
-    target.direct = ProbeTarget::Direct{choice.direct->device.ifindex, choice.direct->next_hop};
-  return target;
+  const bool may_choose = underlay.routing == Routing::kAuto;
+  if (!target.by_tunnel && may_choose) target.direct = direct_of(path);
+  if (target.by_tunnel && !(may_choose && is_detour)) return;
+  const PathChoice choice = choice_of_paths(peer, path.cidr, underlay);
+  if (choice.tunnel) target.tunnel = tunnel_of(*choice.tunnel);
+  if (choice.direct && may_choose) target.direct = direct_of(*choice.direct);
 }
 
 }  // namespace
@@ -42,6 +47,7 @@ ProbeTarget target_of(const Node& peer, const IpNet& cidr, const PeerPath& path,
 std::vector<ProbeTarget> plan_probe_targets(const ClusterView& view, const NodesPlan& plan) {
   std::vector<ProbeTarget> targets;
   if (!view.self) return targets;
+  const auto own_nets = probe_nets_of(view.self->pod_cidrs);
   std::map<IpNet, const PeerPath*> paths;
   for (const PeerPath& path : plan.desired.paths) paths.emplace(path.cidr, &path);
   for (const Node& peer : view.peers) {
@@ -50,13 +56,17 @@ std::vector<ProbeTarget> plan_probe_targets(const ClusterView& view, const Nodes
     for (const IpNet& cidr : first_of_each_family(peer.pod_cidrs)) {
       const auto path = paths.find(cidr);
       const auto address = probe_address_of(cidr);
-      const bool has_family = std::ranges::any_of(view.self->pod_cidrs, [&](const IpNet& own) {
-        return own.addr.family() == cidr.addr.family();
-      });
+      const bool has_family = std::ranges::any_of(
+          own_nets, [&](const IpNet& own) { return own.addr.family() == cidr.addr.family(); });
       if (path == paths.end() || !address || !has_family) continue;
-      targets.push_back(target_of(peer, cidr, *path->second, plan.underlay));
-      targets.back().address = *address;
-      targets.back().node_address = *node_address;
+      ProbeTarget target{.node = peer.name,
+                         .address = *address,
+                         .node_address = *node_address,
+                         .node_addresses = peer.internal_ips,
+                         .direct = {},
+                         .tunnel = {}};
+      set_ways(peer, *path->second, plan.underlay, target);
+      targets.push_back(std::move(target));
     }
   }
   return targets;

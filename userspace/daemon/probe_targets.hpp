@@ -9,7 +9,7 @@
 namespace kubecni {
 
 /// Whom this node has to test: the first PodCIDR of each family of each node that it reaches and
-/// that it has pods of, too. Pure.
+/// that it has a probe address of, too. Pure.
 std::vector<ProbeTarget> plan_probe_targets(const ClusterView& view, const NodesPlan& plan);
 
 }  // namespace kubecni

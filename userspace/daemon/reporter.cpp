@@ -50,6 +50,7 @@ ProbeStatus status_of(const ProbeReport& report) {
     status.peers.push_back({.name = finding.node,
                             .address = finding.address.str(),
                             .state = state_of(finding),
+                            .is_detour = finding.is_detour,
                             .since = utc(finding.since),
                             .text = text_of(finding)});
   return status;

@@ -62,6 +62,23 @@ Result<std::vector<Entry>> list_entries(NetlinkSocket& netlink, unsigned ifindex
   return entries;
 }
 
+/// Empty also where the kernel cannot tell (before 5.0).
+Result<std::optional<Entry>> find_entry(NetlinkSocket& netlink, unsigned ifindex,
+                                        const IpAddr& addr) {
+  std::optional<Entry> entry;
+  // The kernel refuses a state in a question.
+  NetlinkRequest request(RTM_GETNEIGH, 0,
+                         ndmsg{.ndm_family = static_cast<std::uint8_t>(addr.family()),
+                               .ndm_ifindex = static_cast<int>(ifindex)});
+  request.put(NDA_DST, addr);
+  auto done =
+      request.exchange(netlink, "find neighbour " + addr.str(),
+                       [&](const nlmsghdr* message) { entry = parse_entry(message, ifindex); });
+  const bool is_unknown = !done && (done.error().code == ENOENT || done.error().code == EOPNOTSUPP);
+  if (!done && !is_unknown) return fail(done);
+  return entry;
+}
+
 }  // namespace
 
 Result<> ensure_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour) {
@@ -83,19 +100,10 @@ Result<> delete_neighbour(NetlinkSocket& netlink, const Neighbour& neighbour) {
 
 Result<std::optional<Neighbour>> find_permanent_neighbour(NetlinkSocket& netlink, unsigned ifindex,
                                                           const IpAddr& addr) {
-  std::optional<Entry> entry;
-  // The kernel refuses a state in a question.
-  NetlinkRequest request(RTM_GETNEIGH, 0,
-                         ndmsg{.ndm_family = static_cast<std::uint8_t>(addr.family()),
-                               .ndm_ifindex = static_cast<int>(ifindex)});
-  request.put(NDA_DST, addr);
-  auto done =
-      request.exchange(netlink, "find neighbour " + addr.str(),
-                       [&](const nlmsghdr* message) { entry = parse_entry(message, ifindex); });
-  const bool is_unknown = !done && (done.error().code == ENOENT || done.error().code == EOPNOTSUPP);
-  if (!done && !is_unknown) return fail(done);
-  if (!entry || !entry->permanent) return std::nullopt;
-  return entry->neighbour;
+  auto entry = find_entry(netlink, ifindex, addr);
+  if (!entry) return fail(entry);
+  if (!*entry || !(*entry)->permanent) return std::nullopt;
+  return (*entry)->neighbour;
 }
 
 Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned ifindex,
@@ -110,11 +118,10 @@ Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned
 
 Result<std::optional<MacAddr>> find_mac_of(NetlinkSocket& netlink, unsigned ifindex,
                                            const IpAddr& addr) {
-  auto entries = list_entries(netlink, ifindex);
-  if (!entries) return fail(entries);
-  for (const auto& [neighbour, permanent] : *entries)
-    if (neighbour.addr == addr) return neighbour.mac;
-  return std::nullopt;
+  auto entry = find_entry(netlink, ifindex, addr);
+  if (!entry) return fail(entry);
+  if (!*entry) return std::nullopt;
+  return (*entry)->neighbour.mac;
 }
 
 Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink, unsigned ifindex) {

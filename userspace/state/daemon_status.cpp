@@ -35,6 +35,7 @@ void each_field(Status& peer, auto visit) {
   visit("name", peer.name);
   visit("address", peer.address);
   visit("state", peer.state);
+  visit("isDetour", peer.is_detour);
   visit("since", peer.since);
   visit("text", peer.text);
 }

@@ -25,11 +25,12 @@ struct PathStatus {
 
 /// Pods of another node that are not reached, or not in the way that they should be.
 struct SilentPeerStatus {
-  std::string name;     ///< of the node
-  std::string address;  ///< that was asked
-  std::string state;    ///< "silent", "unknown", or "detour": reached through the tunnel instead
-  std::string since;    ///< RFC 3339
-  std::string text;     ///< with the likely cause
+  std::string name;        ///< of the node
+  std::string address;     ///< that was asked
+  std::string state;       ///< "silent", "unknown", or "detour": reached through the tunnel instead
+  bool is_detour = false;  ///< its route leads through the tunnel instead, whatever `state`
+  std::string since;       ///< RFC 3339
+  std::string text;        ///< with the likely cause
 };
 
 /// What the nodes' test of each other found.

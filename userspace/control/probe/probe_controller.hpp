@@ -27,7 +27,7 @@ class ProbeController {
             bool drops_forwarded, const MacAddr& tunnel_mac, Outcome& outcome);
 
   /// As of the last answers; says nothing where nobody is asked.
-  [[nodiscard]] ProbeReport report() const;
+  [[nodiscard]] ProbeReport report() const;  ///< before sync(): the detours of an earlier process
   /// Readable when report() says something new; -1: nobody is asked. It changes with sync().
   [[nodiscard]] int news_fd() const { return prober_ ? prober_->news_fd() : -1; }
   void take_news() const {
@@ -38,15 +38,18 @@ class ProbeController {
   void clean_up(Outcome& outcome);
 
  private:
-  ProbeController(DaemonOptions options, NetlinkSocket netlink)
-      : options_(std::move(options)), netlink_(std::move(netlink)) {}
+  ProbeController(DaemonOptions options, NetlinkSocket netlink);
 
+  void describe(const Node& self, Outcome& outcome) const;
   Result<> ensure(const ProbeSelf& self, const Link& bridge, unsigned mtu, Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;
+  bool may_be_left_over_ = true;  ///< of an earlier process that had a probe port
   std::optional<ProbePod> pod_;
-  std::optional<ProbeSelf> self_;  ///< of prober_
+  std::optional<ProbeSelf> self_;      ///< of prober_
+  std::vector<ProbeFinding> earlier_;  ///< detours of an earlier process, until targets are known
+  std::unique_ptr<ProbeTable> table_;  ///< survives prober_, which may be made anew
   std::unique_ptr<Prober> prober_;
 };
 

@@ -1,8 +1,10 @@
 #include "control/probe/probe_message.hpp"
 
 #include <netinet/in.h>
+#include <sys/random.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace kubecni {
 
@@ -48,11 +50,11 @@ std::uint16_t checksum(std::uint32_t sum) {
 
 std::span<const std::uint8_t> bytes_of(const IpAddr& addr) { return {addr.data(), addr.bytes()}; }
 
-std::vector<std::uint8_t> datagram(const IpAddr& from, const IpAddr& to, std::uint16_t port,
+std::vector<std::uint8_t> datagram(const IpAddr& from, const IpAddr& to, const ProbePorts& ports,
                                    std::span<const std::uint8_t> payload) {
   std::vector<std::uint8_t> udp;
-  put16(udp, port);
-  put16(udp, port);
+  put16(udp, ports.from);
+  put16(udp, ports.to);
   put16(udp, kUdpHeader + payload.size());
   put16(udp, 0);
   put(udp, payload);
@@ -65,6 +67,13 @@ std::vector<std::uint8_t> datagram(const IpAddr& from, const IpAddr& to, std::ui
 }
 
 }  // namespace
+
+ProbeNonce random_nonce() {
+  ProbeNonce nonce{};
+  // Never short for so few bytes: getrandom(2).
+  std::ignore = ::getrandom(nonce.data(), nonce.size(), 0);
+  return nonce;
+}
 
 ProbeBytes encode(const ProbeMessage& message) {
   ProbeBytes bytes{};
@@ -99,9 +108,9 @@ std::optional<IpAddr> probe_address_of(const IpNet& pod_cidr) {
   return pod_cidr.addr.is_v4() ? pod_cidr.network().addr : pod_cidr.addr.filled(pod_cidr.prefix);
 }
 
-std::vector<std::uint8_t> udp_packet(const IpAddr& from, const IpAddr& to, std::uint16_t port,
+std::vector<std::uint8_t> udp_packet(const IpAddr& from, const IpAddr& to, const ProbePorts& ports,
                                      std::span<const std::uint8_t> payload) {
-  const auto udp = datagram(from, to, port, payload);
+  const auto udp = datagram(from, to, ports, payload);
   std::vector<std::uint8_t> packet;
   if (to.is_v4()) {
     constexpr std::size_t kHeader = 20;

@@ -32,6 +32,7 @@ struct ProbeFlags {
 
 /// Bytes that nobody can guess: an answer counts only if it has those of a question.
 using ProbeNonce = std::array<std::uint8_t, 16>;
+ProbeNonce random_nonce();
 
 struct ProbeMessage {
   bool is_answer = false;
@@ -54,8 +55,14 @@ std::optional<ProbeMessage> decode_probe(std::span<const std::uint8_t> bytes);
 /// would stay free; of IPv6 that is one with less than 2^32 addresses.
 std::optional<IpAddr> probe_address_of(const IpNet& pod_cidr);
 
+/// Of a UDP datagram.
+struct ProbePorts {
+  std::uint16_t from = 0;
+  std::uint16_t to = 0;
+};
+
 /// An IP packet with a UDP datagram and all its checksums.
-std::vector<std::uint8_t> udp_packet(const IpAddr& from, const IpAddr& to, std::uint16_t port,
+std::vector<std::uint8_t> udp_packet(const IpAddr& from, const IpAddr& to, const ProbePorts& ports,
                                      std::span<const std::uint8_t> payload);
 
 }  // namespace kubecni

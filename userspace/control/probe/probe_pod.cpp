@@ -118,7 +118,7 @@ std::vector<IpNet> probe_nets_of(const std::vector<IpNet>& pod_cidrs) {
 Result<ProbePod> ProbePod::make(NetlinkSocket& node, const Link& bridge,
                                 const std::vector<IpNet>& nets, unsigned mtu) {
   if (auto free = check_free(node, bridge, nets); !free) return fail(free);
-  if (auto removed = remove_pod_port(node, kProbePortName); !removed) return fail(removed);
+  if (auto removed = remove_left_over(node, bridge.name); !removed) return fail(removed);
   auto netns = make_netns();
   if (!netns) return fail(netns);
   PodPort port = port_of(bridge, nets, mtu);
@@ -131,6 +131,8 @@ Result<ProbePod> ProbePod::make(NetlinkSocket& node, const Link& bridge,
 
 Result<bool> ProbePod::restore(NetlinkSocket& node, const Link& bridge,
                                const std::vector<IpNet>& nets) {
+  // make() says what is wrong.
+  if (!check_free(node, bridge, nets)) return false;
   if (nets != nets_ || bridge.name != port_.bridge || bridge.mac != port_.gateway_mac) return false;
   auto host = find_link(node, kProbePortName);
   if (!host) return fail(host);

@@ -20,7 +20,8 @@ std::string family_of(const IpAddr& address) { return address.is_v4() ? "IPv4" :
 std::string text_of(const ProbeFinding& finding) {
   const std::string pods = "its " + family_of(finding.address) + " pods";
   const std::string way = finding.by_tunnel ? " through the tunnel" : " over the link";
-  if (finding.verdict == ProbeVerdict::kAnswering)
+  const bool is_taken_over = finding.is_detour && finding.verdict == ProbeVerdict::kUnknown;
+  if (finding.verdict == ProbeVerdict::kAnswering || is_taken_over)
     return pods + " are reached" + way + ": " + finding.cause;
   return pods + " are not reached" + way + ": " + finding.cause;
 }
@@ -41,12 +42,16 @@ void ProbeTable::set_targets(std::vector<ProbeTarget> targets) {
     if (const auto found = before.find(key_of(target));
         found != before.end() && found->second.target.address == target.address)
       state = std::move(found->second);
+    else
+      state.is_detour = target.by_tunnel;
     // What was lost, was lost on the way before.
     if (state.target.by_tunnel != target.by_tunnel) state.lost = state.good = 0;
-    if (!target.has_choice()) state.is_detour = false;
+    if (!target.may_detour()) state.is_detour = false;
     state.target = std::move(target);
     by_address_[state.target.address] = states_.size();
     by_node_address_[state.target.node_address] = states_.size();
+    for (const IpAddr& address : state.target.node_addresses)
+      by_node_address_[address] = states_.size();
     state.is_suspect = state.is_detour || state.verdict == ProbeVerdict::kSilent || state.lost > 0;
     if (state.is_suspect) suspects_.insert(states_.size());
     states_.push_back(std::move(state));
@@ -71,7 +76,7 @@ void ProbeTable::ask_one(std::size_t index, Clock::time_point now, std::vector<Q
   state.asked_at = now;
   put(index, ProbeWay::kPods, now, out);
   const bool is_doubtful = state.lost > 0 || state.verdict != ProbeVerdict::kAnswering;
-  if (is_doubtful) put(index, ProbeWay::kNode, now, out);
+  if (is_doubtful && state.target.can_ask_node) put(index, ProbeWay::kNode, now, out);
   if (is_doubtful && state.target.tunnel) put(index, ProbeWay::kTunnel, now, out);
   if (state.is_detour && state.target.direct) put(index, ProbeWay::kDirect, now, out);
 }
@@ -143,17 +148,17 @@ bool ProbeTable::take_answer(const ProbeMessage& answer, const IpAddr& from,
   const bool is_node = answer.way == ProbeWay::kNode;
   if (from != (is_node ? state.target.node_address : state.target.address)) return false;
   pending_.erase(found);
+  if (state.flags != answer.flags) ++version_;
+  state.flags = answer.flags;
   switch (answer.way) {
     case ProbeWay::kPods:
       state.lost = 0;
       ++state.good;
-      state.refused_by.reset();
+      state.refused.reset();
       break;
     case ProbeWay::kNode:
       ++state.node_good;
       state.node_lost = 0;
-      if (state.flags != answer.flags) ++version_;
-      state.flags = answer.flags;
       break;
     case ProbeWay::kTunnel:
       ++state.tunnel_good;
@@ -166,19 +171,24 @@ bool ProbeTable::take_answer(const ProbeMessage& answer, const IpAddr& from,
   return true;
 }
 
-void ProbeTable::take_refusal(const ProbeMessage& question, const IpAddr& by) {
+void ProbeTable::take_refusal(const ProbeMessage& question, const ProbeRefusal& refusal) {
   const auto found = pending_.find(question.nonce);
   if (found == pending_.end() || found->second.way != question.way ||
       question.way != ProbeWay::kPods)
     return;
   State& state = states_[found->second.index];
-  if (state.refused_by != by) ++version_;
-  state.refused_by = by;
+  if (state.refused != refusal) ++version_;
+  state.refused = refusal;
 }
 
 bool ProbeTable::can_answer(const State& state) const {
-  if (state.verdict != ProbeVerdict::kUnknown) return true;
+  if (state.verdict != ProbeVerdict::kUnknown || state.is_detour) return true;
+  if (state.tunnel_good > 0 || state.direct_good > 0) return true;
   return state.target.address.is_v4() ? state.flags.probes_v4 : state.flags.probes_v6;
+}
+
+bool ProbeTable::is_up(const State& state) {
+  return state.node_good > 0 || state.tunnel_good > 0 || state.direct_good > 0;
 }
 
 void ProbeTable::set_verdict(State& state, ProbeVerdict verdict) {
@@ -197,8 +207,8 @@ void ProbeTable::judge(std::size_t index, Clock::time_point now) {
     set_verdict(state, ProbeVerdict::kSilent);
   if (state.verdict == ProbeVerdict::kUnknown && state.lost == kLossesToBeSilent) ++version_;
 
-  if (!state.is_detour && state.target.has_choice() && state.verdict == ProbeVerdict::kSilent &&
-      state.tunnel_good >= kTunnelToDetour) {
+  if (!state.is_detour && state.target.may_detour() && state.verdict == ProbeVerdict::kSilent &&
+      state.lost >= kLossesToBeSilent && state.tunnel_good >= kTunnelToDetour) {
     const bool was_recent =
         state.came_back_at != Clock::time_point{} && now - state.came_back_at < kLongestHold;
     state.hold = was_recent ? std::min(state.hold * 2, kLongestHold) : kFirstHold;
@@ -233,20 +243,29 @@ std::string ProbeTable::cause_of(const State& state, const ProbeFacts& facts) co
   const ProbeTarget& target = state.target;
   const std::string probe_port = "UDP port " + std::to_string(facts.probe_port);
   const std::string tunnel_port = "UDP port " + std::to_string(facts.tunnel_port);
-  if (state.is_detour && state.verdict == ProbeVerdict::kAnswering)
+  if (state.is_detour && state.verdict != ProbeVerdict::kSilent)
     return "the network between the nodes drops packets with pods' addresses: the node answers "
            "through the tunnel, and not over the link; pods reach it through the tunnel meanwhile";
-  if (state.refused_by)
-    return "a firewall refuses it: " + state.refused_by->str() +
+  if (state.refused && state.refused->is_firewall)
+    return "a firewall refuses it: " + state.refused->by.str() +
            " answers with an ICMP error; there, let forwarded packets of the PodCIDRs pass "
            "(firewalld: add the bridge to the zone trusted)";
   if (facts.drops_forwarded)
     return "a firewall of this node drops forwarded packets by its policy (iptables -S FORWARD); "
            "let those of the PodCIDRs pass";
-  if (state.node_good > 0 && state.flags.drops_forwarded)
+  if (is_up(state) && state.flags.drops_forwarded)
     return "a firewall of that node drops forwarded packets by its policy (there: iptables -S "
            "FORWARD); let those of the PodCIDRs pass";
-  if (state.node_good == 0)
+  if (state.refused && is_up(state))
+    return state.refused->by.str() +
+           " answers with an ICMP error that it has no way there: the node is up, so look there "
+           "for "
+           "a route to the PodCIDR (ip route get " +
+           target.address.str() + ")";
+  if (!is_up(state) && !target.can_ask_node)
+    return "it is not known why: this node cannot ask that one at " + target.node_address.str() +
+           ", since it has no socket at an own InternalIP";
+  if (!is_up(state))
     return "probably the node is down or its kube-cnid does not run, since it does not answer at " +
            target.node_address.str() + ", " + probe_port + ", either; or that port is closed, too";
   if (target.by_tunnel && state.tunnel_good == 0)
@@ -254,10 +273,16 @@ std::string ProbeTable::cause_of(const State& state, const ProbeFacts& facts) co
            " is closed between the nodes, or a firewall of that node "
            "drops forwarded packets: the node answers at " +
            target.node_address.str() + ", and not through the tunnel";
+  if (target.is_link_strict && target.has_choice() && state.tunnel_good > 0)
+    return "probably the network between the nodes drops packets with pods' addresses: the node "
+           "answers through the tunnel. Pods cannot go over to it, since rp_filter of " +
+           target.direct->device +
+           " is 1, and this node would drop what the other sends: sysctl -w " + "net.ipv4.conf." +
+           target.direct->device + ".rp_filter=2";
   if (target.by_tunnel || (state.tunnel_good == 0 && target.tunnel))
     return "probably a firewall of one of the two nodes drops forwarded packets (iptables -S "
-           "FORWARD, nft list ruleset): the node itself answers at " +
-           target.node_address.str();
+           "FORWARD, nft list ruleset): the node answers " +
+           (state.node_good > 0 ? "at " + target.node_address.str() : "through the tunnel");
   if (state.tunnel_good > 0)
     return "probably the network between the nodes drops packets with pods' addresses: the node "
            "answers through the tunnel; use --routing auto or vxlan";
@@ -282,7 +307,7 @@ ProbeReport ProbeTable::report(const ProbeFacts& facts) const {
                          .since = state.since,
                          .by_tunnel = state.target.by_tunnel,
                          .is_detour = state.is_detour,
-                         .is_node_up = state.node_good > 0,
+                         .is_node_up = is_up(state),
                          .cause = cause_of(state, facts)};
     if (never_answers)
       finding.cause = state.node_good > 0

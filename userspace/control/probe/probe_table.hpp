@@ -24,6 +24,7 @@ struct ProbeTarget {
   struct Direct {
     unsigned ifindex = 0;
     IpAddr next_hop;
+    std::string device = {};  ///< its name
     auto operator<=>(const Direct&) const = default;
   };
   /// The other end of the tunnel.
@@ -34,14 +35,20 @@ struct ProbeTarget {
   };
 
   std::string node;
-  IpAddr address;       ///< its probe address
-  IpAddr node_address;  ///< its InternalIP
+  IpAddr address;                           ///< its probe address
+  IpAddr node_address;                      ///< its InternalIP that is asked
+  std::vector<IpAddr> node_addresses = {};  ///< all InternalIPs: it may ask from another
+  bool can_ask_node = true;                 ///< this node has a socket for it
   bool by_tunnel = false;
   /// The other ways, where this node may choose between them.
   std::optional<Direct> direct;
   std::optional<Tunnel> tunnel;
+  /// The link of `direct` drops what comes from an address to which another route leads (rp_filter
+  /// is 1). On a detour, this node would drop what the other still sends over the link.
+  bool is_link_strict = false;
 
   [[nodiscard]] bool has_choice() const { return direct && tunnel; }
+  [[nodiscard]] bool may_detour() const { return has_choice() && !is_link_strict; }
   auto operator<=>(const ProbeTarget&) const = default;
 };
 
@@ -88,6 +95,14 @@ struct ProbeFacts {
   std::uint16_t tunnel_port = 0;
 };
 
+/// Who answered a question with an ICMP error.
+struct ProbeRefusal {
+  IpAddr by;
+  bool is_firewall = false;  ///< else it has no way to go on
+
+  auto operator<=>(const ProbeRefusal&) const = default;
+};
+
 /// Which node is asked when, and what follows from the answers.
 ///
 /// All targets take turns, kTurnsPerSecond of them a second. One that did not answer is asked again
@@ -119,7 +134,8 @@ class ProbeTable {
 
   explicit ProbeTable(MakeNonce make_nonce) : make_nonce_(make_nonce) {}
 
-  /// Targets that stay keep what is known of them.
+  /// Targets that stay keep what is known of them. A new one that is reached through the tunnel,
+  /// though there is a choice, is on a detour that an earlier process began.
   void set_targets(std::vector<ProbeTarget> targets);
 
   struct Question {
@@ -133,8 +149,8 @@ class ProbeTable {
 
   /// Takes the answer that came from `from`. False: nobody asked for it.
   bool take_answer(const ProbeMessage& answer, const IpAddr& from, Clock::time_point now);
-  /// Notes that `by` refused a question, in the words of an ICMP error.
-  void take_refusal(const ProbeMessage& question, const IpAddr& by);
+  /// Notes what an ICMP error says of a question.
+  void take_refusal(const ProbeMessage& question, const ProbeRefusal& refusal);
 
   /// Whether `address` is a node's: of `way`, its probe address or its own.
   [[nodiscard]] const ProbeTarget* find_asker(const IpAddr& address, ProbeWay way) const;
@@ -154,10 +170,10 @@ class ProbeTable {
     bool is_suspect = false;
     unsigned node_good = 0;
     unsigned node_lost = 0;
-    ProbeFlags flags;  ///< of its last answer by kNode
+    ProbeFlags flags;  ///< of its last answer
     unsigned tunnel_good = 0;
     unsigned direct_good = 0;
-    std::optional<IpAddr> refused_by;
+    std::optional<ProbeRefusal> refused;
     bool is_detour = false;
     Clock::time_point detour_since{};
     std::chrono::seconds hold = kFirstHold;
@@ -170,6 +186,8 @@ class ProbeTable {
   };
 
   [[nodiscard]] bool can_answer(const State& state) const;
+  /// Its daemon answers in one of the other ways.
+  static bool is_up(const State& state);
   void put(std::size_t index, ProbeWay way, Clock::time_point now, std::vector<Question>& out);
   void ask_one(std::size_t index, Clock::time_point now, std::vector<Question>& out);
   void expire(Clock::time_point now);

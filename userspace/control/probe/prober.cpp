@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -73,17 +72,32 @@ std::uint16_t port_of(const sockaddr_storage& address) {
                    : reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
 }
 
+/// 0: the kernel chooses.
 Result<UniqueFd> bound_socket(const IpAddr& own, std::uint16_t port) {
   UniqueFd fd(::socket(own.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return sys_error(errno, "probe: make a socket");
-  const int on = 1;
   const auto address = socket_address(own, port);
-  const bool v4 = own.is_v4();
-  if (::setsockopt(fd.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
-                   sizeof(on)) != 0 ||
-      ::bind(fd.get(), address.get(), address.size) != 0)
+  if (::bind(fd.get(), address.get(), address.size) != 0)
     return sys_error(errno, "probe: UDP port " + std::to_string(port) + " of " + own.str());
   return fd;
+}
+
+/// For questions: it is told of ICMP errors.
+Result<UniqueFd> asking_socket(const IpAddr& own) {
+  auto fd = bound_socket(own, 0);
+  if (!fd) return fail(fd);
+  const int on = 1;
+  const bool v4 = own.is_v4();
+  if (::setsockopt(fd->get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
+                   sizeof(on)) != 0)
+    return sys_error(errno, "probe: be told of ICMP errors");
+  return fd;
+}
+
+std::uint16_t own_port(int fd) {
+  SocketAddress own;
+  std::ignore = ::getsockname(fd, reinterpret_cast<sockaddr*>(&own.storage), &own.size);
+  return port_of(own.storage);
 }
 
 /// How many of the last bits of an address are as those of a probe address: of IPv4 0, of IPv6 1;
@@ -113,13 +127,6 @@ void filter_senders(int fd, int family, unsigned bits) {
   std::ignore = ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-ProbeNonce random_nonce() {
-  ProbeNonce nonce{};
-  // Never short for so few bytes: getrandom(2).
-  std::ignore = ::getrandom(nonce.data(), nonce.size(), 0);
-  return nonce;
-}
-
 void send_to(int fd, const IpAddr& to, std::uint16_t port, std::span<const std::uint8_t> bytes) {
   const auto address = socket_address(to, port);
   // An earlier ICMP error is told once, instead of sending. What is not sent is not answered.
@@ -142,6 +149,18 @@ std::vector<std::uint8_t> in_tunnel(std::uint32_t vni, const MacAddr& to, const 
   return bytes;
 }
 
+/// Whether the ICMP error is one of those with which firewalls refuse; others say that there is no
+/// way. RFC 1812, section 5.2.7.1; RFC 4443, section 3.1.
+bool is_word_of_firewall(const sock_extended_err& error) {
+  if (error.ee_errno == ECONNREFUSED || error.ee_errno == EACCES || error.ee_errno == EPERM)
+    return true;
+  constexpr std::array<std::uint8_t, 3> kProhibited4{9, 10, 13};
+  constexpr std::array<std::uint8_t, 3> kProhibited6{1, 5, 6};
+  const bool v4 = error.ee_origin == SO_EE_ORIGIN_ICMP;
+  return error.ee_type == (v4 ? 3 : 1) &&  // destination unreachable
+         std::ranges::count(v4 ? kProhibited4 : kProhibited6, error.ee_code) > 0;
+}
+
 void wake(int fd) {
   const std::uint64_t one = 1;
   std::ignore = ::write(fd, &one, sizeof(one));
@@ -154,24 +173,35 @@ void drain(int fd) {
 
 }  // namespace
 
-Prober::Prober(ProbeSelf self)
+Prober::Prober(ProbeSelf self, ProbeTable& table)
     : self_(std::move(self)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       news_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      table_(random_nonce) {}
+      table_(table),
+      told_(table.version()) {}
+
+Result<> Prober::open_at(const IpAddr& own, bool is_pods) {
+  auto answers = bound_socket(own, self_.port);
+  if (!answers) return fail(answers);
+  auto asks = asking_socket(own);
+  if (!asks) return fail(asks);
+  const auto port = own_port(asks->get());
+  sockets_.push_back({std::move(*answers), own.family(), is_pods, false, self_.port});
+  sockets_.push_back({std::move(*asks), own.family(), is_pods, true, port});
+  return {};
+}
 
 Result<> Prober::open_in_pod() {
   if (!wake_ || !news_) return sys_error(EMFILE, "probe: eventfd");
   for (const IpNet& net : self_.nets) {
-    auto fd = bound_socket(net.addr, self_.port);
-    if (!fd) return fail(fd);
-    sockets_.push_back({std::move(*fd), net.addr.family(), true});
+    if (auto opened = open_at(net.addr, true); !opened) return opened;
   }
   return {};
 }
 
-Result<std::unique_ptr<Prober>> Prober::start(int netns_fd, const ProbeSelf& self) {
-  std::unique_ptr<Prober> prober(new Prober(self));
+Result<std::unique_ptr<Prober>> Prober::start(int netns_fd, const ProbeSelf& self,
+                                              ProbeTable& table) {
+  std::unique_ptr<Prober> prober(new Prober(self, table));
   Result<> opened;
   try {
     // A namespace belongs to a thread, and the loop's stays where it is.
@@ -183,10 +213,10 @@ Result<std::unique_ptr<Prober>> Prober::start(int netns_fd, const ProbeSelf& sel
     }).join();
     if (!opened) return fail(opened);
     for (const IpAddr& own : self.node_addresses) {
-      if (auto fd = bound_socket(own, self.port))
-        prober->sockets_.push_back({std::move(*fd), own.family(), false});
-      if (auto fd = bound_socket(own, 0))
-        prober->tunnels_.push_back({std::move(*fd), own.family(), false});
+      if (auto done = prober->open_at(own, false); !done)
+        prober->problems_.push_back(done.error().what);
+      if (auto fd = asking_socket(own))
+        prober->tunnels_.push_back({std::move(*fd), own.family(), false, true, 0});
     }
     prober->packets_ = UniqueFd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     prober->thread_ = std::thread(&Prober::run, prober.get());
@@ -216,6 +246,8 @@ void Prober::set_targets(std::vector<ProbeTarget> targets, const ProbeFacts& fac
   // Who cannot ask directly would never come back.
   if (!packets_)
     for (ProbeTarget& target : targets) target.direct.reset();
+  for (ProbeTarget& target : targets)
+    target.can_ask_node = find_asking(target.node_address.family(), false) != nullptr;
   table_.set_targets(std::move(targets));
   facts_ = facts;
   if (was_idle) wake(wake_.get());
@@ -234,9 +266,9 @@ const IpNet* Prober::own_net(int family) const {
   return nullptr;
 }
 
-const Prober::Socket* Prober::find(int family, bool is_pods) const {
+const Prober::Socket* Prober::find_asking(int family, bool is_pods) const {
   for (const Socket& socket : sockets_)
-    if (socket.family == family && socket.is_pods == is_pods) return &socket;
+    if (socket.asks && socket.family == family && socket.is_pods == is_pods) return &socket;
   return nullptr;
 }
 
@@ -250,70 +282,89 @@ bool Prober::spend() {
   return true;
 }
 
-void Prober::send(const ProbeTarget& target, const ProbeMessage& message) {
+void Prober::send(const ProbeTarget& target, const ProbeMessage& question) {
+  const bool is_node = question.way == ProbeWay::kNode;
+  const IpAddr& to = is_node ? target.node_address : target.address;
+  const Socket* socket = find_asking(to.family(), !is_node);
+  if (!socket) return;
+  const ProbePorts ports{.from = socket->port, .to = self_.port};
+  switch (question.way) {
+    case ProbeWay::kPods:
+    case ProbeWay::kNode:
+      return send_to(socket->fd.get(), to, self_.port, encode(question));
+    case ProbeWay::kTunnel:
+      return send_in_tunnel(target, question, ports);
+    case ProbeWay::kDirect:
+      return send_directly(target, question, ports);
+  }
+}
+
+void Prober::send_in_tunnel(const ProbeTarget& target, const ProbeMessage& message,
+                            const ProbePorts& ports) {
   const int family = target.address.family();
-  const auto bytes = encode(message);
   const IpNet* own = own_net(family);
-  if (message.way == ProbeWay::kNode) {
-    if (const Socket* socket = find(target.node_address.family(), false))
-      send_to(socket->fd.get(), target.node_address, self_.port, bytes);
+  if (!own || !target.tunnel) return;
+  const auto packet = udp_packet(own->addr, target.address, ports, encode(message));
+  const auto inner = in_tunnel(self_.vni, target.tunnel->mac, self_.tunnel_mac, family, packet);
+  for (const Socket& socket : tunnels_)
+    if (socket.family == target.tunnel->endpoint.family())
+      return send_to(socket.fd.get(), target.tunnel->endpoint, self_.tunnel_port, inner);
+}
+
+void Prober::send_directly(const ProbeTarget& target, const ProbeMessage& question,
+                           const ProbePorts& ports) {
+  const int family = target.address.family();
+  const IpNet* own = own_net(family);
+  if (!own || !target.direct || !packets_) return;
+  auto netlink = NetlinkSocket::open();
+  auto mac = netlink ? find_mac_of(*netlink, target.direct->ifindex, target.direct->next_hop)
+                     : fail(netlink);
+  if (!mac || !*mac) {
+    // Makes the kernel look for it.
+    const Socket* socket = find_asking(target.direct->next_hop.family(), false);
+    if (socket) send_to(socket->fd.get(), target.direct->next_hop, self_.port, {});
     return;
   }
-  if (!own) return;
-  if (message.way == ProbeWay::kPods) {
-    if (const Socket* socket = find(family, true))
-      send_to(socket->fd.get(), target.address, self_.port, bytes);
-    return;
-  }
-  const auto packet = udp_packet(own->addr, target.address, self_.port, bytes);
-  if (message.way == ProbeWay::kTunnel && target.tunnel) {
-    const auto inner = in_tunnel(self_.vni, target.tunnel->mac, self_.tunnel_mac, family, packet);
-    for (const Socket& socket : tunnels_)
-      if (socket.family == target.tunnel->endpoint.family())
-        return send_to(socket.fd.get(), target.tunnel->endpoint, self_.tunnel_port, inner);
-  }
-  if (message.way == ProbeWay::kDirect && target.direct && packets_) {
-    auto netlink = NetlinkSocket::open();
-    auto mac = netlink ? find_mac_of(*netlink, target.direct->ifindex, target.direct->next_hop)
-                       : fail(netlink);
-    if (!mac || !*mac) {
-      // Makes the kernel look for it.
-      const Socket* socket = find(target.direct->next_hop.family(), false);
-      if (socket) send_to(socket->fd.get(), target.direct->next_hop, self_.port, {});
-      return;
-    }
-    sockaddr_ll to{};
-    to.sll_family = AF_PACKET;
-    to.sll_protocol = htons(family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
-    to.sll_ifindex = static_cast<int>(target.direct->ifindex);
-    to.sll_halen = ETH_ALEN;
-    std::ranges::copy((*mac)->bytes, to.sll_addr);
-    std::ignore = ::sendto(packets_.get(), packet.data(), packet.size(), 0,
-                           reinterpret_cast<const sockaddr*>(&to), sizeof(to));
-  }
+  const auto packet = udp_packet(own->addr, target.address, ports, encode(question));
+  sockaddr_ll to{};
+  to.sll_family = AF_PACKET;
+  to.sll_protocol = htons(family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
+  to.sll_ifindex = static_cast<int>(target.direct->ifindex);
+  to.sll_halen = ETH_ALEN;
+  std::ranges::copy((*mac)->bytes, to.sll_addr);
+  std::ignore = ::sendto(packets_.get(), packet.data(), packet.size(), 0,
+                         reinterpret_cast<const sockaddr*>(&to), sizeof(to));
 }
 
 void Prober::ask() {
   const auto now = ProbeTable::Clock::now();
   if (now < ask_at_) return;
-  const std::lock_guard lock(mutex_);
-  for (const auto& [target, message] : table_.ask(now)) send(*target, message);
-  ask_at_ = now + table_.idle();
+  // Copies, since set_targets() may come while they are sent.
+  std::vector<std::pair<ProbeTarget, ProbeMessage>> questions;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [target, message] : table_.ask(now)) questions.emplace_back(*target, message);
+    ask_at_ = now + table_.idle();
+  }
+  for (const auto& [target, message] : questions) send(target, message);
 }
 
-void Prober::answer(const Socket& socket, ProbeMessage question, const IpAddr& from) {
-  const bool is_node = question.way == ProbeWay::kNode;
-  if (is_node == socket.is_pods) return;
-  const std::lock_guard lock(mutex_);
-  const ProbeTarget* asker = table_.find_asker(from, question.way);
+void Prober::answer(const Socket& socket, ProbeMessage question, const IpAddr& from,
+                    std::uint16_t from_port) {
+  std::optional<ProbeTarget> asker;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const ProbeTarget* found = table_.find_asker(from, question.way)) asker = *found;
+    question.flags.drops_forwarded = facts_.drops_forwarded;
+  }
   if (!asker || !spend()) return;
   question.is_answer = true;
-  question.flags = {.probes_v4 = own_net(AF_INET) != nullptr,
-                    .probes_v6 = own_net(AF_INET6) != nullptr,
-                    .drops_forwarded = facts_.drops_forwarded};
+  question.flags.probes_v4 = own_net(AF_INET) != nullptr;
+  question.flags.probes_v6 = own_net(AF_INET6) != nullptr;
   // Who asks through the tunnel may not be reached in another way.
-  if (question.way == ProbeWay::kTunnel && asker->tunnel) return send(*asker, question);
-  send_to(socket.fd.get(), from, self_.port, encode(question));
+  if (question.way == ProbeWay::kTunnel && asker->tunnel)
+    return send_in_tunnel(*asker, question, {.from = self_.port, .to = from_port});
+  send_to(socket.fd.get(), from, from_port, encode(question));
 }
 
 void Prober::read(const Socket& socket) {
@@ -322,17 +373,20 @@ void Prober::read(const Socket& socket) {
     SocketAddress from;
     const ssize_t size = ::recvfrom(socket.fd.get(), bytes.data(), bytes.size(), 0,
                                     reinterpret_cast<sockaddr*>(&from.storage), &from.size);
-    if (size < 0) return;
+    if (size < 0 && errno == EAGAIN) return;
+    // An ICMP error is told in place of a packet, which is still there.
+    if (size < 0) continue;
     const auto message = decode_probe(std::span(bytes).first(static_cast<std::size_t>(size)));
-    if (!message || port_of(from.storage) != self_.port) continue;
+    const bool is_node = message && message->way == ProbeWay::kNode;
+    if (!message || message->is_answer != socket.asks || is_node == socket.is_pods) continue;
     const IpAddr sender = ip_of(from.get());
+    const std::uint16_t port = port_of(from.storage);
     if (!message->is_answer) {
-      answer(socket, *message, sender);
-      continue;
-    }
-    const std::lock_guard lock(mutex_);
-    if ((message->way == ProbeWay::kNode) != socket.is_pods)
+      answer(socket, *message, sender, port);
+    } else if (port == self_.port) {
+      const std::lock_guard lock(mutex_);
       table_.take_answer(*message, sender, ProbeTable::Clock::now());
+    }
   }
 }
 
@@ -356,10 +410,9 @@ void Prober::read_refusals(const Socket& socket) {
       const auto* error = reinterpret_cast<const sock_extended_err*>(CMSG_DATA(at));
       const sockaddr* sender = SO_EE_OFFENDER(error);
       if (error->ee_origin == SO_EE_ORIGIN_LOCAL || sender->sa_family == AF_UNSPEC) continue;
-      // Nobody has the address at the moment: that is no firewall's word.
-      if (error->ee_errno == EHOSTUNREACH && error->ee_code == 1) continue;
       const std::lock_guard lock(mutex_);
-      table_.take_refusal(*question, ip_of(sender));
+      table_.take_refusal(*question,
+                          {.by = ip_of(sender), .is_firewall = is_word_of_firewall(*error)});
     }
   }
 }
@@ -381,8 +434,9 @@ void Prober::run() {
     bool has_read = false;
     for (std::size_t i = 0; i < sockets_.size(); ++i) {
       const auto revents = events[i + 1].revents;
+      // Answers first: errors explain why there is none.
+      if (revents != 0) read(sockets_[i]);
       if ((revents & POLLERR) != 0) read_refusals(sockets_[i]);
-      if ((revents & POLLIN) != 0) read(sockets_[i]);
       has_read = has_read || revents != 0;
     }
     {

@@ -42,7 +42,7 @@ TEST(ProbeAddress, IsOneThatNoPodGets) {
 }
 
 TEST(ProbePacket, HasTheChecksumsThatAReceiverComputes) {
-  const auto packet = udp_packet(addr("10.200.1.0"), addr("10.200.2.0"), 8484, encode({}));
+  const auto packet = udp_packet(addr("10.200.1.0"), addr("10.200.2.0"), {5000, 8484}, encode({}));
 
   ASSERT_EQ(packet.size(), 20U + 8 + 32);
   std::uint32_t header = 0;

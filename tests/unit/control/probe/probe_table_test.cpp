@@ -73,6 +73,7 @@ class ProbeTableTest : public testing::Test {
   static bool all(ProbeWay) { return true; }
   static bool none(ProbeWay) { return false; }
   static bool node_alone(ProbeWay way) { return way == ProbeWay::kNode; }
+  static bool tunnel_alone(ProbeWay way) { return way == ProbeWay::kTunnel; }
   static bool node_and_tunnel(ProbeWay way) {
     return way == ProbeWay::kNode || way == ProbeWay::kTunnel;
   }
@@ -173,6 +174,86 @@ TEST_F(ProbeTableTest, GoesOverToTheTunnelAndBackWithoutFlapping) {
   EXPECT_TRUE(report().detours.empty());
 }
 
+TEST_F(ProbeTableTest, GoesOverToTheTunnelWhereTheNodeItselfNeverAnswers) {
+  table.set_targets({near(1)});
+
+  run(30s, tunnel_alone);
+
+  EXPECT_TRUE(report().detours.contains({"n1", AF_INET}));
+  EXPECT_TRUE(report().findings.front().is_node_up);
+}
+
+TEST_F(ProbeTableTest, StaysOnTheDetourOfAnEarlierProcess) {
+  ProbeTarget detoured = near(1);
+  detoured.by_tunnel = true;
+  table.set_targets({detoured});
+
+  EXPECT_TRUE(report().detours.contains({"n1", AF_INET}));
+  EXPECT_THAT(text_of(report().findings.front()), HasSubstr("are reached through the tunnel"));
+  run(30s, [](ProbeWay way) { return way != ProbeWay::kDirect; });
+  EXPECT_TRUE(report().detours.contains({"n1", AF_INET}));
+  EXPECT_EQ(report().answering, 1U);
+  run(30s, all);
+  EXPECT_TRUE(report().detours.empty());
+}
+
+TEST_F(ProbeTableTest, StaysDirectWhileAnswersComeAgain) {
+  table.set_targets({near(1)});
+  run(5s, all);
+  run(20s, node_alone);
+  ASSERT_EQ(report().silent, 1U);
+
+  bool is_lost = false;
+  run(30s, [&](ProbeWay way) {
+    if (way == ProbeWay::kPods) is_lost = !is_lost;
+    return way != ProbeWay::kPods || !is_lost;
+  });
+
+  EXPECT_TRUE(report().detours.empty());
+}
+
+TEST_F(ProbeTableTest, StaysDirectWhereTheLinkIsStrict) {
+  ProbeTarget strict = near(1);
+  strict.is_link_strict = true;
+  strict.direct->device = "eth0";
+  table.set_targets({strict});
+  run(5s, all);
+
+  run(30s, node_and_tunnel);
+
+  EXPECT_TRUE(report().detours.empty());
+  EXPECT_THAT(cause(), HasSubstr("net.ipv4.conf.eth0.rp_filter=2"));
+}
+
+TEST_F(ProbeTableTest, TellsAFirewallFromAMissingRoute) {
+  table.set_targets({far(1)});
+  run(5s, all);
+  run(20s, node_alone);
+  const auto refuse = [&](bool is_firewall) {
+    for (int i = 0; i < 20; ++i, now += ProbeTable::kTick)
+      for (auto& [target, message] : table.ask(now))
+        table.take_refusal(message, {.by = addr("10.200.1.1"), .is_firewall = is_firewall});
+  };
+
+  refuse(true);
+  EXPECT_THAT(cause(), HasSubstr("a firewall refuses it: 10.200.1.1"));
+  refuse(false);
+  run(5s, node_alone);
+  EXPECT_THAT(cause(), HasSubstr("10.200.1.1 answers with an ICMP error that it has no way"));
+}
+
+TEST_F(ProbeTableTest, DoesNotSayDownOfWhomItCannotAsk) {
+  ProbeTarget target = far(1);
+  target.can_ask_node = false;
+  table.set_targets({target});
+  run(5s, all);
+
+  run(20s, none);
+
+  EXPECT_EQ(report().silent, 1U);
+  EXPECT_THAT(cause(), HasSubstr("it is not known why"));
+}
+
 TEST_F(ProbeTableTest, StaysDirectWhereTheTunnelDoesNotGetThroughEither) {
   table.set_targets({near(1)});
   run(5s, all);
@@ -211,6 +292,12 @@ TEST_F(ProbeTableTest, OnlyNodesAreAnswered) {
   EXPECT_EQ(table.find_asker(far(1).address, ProbeWay::kNode), nullptr);
   EXPECT_NE(table.find_asker(far(1).node_address, ProbeWay::kNode), nullptr);
   EXPECT_EQ(table.find_asker(addr("10.200.1.5"), ProbeWay::kPods), nullptr);
+
+  // It may choose another of its addresses to ask from.
+  ProbeTarget target = far(1);
+  target.node_addresses = {addr("2001:db8::1"), target.node_address};
+  table.set_targets({target});
+  EXPECT_NE(table.find_asker(addr("2001:db8::1"), ProbeWay::kNode), nullptr);
 }
 
 TEST_F(ProbeTableTest, AsksNoMoreASecondHoweverManyThereAre) {
