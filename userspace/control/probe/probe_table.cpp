@@ -208,13 +208,19 @@ void ProbeTable::judge(std::size_t index, Clock::time_point now) {
   if (state.verdict == ProbeVerdict::kUnknown && state.lost == kLossesToBeSilent) ++version_;
 
   if (!state.is_detour && state.target.may_detour() && state.verdict == ProbeVerdict::kSilent &&
-      state.lost >= kLossesToBeSilent && state.tunnel_good >= kTunnelToDetour) {
+      state.lost >= kLossesToBeSilent && state.tunnel_good >= kTunnelToDetour &&
+      now >= state.no_detour_before) {
     const bool was_recent =
         state.came_back_at != Clock::time_point{} && now - state.came_back_at < kLongestHold;
     state.hold = was_recent ? std::min(state.hold * 2, kLongestHold) : kFirstHold;
     state.is_detour = true;
     state.detour_since = now;
     state.direct_good = 0;
+    state.lost = 0;
+    ++version_;
+  } else if (state.is_detour && state.target.by_tunnel && state.lost >= kLossesToGiveUp) {
+    state.is_detour = false;
+    state.no_detour_before = now + kLongestHold;
     ++version_;
   } else if (state.is_detour && state.direct_good >= kDirectToComeBack &&
              now - state.detour_since >= state.hold) {

@@ -112,7 +112,9 @@ struct ProbeRefusal {
 /// A node is silent after kLossesToBeSilent questions in a row without an answer, and answers again
 /// after kAnswersToBeBack in a row. Where this node may choose, a silent node that answers through
 /// the tunnel is reached through it. Direct comes back when that gets through kDirectToComeBack
-/// times in a row, not before a time that doubles with each change. No I/O.
+/// times in a row, not before a time that doubles with each change. A detour that does not help, as
+/// where a firewall drops what is forwarded, ends after kLossesToGiveUp, and none begins for
+/// kLongestHold. No I/O.
 class ProbeTable {
  public:
   using Clock = std::chrono::steady_clock;
@@ -129,6 +131,7 @@ class ProbeTable {
   static constexpr unsigned kAnswersToBeBack = 2;
   static constexpr unsigned kTunnelToDetour = 2;
   static constexpr unsigned kDirectToComeBack = 5;
+  static constexpr unsigned kLossesToGiveUp = 6;
   static constexpr std::chrono::seconds kFirstHold{10};
   static constexpr std::chrono::seconds kLongestHold{600};
 
@@ -178,6 +181,7 @@ class ProbeTable {
     Clock::time_point detour_since{};
     std::chrono::seconds hold = kFirstHold;
     Clock::time_point came_back_at{};
+    Clock::time_point no_detour_before{};
   };
   struct Pending {
     std::size_t index;

@@ -174,6 +174,23 @@ TEST_F(ProbeTableTest, GoesOverToTheTunnelAndBackWithoutFlapping) {
   EXPECT_TRUE(report().detours.empty());
 }
 
+TEST_F(ProbeTableTest, EndsADetourThatDoesNotHelp) {
+  table.set_targets({near(1)});
+  run(5s, all);
+  run(20s, node_and_tunnel);
+  ASSERT_FALSE(report().detours.empty());
+  ProbeTarget detoured = near(1);
+  detoured.by_tunnel = true;
+  table.set_targets({detoured});
+
+  run(60s, node_and_tunnel);
+  EXPECT_TRUE(report().detours.empty());
+
+  table.set_targets({near(1)});
+  run(5min, node_and_tunnel);
+  EXPECT_TRUE(report().detours.empty());
+}
+
 TEST_F(ProbeTableTest, GoesOverToTheTunnelWhereTheNodeItselfNeverAnswers) {
   table.set_targets({near(1)});
 
