@@ -149,6 +149,7 @@ std::vector<TcxEntry> list_tcx(const Program& program, const Device& device) {
   if (device.ifindex == 0 || ::syscall(__NR_bpf, BPF_PROG_QUERY, &query, sizeof(query)) != 0)
     return {};
   std::vector<TcxEntry> entries;
+  entries.reserve(query.count);
   for (std::size_t i = 0; i < query.count; ++i) entries.push_back({prog_ids[i], link_ids[i]});
   return entries;
 }
