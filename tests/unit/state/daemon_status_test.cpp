@@ -24,7 +24,8 @@ DaemonStatus full() {
   status.dataplane = "ebpf";
   status.wires = {"eth0"};
   status.nodes = {{"n2", "10.200.2.0/24", "direct", "192.0.2.2", "eth0", 1500, "on a link"}};
-  status.probes = {1, 1, 0, {{"n2", "10.200.2.0", "silent", "2026-11-29T12:00:00Z", "lost"}}};
+  status.probes = {
+      1, 1, 0, {{"n2", "10.200.2.0", "silent", false, "2026-11-29T12:00:00Z", "lost"}}};
   status.skipped = {{"n3", "no PodCIDR"}};
   status.warnings = {{"n4", "an address of the internet"}};
   status.full_pools = {"10.200.1.0/24 is full"};
