@@ -32,7 +32,7 @@ TEST(NetConf, HasItsDefaultsWhenOnlyTheRequiredKeysAreGiven) {
   EXPECT_EQ(conf->state_dir, "/var/lib/kube-cni");
   EXPECT_EQ(conf->run_dir, "/run/kube-cni");
   EXPECT_EQ(conf->bpffs, "/sys/fs/bpf/kube-cni");
-  EXPECT_EQ(conf->log_level, "info");
+  EXPECT_EQ(conf->log_level, "warn");
   EXPECT_EQ(conf->subnet, std::nullopt);
   EXPECT_EQ(conf->dns, json::object());
   EXPECT_TRUE(conf->prev_result.is_null());

@@ -137,20 +137,13 @@ TEST_F(PluginStatus, SaysNothingWhenTheNextAddWouldWork) {
   EXPECT_EQ(answer.exit_status, 0);
 }
 
-TEST_F(PluginStatus, IsNotAvailableWhenEveryAddressIsInUse) {
+// DEL and GC free addresses: nobody has to act.
+TEST_F(PluginStatus, IsAvailableWhenEveryAddressIsInUse) {
   LeaseStore leases(dir_.path(), "net");
   const auto pool = Pool::of(IpNet::parse("10.200.0.0/30").value()).value();
   const std::string living = "/proc/self/ns/net";
   const auto netns = identify_netns(open_netns(living).value().get(), living).value();
   ASSERT_TRUE(leases.allocate({{pool}}, {"other", "eth0"}, netns));
-
-  expect_error(status(), 50, "1.1.0", "10.200.0.0/30: 1 of 1 are in use");
-}
-
-TEST_F(PluginStatus, IsAvailableWhenTheAddressesInUseAreThoseOfPodsThatAreGone) {
-  LeaseStore leases(dir_.path(), "net");
-  const auto pool = Pool::of(IpNet::parse("10.200.0.0/30").value()).value();
-  ASSERT_TRUE(leases.allocate({{pool}}, {"gone", "eth0"}, {.path = "/nowhere"}));
 
   EXPECT_EQ(status().output, "");
 }

@@ -135,7 +135,7 @@ TEST_F(AttachmentStoreTest, SaysWhatItCouldNotWrite) {
 
   ASSERT_FALSE(saved);
   EXPECT_EQ(saved.error().code, ENOTDIR);
-  EXPECT_THAT(saved.error().what, HasSubstr(file("net").string()));
+  EXPECT_THAT(saved.error().what, HasSubstr((dir_ / "attachments").string()));
 }
 
 class DamagedAttachment : public AttachmentStoreTest,
