@@ -33,15 +33,15 @@ constexpr int kMostAtOnce = 64;
 // Between two looks at the sockets: who fills them does not keep a CPU busy.
 constexpr std::chrono::milliseconds kRest{10};
 
-struct SocketAddress {
+struct PeerAddress {
   sockaddr_storage storage{};
   socklen_t size = sizeof(sockaddr_storage);
 
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-SocketAddress socket_address(const IpAddr& ip, std::uint16_t port) {
-  SocketAddress address;
+PeerAddress socket_address(const IpAddr& ip, std::uint16_t port) {
+  PeerAddress address;
   if (ip.is_v4()) {
     sockaddr_in v4{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
     std::memcpy(&v4.sin_addr, ip.data(), sizeof(v4.sin_addr));
@@ -95,7 +95,7 @@ Result<UniqueFd> asking_socket(const IpAddr& own) {
 }
 
 std::uint16_t own_port(int fd) {
-  SocketAddress own;
+  PeerAddress own;
   std::ignore = ::getsockname(fd, reinterpret_cast<sockaddr*>(&own.storage), &own.size);
   return port_of(own.storage);
 }
@@ -370,7 +370,7 @@ void Prober::answer(const Socket& socket, ProbeMessage question, const IpAddr& f
 void Prober::read(const Socket& socket) {
   for (int i = 0; i < kMostAtOnce; ++i) {
     std::array<std::uint8_t, 64> bytes;
-    SocketAddress from;
+    PeerAddress from;
     const ssize_t size = ::recvfrom(socket.fd.get(), bytes.data(), bytes.size(), 0,
                                     reinterpret_cast<sockaddr*>(&from.storage), &from.size);
     if (size < 0 && errno == EAGAIN) return;
