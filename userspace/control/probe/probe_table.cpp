@@ -81,6 +81,15 @@ void ProbeTable::ask_one(std::size_t index, Clock::time_point now, std::vector<Q
   if (state.is_detour && state.target.direct) put(index, ProbeWay::kDirect, now, out);
 }
 
+/// How often a suspect is asked. The longer it is silent, the more rarely, so that a node that
+/// comes back is not asked by all others at once.
+std::chrono::milliseconds ProbeTable::interval_of(const State& state) {
+  const bool may_change_soon = state.good > 0 || (state.is_detour && state.direct_good > 0);
+  if (state.verdict != ProbeVerdict::kSilent || may_change_soon) return kSoon;
+  if (state.lost < kLossesToSlowDown) return state.target.has_choice() ? kSoon : kSilentInterval;
+  return state.is_detour || state.lost < kLossesToBeRare ? kSilentInterval : kLongSilentInterval;
+}
+
 std::vector<ProbeTable::Question> ProbeTable::ask(Clock::time_point now) {
   expire(now);
   std::vector<Question> questions;
@@ -99,9 +108,7 @@ std::vector<ProbeTable::Question> ProbeTable::ask(Clock::time_point now) {
     if (at == suspects_.end()) at = suspects_.begin();
     next_suspect_ = *at;
     const State& state = states_[*at];
-    const bool waits =
-        state.verdict == ProbeVerdict::kSilent && state.good == 0 && !state.target.has_choice();
-    if (now - state.asked_at < (waits ? kSilentInterval : kSoon)) continue;
+    if (now - state.asked_at < interval_of(state)) continue;
     ask_one(*at, now, questions);
     --repeats;
   }
@@ -177,13 +184,14 @@ void ProbeTable::take_refusal(const ProbeMessage& question, const ProbeRefusal& 
       question.way != ProbeWay::kPods)
     return;
   State& state = states_[found->second.index];
+  // Its daemon is only just starting, or gone: no firewall has that address.
+  if (refusal.by == state.target.address) return;
   if (state.refused != refusal) ++version_;
   state.refused = refusal;
 }
 
 bool ProbeTable::can_answer(const State& state) const {
   if (state.verdict != ProbeVerdict::kUnknown || state.is_detour) return true;
-  if (state.tunnel_good > 0 || state.direct_good > 0) return true;
   return state.target.address.is_v4() ? state.flags.probes_v4 : state.flags.probes_v6;
 }
 

@@ -125,9 +125,12 @@ class ProbeTable {
   static constexpr std::chrono::milliseconds kLeastInterval{2'000};
   static constexpr std::chrono::milliseconds kSoon{1'000};
   static constexpr std::chrono::milliseconds kSilentInterval{4'000};
+  static constexpr std::chrono::milliseconds kLongSilentInterval{16'000};
   static constexpr int kTurnsPerTick = 1;
   static constexpr int kRepeatsPerTick = 2;
   static constexpr unsigned kLossesToBeSilent = 3;
+  static constexpr unsigned kLossesToSlowDown = 10;
+  static constexpr unsigned kLossesToBeRare = 20;
   static constexpr unsigned kAnswersToBeBack = 2;
   static constexpr unsigned kTunnelToDetour = 2;
   static constexpr unsigned kDirectToComeBack = 5;
@@ -152,7 +155,7 @@ class ProbeTable {
 
   /// Takes the answer that came from `from`. False: nobody asked for it.
   bool take_answer(const ProbeMessage& answer, const IpAddr& from, Clock::time_point now);
-  /// Notes what an ICMP error says of a question.
+  /// Notes what an ICMP error says of a question, unless the target itself sent it.
   void take_refusal(const ProbeMessage& question, const ProbeRefusal& refusal);
 
   /// Whether `address` is a node's: of `way`, its probe address or its own.
@@ -190,6 +193,7 @@ class ProbeTable {
   };
 
   [[nodiscard]] bool can_answer(const State& state) const;
+  static std::chrono::milliseconds interval_of(const State& state);
   /// Its daemon answers in one of the other ways.
   static bool is_up(const State& state);
   void put(std::size_t index, ProbeWay way, Clock::time_point now, std::vector<Question>& out);

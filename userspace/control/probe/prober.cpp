@@ -28,7 +28,10 @@ namespace kubecni {
 
 namespace {
 
-constexpr double kAnswersPerSecond = 200;
+// A node that comes back is asked by many.
+constexpr unsigned kAnswersPerSecond = 1'000;
+// More than anybody asks by all ways, so that nobody uses up what others need.
+constexpr unsigned kAnswersToOne = 8;
 constexpr int kMostAtOnce = 64;
 // Between two looks at the sockets: who fills them does not keep a CPU busy.
 constexpr std::chrono::milliseconds kRest{10};
@@ -272,13 +275,15 @@ const Prober::Socket* Prober::find_asking(int family, bool is_pods) const {
   return nullptr;
 }
 
-bool Prober::spend() {
-  const auto now = ProbeTable::Clock::now();
-  const std::chrono::duration<double> passed = now - earned_at_;
-  earned_at_ = now;
-  answers_left_ = std::min(answers_left_ + passed.count() * kAnswersPerSecond, kAnswersPerSecond);
-  if (answers_left_ < 1) return false;
-  answers_left_ -= 1;
+bool Prober::spend(const IpAddr& asker) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(ProbeTable::Clock::now());
+  if (std::exchange(second_, second) != second) {
+    answers_ = 0;
+    answers_to_.clear();
+  }
+  if (answers_ >= kAnswersPerSecond || answers_to_[asker] >= kAnswersToOne) return false;
+  ++answers_;
+  ++answers_to_[asker];
   return true;
 }
 
@@ -357,7 +362,7 @@ void Prober::answer(const Socket& socket, ProbeMessage question, const IpAddr& f
     if (const ProbeTarget* found = table_.find_asker(from, question.way)) asker = *found;
     question.flags.drops_forwarded = facts_.drops_forwarded;
   }
-  if (!asker || !spend()) return;
+  if (!asker || !spend(from)) return;
   question.is_answer = true;
   question.flags.probes_v4 = own_net(AF_INET) != nullptr;
   question.flags.probes_v6 = own_net(AF_INET6) != nullptr;

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -37,8 +38,8 @@ struct ProbeSelf {
 ///
 /// Nobody can make a node look dead or alive: an answer counts if it has the bytes of a question,
 /// and comes from whom was asked. Questions are answered if they come from a known node's address,
-/// a bounded number a second, each with as many bytes. What has another form of source address does
-/// not even get into the socket's buffer, so that a pod cannot fill it.
+/// a bounded number a second, of each and of all, each with as many bytes. What has another form of
+/// source address does not even get into the socket's buffer, so that a pod cannot fill it.
 class Prober {
  public:
   /// `netns_fd` is the namespace of the ProbePod. Runs in the node's namespace. Errors: those of
@@ -85,7 +86,7 @@ class Prober {
               std::uint16_t from_port);
   [[nodiscard]] const IpNet* own_net(int family) const;
   [[nodiscard]] const Socket* find_asking(int family, bool is_pods) const;
-  bool spend();
+  bool spend(const IpAddr& asker);
 
   const ProbeSelf self_;
   std::vector<Socket> sockets_;
@@ -102,8 +103,9 @@ class Prober {
 
   // Of the thread alone.
   std::uint64_t told_ = 0;
-  double answers_left_ = 0;
-  ProbeTable::Clock::time_point earned_at_{};
+  std::chrono::time_point<ProbeTable::Clock, std::chrono::seconds> second_{};
+  unsigned answers_ = 0;                     ///< in this second
+  std::map<IpAddr, unsigned> answers_to_{};  ///< likewise, to whom
   ProbeTable::Clock::time_point ask_at_{};
   std::thread thread_;
 };

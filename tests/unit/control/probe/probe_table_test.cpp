@@ -15,6 +15,7 @@ namespace kubecni::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using namespace std::chrono_literals;
 
 ProbeNonce count_up() {
@@ -196,7 +197,7 @@ TEST_F(ProbeTableTest, GoesOverToTheTunnelWhereTheNodeItselfNeverAnswers) {
 
   run(30s, tunnel_alone);
 
-  EXPECT_TRUE(report().detours.contains({"n1", AF_INET}));
+  ASSERT_TRUE(report().detours.contains({"n1", AF_INET}));
   EXPECT_TRUE(report().findings.front().is_node_up);
 }
 
@@ -205,7 +206,7 @@ TEST_F(ProbeTableTest, StaysOnTheDetourOfAnEarlierProcess) {
   detoured.by_tunnel = true;
   table.set_targets({detoured});
 
-  EXPECT_TRUE(report().detours.contains({"n1", AF_INET}));
+  ASSERT_TRUE(report().detours.contains({"n1", AF_INET}));
   EXPECT_THAT(text_of(report().findings.front()), HasSubstr("are reached through the tunnel"));
   run(30s, [](ProbeWay way) { return way != ProbeWay::kDirect; });
   EXPECT_TRUE(report().detours.contains({"n1", AF_INET}));
@@ -246,15 +247,17 @@ TEST_F(ProbeTableTest, TellsAFirewallFromAMissingRoute) {
   table.set_targets({far(1)});
   run(5s, all);
   run(20s, node_alone);
-  const auto refuse = [&](bool is_firewall) {
+  const auto refuse = [&](bool is_firewall, const IpAddr& by) {
     for (int i = 0; i < 20; ++i, now += ProbeTable::kTick)
       for (auto& [target, message] : table.ask(now))
-        table.take_refusal(message, {.by = addr("10.200.1.1"), .is_firewall = is_firewall});
+        table.take_refusal(message, {.by = by, .is_firewall = is_firewall});
   };
 
-  refuse(true);
+  refuse(true, far(1).address);
+  EXPECT_THAT(cause(), Not(HasSubstr("refuses")));
+  refuse(true, addr("10.200.1.1"));
   EXPECT_THAT(cause(), HasSubstr("a firewall refuses it: 10.200.1.1"));
-  refuse(false);
+  refuse(false, addr("10.200.1.1"));
   run(5s, node_alone);
   EXPECT_THAT(cause(), HasSubstr("10.200.1.1 answers with an ICMP error that it has no way"));
 }
@@ -328,6 +331,20 @@ TEST_F(ProbeTableTest, AsksNoMoreASecondHoweverManyThereAre) {
   asked = 0;
   run(60s, none);
   EXPECT_LE(asked, 60U * (4 + 8) * 3);
+}
+
+TEST_F(ProbeTableTest, AsksWhoStaysSilentMoreRarely) {
+  table.set_targets({near(1)});
+  run(5s, all);
+  run(300s, none);
+  asked = 0;
+
+  run(64s, none);
+
+  EXPECT_LE(asked, 5U * 3);
+  EXPECT_GE(asked, 3U * 3);
+  run(20s, all);
+  EXPECT_EQ(report().answering, 1U);
 }
 
 TEST_F(ProbeTableTest, KeepsWhatItKnowsWhenNodesComeAndGo) {
