@@ -1,9 +1,9 @@
 #include "metrics/http_server.hpp"
 
-#include <arpa/inet.h>
+#include "base/socket_address.hpp"
+
 #include <fcntl.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -26,51 +26,19 @@ constexpr int kBacklog = 512;
 // A request has one line and some headers, and never a body.
 constexpr std::size_t kMemoryPerConnection = 8192;
 
-/// A socket address of either family.
-union SocketAddress {
-  sockaddr any;
-  sockaddr_in v4;
-  sockaddr_in6 v6;
-};
-
-SocketAddress to_socket_address(const ListenAddress& address) {
-  SocketAddress made{};
-  if (address.addr.is_v4()) {
-    made.v4.sin_family = AF_INET;
-    made.v4.sin_port = htons(address.port);
-    std::memcpy(&made.v4.sin_addr, address.addr.data(), sizeof(made.v4.sin_addr));
-  } else {
-    made.v6.sin6_family = AF_INET6;
-    made.v6.sin6_port = htons(address.port);
-    std::memcpy(&made.v6.sin6_addr, address.addr.data(), sizeof(made.v6.sin6_addr));
-  }
-  return made;
-}
-
 Result<UniqueFd> open_socket(ListenAddress& address) {
   const auto refuse = [&] { return sys_error(errno, "listen on " + address.str()); };
-  SocketAddress local = to_socket_address(address);
-  UniqueFd fd(::socket(local.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  auto local = SocketAddress::of(address.addr, address.port);
+  UniqueFd fd(::socket(address.addr.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return refuse();
   // Otherwise closed connections of a predecessor would block the port for a minute.
   const int on = 1;
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) return refuse();
-  socklen_t size = sizeof(local);
-  if (::bind(fd.get(), &local.any, size) != 0) return refuse();
+  if (::bind(fd.get(), local.get(), local.size) != 0) return refuse();
   if (::listen(fd.get(), kBacklog) != 0) return refuse();
-  if (::getsockname(fd.get(), &local.any, &size) != 0) return refuse();
-  address.port = ntohs(address.addr.is_v4() ? local.v4.sin_port : local.v6.sin6_port);
+  if (::getsockname(fd.get(), local.get(), &local.size) != 0) return refuse();
+  address.port = local.port();
   return fd;
-}
-
-IpAddr ip_of(const sockaddr* address) {
-  SocketAddress peer{};
-  const bool is_v4 = address->sa_family == AF_INET;
-  std::memcpy(&peer, address, is_v4 ? sizeof(peer.v4) : sizeof(peer.v6));
-  std::array<std::uint8_t, 4> v4{};
-  if (!is_v4) return IpAddr::v6(peer.v6.sin6_addr.s6_addr);
-  std::memcpy(v4.data(), &peer.v4.sin_addr, v4.size());
-  return IpAddr::v4({v4[0], v4[1], v4[2], v4[3]});
 }
 
 MHD_Result send(MHD_Connection* connection, const HttpAnswer& answer) {

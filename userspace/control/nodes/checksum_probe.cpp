@@ -1,8 +1,10 @@
 #include "control/nodes/checksum_probe.hpp"
 
+#include "base/socket_address.hpp"
+#include "net/udp_packet.hpp"
+
 #include <linux/errqueue.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,36 +25,11 @@ constexpr unsigned kRoundsToBeSure = 3;
 // Larger than what Ethernet pads, and not a multiple of anything.
 constexpr std::size_t kPayloadBytes = 97;
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(sockaddr_storage);
-
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-SocketAddress address_of(const IpAddr& ip, std::uint16_t port) {
-  SocketAddress address;
-  if (ip.is_v4()) {
-    sockaddr_in v4{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
-    std::memcpy(&v4.sin_addr, ip.data(), sizeof(v4.sin_addr));
-    std::memcpy(&address.storage, &v4, sizeof(v4));
-    address.size = sizeof(v4);
-  } else {
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    std::memcpy(&v6.sin6_addr, ip.data(), sizeof(v6.sin6_addr));
-    std::memcpy(&address.storage, &v6, sizeof(v6));
-    address.size = sizeof(v6);
-  }
-  return address;
-}
-
 Result<UniqueFd> connect_by(const ChecksumProbe::Way& way, int type, int protocol,
                             std::uint16_t port) {
   UniqueFd fd(::socket(way.to.family(), type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
-  const auto own = address_of(way.from, 0);
-  const auto other = address_of(way.to, port);
+  const auto own = SocketAddress::of(way.from, 0);
+  const auto other = SocketAddress::of(way.to, port);
   const bool v4 = way.to.is_v4();
   const int on = 1;
   if (!fd ||
@@ -64,41 +41,11 @@ Result<UniqueFd> connect_by(const ChecksumProbe::Way& way, int type, int protoco
   return fd;
 }
 
-/// Adds big-endian words to an Internet checksum, RFC 1071.
-std::uint32_t add_words(std::uint32_t sum, const std::uint8_t* bytes, std::size_t size) {
-  for (std::size_t i = 0; i < size; ++i)
-    sum += i % 2 == 0 ? static_cast<std::uint32_t>(bytes[i]) << 8 : bytes[i];
-  return sum;
-}
-
-std::uint16_t fold(std::uint32_t sum) {
-  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<std::uint16_t>(~sum);
-}
-
 /// Bytes that nobody guesses, which an honest answer quotes.
 ChecksumProbe::Bytes random_payload() {
   std::random_device device;
   ChecksumProbe::Bytes bytes(kPayloadBytes);
   for (auto& byte : bytes) byte = static_cast<std::uint8_t>(device());
-  return bytes;
-}
-
-/// A UDP datagram with its checksum.
-ChecksumProbe::Bytes datagram(const ChecksumProbe::Way& way, const ChecksumProbe::Bytes& payload) {
-  ChecksumProbe::Bytes bytes(sizeof(udphdr) + payload.size());
-  udphdr header{};
-  header.uh_sport = htons(kDiscardPort);
-  header.uh_dport = htons(kDiscardPort);
-  header.uh_ulen = htons(static_cast<std::uint16_t>(bytes.size()));
-  std::memcpy(bytes.data(), &header, sizeof(header));
-  std::memcpy(bytes.data() + sizeof(header), payload.data(), payload.size());
-  std::uint32_t sum = IPPROTO_UDP + static_cast<std::uint32_t>(bytes.size());
-  sum = add_words(sum, way.from.data(), way.from.bytes());
-  sum = add_words(sum, way.to.data(), way.to.bytes());
-  const std::uint16_t checksum = fold(add_words(sum, bytes.data(), bytes.size()));
-  header.uh_sum = htons(checksum == 0 ? 0xffff : checksum);  // 0 would mean that there is none
-  std::memcpy(bytes.data(), &header, sizeof(header));
   return bytes;
 }
 
@@ -110,13 +57,9 @@ std::optional<IpAddr> sender_of(msghdr& message) {
     if (!v4 && !v6) continue;
     const auto* error = reinterpret_cast<const sock_extended_err*>(CMSG_DATA(part));
     const sockaddr* sender = SO_EE_OFFENDER(error);
-    if (error->ee_origin == SO_EE_ORIGIN_ICMP && sender->sa_family == AF_INET) {
-      std::uint8_t bytes[4];
-      std::memcpy(bytes, &reinterpret_cast<const sockaddr_in*>(sender)->sin_addr, 4);
-      return IpAddr::v4(bytes);
-    }
-    if (error->ee_origin == SO_EE_ORIGIN_ICMP6 && sender->sa_family == AF_INET6)
-      return IpAddr::v6(reinterpret_cast<const sockaddr_in6*>(sender)->sin6_addr.s6_addr);
+    if ((error->ee_origin == SO_EE_ORIGIN_ICMP && sender->sa_family == AF_INET) ||
+        (error->ee_origin == SO_EE_ORIGIN_ICMP6 && sender->sa_family == AF_INET6))
+      return ip_of(sender);
   }
   return std::nullopt;
 }
@@ -166,7 +109,7 @@ Result<> ChecksumProbe::ask(const Way& way) {
   if (!computed) return fail(computed);
   asked_ = way.to;
   offloaded_bytes_ = random_payload();
-  computed_bytes_ = datagram(way, random_payload());
+  computed_bytes_ = udp_datagram(way.from, way.to, {kDiscardPort, kDiscardPort}, random_payload());
   // What cannot be sent is not answered either, and the next way is tried.
   std::ignore = ::send(offloaded->get(), offloaded_bytes_.data(), offloaded_bytes_.size(), 0);
   std::ignore = ::send(computed->get(), computed_bytes_.data(), computed_bytes_.size(), 0);

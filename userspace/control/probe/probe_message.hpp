@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
 
 namespace kubecni {
 
@@ -54,15 +53,5 @@ std::optional<ProbeMessage> decode_probe(std::span<const std::uint8_t> bytes);
 /// IPv4 it is the network's own address, of IPv6 the last one. Empty: the PodCIDR has none that
 /// would stay free; of IPv6 that is one with less than 2^32 addresses.
 std::optional<IpAddr> probe_address_of(const IpNet& pod_cidr);
-
-/// Of a UDP datagram.
-struct ProbePorts {
-  std::uint16_t from = 0;
-  std::uint16_t to = 0;
-};
-
-/// An IP packet with a UDP datagram and all its checksums.
-std::vector<std::uint8_t> udp_packet(const IpAddr& from, const IpAddr& to, const ProbePorts& ports,
-                                     std::span<const std::uint8_t> payload);
 
 }  // namespace kubecni

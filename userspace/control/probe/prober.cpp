@@ -1,6 +1,7 @@
 #include "control/probe/prober.hpp"
 
 #include "base/signals.hpp"
+#include "base/socket_address.hpp"
 #include "net/neighbour.hpp"
 #include "net/netlink.hpp"
 
@@ -36,50 +37,11 @@ constexpr int kMostAtOnce = 64;
 // Between two looks at the sockets: who fills them does not keep a CPU busy.
 constexpr std::chrono::milliseconds kRest{10};
 
-struct PeerAddress {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(sockaddr_storage);
-
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-PeerAddress socket_address(const IpAddr& ip, std::uint16_t port) {
-  PeerAddress address;
-  if (ip.is_v4()) {
-    sockaddr_in v4{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
-    std::memcpy(&v4.sin_addr, ip.data(), sizeof(v4.sin_addr));
-    std::memcpy(&address.storage, &v4, sizeof(v4));
-    address.size = sizeof(v4);
-  } else {
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    std::memcpy(&v6.sin6_addr, ip.data(), sizeof(v6.sin6_addr));
-    std::memcpy(&address.storage, &v6, sizeof(v6));
-    address.size = sizeof(v6);
-  }
-  return address;
-}
-
-IpAddr ip_of(const sockaddr* address) {
-  if (address->sa_family == AF_INET6)
-    return IpAddr::v6(reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr.s6_addr);
-  std::uint8_t bytes[4];
-  std::memcpy(bytes, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, sizeof(bytes));
-  return IpAddr::v4(bytes);
-}
-
-std::uint16_t port_of(const sockaddr_storage& address) {
-  return ntohs(address.ss_family == AF_INET
-                   ? reinterpret_cast<const sockaddr_in*>(&address)->sin_port
-                   : reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
-}
-
 /// 0: the kernel chooses.
 Result<UniqueFd> bound_socket(const IpAddr& own, std::uint16_t port) {
   UniqueFd fd(::socket(own.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return sys_error(errno, "probe: make a socket");
-  const auto address = socket_address(own, port);
+  const auto address = SocketAddress::of(own, port);
   if (::bind(fd.get(), address.get(), address.size) != 0)
     return sys_error(errno, "probe: UDP port " + std::to_string(port) + " of " + own.str());
   return fd;
@@ -98,9 +60,9 @@ Result<UniqueFd> asking_socket(const IpAddr& own) {
 }
 
 std::uint16_t own_port(int fd) {
-  PeerAddress own;
-  std::ignore = ::getsockname(fd, reinterpret_cast<sockaddr*>(&own.storage), &own.size);
-  return port_of(own.storage);
+  SocketAddress own;
+  std::ignore = ::getsockname(fd, own.get(), &own.size);
+  return own.port();
 }
 
 /// How many of the last bits of an address are as those of a probe address: of IPv4 0, of IPv6 1;
@@ -131,7 +93,7 @@ void filter_senders(int fd, int family, unsigned bits) {
 }
 
 void send_to(int fd, const IpAddr& to, std::uint16_t port, std::span<const std::uint8_t> bytes) {
-  const auto address = socket_address(to, port);
+  const auto address = SocketAddress::of(to, port);
   // An earlier ICMP error is told once, instead of sending. What is not sent is not answered.
   for (int attempt = 0; attempt < 2; ++attempt)
     if (::sendto(fd, bytes.data(), bytes.size(), 0, address.get(), address.size) >= 0) return;
@@ -292,7 +254,7 @@ void Prober::send(const ProbeTarget& target, const ProbeMessage& question) {
   const IpAddr& to = is_node ? target.node_address : target.address;
   const Socket* socket = find_asking(to.family(), !is_node);
   if (!socket) return;
-  const ProbePorts ports{.from = socket->port, .to = self_.port};
+  const UdpPorts ports{.from = socket->port, .to = self_.port};
   switch (question.way) {
     case ProbeWay::kPods:
     case ProbeWay::kNode:
@@ -305,7 +267,7 @@ void Prober::send(const ProbeTarget& target, const ProbeMessage& question) {
 }
 
 void Prober::send_in_tunnel(const ProbeTarget& target, const ProbeMessage& message,
-                            const ProbePorts& ports) {
+                            const UdpPorts& ports) {
   const int family = target.address.family();
   const IpNet* own = own_net(family);
   if (!own || !target.tunnel) return;
@@ -317,7 +279,7 @@ void Prober::send_in_tunnel(const ProbeTarget& target, const ProbeMessage& messa
 }
 
 void Prober::send_directly(const ProbeTarget& target, const ProbeMessage& question,
-                           const ProbePorts& ports) {
+                           const UdpPorts& ports) {
   const int family = target.address.family();
   const IpNet* own = own_net(family);
   if (!own || !target.direct || !packets_) return;
@@ -375,9 +337,9 @@ void Prober::answer(const Socket& socket, ProbeMessage question, const IpAddr& f
 void Prober::read(const Socket& socket) {
   for (int i = 0; i < kMostAtOnce; ++i) {
     std::array<std::uint8_t, 64> bytes;
-    PeerAddress from;
-    const ssize_t size = ::recvfrom(socket.fd.get(), bytes.data(), bytes.size(), 0,
-                                    reinterpret_cast<sockaddr*>(&from.storage), &from.size);
+    SocketAddress from;
+    const ssize_t size =
+        ::recvfrom(socket.fd.get(), bytes.data(), bytes.size(), 0, from.get(), &from.size);
     if (size < 0 && errno == EAGAIN) return;
     // An ICMP error is told in place of a packet, which is still there.
     if (size < 0) continue;
@@ -385,7 +347,7 @@ void Prober::read(const Socket& socket) {
     const bool is_node = message && message->way == ProbeWay::kNode;
     if (!message || message->is_answer != socket.asks || is_node == socket.is_pods) continue;
     const IpAddr sender = ip_of(from.get());
-    const std::uint16_t port = port_of(from.storage);
+    const std::uint16_t port = from.port();
     if (!message->is_answer) {
       answer(socket, *message, sender, port);
     } else if (port == self_.port) {

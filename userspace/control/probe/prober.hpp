@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "control/probe/probe_table.hpp"
+#include "net/udp_packet.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -77,9 +78,9 @@ class Prober {
   void ask();
   void send(const ProbeTarget& target, const ProbeMessage& question);
   void send_in_tunnel(const ProbeTarget& target, const ProbeMessage& message,
-                      const ProbePorts& ports);
+                      const UdpPorts& ports);
   void send_directly(const ProbeTarget& target, const ProbeMessage& question,
-                     const ProbePorts& ports);
+                     const UdpPorts& ports);
   void read(const Socket& socket);
   void read_refusals(const Socket& socket);
   void answer(const Socket& socket, ProbeMessage question, const IpAddr& from,
