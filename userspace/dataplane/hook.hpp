@@ -12,8 +12,9 @@ namespace kubecni {
 bool has_tcx();
 
 /// Attaches `prog_fd` as `program` to `device`, replacing our own older programs, wherever their
-/// links are pinned; foreign programs stay. A program of ours is known by its name. The attachment
-/// outlives every process: a tcx link is pinned in `links_dir`, and a filter belongs to the device.
+/// links are pinned; foreign programs stay. A program of ours is known by its name and its map
+/// exit_counts. The attachment outlives every process: a tcx link is pinned in `links_dir`, and a
+/// filter belongs to the device.
 /// Uses the `preferred` kind if available, else the other; but keeps an existing tcx link of ours.
 /// Each attach and detach by tcx waits for an RCU grace period with the RTNL lock held: for some 10
 /// ms no pod of the node can be added or deleted. A filter attaches at once and goes with its
