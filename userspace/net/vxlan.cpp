@@ -48,7 +48,7 @@ Result<Details> read_details(NetlinkSocket& netlink, const Link& link) {
 /// Who has the port: the name of another VXLAN device, or how to find the program.
 std::string holder_of_port(NetlinkSocket& netlink, const VxlanSpec& spec) {
   const std::string port = std::to_string(spec.port);
-  const std::string program = "a program (ss -lunp 'sport = :" + port + "' names it)";
+  std::string program = "a program (ss -lunp 'sport = :" + port + "' names it)";
   const auto links = list_links(netlink);
   if (!links) return program;
   for (const Link& link : *links) {
