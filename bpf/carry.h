@@ -1,13 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whether eBPF may carry a packet. from_pod checks the packets that it sends
- * on; from_wire and from_tunnel check those that they deliver. */
+/* What from_pod, from_wire and from_tunnel share: they look for the answer of
+ * a known flow, decide about an unknown one, and carry the packet. */
 #ifndef KUBECNI_BPF_CARRY_H
 #define KUBECNI_BPF_CARRY_H
 
 #include "exits.h"
 #include "flows.h"
+#include "lookup.h"
 #include "packet.h"
+#include "translate.h"
 #include "transport.h"
+#include "way.h"
+
+/* What the stages find out about a packet. Without pointers into it, so that
+ * global functions can have it. */
+struct flow {
+	struct exit exit; /* of the last stage */
+	struct transport l4;
+	__u32 place;	    /* that it comes from, as in the key */
+	__u32 network;	    /* of the pods that it may go to */
+	__u32 is_elsewhere; /* its destination is no pod's that eBPF reaches */
+	__u32 generation;
+	struct kubecni_flow_state answer;
+};
+
+/* The exits of a program. */
+struct carry_exits {
+	struct exit to_pod;
+	struct exit to_node;
+	struct exit to_tunnel;
+	struct exit elsewhere; /* not to a pod */
+};
 
 /* Judges the pod at one end. */
 static __always_inline struct exit judge_pod(const struct kubecni_endpoint *pod)
@@ -29,34 +52,268 @@ static __always_inline struct exit judge_ip_header(const struct packet *pkt)
 	return pkt->v4->ihl != 5 ? EXIT(PASS_IP_OPTIONS) : EXIT(PASS_FRAGMENT);
 }
 
-static __always_inline struct exit judge_hops(const struct packet *pkt)
+/* Whether the frame is like that for which the answer was found: nobody but
+ * its pod may send it. */
+static __always_inline bool is_expected_frame(const struct ethhdr *eth, const struct flow *flow)
 {
-	return hops_of(pkt) <= 1 ? EXIT(PASS_TTL_EXPIRED) : CONTINUE;
+	return flow->place == FROM_OUTSIDE || (same_mac(eth->h_dest, flow->answer.eth_dst) &&
+					       same_mac(eth->h_source, flow->answer.eth_src));
 }
 
-/* Judges the flow of the packet. Fills `l4` from the transport header, which
- * comes next. */
-static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct cursor *cur,
-					      const struct packet *pkt, struct transport *l4)
+/* Looks for the answer. The IP header was read; what follows it stays to be
+ * read. */
+static __always_inline bool is_known(const struct walk *walk, struct flow *flow)
 {
-	switch (read_transport(cur, pkt, l4)) {
+	const __u8 protocol = protocol_of(&walk->pkt);
+	if (!is_plain(&walk->pkt) || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+		return false;
+	struct cursor peek = walk->cur;
+	if (read_transport(&peek, &walk->pkt, &flow->l4) != READ_FLOW)
+		return false;
+	fill_key(&flow->answer, &walk->pkt, &flow->l4, flow->place);
+	return recall(&flow->answer, walk->pkt.family) &&
+	       is_current(&flow->answer, &flow->l4, flow->generation) &&
+	       is_expected_frame(walk->pkt.eth, flow);
+}
+
+/* What an answer says before anything was decided. */
+static __always_inline void clear_answer(struct flow *flow, bool is_routed)
+{
+	flow->answer.owner = 0;
+	flow->answer.is_translated = false;
+	flow->answer.is_routed = is_routed;
+}
+
+static __always_inline bool is_decided(const struct flow *flow)
+{
+	return flow->answer.owner;
+}
+
+static __always_inline void keep_answer(const struct packet *pkt, struct flow *flow,
+					enum kubecni_flow_owner owner)
+{
+	flow->answer.owner = owner;
+	__builtin_memcpy(flow->answer.eth_dst, pkt->eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(flow->answer.eth_src, pkt->eth->h_source, ETH_ALEN);
+	remember(&flow->answer, pkt->family, flow->generation);
+}
+
+/* Decides about a flow that netfilter translates. */
+static __always_inline void decide_translated(struct __sk_buff *skb, const struct walk *walk,
+					      struct flow *flow, enum tracking tracking)
+{
+	struct kubecni_flow_state *answer = &flow->answer;
+	answer->is_translated = true;
+	if (tracking == TRANSLATED_SPECIAL)
+		return keep_answer(&walk->pkt, flow, KUBECNI_FLOW_SPECIAL);
+	if (tracking == TRANSLATED) {
+		const bool has_way = find_way(skb, &walk->pkt, flow->place, flow->network, answer);
+		return keep_answer(&walk->pkt, flow,
+				   has_way ? KUBECNI_FLOW_EBPF : KUBECNI_FLOW_NO_WAY);
+	}
+	/* The next packet of TCP may complete the handshake. UDP takes two
+	 * seconds. */
+	if (flow->l4.protocol == IPPROTO_TCP)
+		answer->owner = KUBECNI_FLOW_HANDSHAKE;
+	else
+		keep_answer(&walk->pkt, flow, KUBECNI_FLOW_HANDSHAKE);
+}
+
+/* Judges a packet whose destination is no pod that eBPF reaches. Continues if
+ * netfilter translates it, else keeps the exit. */
+static __always_inline struct exit judge_elsewhere(struct __sk_buff *skb, struct walk *walk,
+						   struct flow *flow)
+{
+	if (read_transport(&walk->cur, &walk->pkt, &flow->l4) != READ_FLOW ||
+	    !can_ask_conntrack(&flow->l4) || flow->l4.is_error || flow->l4.is_opening ||
+	    is_tunnel_packet(&flow->l4))
+		return flow->exit;
+	fill_key(&flow->answer, &walk->pkt, &flow->l4, flow->place);
+	const enum tracking tracking =
+		ask_conntrack(skb, &walk->pkt, &flow->l4, &flow->answer.translation);
+	if (tracking >= TRANSLATED) {
+		decide_translated(skb, walk, flow, tracking);
+		return CONTINUE;
+	}
+	/* What conntrack does not know could be anything: then the cache
+	 * would be full of it. */
+	const __u64 usual =
+		flow->place == FROM_OUTSIDE ? KUBECNI_PASS_NO_ENDPOINT : KUBECNI_PASS_NO_NODE;
+	if (tracking != UNTRACKED && flow->exit.reason == usual)
+		keep_answer(&walk->pkt, flow, KUBECNI_FLOW_ELSEWHERE);
+	return flow->exit;
+}
+
+/* Judges the flow of a packet to a pod. Continues with an owner in the answer
+ * if netfilter translates it, else without one. */
+static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct walk *walk,
+					      struct flow *flow)
+{
+	struct kubecni_flow_state *answer = &flow->answer;
+	switch (read_transport(&walk->cur, &walk->pkt, &flow->l4)) {
 	case READ_FLOW:
-		return is_kernel_flow(skb, pkt, l4) ? EXIT(PASS_KERNEL_FLOW) : CONTINUE;
+		break;
 	case READ_SHORT:
 		return EXIT(DROP_SHORT_PACKET);
 	case READ_ND:
 		return EXIT(PASS_NEIGHBOUR_DISCOVERY);
-	case READ_OTHER:
-		break;
+	default:
+		return EXIT(PASS_PROTOCOL);
 	}
-	return EXIT(PASS_PROTOCOL);
+	fill_key(answer, &walk->pkt, &flow->l4, flow->place);
+	if (!can_ask_conntrack(&flow->l4))
+		return is_noted(answer, &flow->l4, walk->pkt.family) ? EXIT(PASS_KERNEL_FLOW)
+								     : CONTINUE;
+	const enum tracking tracking =
+		ask_conntrack(skb, &walk->pkt, &flow->l4, &answer->translation);
+	if (tracking >= TRANSLATED && !flow->l4.is_error) {
+		decide_translated(skb, walk, flow, tracking);
+		return CONTINUE;
+	}
+	if (tracking <= TRACKED && !is_netfilters(skb, &walk->pkt, &flow->l4))
+		return CONTINUE;
+	if (!flow->l4.is_error)
+		keep_answer(&walk->pkt, flow, KUBECNI_FLOW_KERNEL);
+	return EXIT(PASS_KERNEL_FLOW);
 }
 
-/* Puts the packet into the pod's namespace, past the bridge. */
-static __always_inline void redirect_into(struct __sk_buff *skb, const struct kubecni_endpoint *pod)
+/* eBPF carries the flow as it is. */
+static __always_inline void keep_carrying(const struct walk *walk, struct flow *flow)
 {
-	set_ctx_u32(skb->mark, 0);
-	bpf_redirect_peer(pod->host_ifindex, 0);
+	const __u8 protocol = protocol_of(&walk->pkt);
+	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
+		keep_answer(&walk->pkt, flow, KUBECNI_FLOW_EBPF);
+	else
+		flow->answer.owner = KUBECNI_FLOW_EBPF;
+}
+
+/* Decides who carries the flow between the ends that were found. */
+static __always_inline struct exit decide(struct __sk_buff *skb, const int family,
+					  struct flow *flow)
+{
+	struct walk walk = {.pkt = {.family = family}};
+	if (!parse_headers(skb, &walk))
+		return EXIT(DROP_SHORT_PACKET);
+	if (flow->is_elsewhere)
+		return judge_elsewhere(skb, &walk, flow);
+	const struct exit exit = judge_flow(skb, &walk, flow);
+	if (!is_exit(exit) && !is_decided(flow))
+		keep_carrying(&walk, flow);
+	return exit;
+}
+
+/* Global functions: see judge_control4(). Weak, since several objects have
+ * them. */
+__weak __noinline int decide4(struct __sk_buff *skb, struct flow *flow)
+{
+	if (flow)
+		flow->exit = decide(skb, AF_INET, flow);
+	return 0;
+}
+
+__weak __noinline int decide6(struct __sk_buff *skb, struct flow *flow)
+{
+	if (flow)
+		flow->exit = decide(skb, AF_INET6, flow);
+	return 0;
+}
+
+/* Judges a packet by the answer. */
+static __always_inline struct exit judge_answer(const struct __sk_buff *skb,
+						const struct packet *pkt, const struct flow *flow)
+{
+	const struct kubecni_flow_state *answer = &flow->answer;
+	switch (answer->owner) {
+	case KUBECNI_FLOW_EBPF:
+		break;
+	case KUBECNI_FLOW_HANDSHAKE:
+		return EXIT(PASS_HANDSHAKE);
+	case KUBECNI_FLOW_SPECIAL:
+		return EXIT(PASS_SPECIAL_TRANSLATION);
+	case KUBECNI_FLOW_NO_WAY:
+		return EXIT(PASS_NO_WAY);
+	default:
+		return EXIT(PASS_KERNEL_FLOW);
+	}
+	if (answer->is_translated && (flow->l4.is_opening || flow->l4.is_closing)) {
+		/* The ports may belong to another flow now. */
+		if (flow->l4.is_opening)
+			forget(answer, pkt->family);
+		return EXIT(PASS_HANDSHAKE);
+	}
+	if (answer->is_routed && hops_of(pkt) <= 1)
+		return EXIT(PASS_TTL_EXPIRED);
+	if (!answer->is_to_pod && wire_ip_len(skb, pkt->family, &flow->l4) > answer->node.mtu)
+		return EXIT(PASS_OVER_MTU);
+	return CONTINUE;
+}
+
+/* Carries the packet if the answer allows it: then continues, without the
+ * packet. */
+static __always_inline struct exit carry(struct __sk_buff *skb, const int family,
+					 const struct flow *flow)
+{
+	struct walk walk = {.pkt = {.family = family}};
+	if (!parse_headers(skb, &walk))
+		return EXIT(DROP_SHORT_PACKET);
+	const struct exit exit = judge_answer(skb, &walk.pkt, flow);
+	if (is_exit(exit))
+		return exit;
+	change_headers(skb, &walk.pkt, &flow->answer);
+	if (flow->answer.is_translated &&
+	    !translate(skb, &walk.pkt, &walk.cur, &flow->l4, &flow->answer.translation))
+		return EXIT(DROP_SHORT_PACKET);
+	send(skb, &flow->answer);
+	return CONTINUE;
+}
+
+__weak __noinline int carry4(struct __sk_buff *skb, struct flow *flow)
+{
+	if (flow)
+		flow->exit = carry(skb, AF_INET, flow);
+	return 0;
+}
+
+__weak __noinline int carry6(struct __sk_buff *skb, struct flow *flow)
+{
+	if (flow)
+		flow->exit = carry(skb, AF_INET6, flow);
+	return 0;
+}
+
+/* Carries a packet whose flow is known. */
+static __always_inline struct exit carry_known(struct __sk_buff *skb, const int family,
+					       struct flow *flow, const struct carry_exits *exits)
+{
+	const struct kubecni_flow_state *answer = &flow->answer;
+	if (answer->owner == KUBECNI_FLOW_ELSEWHERE)
+		return exits->elsewhere;
+	if (family == AF_INET6)
+		carry6(skb, flow);
+	else
+		carry4(skb, flow);
+	if (is_exit(flow->exit))
+		return flow->exit;
+	if (answer->is_translated)
+		return REDIRECTED(FAST_TRANSLATED);
+	if (answer->is_to_pod)
+		return exits->to_pod;
+	return answer->node.kind == KUBECNI_NODE_VXLAN ? exits->to_tunnel : exits->to_node;
+}
+
+/* Decides about an unknown flow, whose ends were found, and carries its
+ * packet. */
+static __always_inline struct exit decide_and_carry(struct __sk_buff *skb, const int family,
+						    struct flow *flow,
+						    const struct carry_exits *exits)
+{
+	if (is_exit(flow->exit) && !flow->is_elsewhere)
+		return flow->exit;
+	if (family == AF_INET6)
+		decide6(skb, flow);
+	else
+		decide4(skb, flow);
+	return is_exit(flow->exit) ? flow->exit : carry_known(skb, family, flow, exits);
 }
 
 #endif /* KUBECNI_BPF_CARRY_H */

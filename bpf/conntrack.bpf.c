@@ -2,42 +2,156 @@
 #include "conntrack.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 
 #include <bpf/bpf_core_read.h>
 
+#include "maps.h"
+
+/* The kernel's name for this bit is not for userspace: another flow had the
+ * same tuple, so packets of this one may be dropped. */
+#define IPS_NAT_CLASH IPS_UNTRACKED
+
+/* Flows of which netfilter changes more than addresses and ports, that end,
+ * or whose timeout or packets belong to somebody else. */
+#define SPECIAL_STATUS                                                                             \
+	(IPS_SEQ_ADJUST | IPS_HELPER | IPS_NAT_CLASH | IPS_DYING | IPS_FIXED_TIMEOUT |             \
+	 IPS_OFFLOAD | IPS_HW_OFFLOAD)
+
+/* enum ip_conntrack_dir */
+#define ORIGINAL 0
+#define REPLY 1
+
+/* The kernel's defaults, in seconds. */
+#define TCP_TIMEOUT_S (5 * 24 * 3600)
+#define UDP_TIMEOUT_S 120
+
 /* The parts of the kernel's types that are used. */
+#define KERNEL_TYPE __attribute__((preserve_access_index))
+
+union nf_inet_addr {
+	__u32 all[4];
+} KERNEL_TYPE;
+
+union nf_conntrack_man_proto {
+	__be16 all;
+} KERNEL_TYPE;
+
+struct nf_conntrack_man {
+	union nf_inet_addr u3;
+	union nf_conntrack_man_proto u;
+} KERNEL_TYPE;
+
+struct nf_conntrack_tuple {
+	struct nf_conntrack_man src;
+	struct {
+		union nf_inet_addr u3;
+		union {
+			__be16 all;
+		} u;
+	} dst;
+} KERNEL_TYPE;
+
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+} KERNEL_TYPE;
+
+struct ip_ct_tcp {
+	__u8 state; /* enum tcp_conntrack */
+} KERNEL_TYPE;
+
+union nf_conntrack_proto {
+	struct ip_ct_tcp tcp;
+} KERNEL_TYPE;
+
 struct nf_conn {
+	struct nf_conntrack_tuple_hash tuplehash[2];
 	unsigned long status; /* IPS_* */
-} __attribute__((preserve_access_index));
+	__u32 mark;
+	union nf_conntrack_proto proto;
+} KERNEL_TYPE;
 
 struct conntrack_opts { /* struct bpf_ct_opts, as of 5.18 */
 	__s32 netns_id; /* -1: that of the packet's device */
 	__s32 error;
 	__u8 l4proto;
-	__u8 dir;
+	__u8 dir; /* of the tuple that was found: enum ip_conntrack_dir */
 	__u8 reserved[2];
 };
 
 struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
 				  __u32 tuple_len, struct conntrack_opts *opts,
 				  __u32 opts_len) __ksym;
+int bpf_ct_change_timeout(struct nf_conn *ct, __u32 timeout_ms) __ksym;
 void bpf_ct_release(struct nf_conn *ct) __ksym;
 
-bool is_tuple_netfilters(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 tuple_len,
-			 __u8 protocol)
+/* A packet of one direction leaves with the addresses that the answer to it
+ * has, turned round. */
+static __always_inline void turn_round(struct kubecni_translation *to,
+				       const struct nf_conntrack_tuple *answer)
+{
+	const __be16 src_port = answer->dst.u.all, dst_port = answer->src.u.all;
+	__u32 *src = (void *)to->src, *dst = (void *)to->dst;
+	for (int i = 0; i < 4; i++) {
+		src[i] = answer->dst.u3.all[i];
+		dst[i] = answer->src.u3.all[i];
+	}
+	__builtin_memcpy(to->src_port, &src_port, 2);
+	__builtin_memcpy(to->dst_port, &dst_port, 2);
+}
+
+/* Packets that eBPF carries do not reach conntrack. */
+static __always_inline void prolong(struct nf_conn *ct, __u8 protocol)
+{
+	const __u32 only = 0;
+	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
+	__u32 timeout_s = protocol == IPPROTO_TCP ? TCP_TIMEOUT_S : UDP_TIMEOUT_S;
+	if (config && protocol == IPPROTO_TCP && config->tcp_timeout_s)
+		timeout_s = config->tcp_timeout_s;
+	if (config && protocol == IPPROTO_UDP && config->udp_timeout_s)
+		timeout_s = config->udp_timeout_s;
+	bpf_ct_change_timeout(ct, timeout_s * 1000);
+}
+
+static __always_inline enum tracking judge(struct nf_conn *ct, __u8 protocol)
+{
+	const unsigned long status = ct->status;
+	if (!(status & (IPS_SRC_NAT | IPS_DST_NAT))) {
+		/* If netfilter saw only the SYN of a connection, the handshake
+		 * never ends for it. Should the flow come back, its packets
+		 * would be INVALID. */
+		return protocol == IPPROTO_TCP && !(status & IPS_SEEN_REPLY) ? TRACKED_HANDSHAKE
+									     : TRACKED;
+	}
+	/* By a mark, rules may choose another route. */
+	if ((status & SPECIAL_STATUS) || ct->mark)
+		return TRANSLATED_SPECIAL;
+	/* Not with the first answer: the entry would never become ASSURED,
+	 * and so be the first to go when conntrack is full. */
+	if (!(status & IPS_ASSURED))
+		return TRANSLATED_HANDSHAKE;
+	if (protocol == IPPROTO_TCP && ct->proto.tcp.state != TCP_CONNTRACK_ESTABLISHED)
+		return TRANSLATED_HANDSHAKE;
+	return TRANSLATED;
+}
+
+enum tracking look_up_tuple(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 tuple_len,
+			    __u8 protocol, struct kubecni_translation *translation)
 {
 	struct conntrack_opts opts = {.netns_id = -1, .l4proto = protocol};
 	struct nf_conn *ct = bpf_skb_ct_lookup(skb, tuple, tuple_len, &opts, sizeof(opts));
 	if (!ct)
-		return false;
-	const unsigned long status = ct->status;
+		return UNTRACKED;
+	const enum tracking found = judge(ct, protocol);
+	if (found == TRANSLATED && translation) {
+		if (opts.dir == ORIGINAL)
+			turn_round(translation, &ct->tuplehash[REPLY].tuple);
+		else
+			turn_round(translation, &ct->tuplehash[ORIGINAL].tuple);
+		prolong(ct, protocol);
+	}
 	bpf_ct_release(ct);
-	if (status & (IPS_SRC_NAT | IPS_DST_NAT))
-		return true;
-	/* If netfilter saw only the SYN of a connection, the handshake never
-	 * ends for it. Should the flow come back, its packets would be
-	 * INVALID. */
-	return protocol == IPPROTO_TCP && !(status & IPS_SEEN_REPLY);
+	return found;
 }
 
 char conntrack_license[] SEC("license") = "Dual BSD/GPL";

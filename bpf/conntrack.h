@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Asks the kernel's conntrack whether netfilter has to see a flow. Needs
- * kernel 5.18, the module nf_conntrack, and BTF. The build for other kernels
- * defines KUBECNI_NO_CONNTRACK. */
+/* Asks the kernel's conntrack what netfilter makes of a flow. Needs kernel
+ * 6.0, the module nf_conntrack, and BTF. The build for other kernels defines
+ * KUBECNI_NO_CONNTRACK. */
 #ifndef KUBECNI_BPF_CONNTRACK_H
 #define KUBECNI_BPF_CONNTRACK_H
 
 #include "transport.h"
+
+/* What conntrack says about a packet. */
+enum tracking {
+	UNTRACKED,	      /* it has no such flow */
+	TRACKED,	      /* netfilter changes nothing */
+	TRACKED_HANDSHAKE,    /* the same, but it has not seen the answer to a SYN yet */
+	TRANSLATED,	      /* netfilter changes the packet's addresses or ports */
+	TRANSLATED_HANDSHAKE, /* the same, but the flow begins or ends */
+	TRANSLATED_SPECIAL,   /* netfilter changes more than that */
+};
 
 #ifdef KUBECNI_NO_CONNTRACK
 
@@ -15,22 +25,31 @@ static __always_inline bool can_ask_conntrack(const struct transport *l4)
 	return false;
 }
 
-static __always_inline bool is_netfilters(struct __sk_buff *skb, const struct packet *pkt,
-					  const struct transport *l4)
+static __always_inline enum tracking ask_conntrack(struct __sk_buff *skb, const struct packet *pkt,
+						   const struct transport *l4,
+						   struct kubecni_translation *translation)
+{
+	(void)skb, (void)pkt, (void)l4, (void)translation;
+	return UNTRACKED;
+}
+
+static __always_inline enum tracking
+ask_about_answer(struct __sk_buff *skb, const struct packet *pkt, const struct transport *l4)
 {
 	(void)skb, (void)pkt, (void)l4;
-	return true;
+	return UNTRACKED;
 }
 
 #else
 
-/* Whether netfilter has to see both directions of the flow that `tuple`
- * belongs to. False if conntrack has no such tuple.
+/* Looks up the flow of which `tuple` is a packet. If it is TRANSLATED, fills
+ * `translation`, which may be NULL, and prolongs the flow's life in conntrack.
  *
  * Defined in conntrack.bpf.c: libbpf 1.1 cannot link two objects that name
  * the same kernel function ("failed to resolve size of underlying type"). */
-__hidden bool is_tuple_netfilters(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
-				  __u32 tuple_len, __u8 protocol);
+__hidden enum tracking look_up_tuple(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
+				     __u32 tuple_len, __u8 protocol,
+				     struct kubecni_translation *translation);
 
 /* The kernel looks up no other protocols. */
 static __always_inline bool can_ask_conntrack(const struct transport *l4)
@@ -55,19 +74,26 @@ static __always_inline __u32 fill_tuple(struct bpf_sock_tuple *tuple, int family
 	return sizeof(tuple->ipv4);
 }
 
-/* The same for a packet. Conntrack has one tuple per direction, each after
- * translation. The packet may match either, so both are looked up. */
-static __always_inline bool is_netfilters(struct __sk_buff *skb, const struct packet *pkt,
-					  const struct transport *l4)
+/* About a packet that netfilter has not translated yet. */
+static __always_inline enum tracking ask_conntrack(struct __sk_buff *skb, const struct packet *pkt,
+						   const struct transport *l4,
+						   struct kubecni_translation *translation)
 {
 	struct bpf_sock_tuple tuple = {};
-	const __u8 protocol = l4->protocol;
-	__u32 len = fill_tuple(&tuple, pkt->family, src_of(pkt), dst_of(pkt), l4->src_port,
-			       l4->dst_port);
-	if (is_tuple_netfilters(skb, &tuple, len, protocol))
-		return true;
-	fill_tuple(&tuple, pkt->family, dst_of(pkt), src_of(pkt), l4->dst_port, l4->src_port);
-	return is_tuple_netfilters(skb, &tuple, len, protocol);
+	const __u32 len = fill_tuple(&tuple, pkt->family, src_of(pkt), dst_of(pkt), l4->src_port,
+				     l4->dst_port);
+	return look_up_tuple(skb, &tuple, len, l4->protocol, translation);
+}
+
+/* About what answers the packet, if the other end gets the packet as it is.
+ * Conntrack knows a packet that it has translated only in this way. */
+static __always_inline enum tracking
+ask_about_answer(struct __sk_buff *skb, const struct packet *pkt, const struct transport *l4)
+{
+	struct bpf_sock_tuple tuple = {};
+	const __u32 len = fill_tuple(&tuple, pkt->family, dst_of(pkt), src_of(pkt), l4->dst_port,
+				     l4->src_port);
+	return look_up_tuple(skb, &tuple, len, l4->protocol, NULL);
 }
 
 #endif /* KUBECNI_NO_CONNTRACK */

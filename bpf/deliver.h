@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Delivers packets from pods of other nodes to pods of this one, for
- * from_wire and from_tunnel. The host gets everything else, also what a node
- * itself sends to a pod: the answer to that takes the kernel path. */
+/* Delivers packets from pods of other nodes to pods of this one, and carries
+ * those that netfilter translates, for from_wire and from_tunnel. The host
+ * gets everything else, also what a node itself sends to a pod: the answer to
+ * that takes the kernel path. */
 #ifndef KUBECNI_BPF_DELIVER_H
 #define KUBECNI_BPF_DELIVER_H
 
@@ -10,68 +11,81 @@
 #include "lookup.h"
 #include "packet.h"
 
-/* An arriving packet, and what the stages find out about it. */
-struct arrival {
-	struct packet pkt;
-	struct cursor cur;
-	struct kubecni_endpoint pod;
-};
-
-static __always_inline struct exit parse_arrival(struct __sk_buff *skb, struct arrival *in)
+static __always_inline struct exit parse_arrival(struct __sk_buff *skb, struct walk *walk)
 {
-	in->cur = cursor_at_headers(skb);
-	in->pkt.eth = pull_eth(&in->cur);
-	if (!in->pkt.eth || !pull_ip(&in->cur, &in->pkt) || !is_sound(&in->pkt))
+	walk->cur = cursor_at_headers(skb);
+	walk->pkt.eth = pull_eth(&walk->cur);
+	if (!walk->pkt.eth || !pull_ip(&walk->cur, &walk->pkt) || !is_sound(&walk->pkt))
 		return EXIT(PASS_NOT_IP);
 	return CONTINUE;
 }
 
-static __always_inline struct exit decide_arrival(struct __sk_buff *skb, struct arrival *in)
+/* Finds the receiver, a pod of this node, for a pod of another one. */
+static __always_inline struct exit find_ends(struct __sk_buff *skb, const int family,
+					     struct flow *flow)
 {
-	const int family = in->pkt.family;
-	if (!read_endpoint(cluster_network(), dst_of(&in->pkt), family, &in->pod))
+	struct walk walk = {.pkt = {.family = family}};
+	const struct exit exit = parse_arrival(skb, &walk);
+	if (is_exit(exit))
+		return exit;
+	struct kubecni_flow_state *answer = &flow->answer;
+	clear_answer(flow, true);
+	flow->network = cluster_network();
+	answer->is_to_pod = read_endpoint(flow->network, dst_of(&walk.pkt), family, &answer->pod);
+	if (!answer->is_to_pod) {
+		flow->is_elsewhere = is_plain(&walk.pkt);
 		return EXIT(PASS_NO_ENDPOINT);
-	struct exit exit = judge_pod(&in->pod);
-	if (is_exit(exit))
-		return exit;
-	if (!is_remote_pod(src_of(&in->pkt), family))
+	}
+	const struct exit unable = judge_pod(&answer->pod);
+	if (is_exit(unable))
+		return unable;
+	if (!is_remote_pod(src_of(&walk.pkt), family))
 		return EXIT(PASS_NOT_FROM_POD);
-	exit = judge_ip_header(&in->pkt);
-	if (is_exit(exit))
-		return exit;
-	exit = judge_hops(&in->pkt);
-	if (is_exit(exit))
-		return exit;
-	struct transport l4;
-	return judge_flow(skb, &in->cur, &in->pkt, &l4);
+	const struct exit unplain = judge_ip_header(&walk.pkt);
+	if (is_exit(unplain))
+		return unplain;
+	return hops_of(&walk.pkt) <= 1 ? EXIT(PASS_TTL_EXPIRED) : CONTINUE;
 }
 
-/* Changes the packet as the kernel's routing would. */
-static __always_inline void act_on_arrival(struct __sk_buff *skb, struct arrival *in)
+/* Global functions: see judge_control4(). Weak, since two objects have them. */
+__weak __noinline int find_ends_of_arrival4(struct __sk_buff *skb, struct flow *flow)
 {
-	spend_hop(skb, &in->pkt);
-	__builtin_memcpy(in->pkt.eth->h_dest, in->pod.pod_mac, ETH_ALEN);
-	__builtin_memcpy(in->pkt.eth->h_source, in->pod.gateway_mac, ETH_ALEN);
-	redirect_into(skb, &in->pod);
+	if (flow)
+		flow->exit = find_ends(skb, AF_INET, flow);
+	return 0;
+}
+
+__weak __noinline int find_ends_of_arrival6(struct __sk_buff *skb, struct flow *flow)
+{
+	if (flow)
+		flow->exit = find_ends(skb, AF_INET6, flow);
+	return 0;
 }
 
 static __always_inline struct exit deliver_ip(struct __sk_buff *skb, const int family,
-					      const struct exit delivered)
+					      struct flow *flow, const struct carry_exits *exits)
 {
-	struct arrival in = {.pkt = {.family = family}};
-	struct exit exit = parse_arrival(skb, &in);
+	struct walk walk = {.pkt = {.family = family}};
+	const struct exit exit = parse_arrival(skb, &walk);
 	if (is_exit(exit))
 		return exit;
-	exit = decide_arrival(skb, &in);
-	if (is_exit(exit))
-		return exit;
-	act_on_arrival(skb, &in);
-	return delivered;
+	if (is_known(&walk, flow))
+		return carry_known(skb, family, flow, exits);
+	if (family == AF_INET6)
+		find_ends_of_arrival6(skb, flow);
+	else
+		find_ends_of_arrival4(skb, flow);
+	return decide_and_carry(skb, family, flow, exits);
 }
 
 /* `delivered` is the exit for a packet that goes into a pod. */
 static __always_inline struct exit deliver(struct __sk_buff *skb, const struct exit delivered)
 {
+	/* Only translated packets go elsewhere than into a pod. */
+	const struct carry_exits exits = {.to_pod = delivered,
+					  .to_node = REDIRECTED(FAST_TRANSLATED),
+					  .to_tunnel = REDIRECTED(FAST_TRANSLATED),
+					  .elsewhere = EXIT(PASS_NO_ENDPOINT)};
 	/* It belongs to a VLAN device on top of this one. */
 	if (is_vlan_tagged(skb))
 		return EXIT(PASS_VLAN);
@@ -80,7 +94,9 @@ static __always_inline struct exit deliver(struct __sk_buff *skb, const struct e
 		return EXIT(PASS_NOT_IP);
 	if (skb->pkt_type != PACKET_HOST)
 		return EXIT(PASS_NOT_TO_HOST);
-	return is_v4 ? deliver_ip(skb, AF_INET, delivered) : deliver_ip(skb, AF_INET6, delivered);
+	struct flow flow = {.place = FROM_OUTSIDE, .generation = current_generation()};
+	return is_v4 ? deliver_ip(skb, AF_INET, &flow, &exits)
+		     : deliver_ip(skb, AF_INET6, &flow, &exits);
 }
 
 #endif /* KUBECNI_BPF_DELIVER_H */

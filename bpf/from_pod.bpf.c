@@ -11,18 +11,6 @@
 #include "lookup.h"
 #include "packet.h"
 #include "sender.h"
-#include "tunnel.h"
-
-/* An IP packet of the pod, and what the stages find out about it. */
-struct sent {
-	struct packet pkt;
-	struct cursor cur;
-	__u32 network;
-	struct kubecni_endpoint self;
-	bool is_to_pod;		     /* the receiver is on this node */
-	struct kubecni_endpoint pod; /* then: the receiver */
-	struct kubecni_node *node;   /* else: the receiver's */
-};
 
 /* A frame that is neither IP nor ARP can still have a spoofed source MAC. */
 static __always_inline struct exit on_other(struct __sk_buff *skb, const struct ethhdr *eth)
@@ -33,14 +21,26 @@ static __always_inline struct exit on_other(struct __sk_buff *skb, const struct 
 	return EXIT(PASS_NOT_IP);
 }
 
-/* Parse: reads the IP header, which comes next. */
-static __always_inline struct exit parse(struct __sk_buff *skb, struct sent *sent)
+/* A frame without an IP header. */
+static __always_inline struct exit on_other_protocol(struct __sk_buff *skb)
 {
-	if (!pull_ip(&sent->cur, &sent->pkt))
+	struct cursor cur = cursor_at_headers(skb);
+	struct ethhdr *eth = pull_eth(&cur);
+	if (!eth)
 		return EXIT(DROP_SHORT_PACKET);
-	if (!is_sound(&sent->pkt))
-		return on_other(skb, sent->pkt.eth);
-	return CONTINUE;
+	if (eth->h_proto == bpf_htons(ETH_P_ARP))
+		return on_arp(skb, eth, &cur);
+	if (is_vlan_type(eth->h_proto))
+		return EXIT(DROP_TAGGED);
+	return on_other(skb, eth);
+}
+
+/* A global function: see judge_control4(). */
+__noinline int judge_other(struct __sk_buff *skb, struct exit *exit)
+{
+	if (exit)
+		*exit = on_other_protocol(skb);
+	return 0;
 }
 
 /* Whether a packet may have no source address: DHCP (RFC 2131) and group
@@ -83,171 +83,121 @@ on_unconfirmed_sender(struct __sk_buff *skb, const struct packet *pkt, const str
 }
 
 /* Judges what the packet says above IP. */
-static __always_inline struct exit judge_control(struct __sk_buff *skb, struct sent *sent)
+static __always_inline void judge_control(struct __sk_buff *skb, int family, struct exit *exit)
 {
-	if (!is_control(&sent->pkt, &sent->cur))
-		return CONTINUE;
-	struct exit exit = CONTINUE;
-	if (sent->pkt.family == AF_INET6)
-		judge_control6(skb, &exit);
+	if (family == AF_INET6)
+		judge_control6(skb, exit);
 	else
-		judge_control4(skb, &exit);
-	if (is_exit(exit))
-		return exit;
-	/* The call may have moved the packet. */
-	sent->cur = cursor_at_headers(skb);
-	sent->pkt.eth = pull_eth(&sent->cur);
-	if (!sent->pkt.eth || !pull_ip(&sent->cur, &sent->pkt))
-		return EXIT(DROP_SHORT_PACKET);
-	return CONTINUE;
+		judge_control4(skb, exit);
 }
 
-/* Sender: checks that it is the pod behind this interface, that eBPF carries
- * its packets, and that it may send this message. */
-static __always_inline struct exit judge_sender(struct __sk_buff *skb, struct sent *sent)
+/* Sender: checks that it is the pod behind this interface, and that eBPF
+ * carries its packets. */
+static __always_inline struct exit judge_sender(struct __sk_buff *skb, const struct walk *walk,
+						struct flow *flow)
 {
-	const struct exit exit = judge_control(skb, sent);
-	if (is_exit(exit))
-		return exit;
 	struct kubecni_pod_iface *iface = pod_iface_of(skb);
 	if (!iface)
 		return EXIT(PASS_UNKNOWN_SENDER);
-	sent->network = iface->network;
-	if (!read_endpoint(sent->network, src_of(&sent->pkt), sent->pkt.family, &sent->self) ||
-	    sent->self.host_ifindex != skb->ifindex ||
-	    !same_mac(sent->pkt.eth->h_source, sent->self.pod_mac))
-		return on_unconfirmed_sender(skb, &sent->pkt, &sent->cur);
+	flow->network = iface->network;
+	struct kubecni_endpoint self;
+	if (!read_endpoint(flow->network, src_of(&walk->pkt), walk->pkt.family, &self) ||
+	    self.host_ifindex != skb->ifindex || !same_mac(walk->pkt.eth->h_source, self.pod_mac))
+		return on_unconfirmed_sender(skb, &walk->pkt, &walk->cur);
+	clear_answer(flow, same_mac(walk->pkt.eth->h_dest, self.gateway_mac));
 	/* eBPF must be able to carry both directions of a flow. */
-	return judge_pod(&sent->self);
+	return judge_pod(&self);
 }
 
 /* Finds who has the destination address: a pod of this node, or else another
  * node. */
-static __always_inline struct exit find_receiver(struct sent *sent)
+static __always_inline struct exit find_receiver(const struct packet *pkt, struct flow *flow)
 {
-	const void *dst = dst_of(&sent->pkt);
-	sent->node = NULL;
-	sent->is_to_pod = read_endpoint(sent->network, dst, sent->pkt.family, &sent->pod);
-	if (sent->is_to_pod)
+	struct kubecni_flow_state *answer = &flow->answer;
+	answer->is_to_pod = read_endpoint(flow->network, dst_of(pkt), pkt->family, &answer->pod);
+	if (answer->is_to_pod)
 		return CONTINUE;
-	sent->node = node_of(dst, sent->pkt.family);
-	if (!sent->node)
+	const struct kubecni_node *node = node_of(dst_of(pkt), pkt->family);
+	if (!node)
 		return EXIT(PASS_NO_NODE);
-	if (sent->node->kind != KUBECNI_NODE_DIRECT && sent->node->kind != KUBECNI_NODE_VXLAN)
+	if (!is_reached(node))
 		return EXIT(PASS_NO_ENDPOINT);
+	answer->node = *node;
 	/* eBPF could not carry the answer. */
-	return sent->network != cluster_network() ? EXIT(PASS_OTHER_NETWORK) : CONTINUE;
+	return flow->network != cluster_network() ? EXIT(PASS_OTHER_NETWORK) : CONTINUE;
 }
 
-static __always_inline struct exit judge_way_to_pod(const struct sent *sent)
+static __always_inline struct exit judge_way(const struct ethhdr *eth, const struct flow *flow)
 {
-	const struct exit exit = judge_pod(&sent->pod);
+	const struct kubecni_flow_state *answer = &flow->answer;
+	if (!answer->is_to_pod)
+		return answer->is_routed ? CONTINUE : EXIT(PASS_OTHER_MAC);
+	const struct exit exit = judge_pod(&answer->pod);
 	if (is_exit(exit))
 		return exit;
-	return same_mac(sent->pkt.eth->h_dest, sent->pod.pod_mac) ? CONTINUE : EXIT(PASS_OTHER_MAC);
+	return same_mac(eth->h_dest, answer->pod.pod_mac) ? CONTINUE : EXIT(PASS_OTHER_MAC);
 }
 
-static __always_inline struct exit
-judge_way_to_node(const struct __sk_buff *skb, const struct sent *sent, const struct transport *l4)
+/* Finds both ends: who sends, and to whom. */
+static __always_inline struct exit find_ends(struct __sk_buff *skb, const int family,
+					     struct flow *flow)
 {
-	if (!same_mac(sent->pkt.eth->h_dest, sent->self.gateway_mac))
-		return EXIT(PASS_OTHER_MAC);
-	const struct exit exit = judge_hops(&sent->pkt);
+	struct walk walk = {.pkt = {.family = family}};
+	if (!parse_headers(skb, &walk))
+		return EXIT(DROP_SHORT_PACKET);
+	struct exit exit = judge_sender(skb, &walk, flow);
 	if (is_exit(exit))
 		return exit;
-	return wire_ip_len(skb, sent->pkt.family, l4) > sent->node->mtu ? EXIT(PASS_OVER_MTU)
-									: CONTINUE;
-}
-
-/* Decide: whether eBPF carries the packet, and to whom. */
-static __always_inline struct exit decide(struct __sk_buff *skb, struct sent *sent)
-{
-	if (is_multicast_mac(sent->pkt.eth->h_dest))
+	if (is_multicast_mac(walk.pkt.eth->h_dest))
 		return EXIT(PASS_MULTICAST);
-	struct exit exit = judge_ip_header(&sent->pkt);
+	exit = judge_ip_header(&walk.pkt);
 	if (is_exit(exit))
 		return exit;
-	exit = find_receiver(sent);
-	if (is_exit(exit))
-		return exit;
-	struct transport l4;
-	exit = judge_flow(skb, &sent->cur, &sent->pkt, &l4);
-	if (is_exit(exit))
-		return exit;
-	return sent->is_to_pod ? judge_way_to_pod(sent) : judge_way_to_node(skb, sent, &l4);
+	exit = find_receiver(&walk.pkt, flow);
+	flow->is_elsewhere = is_exit(exit);
+	return is_exit(exit) ? exit : judge_way(walk.pkt.eth, flow);
 }
 
-/* Same node. The bridge switches traffic between its pods and does not route
- * it. So TTL and MACs stay as they are here, too. */
-static __always_inline struct exit to_local_pod(struct __sk_buff *skb,
-						const struct kubecni_endpoint *pod)
+/* Global functions: see judge_control4(). */
+__noinline int find_ends4(struct __sk_buff *skb, struct flow *flow)
 {
-	/* The frame is addressed to the other pod, so it arrived as
-	 * OTHERHOST. Before 6.15 it would stay that, and ip_rcv would drop
-	 * it. */
-	if (skb->pkt_type != PACKET_HOST)
-		bpf_skb_change_type(skb, PACKET_HOST);
-	redirect_into(skb, pod);
-	return REDIRECTED(FAST_TO_LOCAL_POD);
+	if (flow)
+		flow->exit = find_ends(skb, AF_INET, flow);
+	return 0;
 }
 
-/* Routes a packet that leaves the node. */
-static __always_inline void route(struct __sk_buff *skb, struct packet *pkt)
+__noinline int find_ends6(struct __sk_buff *skb, struct flow *flow)
 {
-	spend_hop(skb, pkt);
-	set_ctx_u32(skb->mark, KUBECNI_MARK_FAST);
-	/* Otherwise all pods would share the NIC queue of the veth's queue. */
-	set_ctx_u32(skb->queue_mapping, 0);
+	if (flow)
+		flow->exit = find_ends(skb, AF_INET6, flow);
+	return 0;
 }
 
-/* Sends to another node a packet that the pod sent to its gateway. */
-static __always_inline struct exit to_direct_node(struct __sk_buff *skb, struct packet *pkt,
-						  const struct kubecni_node *node)
+static __always_inline struct exit on_ip(struct __sk_buff *skb, struct walk *walk,
+					 struct flow *flow)
 {
-	struct bpf_redir_neigh next = {.nh_family = pkt->family};
-	__builtin_memcpy(next.ipv6_nh, node->next_hop, 16);
-
-	route(skb, pkt);
-	bpf_redirect_neigh(node->egress_ifindex, &next, sizeof(next), 0);
-	return REDIRECTED(FAST_TO_NODE);
-}
-
-/* The same through the tunnel. */
-static __always_inline struct exit to_tunnel_node(struct __sk_buff *skb, struct packet *pkt,
-						  const struct kubecni_node *node)
-{
-	set_tunnel_key(skb, node);
-	__builtin_memcpy(pkt->eth->h_dest, node->tunnel_mac, ETH_ALEN);
-	__builtin_memcpy(pkt->eth->h_source, node->own_tunnel_mac, ETH_ALEN);
-	route(skb, pkt);
-	bpf_redirect(node->egress_ifindex, 0);
-	return REDIRECTED(FAST_TO_TUNNEL);
-}
-
-/* Act: changes the packet. Nothing can fail from here on. */
-static __always_inline struct exit act(struct __sk_buff *skb, struct sent *sent)
-{
-	if (sent->is_to_pod)
-		return to_local_pod(skb, &sent->pod);
-	if (sent->node->kind == KUBECNI_NODE_VXLAN)
-		return to_tunnel_node(skb, &sent->pkt, sent->node);
-	return to_direct_node(skb, &sent->pkt, sent->node);
-}
-
-static __always_inline struct exit on_ip(struct __sk_buff *skb, struct ethhdr *eth,
-					 const struct cursor *cur, const int family)
-{
-	struct sent sent = {.pkt = {.family = family, .eth = eth}, .cur = *cur};
-	struct exit exit = parse(skb, &sent);
-	if (is_exit(exit))
-		return exit;
-	exit = judge_sender(skb, &sent);
-	if (is_exit(exit))
-		return exit;
-	exit = decide(skb, &sent);
-	if (is_exit(exit))
-		return exit;
-	return act(skb, &sent);
+	const struct carry_exits exits = {.to_pod = REDIRECTED(FAST_TO_LOCAL_POD),
+					  .to_node = REDIRECTED(FAST_TO_NODE),
+					  .to_tunnel = REDIRECTED(FAST_TO_TUNNEL),
+					  .elsewhere = EXIT(PASS_NO_NODE)};
+	if (!pull_ip(&walk->cur, &walk->pkt))
+		return EXIT(DROP_SHORT_PACKET);
+	if (!is_sound(&walk->pkt)) {
+		judge_other(skb, &flow->exit);
+		return flow->exit;
+	}
+	if (is_known(walk, flow))
+		return carry_known(skb, walk->pkt.family, flow, &exits);
+	if (is_control(&walk->pkt, &walk->cur)) {
+		judge_control(skb, walk->pkt.family, &flow->exit);
+		if (is_exit(flow->exit))
+			return flow->exit;
+	}
+	if (walk->pkt.family == AF_INET6)
+		find_ends6(skb, flow);
+	else
+		find_ends4(skb, flow);
+	return decide_and_carry(skb, walk->pkt.family, flow, &exits);
 }
 
 static __always_inline struct exit on_frame(struct __sk_buff *skb)
@@ -256,21 +206,24 @@ static __always_inline struct exit on_frame(struct __sk_buff *skb)
 	 * so the frame behind it would be accepted unchecked. */
 	if (skb->vlan_present)
 		return EXIT(DROP_TAGGED);
-	struct cursor cur = cursor_at_headers(skb);
-	struct ethhdr *eth = pull_eth(&cur);
+	struct walk walk = {.cur = cursor_at_headers(skb)};
+	const struct ethhdr *eth = walk.pkt.eth = pull_eth(&walk.cur);
 	if (!eth)
 		return EXIT(DROP_SHORT_PACKET);
 	if (is_bridge_mac(eth->h_dest))
 		return EXIT(DROP_BRIDGE_CONTROL);
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
-		return on_ip(skb, eth, &cur, AF_INET);
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
-		return on_ip(skb, eth, &cur, AF_INET6);
-	if (eth->h_proto == bpf_htons(ETH_P_ARP))
-		return on_arp(skb, eth, &cur);
-	if (is_vlan_type(eth->h_proto))
-		return EXIT(DROP_TAGGED);
-	return on_other(skb, eth);
+	struct flow flow = {.place = skb->ifindex, .generation = current_generation()};
+	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
+		walk.pkt.family = AF_INET;
+		return on_ip(skb, &walk, &flow);
+	}
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+		walk.pkt.family = AF_INET6;
+		return on_ip(skb, &walk, &flow);
+	}
+	struct exit exit = CONTINUE;
+	judge_other(skb, &exit);
+	return exit;
 }
 
 SEC("tc")

@@ -29,9 +29,7 @@ static __always_inline struct exit watch_ip(struct __sk_buff *skb, const int fam
 	    !is_remote_pod(src_of(&pkt), family))
 		return exits.other;
 
-	struct transport l4;
-	if (has_transport(&pkt) && read_transport(&cur, &pkt, &l4) == READ_FLOW)
-		note_kernel_flow(skb, &pkt, &l4);
+	note_kernel_packet(skb, family, FROM_OUTSIDE);
 	return exits.between_pods;
 }
 

@@ -8,6 +8,7 @@
 
 #include "maps.h"
 #include "packet.h"
+#include "transport.h"
 
 /* The pod of this node that has the address in the network. */
 static __always_inline struct kubecni_endpoint *endpoint_of(__u32 network, const void *addr,
@@ -42,6 +43,16 @@ static __always_inline __u32 cluster_network(void)
 	return config ? config->cluster_network : 0;
 }
 
+/* Whether the packet is one of the tunnel's own. Netfilter does not translate
+ * these. */
+static __always_inline bool is_tunnel_packet(const struct transport *l4)
+{
+	const __u32 only = 0;
+	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
+	return config && l4->protocol == IPPROTO_UDP && l4->dst_port[0] == config->tunnel_port[0] &&
+	       l4->dst_port[1] == config->tunnel_port[1];
+}
+
 /* The pod interface that the packet comes from, or goes to. */
 static __always_inline struct kubecni_pod_iface *pod_iface_of(const struct __sk_buff *skb)
 {
@@ -59,6 +70,12 @@ static __always_inline struct kubecni_node *node_of(const void *addr, int family
 	struct kubecni_cidr4_key key = {.prefixlen = 32};
 	__builtin_memcpy(key.addr, addr, 4);
 	return bpf_map_lookup_elem(&node_cidrs4, &key);
+}
+
+/* Whether it is another node that eBPF sends to. */
+static __always_inline bool is_reached(const struct kubecni_node *node)
+{
+	return node->kind == KUBECNI_NODE_DIRECT || node->kind == KUBECNI_NODE_VXLAN;
 }
 
 /* Whether `addr` is a pod's of another node, whatever the way there: the

@@ -144,6 +144,14 @@ static __always_inline __u32 ip_header_len(int family)
 	return family == AF_INET6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 }
 
+static __always_inline void copy_addr(void *to, const void *from, int family)
+{
+	if (family == AF_INET6)
+		__builtin_memcpy(to, from, 16);
+	else
+		__builtin_memcpy(to, from, 4);
+}
+
 /* Whether two addresses of the family are the same. */
 static __always_inline bool same_addr(const void *a, const void *b, int family)
 {

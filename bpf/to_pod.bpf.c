@@ -27,10 +27,8 @@ static __always_inline struct exit watch_delivery(struct __sk_buff *skb, struct 
 	if (is_multicast_mac(eth->h_dest))
 		return EXIT(PASS_MULTICAST);
 
-	struct transport l4;
-	if (is_ip && has_transport(&pkt) && is_from_pod(skb, src_of(&pkt), family) &&
-	    read_transport(cur, &pkt, &l4) == READ_FLOW)
-		note_kernel_flow(skb, &pkt, &l4);
+	if (is_ip && is_from_pod(skb, src_of(&pkt), family))
+		note_kernel_packet(skb, family, skb->ifindex);
 	return EXIT(KERNEL_TO_POD);
 }
 

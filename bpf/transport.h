@@ -50,6 +50,8 @@ struct transport {
 	__u8 dst_port[2];
 	__u8 protocol; /* IPPROTO_*, of the flow */
 	bool is_error;
+	bool is_opening;  /* TCP: SYN, also with ACK */
+	bool is_closing;  /* TCP: FIN or RST */
 	__u32 header_len; /* bytes */
 };
 
@@ -146,13 +148,15 @@ static __always_inline enum reading read_transport(struct cursor *cur, const str
 						   struct transport *l4)
 {
 	l4->protocol = protocol_of(pkt);
-	l4->is_error = false;
+	l4->is_error = l4->is_opening = l4->is_closing = false;
 	if (protocol_of(pkt) == IPPROTO_TCP) {
 		struct tcphdr *tcp = pull(cur, sizeof(*tcp));
 		if (!tcp)
 			return READ_SHORT;
 		__builtin_memcpy(l4->src_port, &tcp->source, 2);
 		__builtin_memcpy(l4->dst_port, &tcp->dest, 2);
+		l4->is_opening = tcp->syn;
+		l4->is_closing = tcp->fin || tcp->rst;
 		l4->header_len = tcp->doff * 4;
 		return READ_FLOW;
 	}
@@ -166,6 +170,21 @@ static __always_inline enum reading read_transport(struct cursor *cur, const str
 		return READ_FLOW;
 	}
 	return is_icmp(pkt) ? read_icmp(cur, pkt, l4) : READ_OTHER;
+}
+
+/* The headers of a packet that were read, and the rest. */
+struct walk {
+	struct packet pkt;
+	struct cursor cur;
+};
+
+/* Reads the headers below the transport header. In a global function, which
+ * gets no pointers into the packet, they are read again. */
+static __always_inline bool parse_headers(struct __sk_buff *skb, struct walk *walk)
+{
+	walk->cur = cursor_at_headers(skb);
+	walk->pkt.eth = pull_eth(&walk->cur);
+	return walk->pkt.eth && pull_ip(&walk->cur, &walk->pkt);
 }
 
 /* Length of the IP packet on the wire. For a GSO packet: of each of its

@@ -15,7 +15,7 @@
 
 #include "kubecni/programs.h"
 
-#define KUBECNI_SCHEMA 3
+#define KUBECNI_SCHEMA 4
 
 /* The tests build a second schema, to upgrade a node from one to the other. */
 #ifdef KUBECNI_OTHER_SCHEMA
@@ -28,7 +28,7 @@
 #define KUBECNI_MAX_NODE_CIDRS 16384
 #define KUBECNI_MAX_ENDPOINTS 4096
 #define KUBECNI_MAX_TUNNEL_PEERS 16384
-#define KUBECNI_MAX_FLOWS 262144
+#define KUBECNI_MAX_FLOWS 131072
 /* Leaves room for future reasons: a newer build cannot grow a pinned map. */
 #define KUBECNI_MAX_EXIT_REASONS 64
 
@@ -133,6 +133,21 @@ struct kubecni_node_config {
 	/* The network in which pods of other nodes are: the ifindex of
 	 * kube-cnid's bridge. 0: none, or not known yet. */
 	__u32 cluster_network;
+	/* How long conntrack keeps a silent flow, in seconds; 0: the kernel's
+	 * default. Its settings are per network namespace, and no program
+	 * can read them. */
+	__u32 tcp_timeout_s; /* nf_conntrack_tcp_timeout_established */
+	__u32 udp_timeout_s; /* nf_conntrack_udp_timeout_stream */
+	/* The UDP port of the tunnel; 0: none. */
+	__u8 tunnel_port[2];
+	__u8 pad[2];
+};
+
+/* Value of `map_generation`, which has one entry, of key 0. Whoever changes a map
+ * that the programs decide by counts it up after that. An answer in `flows4`
+ * or `flows6` with another number is out of date. */
+struct kubecni_generation {
+	__u32 number;
 };
 
 /* Value of `tunnel_peers4` and `tunnel_peers6`. The key (struct
@@ -144,39 +159,72 @@ struct kubecni_tunnel_peer {
 	__u32 vni; /* network identifier that the node sends with */
 };
 
-/* Keys of `flows4` and `flows6`, the same for both directions of a flow: the
- * lower (address, port) comes first. Only the programs define that order. An
- * ICMP echo has its identifier as both ports. The network is not part of the
- * key, since conntrack gives the same answer for all networks. */
+/* Keys of `flows4` and `flows6`: one direction of a flow, with what its
+ * packets have before translation. An ICMP echo has its identifier as both
+ * ports. */
 struct kubecni_flow4 {
-	__u8 addr_lo[4];
-	__u8 addr_hi[4];
-	__u8 port_lo[2];
-	__u8 port_hi[2];
-	__u8 proto; /* IPPROTO_* */
+	__u8 src[4];
+	__u8 dst[4];
+	__u8 src_port[2];
+	__u8 dst_port[2];
+	__u32 place; /* the host ifindex of the pod that sends; 0: they come from outside the node
+		      */
+	__u8 proto;  /* IPPROTO_* */
 	__u8 pad[3];
 };
 
 struct kubecni_flow6 {
-	__u8 addr_lo[16];
-	__u8 addr_hi[16];
-	__u8 port_lo[2];
-	__u8 port_hi[2];
-	__u8 proto; /* IPPROTO_* */
+	__u8 src[16];
+	__u8 dst[16];
+	__u8 src_port[2];
+	__u8 dst_port[2];
+	__u32 place;
+	__u8 proto;
 	__u8 pad[3];
 };
 
 enum kubecni_flow_owner {
-	KUBECNI_FLOW_EBPF = 1,	 /* netfilter does not change the flow: eBPF may carry it */
-	KUBECNI_FLOW_KERNEL = 2, /* netfilter has to see both directions of the flow */
+	KUBECNI_FLOW_EBPF = 1,	    /* eBPF carries it */
+	KUBECNI_FLOW_KERNEL = 2,    /* netfilter has to see it */
+	KUBECNI_FLOW_HANDSHAKE = 3, /* translated, and conntrack has not seen enough of it */
+	KUBECNI_FLOW_SPECIAL = 4,   /* translated in a way that eBPF cannot */
+	KUBECNI_FLOW_NO_WAY = 5,    /* translated, to where eBPF knows no way */
+	KUBECNI_FLOW_ELSEWHERE = 6, /* not translated, and not to a pod */
 };
 
-/* Value of `flows4` and `flows6`: who carries a flow between pods. It caches
- * the answer of the kernel's conntrack, and expires (bpf/flows.h). A program
- * that finds no entry asks conntrack again. */
+/* What netfilter makes of a packet's addresses and ports. An IPv4 address is
+ * in the first four bytes. */
+struct kubecni_translation {
+	__u8 src[16];
+	__u8 dst[16];
+	__u8 src_port[2];
+	__u8 dst_port[2];
+};
+
+/* Value of `flows4` and `flows6`: the answer for packets of one direction of a
+ * flow, with all that they need. It expires (bpf/flows.h). A program that
+ * finds none decides anew, and asks the kernel's conntrack. */
 struct kubecni_flow_state {
+	/* The key. It comes first: when the kernel gives the memory of an
+	 * entry to another flow, it writes the key before the rest. */
+	union {
+		struct kubecni_flow4 v4;
+		struct kubecni_flow6 v6;
+	} flow;
+	__u32 generation; /* that the answer is of */
 	__u64 decided_ns; /* CLOCK_MONOTONIC (coarse); ICMP echo: when the flow was last seen */
-	__u32 owner;	  /* enum kubecni_flow_owner */
+	__u8 owner;	  /* enum kubecni_flow_owner; what follows is for EBPF alone */
+	__u8 is_to_pod;	  /* to `pod`; else to `node` */
+	__u8 is_routed;	  /* as opposed to switched */
+	__u8 is_translated;
+	__u8 eth_dst[6]; /* of the frames of a pod; others are not compared */
+	__u8 eth_src[6];
+	union {
+		struct kubecni_endpoint pod;
+		struct kubecni_node
+			node; /* DIRECT or VXLAN; the next hop may also be outside the cluster */
+	};
+	struct kubecni_translation translation;
 	__u32 pad;
 };
 
@@ -227,7 +275,7 @@ enum kubecni_programs {
 	X(PASS_IP_OPTIONS, PASS, FROM_ANYWHERE, "kernel path: IP options")                         \
 	X(PASS_FRAGMENT, PASS, FROM_ANYWHERE, "kernel path: fragment")                             \
 	X(PASS_TTL_EXPIRED, PASS, FROM_ANYWHERE, "kernel path: TTL used up, the kernel answers")   \
-	X(PASS_OVER_MTU, PASS, FROM_POD,                                                           \
+	X(PASS_OVER_MTU, PASS, FROM_ANYWHERE,                                                      \
 	  "kernel path: longer than the path's MTU, the kernel answers")                           \
 	X(PASS_PROTOCOL, PASS, FROM_ANYWHERE,                                                      \
 	  "kernel path: not TCP, UDP, an ICMP echo, or an ICMP error about one of these")          \
@@ -285,7 +333,15 @@ enum kubecni_programs {
 	X(DROP_BRIDGE_CONTROL, DROP, FROM_POD,                                                     \
 	  "dropped: pod sends frames to bridges, like STP or LLDP")                                \
 	X(PASS_OTHER_NETWORK, PASS, FROM_POD,                                                      \
-	  "kernel path: to another node, from a pod outside the cluster's network")
+	  "kernel path: to another node, from a pod outside the cluster's network")                \
+	X(FAST_TRANSLATED, REDIRECT, FROM_ANYWHERE,                                                \
+	  "eBPF: translated as netfilter decided, and sent on")                                    \
+	X(PASS_HANDSHAKE, PASS, FROM_ANYWHERE,                                                     \
+	  "kernel path: netfilter translates the flow, which begins or ends")                      \
+	X(PASS_SPECIAL_TRANSLATION, PASS, FROM_ANYWHERE,                                           \
+	  "kernel path: netfilter translates the flow in a way that eBPF cannot")                  \
+	X(PASS_NO_WAY, PASS, FROM_ANYWHERE,                                                        \
+	  "kernel path: netfilter translates the flow, to where eBPF knows no way")
 
 enum kubecni_exit_reason {
 #define X(name, verdict, programs, text) KUBECNI_##name,
@@ -325,11 +381,13 @@ KUBECNI_ASSERT_SIZE(struct kubecni_endpoint6_key, 20);
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint, 20);
 #endif
 KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 32);
-KUBECNI_ASSERT_SIZE(struct kubecni_node_config, 4);
+KUBECNI_ASSERT_SIZE(struct kubecni_node_config, 16);
+KUBECNI_ASSERT_SIZE(struct kubecni_generation, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_tunnel_peer, 4);
-KUBECNI_ASSERT_SIZE(struct kubecni_flow4, 16);
-KUBECNI_ASSERT_SIZE(struct kubecni_flow6, 40);
-KUBECNI_ASSERT_SIZE(struct kubecni_flow_state, 16);
+KUBECNI_ASSERT_SIZE(struct kubecni_flow4, 20);
+KUBECNI_ASSERT_SIZE(struct kubecni_flow6, 44);
+KUBECNI_ASSERT_SIZE(struct kubecni_translation, 36);
+KUBECNI_ASSERT_SIZE(struct kubecni_flow_state, 176);
 KUBECNI_ASSERT_SIZE(struct kubecni_count, 16);
 
 #endif /* KUBECNI_ABI_H */

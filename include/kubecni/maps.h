@@ -20,6 +20,7 @@
 	/* Key: the host ifindex. */                                                               \
 	X(pod_ifaces, HASH, 0, KUBECNI_MAX_ENDPOINTS, __u32, struct kubecni_pod_iface)             \
 	X(node_config, ARRAY, 0, 1, __u32, struct kubecni_node_config)                             \
+	X(map_generation, ARRAY, BPF_F_MMAPABLE, 1, __u32, struct kubecni_generation)              \
 	X(flows4, LRU_HASH, 0, KUBECNI_MAX_FLOWS, struct kubecni_flow4, struct kubecni_flow_state) \
 	X(flows6, LRU_HASH, 0, KUBECNI_MAX_FLOWS, struct kubecni_flow6, struct kubecni_flow_state) \
 	X(tunnel_peers4, HASH, 0, KUBECNI_MAX_TUNNEL_PEERS, struct kubecni_addr4,                  \

@@ -16,10 +16,16 @@ struct Connection {
   std::string translated_src = {};
   std::string translated_dst = {};  ///< the port becomes 8080
   bool is_answered = true;
+  bool is_assured = true;                 ///< of an answered one: the handshake is complete
+  std::string tcp_state = "ESTABLISHED";  ///< of an answered one
+  std::uint32_t mark = 0;
+  std::uint32_t timeout_s = 100;
 };
 
 /// Makes the entry, with the program conntrack.
 void add_connection(const Connection& connection);
+/// For how long the only entry will stay, in seconds.
+std::uint32_t time_left_s();
 /// Removes all entries.
 void forget_connections();
 

@@ -1,7 +1,7 @@
 // Each program that may give an exit of include/kubecni/abi.h does give it. The cases are compared
 // with that list. So this fails for a new exit without a case, and for a program that never gives
 // an exit of its list.
-#include "fixture.hpp"
+#include "conntrack.hpp"
 
 #include <linux/if_ether.h>
 
@@ -48,6 +48,7 @@ class EveryExit : public BpfTest {
   Exits exits_of_to_pod();
   /// The cases that from_pod and from_wire share.
   Exits exits_of_carrying(const Program& hook);
+  Exits exits_of_translating(const Program& hook);
 
   static constexpr std::array<std::uint16_t, 1> kTag{ETH_P_8021Q};
 
@@ -81,6 +82,7 @@ EveryExit::Exits EveryExit::exits_of_carrying(const Program& hook) {
       {KUBECNI_PASS_KERNEL_FLOW,
        [=, this] {
          kernel_delivers({.protocol = IPPROTO_ICMP});
+         node_sends({.protocol = IPPROTO_ICMP});
          return brings({.protocol = IPPROTO_ICMP});
        }},
       {KUBECNI_PASS_NO_ENDPOINT, [=] { return brings({.dst = kIpv4.no_pod}); }},
@@ -105,6 +107,32 @@ EveryExit::Exits EveryExit::exits_of_carrying(const Program& hook) {
   };
 }
 
+EveryExit::Exits EveryExit::exits_of_translating(const Program& hook) {
+  const bool is_from_pod = hook.name == std::string_view(kFromPod.name);
+  const auto translate = [=, this](const char* dst, std::size_t payload_bytes,
+                                   const std::function<void(Connection&)>& change) {
+    Connection connection{.family = kIpv4,
+                          .protocol = IPPROTO_UDP,
+                          .src = is_from_pod ? kPodA : kRemotePod,
+                          .dst = is_from_pod ? kRemotePod : kPodA,
+                          .src_port = 40000,
+                          .dst_port = 8080,
+                          .translated_dst = dst};
+    if (change) change(connection);
+    add_connection(connection);
+    return run(hook, frame_at(hook, {.payload_bytes = payload_bytes}));
+  };
+  return {
+      {KUBECNI_FAST_TRANSLATED, [=] { return translate(kPodB, 16, {}); }},
+      {KUBECNI_PASS_OVER_MTU, [=] { return translate(kIpv4.other_remote_pod, kNicMtu, {}); }},
+      {KUBECNI_PASS_NO_WAY, [=] { return translate(kIpv4.no_pod, 16, {}); }},
+      {KUBECNI_PASS_HANDSHAKE,
+       [=] { return translate(kPodB, 16, [](Connection& flow) { flow.is_assured = false; }); }},
+      {KUBECNI_PASS_SPECIAL_TRANSLATION,
+       [=] { return translate(kPodB, 16, [](Connection& flow) { flow.mark = 7; }); }},
+  };
+}
+
 EveryExit::Exits EveryExit::exits_of_from_pod() {
   return {
       {KUBECNI_FAST_TO_LOCAL_POD, [&] { return pod_sends({.dst_mac = kPodBMac, .dst = kPodB}); }},
@@ -112,7 +140,6 @@ EveryExit::Exits EveryExit::exits_of_from_pod() {
       {KUBECNI_FAST_TO_TUNNEL, [&] { return pod_sends({.dst = kIpv4.tunnel_pod}); }},
       {KUBECNI_PASS_ARP, [&] { return pod_asks(kPodA); }},
       {KUBECNI_PASS_MULTICAST, [&] { return pod_sends({.dst_mac = "01:00:5e:00:00:fb"}); }},
-      {KUBECNI_PASS_OVER_MTU, [&] { return pod_sends({.payload_bytes = kNicMtu}); }},
       {KUBECNI_PASS_NO_NODE, [&] { return pod_sends({.dst = kOutside}); }},
       {KUBECNI_PASS_OTHER_MAC, [&] { return pod_sends({.dst_mac = kForeignMac}); }},
       {KUBECNI_PASS_UNKNOWN_SENDER,
@@ -192,9 +219,11 @@ EveryExit::Exits EveryExit::exits_of(const Program& hook) {
     exits = exits_of_from_pod();
     exits.merge(drops_of_from_pod());
     exits.merge(exits_of_carrying(hook));
+    exits.merge(exits_of_translating(hook));
   } else if (name == kFromWire.name) {
     exits = exits_of_from_wire();
     exits.merge(exits_of_carrying(hook));
+    exits.merge(exits_of_translating(hook));
   } else if (name == kToPod.name) {
     exits = exits_of_to_pod();
   } else if (name == kToWire.name) {
@@ -234,6 +263,7 @@ TEST_F(EveryExit, IsReachedInEachProgramThatMayGiveIt) {
     for (const auto& [reason, run] : exits) {
       SCOPED_TRACE(kExitReasons.at(reason).name);
       reset_the_maps();
+      forget_connections();
 
       const Passage passage = run();
 

@@ -70,8 +70,8 @@ Flow to_flow(const Key& key) {
   const auto port = [](const __u8(&bytes)[2]) {
     return static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
   };
-  return {to_addr(key.addr_lo), to_addr(key.addr_hi), port(key.port_lo), port(key.port_hi),
-          key.proto};
+  return {to_addr(key.src),   to_addr(key.dst), port(key.src_port),
+          port(key.dst_port), key.place,        key.proto};
 }
 
 template <typename Key>
@@ -81,10 +81,11 @@ Key to_key(const Flow& flow) {
     bytes[1] = static_cast<__u8>(port & 0xff);
   };
   Key key{};
-  std::copy_n(flow.lo.data(), sizeof(key.addr_lo), key.addr_lo);
-  std::copy_n(flow.hi.data(), sizeof(key.addr_hi), key.addr_hi);
-  put(flow.port_lo, key.port_lo);
-  put(flow.port_hi, key.port_hi);
+  std::copy_n(flow.src.data(), sizeof(key.src), key.src);
+  std::copy_n(flow.dst.data(), sizeof(key.dst), key.dst);
+  put(flow.src_port, key.src_port);
+  put(flow.dst_port, key.dst_port);
+  key.place = flow.place;
   key.proto = flow.proto;
   return key;
 }
@@ -295,7 +296,7 @@ void BpfTest::empty_the_maps() {
     must(dataplane().node_cidrs.erase(cidr));
   for (const auto& [address, peer] : must(dataplane().tunnel_peers.entries()))
     must(dataplane().tunnel_peers.erase(address));
-  must(dataplane().node_config.set_cluster_network(0));
+  must(dataplane().node_config.set({}));
   clear(dataplane().pods.endpoints.endpoints());
   clear(dataplane().pods.endpoints.pod_ifaces());
   clear(Node::get().flows4);
@@ -310,11 +311,12 @@ std::map<Flow, kubecni_flow_state> BpfTest::flows() {
 }
 
 void BpfTest::set_flow(const Flow& flow, const kubecni_flow_state& state) {
-  must(flow.lo.is_v4() ? Node::get().flows4.set(to_key<kubecni_flow4>(flow), state)
-                       : Node::get().flows6.set(to_key<kubecni_flow6>(flow), state));
+  must(flow.src.is_v4() ? Node::get().flows4.set(to_key<kubecni_flow4>(flow), state)
+                        : Node::get().flows6.set(to_key<kubecni_flow6>(flow), state));
 }
 
 ExitCounts BpfTest::exit_counts() { return must(read_exit_counts(Node::get().place.bpffs())); }
+std::filesystem::path BpfTest::bpffs() { return Node::get().place.bpffs(); }
 EbpfDataplane& BpfTest::dataplane() { return Node::get().dataplane; }
 const Device& BpfTest::pod_a() { return Node::get().pod_a; }
 const Device& BpfTest::pod_b() { return Node::get().pod_b; }

@@ -124,10 +124,11 @@ struct Passage {
 void PrintTo(const Passage& passage, std::ostream* out);
 void PrintTo(const Family& family, std::ostream* out);
 
-/// A flow, and the end that comes first in its key.
+/// One direction of a flow.
 struct Flow {
-  IpAddr lo, hi;
-  std::uint16_t port_lo = 0, port_hi = 0;
+  IpAddr src, dst;
+  std::uint16_t src_port = 0, dst_port = 0;
+  unsigned place = 0;  ///< of the pod that sends; 0: from outside the node
   std::uint8_t proto = 0;
   auto operator<=>(const Flow&) const = default;
 };
@@ -179,6 +180,7 @@ class BpfTest : public testing::Test {
 
   static ExitCounts exit_counts();
   static EbpfDataplane& dataplane();
+  static std::filesystem::path bpffs();
   static const Device& pod_a();
   static const Device& pod_b();
   static const Device& nic();

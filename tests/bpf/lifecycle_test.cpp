@@ -84,7 +84,7 @@ TEST_F(Lifecycle, SaysHowFullEachKindOfMapIs) {
     must(dataplane.pods.endpoints.endpoints().set({kNetwork, addr("198.18.0.0").plus(i)}, {}));
     must(dataplane.node_cidrs.set({addr("2001:db8::").plus(i), 128}, {}));
     kubecni_flow4 flow{};
-    std::memcpy(flow.addr_lo, &i, sizeof(i));
+    std::memcpy(flow.src, &i, sizeof(i));
     must(flows.set(flow, {}));
   }
 
@@ -103,7 +103,7 @@ TEST_F(Lifecycle, EstimatesTheFillOfALargeFlowTable) {
   const auto loaded = open();
   constexpr __u32 kEntries = 100'000;
   std::vector<kubecni_flow4> keys(kEntries);
-  for (__u32 i = 0; i < kEntries; ++i) std::memcpy(keys[i].addr_lo, &i, sizeof(i));
+  for (__u32 i = 0; i < kEntries; ++i) std::memcpy(keys[i].src, &i, sizeof(i));
   const std::vector<kubecni_flow_state> values(kEntries);
   const UniqueFd flows(bpf_obj_get((PinPaths(bpffs_).maps / "flows4").c_str()));
   __u32 count = kEntries;

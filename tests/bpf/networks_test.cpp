@@ -92,7 +92,7 @@ TEST_P(Networks, WithoutAClusterNetworkNothingGoesToOtherNodesByEbpf) {
 
 TEST_P(Networks, KernelPathOfAnotherNetworkIsNoTrafficOfTheClusters) {
   add_other_pod(family().no_pod, kForeignMac);
-  const Frame leaving = frame_at(kToWire, {.src = family().no_pod});
+  const Frame leaving = frame_at(kToWire, {.src = family().no_pod, .protocol = IPPROTO_ICMP});
 
   EXPECT_THAT(run(kToWire, leaving), LeftToKernel(KUBECNI_KERNEL_TO_WIRE_OTHER));
   EXPECT_TRUE(flows().empty());

@@ -21,11 +21,11 @@ void fill_flow_map(const fs::path& path) {
   auto flows = must(BpfMap<Key, kubecni_flow_state>::open(path));
   for (std::uint32_t i = 0; i < KUBECNI_MAX_FLOWS + KUBECNI_MAX_FLOWS / 8; ++i) {
     Key key{};
-    key.addr_lo[0] = 198;  // 198.18.0.0/15, of nobody
-    key.addr_lo[1] = 18;
-    std::memcpy(key.addr_hi, &i, sizeof(i));
+    key.src[0] = 198;  // 198.18.0.0/15, of nobody
+    key.src[1] = 18;
+    std::memcpy(key.dst, &i, sizeof(i));
     key.proto = 17;
-    must(flows.set(key, {.decided_ns = 0, .owner = KUBECNI_FLOW_EBPF, .pad = 0}));
+    must(flows.set(key, {.owner = KUBECNI_FLOW_EBPF}));
   }
 }
 

@@ -97,9 +97,9 @@ Frame tcp_segment(const IpPacket& packet) {
   Frame tcp;
   put16(tcp, packet.src_port);
   put16(tcp, packet.dst_port);
-  put(tcp, {0, 0, 0, 1, 0, 0, 0, 2});  // sequence numbers
-  put(tcp, {5 << 4, 0x18});            // five words; PSH, ACK
-  put(tcp, {0xff, 0xff, 0, 0, 0, 0});  // window, checksum, urgent pointer
+  put(tcp, {0, 0, 0, 1, 0, 0, 0, 2});    // sequence numbers
+  put(tcp, {5 << 4, packet.tcp_flags});  // five words
+  put(tcp, {0xff, 0xff, 0, 0, 0, 0});    // window, checksum, urgent pointer
   put_payload(tcp, packet.payload_bytes);
   set_checksum(tcp, 16, packet);
   return tcp;

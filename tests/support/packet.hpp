@@ -27,6 +27,7 @@ struct IpPacket {
   std::uint8_t protocol = IPPROTO_UDP;
   std::uint16_t src_port = 40000;  ///< of an ICMP echo: the identifier
   std::uint16_t dst_port = 8080;
+  std::uint8_t tcp_flags = 0x18;  ///< PSH, ACK
   /// An echo (absent: the request), or an error about a UDP datagram that `dst` sent to
   /// `src`, from `dst_port` to `src_port`.
   std::optional<std::uint8_t> icmp_type = {};

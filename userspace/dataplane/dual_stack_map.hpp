@@ -2,7 +2,7 @@
 
 #include "base/ip.hpp"
 #include "base/result.hpp"
-#include "dataplane/bpf_map.hpp"
+#include "dataplane/decision_map.hpp"
 #include "kubecni/abi.h"
 
 #include <algorithm>
@@ -72,16 +72,16 @@ struct NetworkKeys {
   static IpNet plain(const Key6& key) { return {IpAddr::v6(key.addr), key.prefixlen}; }
 };
 
-/// Two pinned maps, <name>4 and <name>6, used as one. Errors: those of BpfMap.
+/// Two pinned maps, <name>4 and <name>6, used as one. Errors: those of DecisionMap.
 template <typename Keys, typename Value>
 class DualStackMap {
  public:
   using Plain = typename Keys::Plain;
 
   static Result<DualStackMap> open(const std::filesystem::path& folder, const std::string& name) {
-    auto v4 = BpfMap<typename Keys::Key4, Value>::open(folder / (name + "4"));
+    auto v4 = Map4::open(folder, name + "4");
     if (!v4) return fail(v4);
-    auto v6 = BpfMap<typename Keys::Key6, Value>::open(folder / (name + "6"));
+    auto v6 = Map6::open(folder, name + "6");
     if (!v6) return fail(v6);
     return DualStackMap(std::move(*v4), std::move(*v6));
   }
@@ -105,8 +105,8 @@ class DualStackMap {
   }
 
  private:
-  using Map4 = BpfMap<typename Keys::Key4, Value>;
-  using Map6 = BpfMap<typename Keys::Key6, Value>;
+  using Map4 = DecisionMap<typename Keys::Key4, Value>;
+  using Map6 = DecisionMap<typename Keys::Key6, Value>;
   DualStackMap(Map4 v4, Map6 v6) : v4_(std::move(v4)), v6_(std::move(v6)) {}
 
   template <typename Map>

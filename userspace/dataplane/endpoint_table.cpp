@@ -67,7 +67,7 @@ Result<EndpointTable> EndpointTable::open(const std::filesystem::path& bpffs) {
   const PinPaths pins(bpffs);
   auto endpoints = EndpointMap::open(pins.maps, "endpoints");
   if (!endpoints) return fail(endpoints);
-  auto pod_ifaces = PodIfaceMap::open(pins.maps / "pod_ifaces");
+  auto pod_ifaces = PodIfaceMap::open(pins.maps, "pod_ifaces");
   if (!pod_ifaces) return fail(pod_ifaces);
   return EndpointTable(std::move(*endpoints), std::move(*pod_ifaces));
 }

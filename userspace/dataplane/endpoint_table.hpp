@@ -3,7 +3,7 @@
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
-#include "dataplane/bpf_map.hpp"
+#include "dataplane/decision_map.hpp"
 #include "dataplane/dual_stack_map.hpp"
 #include "dataplane/program.hpp"
 #include "kubecni/abi.h"
@@ -16,7 +16,7 @@
 
 namespace kubecni {
 
-using PodIfaceMap = BpfMap<__u32, kubecni_pod_iface>;
+using PodIfaceMap = DecisionMap<__u32, kubecni_pod_iface>;
 
 /// The data of one pod for the eBPF path.
 struct PodEndpoint {

@@ -15,19 +15,29 @@ Result<TunnelPeerMap> open_tunnel_peers(const std::filesystem::path& bpffs) {
 }
 
 Result<NodeConfig> NodeConfig::open(const std::filesystem::path& bpffs) {
-  auto map = Map::open(PinPaths(bpffs).maps / "node_config");
+  auto map = Map::open(PinPaths(bpffs).maps, "node_config");
   if (!map) return fail(map);
   return NodeConfig(std::move(*map));
 }
 
-Result<unsigned> NodeConfig::cluster_network() const {
+Result<kubecni_node_config> NodeConfig::read() const {
   auto config = map_.find(0);
   if (!config) return fail(config);
-  return *config ? (*config)->cluster_network : 0;
+  return config->value_or(kubecni_node_config{});
+}
+
+Result<> NodeConfig::set(const kubecni_node_config& config) { return map_.set(0, config); }
+
+Result<unsigned> NodeConfig::cluster_network() const {
+  auto config = read();
+  return config ? Result<unsigned>(config->cluster_network) : fail(config);
 }
 
 Result<> NodeConfig::set_cluster_network(unsigned bridge_ifindex) {
-  return map_.set(0, {.cluster_network = bridge_ifindex});
+  auto config = read();
+  if (!config) return fail(config);
+  config->cluster_network = bridge_ifindex;
+  return set(*config);
 }
 
 }  // namespace kubecni

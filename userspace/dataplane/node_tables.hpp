@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "dataplane/bpf_map.hpp"
+#include "dataplane/decision_map.hpp"
 #include "dataplane/dual_stack_map.hpp"
 
 #include <filesystem>
@@ -23,13 +23,17 @@ class NodeConfig {
  public:
   static Result<NodeConfig> open(const std::filesystem::path& bpffs);
 
+  /// All zero if nothing was set yet.
+  [[nodiscard]] Result<kubecni_node_config> read() const;
+  Result<> set(const kubecni_node_config& config);
+
   /// The network of the pods of other nodes: the ifindex of its bridge. 0 is none: then eBPF
   /// carries nothing between nodes.
   [[nodiscard]] Result<unsigned> cluster_network() const;
   Result<> set_cluster_network(unsigned bridge_ifindex);
 
  private:
-  using Map = BpfMap<__u32, kubecni_node_config>;
+  using Map = DecisionMap<__u32, kubecni_node_config>;
   explicit NodeConfig(Map map) : map_(std::move(map)) {}
   Map map_;
 };

@@ -10,8 +10,8 @@ namespace kubecni {
 
 /// Where a node's pins are.
 ///
-///   <bpffs>/v3/maps/<map>       the maps of include/kubecni/maps.h, by schema
-///   <bpffs>/v3/progs/<program>  the programs, for ADD to attach without loading
+///   <bpffs>/v4/maps/<map>       the maps of include/kubecni/maps.h, by schema
+///   <bpffs>/v4/progs/<program>  the programs, for ADD to attach without loading
 ///   <bpffs>/links/<device>_<program>
 struct PinPaths {
   explicit PinPaths(const std::filesystem::path& bpffs);

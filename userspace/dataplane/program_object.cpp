@@ -69,7 +69,7 @@ Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir) {
   auto second = load_programs_without_conntrack(maps_dir);
   if (!second) return fail(second);
   return LoadedPrograms{std::move(*second),
-                        "the kernel's conntrack cannot be asked, for which kernel 5.18 or later "
+                        "the kernel's conntrack cannot be asked, for which kernel 6.0 or later "
                         "with BTF and the module nf_conntrack are needed: " +
                             object.error().what};
 }

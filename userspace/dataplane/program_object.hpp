@@ -26,7 +26,7 @@ struct LoadedPrograms {
 
 /// Loads the programs of this build with the maps pinned in `maps_dir`, and pins missing ones.
 /// There are two variants: one asks the kernel's conntrack who carries a flow; the other is for
-/// kernels that cannot answer (before 5.18, without BTF, or without the module nf_conntrack). Tries
+/// kernels that cannot answer (before 6.0, without BTF, or without the module nf_conntrack). Tries
 /// the first one first.
 /// Errors: EPERM no CAP_BPF or CAP_NET_ADMIN; EINVAL a pinned map has another layout; the
 /// verifier's, with the end of its log.

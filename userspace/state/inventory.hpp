@@ -52,7 +52,9 @@ inline constexpr std::array kMadeThings{
               "`ipv4/conf/<device>/forwarding` of each device that leads to a peer; with IPv6 pods "
               "`accept_ra`, too",
               kByDaemon, kByDaemon},
-    MadeThing{"conntrack settings", "`nf_conntrack_tcp_be_liberal`", kByDaemon, kByDaemon},
+    MadeThing{"conntrack settings",
+              "`nf_conntrack_tcp_be_liberal`, `nf_conntrack_tcp_ignore_invalid_rst`", kByDaemon,
+              kByDaemon},
     MadeThing{"bridge netfilter", "`bridge-nf-call-iptables` and `-ip6tables`", kByDaemon,
               kByDaemon},
     // Between nodes.

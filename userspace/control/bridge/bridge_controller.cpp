@@ -1,5 +1,6 @@
 #include "control/bridge/bridge_controller.hpp"
 
+#include "base/file.hpp"
 #include "dataplane/kernel_path.hpp"
 #include "dataplane/sysctls.hpp"
 #include "ipam/pool.hpp"
@@ -9,9 +10,13 @@
 #include "state/attachment.hpp"
 #include "state/node_info.hpp"
 
+#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +33,12 @@ void ensure_settings(Outcome& outcome) {
     // A missing setting is fine: without its module nothing in this namespace filters or tracks.
     if (!written && written.error().code != ENOENT) outcome.fail(written.error().what);
   }
+}
+
+/// A setting of conntrack; 0 if there is none, as without its module.
+std::uint32_t seconds_of(const std::string& setting) {
+  auto text = read_file("/proc/sys/" + setting);
+  return text ? static_cast<std::uint32_t>(std::strtoul(text->c_str(), nullptr, 10)) : 0;
 }
 
 /// The node's own setting says only what devices begin with. IPv6 has none for a device alone.
@@ -86,17 +97,30 @@ Result<> BridgeController::sync_bridge(const Node& self, unsigned mtu, Outcome& 
   return told ? Result<>() : fail(told);
 }
 
-/// Tells the programs which bridge has the pods for other nodes. Without a bridge there are none.
-void BridgeController::sync_cluster_network(EbpfDataplane& dataplane, Outcome& outcome) {
+/// Tells the programs what holds for the whole node: which bridge has the pods for other nodes, how
+/// long conntrack keeps flows, and which packets are the tunnel's. Without a bridge there are no
+/// such pods.
+void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outcome) {
   auto bridge = find_link(netlink_, options_.bridge);
   if (!bridge) return outcome.fail(bridge.error().what);
-  const unsigned wanted = *bridge ? (*bridge)->ifindex : 0;
-  auto known = dataplane.node_config.cluster_network();
-  if (known && *known == wanted) return;
-  outcome.apply(
-      known ? dataplane.node_config.set_cluster_network(wanted) : Result<>(fail(known)),
-      wanted == 0 ? "there is no bridge " + options_.bridge + " that pods of other nodes can reach"
-                  : "pods of other nodes reach the pods on " + options_.bridge);
+  auto known = dataplane.node_config.read();
+  if (!known) return outcome.fail(known.error().what);
+  kubecni_node_config wanted{
+      .cluster_network = *bridge ? (*bridge)->ifindex : 0,
+      .tcp_timeout_s = seconds_of("net/netfilter/nf_conntrack_tcp_timeout_established"),
+      .udp_timeout_s = seconds_of("net/netfilter/nf_conntrack_udp_timeout_stream")};
+  const std::uint16_t tunnel_port = htons(options_.tunnel.port);
+  std::memcpy(wanted.tunnel_port, &tunnel_port, sizeof(tunnel_port));
+  if (std::memcmp(&wanted, &*known, sizeof(wanted)) == 0) return;
+  auto written = dataplane.node_config.set(wanted);
+  if (wanted.cluster_network == known->cluster_network) {
+    outcome.apply(std::move(written), "told the programs conntrack's timeouts");
+    return;
+  }
+  outcome.apply(std::move(written), *bridge
+                                        ? "pods of other nodes reach the pods on " + options_.bridge
+                                        : "there is no bridge " + options_.bridge +
+                                              " that pods of other nodes can reach");
 }
 
 void BridgeController::sync(const ClusterView& view, std::optional<unsigned> mtu,
@@ -116,7 +140,7 @@ void BridgeController::sync(const ClusterView& view, std::optional<unsigned> mtu
                   "the pods' bridge is not as it should be: " + made.error().what);
     }
   }
-  if (dataplane) sync_cluster_network(*dataplane, outcome);
+  if (dataplane) sync_node_config(*dataplane, outcome);
 }
 
 }  // namespace kubecni

@@ -33,7 +33,7 @@ class BridgeController {
       : options_(std::move(options)), netlink_(std::move(netlink)) {}
 
   Result<> sync_bridge(const Node& self, unsigned mtu, Outcome& outcome);
-  void sync_cluster_network(EbpfDataplane& dataplane, Outcome& outcome);
+  void sync_node_config(EbpfDataplane& dataplane, Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;

@@ -1,0 +1,176 @@
+// Flows that netfilter translates, carried by eBPF: beside kube-proxy, portmap and our own
+// masquerade, by each kind of rules, family, and way between the nodes. Each byte is compared.
+
+#include "cluster.hpp"
+#include "damage.hpp"
+#include "kube_proxy.hpp"
+#include "support/traffic.hpp"
+
+#include <csignal>
+#include <functional>
+#include <tuple>
+
+namespace kubecni::test {
+namespace {
+
+constexpr std::uint16_t kBackendPort = 8080;
+constexpr std::uint16_t kNodePort = 30080;
+
+using Setting = std::tuple<ProxyKind, int /*family*/, bool /*tunnel*/>;
+
+std::string name_of_setting(const testing::TestParamInfo<Setting>& info) {
+  const auto [kind, family, tunnel] = info.param;
+  return std::string(kind == ProxyKind::kNft ? "nft" : "iptables") +
+         (family == AF_INET ? "_v4" : "_v6") + (tunnel ? "_vxlan" : "_direct");
+}
+
+class TranslatedFlow : public testing::TestWithParam<Setting> {
+ protected:
+  /// A flow, and the node that translates it.
+  struct Way {
+    std::string name;
+    const NetNs& client;
+    const NetNs& server;
+    IpAddr to;
+    std::uint16_t port;
+    std::uint16_t server_port;
+  };
+
+  void serve(const Pod& backend, const Node& node) const {
+    const ProxiedService service{.cluster_ip = service_ip,
+                                 .backends = {backend.address},
+                                 .backend_port = kBackendPort,
+                                 .node_port = kNodePort};
+    apply_kube_proxy(kind, cluster.a, service,
+                     &node == &cluster.a ? std::vector{backend.address} : std::vector<IpAddr>{});
+  }
+  [[nodiscard]] Way to_service(const Pod& backend) const {
+    return {"service", a.netns, backend.netns, service_ip, 80, kBackendPort};
+  }
+  [[nodiscard]] Way to_node_port(const Pod& backend) const {
+    return {"node port",   cluster.underlay.outside,
+            backend.netns, cluster.member(0).address_of(family),
+            kNodePort,     kBackendPort};
+  }
+  [[nodiscard]] Way to_outside() const {
+    const IpAddr outside = Underlay::outside_address(family);
+    return {"outside", a.netns, cluster.underlay.outside, outside, 5001, 5001};
+  }
+  static TcpTransfer::Options options(const Way& way) {
+    return {.client = way.client,
+            .server = way.server,
+            .to = way.to,
+            .port = way.port,
+            .server_port = way.server_port,
+            .bytes = 8 << 20};
+  }
+
+  /// The flow gets through, and few of its packets take the kernel path.
+  void expect_carried(const Way& way) const {
+    SCOPED_TRACE(way.name);
+    const auto before = cluster.a.counters();
+    EXPECT_TRUE(ok(TcpTransfer(options(way)).finish()));
+    const auto after = cluster.a.counters();
+    EXPECT_GT(grown(before, after, KUBECNI_FAST_TRANSLATED), 100u) << growth(before, after);
+    EXPECT_LT(grown(before, after, KUBECNI_PASS_NO_WAY), 20u) << growth(before, after);
+    EXPECT_LT(grown(before, after, KUBECNI_PASS_HANDSHAKE), 20u) << growth(before, after);
+  }
+
+  /// The flow survives `damage` in mid-stream.
+  void expect_to_survive(const Way& way, const std::function<void()>& damage) const {
+    SCOPED_TRACE(way.name);
+    TcpTransfer::Options slow = options(way);
+    slow.bytes = 32 << 20;
+    slow.bytes_per_second = 16 << 20;
+    TcpTransfer transfer(slow);
+    ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 2 << 20; }));
+    damage();
+    EXPECT_TRUE(transfer.is_running()) << "the transfer was over too soon to test anything";
+    EXPECT_TRUE(ok(transfer.finish()));
+  }
+
+  [[nodiscard]] std::uint64_t translated() const {
+    return cluster.a.counters()[KUBECNI_FAST_TRANSLATED].packets;
+  }
+
+  const ProxyKind kind = std::get<0>(GetParam());
+  const int family = std::get<1>(GetParam());
+  const bool tunnel = std::get<2>(GetParam());
+  const IpAddr service_ip = IpAddr::parse(family == AF_INET ? "10.96.0.10" : "fd00:96::10").value();
+  Cluster cluster{
+      {.families = family == AF_INET ? Families::kV4 : Families::kV6,
+       .routing = tunnel ? std::vector<std::string>{"vxlan"} : std::vector<std::string>{}}};
+  Pod& a = *cluster.pod_a;
+  Pod& b = *cluster.pod_b;
+  Pod neighbour = cluster.add_pod(cluster.a, "neighbour");
+};
+
+TEST_P(TranslatedFlow, IsCarriedByEbpfToEachKindOfDestination) {
+  serve(neighbour, cluster.a);
+  expect_carried(to_service(neighbour));
+  expect_carried(to_node_port(neighbour));
+  serve(a, cluster.a);
+  expect_carried(to_service(a));
+  serve(b, cluster.b);
+  expect_carried(to_service(b));
+  expect_carried(to_node_port(b));
+  expect_carried(to_outside());
+}
+
+TEST_P(TranslatedFlow, GoesOnWhateverIsTakenAwayInTheMiddle) {
+  serve(b, cluster.b);
+  for (const Way& way : {to_service(b), to_node_port(b), to_outside()}) {
+    expect_to_survive(way, [&] {
+      detach_programs(cluster.a);
+      cluster.daemon_a->signal(SIGKILL);
+      cluster.daemon_a->wait();
+      cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+    });
+    ASSERT_TRUE(eventually([&] { return is_attached(cluster.a, 2); })) << cluster.daemon_a->err();
+    expect_to_survive(way, [&] {
+      empty_maps(cluster.a);
+      empty_flows(cluster.a);
+    });
+  }
+}
+
+TEST_P(TranslatedFlow, IsAskedAboutAgainWhenItsEntryIsDeleted) {
+  serve(neighbour, cluster.a);
+  TcpConnection connection({.client = a.netns,
+                            .server = neighbour.netns,
+                            .to = service_ip,
+                            .port = 80,
+                            .server_port = kBackendPort});
+  ASSERT_TRUE(ok(connection.client_sends(2 << 20)));
+  const auto before = translated();
+  ASSERT_TRUE(ok(connection.server_sends()));
+  ASSERT_GT(translated(), before);
+
+  // The rules are there still, so netfilter translates the flow once more.
+  cluster.a.must_run({"conntrack", "-F", "conntrack"});
+  EXPECT_TRUE(ok(connection.client_sends(2 << 20)));
+  EXPECT_TRUE(ok(connection.server_sends(2 << 20)));
+}
+
+TEST_P(TranslatedFlow, KeepsTheAddressesThatBothEndsSee) {
+  serve(neighbour, cluster.a);
+  for (int time = 0; time < 2; ++time) {  // also by the same ports as before
+    TcpConnection connection({.client = a.netns,
+                              .server = neighbour.netns,
+                              .to = service_ip,
+                              .port = 80,
+                              .server_port = kBackendPort,
+                              .source_port = 41000});
+    EXPECT_TRUE(ok(connection.client_sends()));
+    EXPECT_TRUE(ok(connection.server_sends()));
+    EXPECT_EQ(connection.client_address(), a.address);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(By, TranslatedFlow,
+                         testing::Combine(testing::Values(ProxyKind::kNft, ProxyKind::kIptables),
+                                          testing::Values(AF_INET, AF_INET6), testing::Bool()),
+                         name_of_setting);
+
+}  // namespace
+}  // namespace kubecni::test
