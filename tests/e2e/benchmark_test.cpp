@@ -85,6 +85,29 @@ TEST(Benchmark, FootprintHasEachProgramAndEachScenario) {
                                    "3 nodes, 2 pods, one of them takes its eth0 down and up"));
 }
 
+TEST(Benchmark, ProgHasATimeForEachWalkAndASizeForEachProgram) {
+  const Outcome outcome =
+      run({.argv = {KUBECNI_BENCH, "prog", "--calls", "2", "-o", "json"}}, kRunDeadline);
+
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto report = nlohmann::json::parse(outcome.out);
+  std::set<std::string> timed, counted;
+  for (const auto& walk : report["walks"]) {
+    timed.insert(walk["program"]);
+    EXPECT_EQ(walk["ns"]["samples"], 2) << walk;
+    EXPECT_FALSE(walk["exit"].get<std::string>().empty()) << walk;
+  }
+  for (const auto& program : report["programs"]) {
+    counted.insert(program["program"]);
+    EXPECT_GT(program["instructions"], 100) << program;
+    EXPECT_GT(program["verifiedInstructions"], 100) << program;
+  }
+  const std::set<std::string> programs{"from_pod", "to_pod",    "from_wire",
+                                       "to_wire",  "to_tunnel", "from_tunnel"};
+  EXPECT_EQ(timed, programs);
+  EXPECT_EQ(counted, programs);
+}
+
 TEST(Benchmark, InterruptedRunLeavesNothingBehind) {
   const auto before = things_on_the_machine();
   Process bench(short_run());
