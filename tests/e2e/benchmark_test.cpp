@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -83,6 +84,80 @@ TEST(Benchmark, FootprintHasEachProgramAndEachScenario) {
                                    "3 nodes, 2 pods, each node reports its status every 5 min",
                                    "3 nodes, 2 pods, 8 nodes a second get another address",
                                    "3 nodes, 2 pods, one of them takes its eth0 down and up"));
+}
+
+TEST(Benchmark, ProgHasATimeForEachWalkAndASizeForEachProgram) {
+  const Outcome outcome =
+      run({.argv = {KUBECNI_BENCH, "prog", "--calls", "2", "-o", "json"}}, kRunDeadline);
+
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto report = nlohmann::json::parse(outcome.out);
+  std::set<std::string> timed, counted;
+  for (const auto& walk : report["walks"]) {
+    timed.insert(walk["program"]);
+    EXPECT_EQ(walk["ns"]["samples"], 2) << walk;
+    EXPECT_FALSE(walk["exit"].get<std::string>().empty()) << walk;
+  }
+  for (const auto& program : report["programs"]) {
+    counted.insert(program["program"]);
+    EXPECT_GT(program["instructions"], 100) << program;
+    EXPECT_GT(program["verifiedInstructions"], 100) << program;
+  }
+  const std::set<std::string> programs{"from_pod", "to_pod",    "from_wire",
+                                       "to_wire",  "to_tunnel", "from_tunnel"};
+  EXPECT_EQ(timed, programs);
+  EXPECT_EQ(counted, programs);
+}
+
+/// One tiny round; the figures of such a run say nothing.
+Command path_run(std::vector<std::string> choice) {
+  Command command{.argv = {KUBECNI_BENCH, "path", "--rounds", "1", "--window", "10", "-o", "json"}};
+  command.argv.insert(command.argv.end(), choice.begin(), choice.end());
+  return command;
+}
+
+TEST(Benchmark, PathHasARowForEachCandidateAndWork) {
+  const Outcome outcome =
+      run(path_run({"--only", "same-node", "--candidate", "eBPF"}), kRunDeadline);
+
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  std::vector<std::tuple<std::string, std::string, std::string>> found, wanted;
+  const auto report = nlohmann::json::parse(outcome.out);
+  for (const auto& row : report["rows"]) {
+    found.emplace_back(row["candidate"], row["work"], row["cores"]);
+    EXPECT_GT(row["rate"]["median"], 0) << row;
+    EXPECT_GT(row["cpu"]["median"], 0) << row;
+    EXPECT_GT(row["rateToReference"], 0) << row;
+    EXPECT_GT(row["cpuToLimit"], 0) << row;
+    EXPECT_EQ(row.contains("p99Us"), row["work"] == "tcp-rr" || row["work"] == "tcp-crr") << row;
+    if (row["candidate"].get<std::string>().contains("eBPF")) {
+      EXPECT_GT(row["ebpfShare"]["median"], 0.9) << row;
+    }
+  }
+  for (const char* candidate :
+       {"veth pair", "bridge", "kube-cni eBPF, filters", "kube-cni eBPF, links"})
+    for (const char* work : {"tcp-1", "tcp-8", "tcp-rr", "tcp-crr", "udp-64", "udp-1400"})
+      for (const char* cores : {"two", "one"}) wanted.emplace_back(candidate, work, cores);
+  EXPECT_THAT(found, UnorderedElementsAreArray(wanted));
+}
+
+TEST(Benchmark, PathReachesOtherNodesAndServices) {
+  const Outcome outcome =
+      run(path_run({"--only", "two-nodes,service-same-node,service-other-node", "--candidate",
+                    "eBPF", "--candidate", "nftables, 2000", "--candidate", "iptables, 1 ",
+                    "--work", "tcp-crr,udp-64", "--cores", "one"}),
+          kRunDeadline);
+
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  std::map<std::string, unsigned> rows;
+  const auto report = nlohmann::json::parse(outcome.out);
+  for (const auto& row : report["rows"]) {
+    ++rows[row["group"]];
+    EXPECT_GT(row["rate"]["median"], 0) << row;
+  }
+  const std::map<std::string, unsigned> wanted{
+      {"two-nodes", 10}, {"service-same-node", 8}, {"service-other-node", 8}};
+  EXPECT_EQ(rows, wanted);
 }
 
 TEST(Benchmark, InterruptedRunLeavesNothingBehind) {

@@ -5,20 +5,15 @@
 #include "bench/plugin_call.hpp"
 #include "net/address.hpp"
 #include "net/bridge.hpp"
-#include "net/netns.hpp"
 #include "net/route.hpp"
 #include "sandbox/named_netns.hpp"
 #include "test_api_server/certificate.hpp"
 #include "test_api_server/make_node.hpp"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <thread>
+#include <utility>
 
 namespace kubecni::bench {
 
@@ -70,8 +65,6 @@ Result<std::unique_ptr<FootprintNode>> FootprintNode::create(const Programs& pro
   if (auto started = node->start_server(); !started) return fail(started);
   return node;
 }
-
-FootprintNode::~FootprintNode() { end_daemon(); }
 
 Result<> FootprintNode::connect() {
   auto outside = NetlinkSocket::open();
@@ -132,28 +125,10 @@ Result<> FootprintNode::spawn_daemon() {
                                  kRunDir,
                                  "--bpffs",
                                  kBpffs};
-  std::vector<char*> argv;
-  argv.reserve(std::size(words) + 1);
-  for (auto& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (kFolder / "log").c_str(),
-                                     O_CREAT | O_WRONLY | O_TRUNC, 0600);
-  const auto inside = NetnsGuard::enter(netns_.get());
-  const int error = inside
-                        ? ::posix_spawn(&daemon_, argv[0], &actions, nullptr, argv.data(), environ)
-                        : inside.error().code;
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return sys_error(error, "start " + programs_.daemon.string());
+  auto started = BackgroundProcess::start(netns_.get(), std::move(words), kFolder / "log");
+  if (!started) return fail(started);
+  daemon_ = std::move(*started);
   return {};
-}
-
-void FootprintNode::end_daemon() {
-  if (daemon_ < 0) return;
-  ::kill(daemon_, SIGTERM);
-  ::waitpid(daemon_, nullptr, 0);
-  daemon_ = -1;
 }
 
 /// Whether all other nodes have a route, and the plugin knows this node's PodCIDR.
@@ -167,7 +142,7 @@ Result<bool> FootprintNode::is_complete(unsigned nodes) const {
 }
 
 Result<> FootprintNode::start_daemon(unsigned nodes) {
-  end_daemon();
+  daemon_.reset();
   std::vector<json> objects;
   objects.reserve(nodes);
   for (unsigned number = 0; number < nodes; ++number) objects.push_back(node_object(number));

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "bench/spawn.hpp"
 #include "test_api_server/api_server.hpp"
 
 #include <sys/types.h>
@@ -9,6 +10,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -28,7 +30,7 @@ class FootprintNode {
   static Result<std::unique_ptr<FootprintNode>> create(const Programs& programs);
   FootprintNode(const FootprintNode&) = delete;
   FootprintNode& operator=(const FootprintNode&) = delete;
-  ~FootprintNode();
+  ~FootprintNode() = default;
 
   /// Ends the daemon, resizes the cluster to `nodes` nodes with realistic Node objects of about 30
   /// kB, starts the daemon, and waits until all of them have a route. Errors: ETIMEDOUT not within
@@ -47,7 +49,7 @@ class FootprintNode {
   /// Errors: EIO ip(8) does not.
   Result<> flap_pod(std::chrono::seconds time);
 
-  [[nodiscard]] pid_t daemon_pid() const { return daemon_; }
+  [[nodiscard]] pid_t daemon_pid() const { return daemon_ ? daemon_->pid() : -1; }
 
  private:
   FootprintNode(Programs programs, UniqueFd netns)
@@ -56,13 +58,12 @@ class FootprintNode {
   Result<> connect();
   Result<> start_server();
   Result<> spawn_daemon();
-  void end_daemon();
   [[nodiscard]] Result<bool> is_complete(unsigned nodes) const;
 
   Programs programs_;
   UniqueFd netns_;
   std::unique_ptr<test::ApiServer> server_;
-  pid_t daemon_ = -1;
+  std::optional<BackgroundProcess> daemon_;
   unsigned pods_ = 0;
   std::set<unsigned> moved_;  ///< nodes with another address than at first
 };

@@ -3,6 +3,8 @@
 
 #include "bench/cni_command.hpp"
 #include "bench/footprint_command.hpp"
+#include "bench/path_command.hpp"
+#include "bench/prog_command.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -12,6 +14,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   kubecni::bench::add_cni_command(app);
   kubecni::bench::add_footprint_command(app);
+  kubecni::bench::add_path_command(app);
+  kubecni::bench::add_prog_command(app);
   CLI11_PARSE(app, argc, argv);
   return 0;
 }

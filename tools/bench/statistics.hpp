@@ -10,6 +10,8 @@ struct Summary {
   double median = 0;
   double p95 = 0;  ///< 95 of 100 measurements are at most this
   std::size_t samples = 0;
+  double min = 0;
+  double max = 0;
 };
 
 /// Zeros when there are no samples. Pure.
