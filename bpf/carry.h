@@ -70,6 +70,8 @@ static __always_inline bool is_known(const struct walk *walk, struct flow *flow)
 	struct cursor peek = walk->cur;
 	if (read_transport(&peek, &walk->pkt, &flow->l4) != READ_FLOW)
 		return false;
+	if (flow->place == FROM_OUTSIDE && is_tunnel_packet(&flow->l4))
+		return false;
 	fill_key(&flow->answer, &walk->pkt, &flow->l4, flow->place);
 	return recall(&flow->answer, walk->pkt.family) &&
 	       is_current(&flow->answer, &flow->l4, flow->generation) &&
@@ -125,8 +127,7 @@ static __always_inline struct exit judge_elsewhere(struct __sk_buff *skb, struct
 						   struct flow *flow)
 {
 	if (read_transport(&walk->cur, &walk->pkt, &flow->l4) != READ_FLOW ||
-	    !can_ask_conntrack(&flow->l4) || flow->l4.is_error || flow->l4.is_opening ||
-	    is_tunnel_packet(&flow->l4))
+	    !can_ask_conntrack(&flow->l4) || flow->l4.is_error || flow->l4.is_opening)
 		return flow->exit;
 	fill_key(&flow->answer, &walk->pkt, &flow->l4, flow->place);
 	const enum tracking tracking =

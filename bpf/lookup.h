@@ -44,7 +44,7 @@ static __always_inline __u32 cluster_network(void)
 }
 
 /* Whether the packet is one of the tunnel's own. Netfilter does not translate
- * these. */
+ * these, and there are many. */
 static __always_inline bool is_tunnel_packet(const struct transport *l4)
 {
 	const __u32 only = 0;

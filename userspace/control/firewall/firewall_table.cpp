@@ -128,6 +128,22 @@ void add_guard(NftTable& table, const FirewallSpec& spec) {
                  " counter drop comment \"tunnel packets of another network\"\n\t}\n";
 }
 
+/// Keeps conntrack from the tunnel's own packets: each packet of a pod would pass it once more, for
+/// nothing. Only between nodes: others may use the port for what netfilter translates.
+void add_notrack(NftTable& table, const FirewallSpec& spec) {
+  const auto chain = [&](const std::string& name, const std::string& hook, const char* end) {
+    table.rules +=
+        "\tchain " + name + " {\n\t\ttype filter hook " + hook + " priority raw; policy accept;\n";
+    for (const Family& family : families())
+      table.rules += "\t\tudp dport " + std::to_string(spec.tunnel.port) + " " + family.keyword +
+                     " " + end + " @tunnel_peers" + family.suffix +
+                     " notrack comment \"of the tunnel\"\n";
+    table.rules += "\t}\n";
+  };
+  chain("tunnel_in", "prerouting", "saddr");
+  chain("tunnel_out", "output", "daddr");
+}
+
 /// `networks` have to be sorted and must not overlap.
 bool any_contains(const std::vector<IpNet>& networks, const IpAddr& addr) {
   const auto after = std::ranges::upper_bound(networks, addr, {}, &IpNet::addr);
@@ -150,6 +166,7 @@ NftTable plan_table(const FirewallSpec& spec) {
   if (spec.masquerade) add_masquerade(table, spec);
   if (spec.has_tunnel) add_shield(table, spec);
   if (spec.has_tunnel || spec.guards_tunnel) add_guard(table, spec);
+  if (spec.has_tunnel) add_notrack(table, spec);
   return table;
 }
 

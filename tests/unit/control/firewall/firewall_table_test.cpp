@@ -100,6 +100,19 @@ TEST(FirewallTable, LetsNothingTranslatedReachATunnel) {
                         "\t\tudp dport 8472 ct direction original ct status snat counter drop"));
 }
 
+TEST(FirewallTable, KeepsConntrackFromTheTunnelsPacketsBetweenNodes) {
+  FirewallSpec spec = dual_stack();
+  EXPECT_THAT(plan_table(spec).text(), Not(HasSubstr("notrack")));
+  spec.has_tunnel = true;
+
+  EXPECT_THAT(plan_table(spec).text(),
+              HasSubstr("type filter hook prerouting priority raw; policy accept;\n"
+                        "\t\tudp dport 8472 ip saddr @tunnel_peers4 notrack"));
+  EXPECT_THAT(plan_table(spec).text(),
+              HasSubstr("type filter hook output priority raw; policy accept;\n"
+                        "\t\tudp dport 8472 ip daddr @tunnel_peers4 notrack"));
+}
+
 TEST(FirewallTable, KeepsItsSetsAndChainsWhenTheGuardComesAndGoes) {
   FirewallSpec guarded = dual_stack();
   guarded.has_tunnel = guarded.guards_tunnel = true;
