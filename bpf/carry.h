@@ -52,10 +52,12 @@ static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct curs
 	return EXIT(PASS_PROTOCOL);
 }
 
-/* Puts the packet into the pod's namespace, past the bridge. */
+/* Puts the packet into the pod's namespace, past the bridge. A veth would take
+ * mark and priority off; the helper leaves them on every kernel so far. */
 static __always_inline void redirect_into(struct __sk_buff *skb, const struct kubecni_endpoint *pod)
 {
 	set_ctx_u32(skb->mark, 0);
+	set_ctx_u32(skb->priority, 0);
 	bpf_redirect_peer(pod->host_ifindex, 0);
 }
 
