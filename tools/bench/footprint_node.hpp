@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "bench/probe_peers.hpp"
 #include "test_api_server/api_server.hpp"
 
 #include <sys/types.h>
@@ -14,9 +15,9 @@
 
 namespace kubecni::bench {
 
-/// A node of a cluster of thousands, whose other nodes are only Node objects: a network namespace
-/// with a daemon, and an API server (HTTPS) in this process. Runs in the sandbox; its folders are
-/// below /run.
+/// A node of a cluster of thousands, whose other nodes are only Node objects that answer probes: a
+/// network namespace with a daemon, and an API server (HTTPS) in this process. Runs in the sandbox;
+/// its folders are below /run.
 class FootprintNode {
  public:
   struct Programs {
@@ -54,6 +55,8 @@ class FootprintNode {
       : programs_(std::move(programs)), netns_(std::move(netns)) {}
 
   Result<> connect();
+  static Result<> route_all_to_here();
+  Result<> start_peers();
   Result<> start_server();
   Result<> spawn_daemon();
   void end_daemon();
@@ -62,6 +65,7 @@ class FootprintNode {
   Programs programs_;
   UniqueFd netns_;
   std::unique_ptr<test::ApiServer> server_;
+  std::unique_ptr<ProbePeers> peers_;
   pid_t daemon_ = -1;
   unsigned pods_ = 0;
   std::set<unsigned> moved_;  ///< nodes with another address than at first

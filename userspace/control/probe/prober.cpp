@@ -13,6 +13,7 @@
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -359,6 +360,7 @@ void Prober::read_refusals(const Socket& socket) {
 
 void Prober::run() {
   block_all_signals();
+  ::pthread_setname_np(::pthread_self(), "probe");
   std::vector<pollfd> events{{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
   for (const Socket& socket : sockets_)
     events.push_back({.fd = socket.fd.get(), .events = POLLIN, .revents = 0});
