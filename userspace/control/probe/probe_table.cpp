@@ -75,7 +75,7 @@ void ProbeTable::ask_one(std::size_t index, Clock::time_point now, std::vector<Q
   State& state = states_[index];
   state.asked_at = now;
   put(index, ProbeWay::kPods, now, out);
-  const bool is_doubtful = state.lost > 0 || state.verdict != ProbeVerdict::kAnswering;
+  const bool is_doubtful = state.lost > 0 || state.verdict == ProbeVerdict::kSilent;
   if (is_doubtful && state.target.can_ask_node) put(index, ProbeWay::kNode, now, out);
   if (is_doubtful && state.target.tunnel) put(index, ProbeWay::kTunnel, now, out);
   if (state.is_detour && state.target.direct) put(index, ProbeWay::kDirect, now, out);
