@@ -120,14 +120,14 @@ class ProbeTable {
   using Clock = std::chrono::steady_clock;
   using MakeNonce = ProbeNonce (*)();
 
-  static constexpr std::chrono::milliseconds kTick{250};
+  static constexpr std::chrono::milliseconds kTick{500};
   static constexpr std::chrono::milliseconds kPatience{1'000};
   static constexpr std::chrono::milliseconds kLeastInterval{2'000};
   static constexpr std::chrono::milliseconds kSoon{1'000};
   static constexpr std::chrono::milliseconds kSilentInterval{4'000};
   static constexpr std::chrono::milliseconds kLongSilentInterval{16'000};
-  static constexpr int kTurnsPerTick = 1;
-  static constexpr int kRepeatsPerTick = 2;
+  static constexpr int kTurnsPerTick = 2;
+  static constexpr int kRepeatsPerTick = 4;
   static constexpr unsigned kLossesToBeSilent = 3;
   static constexpr unsigned kLossesToSlowDown = 10;
   static constexpr unsigned kLossesToBeRare = 20;

@@ -32,7 +32,8 @@ namespace kubecni {
 namespace {
 
 constexpr int kMostAtOnce = 64;
-// Between two looks at the sockets: who fills them does not keep a CPU busy.
+// Between looks at the sockets that found something, but for the first one: who fills them does not
+// keep a CPU busy, and an answer alone costs no second wake-up.
 constexpr std::chrono::milliseconds kRest{10};
 
 /// 0: the kernel chooses.
@@ -385,7 +386,9 @@ void Prober::run() {
       const std::lock_guard lock(mutex_);
       if (std::exchange(told_, table_.version()) != table_.version()) wake(news_.get());
     }
-    if (has_read && !stopping_) std::this_thread::sleep_for(kRest);
+    if (!has_read || stopping_) continue;
+    const auto now = ProbeTable::Clock::now();
+    if (now - std::exchange(read_at_, now) < kRest) std::this_thread::sleep_for(kRest);
   }
 }
 

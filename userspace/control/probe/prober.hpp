@@ -105,6 +105,7 @@ class Prober {
   std::uint64_t told_ = 0;
   AnswerBudget budget_;
   ProbeTable::Clock::time_point ask_at_{};
+  ProbeTable::Clock::time_point read_at_{};
   std::thread thread_;
 };
 
