@@ -358,6 +358,26 @@ TEST_F(ProbeTableTest, AForgedAnswerCountsForNothing) {
   EXPECT_EQ(report().answering, 1U);
 }
 
+TEST_F(ProbeTableTest, SaysAtOnceWhatIsWrongAndNotWhoAnswersForTheFirstTime) {
+  std::vector<ProbeTarget> targets;
+  for (unsigned i = 1; i <= 100; ++i) targets.push_back(near(i));
+  table.set_targets(targets);
+  const auto first = table.version();
+
+  run(30s, all);
+  EXPECT_EQ(report().answering, 100U);
+  EXPECT_EQ(table.version(), first);
+
+  run(60s, none);
+  const auto silent = table.version();
+  EXPECT_NE(silent, first);
+  EXPECT_GT(report().silent, 0U);
+
+  run(10min, all);
+  EXPECT_EQ(report().answering, 100U);
+  EXPECT_NE(table.version(), silent);
+}
+
 TEST_F(ProbeTableTest, OnlyNodesAreAnswered) {
   table.set_targets({far(1)});
 
