@@ -81,7 +81,8 @@ static __always_inline void change_headers(struct __sk_buff *skb, struct packet 
 	}
 }
 
-/* Puts the packet into the pod's namespace, past the bridge. */
+/* Puts the packet into the pod's namespace, past the bridge. A veth would take
+ * mark and priority off; the helper leaves them on every kernel so far. */
 static __always_inline void send_to_pod(struct __sk_buff *skb, const struct kubecni_endpoint *pod)
 {
 	/* A switched frame is addressed to the other pod, so it arrived as
@@ -90,6 +91,7 @@ static __always_inline void send_to_pod(struct __sk_buff *skb, const struct kube
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	set_ctx_u32(skb->mark, 0);
+	set_ctx_u32(skb->priority, 0);
 	bpf_redirect_peer(pod->host_ifindex, 0);
 }
 

@@ -167,6 +167,7 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
   __sk_buff skb{};
   skb.ifindex = device.ifindex;
   skb.mark = metadata.mark;
+  skb.priority = metadata.priority;
   skb.gso_size = metadata.gso_size;
   Frame out(frame.size() + 256);
   LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -179,7 +180,11 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
   if (bpf_prog_test_run_opts(Node::get().program(hook), &opts) != 0)
     must(Result<>(sys_error(errno, std::string("run ") + hook.name)));
   out.resize(opts.data_size_out);
-  return {.verdict = static_cast<int>(opts.retval), .in = frame, .out = out, .mark = skb.mark};
+  return {.verdict = static_cast<int>(opts.retval),
+          .in = frame,
+          .out = out,
+          .mark = skb.mark,
+          .priority = skb.priority};
 }
 
 void BpfTest::run_many(const Program& hook, const Frame& frame, int times) {

@@ -110,6 +110,7 @@ inline constexpr std::uint8_t kProtocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_
 /// A packet's metadata, besides its bytes.
 struct Metadata {
   std::uint32_t mark = 0;
+  std::uint32_t priority = 0;
   std::uint32_t gso_size = 0;  ///< payload bytes of each segment that it will be cut into
 };
 
@@ -120,6 +121,7 @@ struct Passage {
   Frame in;
   Frame out;
   std::uint32_t mark = 0;
+  std::uint32_t priority = 0;
 };
 void PrintTo(const Passage& passage, std::ostream* out);
 void PrintTo(const Family& family, std::ostream* out);

@@ -56,8 +56,12 @@ TEST_P(FromPod, PacketToAPodOfTheSameNodeIsSwitchedUnchanged) {
   }
 }
 
-TEST_P(FromPod, PacketToAPodOfTheSameNodeLosesItsMark) {
-  EXPECT_EQ(send({.dst_mac = kPodBMac, .dst = family().pod_b}, {.mark = 0x1234}).mark, 0u);
+TEST_P(FromPod, PacketToAPodOfTheSameNodeLosesMarkAndPriority) {
+  const Passage passage =
+      send({.dst_mac = kPodBMac, .dst = family().pod_b}, {.mark = 0x1234, .priority = 5});
+
+  EXPECT_EQ(passage.mark, 0u);
+  EXPECT_EQ(passage.priority, 0u);
 }
 
 TEST_P(FromPod, PacketLeftToTheKernelKeepsItsMark) {

@@ -31,8 +31,11 @@ TEST_P(FromWire, PacketOfAPodOfAnotherNodeIsDeliveredOneHopOlder) {
   }
 }
 
-TEST_P(FromWire, PacketIntoAPodLosesItsMark) {
-  EXPECT_EQ(run(kFromWire, frame({}), {.mark = 0xffffffff}).mark, 0u);
+TEST_P(FromWire, PacketIntoAPodLosesMarkAndPriority) {
+  const Passage passage = run(kFromWire, frame({}), {.mark = 0xffffffff, .priority = 5});
+
+  EXPECT_EQ(passage.mark, 0u);
+  EXPECT_EQ(passage.priority, 0u);
 }
 
 TEST_P(FromWire, PacketLeftToTheKernelKeepsItsMark) {

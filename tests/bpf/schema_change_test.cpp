@@ -4,6 +4,7 @@
 #include "dataplane/counters.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "dataplane/pins.hpp"
+#include "dataplane/program_object.hpp"
 #include "namespaces.hpp"
 
 #include <bpf/bpf.h>
@@ -130,8 +131,9 @@ TEST_F(OtherSchema, ADeviceIsKeptByItWhileItRunsProgramsThatAreNotOurs) {
   must(dataplane_->pods.attach(host));
   EXPECT_FALSE(must(is_kept_by_other_schema(bpffs_, host))) << "ours are attached";
 
-  const UniqueFd program(bpf_obj_get((PinPaths(bpffs_).progs / kToPod.name).c_str()));
-  must(attach(PinPaths(bpffs_).links, kFromPod, host, program.get()));
+  const BpfObject others = must(load_programs_without_conntrack(PinPaths(bpffs_).maps));
+  const auto* other_from_pod = bpf_object__find_program_by_name(others.get(), kFromPod.name);
+  must(attach(PinPaths(bpffs_).links, kFromPod, host, bpf_program__fd(other_from_pod)));
   EXPECT_TRUE(must(is_kept_by_other_schema(bpffs_, host)));
 
   must(remove_other_schemas(bpffs_, run_dir_));

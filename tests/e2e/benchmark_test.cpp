@@ -78,6 +78,7 @@ TEST(Benchmark, FootprintHasEachProgramAndEachScenario) {
     EXPECT_GE(row["peakRssBytes"], row["rssBytes"]) << row;
     EXPECT_GE(row["threads"], 1) << row;
     EXPECT_GE(row["openFiles"], 3) << row;
+    EXPECT_GE(row["probeCpuPercent"], 0) << row;
   }
   EXPECT_THAT(scenarios,
               testing::ElementsAre("1 node", "3 nodes", "3 nodes, 2 pods",

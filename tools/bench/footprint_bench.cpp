@@ -67,7 +67,8 @@ Result<DaemonRow> measure_daemon(const Scenario& scenario, const FootprintNode& 
   if (!after) return fail(after, scenario.name);
   const std::chrono::duration<double> took = Clock::now() - begin;
   const std::chrono::duration<double> cpu = after->cpu - before->cpu;
-  return DaemonRow{scenario.name, *after, 100 * cpu / took};
+  const std::chrono::duration<double> probe_cpu = after->probe_cpu - before->probe_cpu;
+  return DaemonRow{scenario.name, *after, 100 * cpu / took, 100 * probe_cpu / took};
 }
 
 std::vector<Scenario> scenarios_for(FootprintNode& node, const FootprintOptions& options) {

@@ -29,8 +29,9 @@ struct SizeRow {
 /// The daemon's figures in one scenario.
 struct DaemonRow {
   std::string scenario;
-  ProcessUsage usage;      ///< at the end of the window
-  double cpu_percent = 0;  ///< of one core, during the window
+  ProcessUsage usage;        ///< at the end of the window
+  double cpu_percent = 0;    ///< of one core, during the window
+  double probe_percent = 0;  ///< of it the thread that tests other nodes
 };
 
 struct Footprint {

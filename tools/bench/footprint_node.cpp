@@ -63,6 +63,7 @@ Result<std::unique_ptr<FootprintNode>> FootprintNode::create(const Programs& pro
   std::unique_ptr<FootprintNode> node(new FootprintNode(programs, std::move(*netns)));
   if (auto connected = node->connect(); !connected) return fail(connected);
   if (auto started = node->start_server(); !started) return fail(started);
+  if (auto started = node->start_peers(); !started) return fail(started);
   return node;
 }
 
@@ -90,6 +91,33 @@ Result<> FootprintNode::connect() {
   if (auto done = ensure_address(*inside, (*nic)->ifindex, own); !done) return fail(done);
   if (auto done = set_link_up(*outside, (*port)->ifindex); !done) return fail(done);
   return set_link_up(*inside, (*nic)->ifindex);
+}
+
+/// Makes all addresses of the other nodes, and of their pods, local.
+Result<> FootprintNode::route_all_to_here() {
+  const std::string own = "unicast " + node_address(0) + " dev wire";
+  const std::string own_pods = "unicast " + pod_cidr(0) + " via " + node_address(0) + " dev wire";
+  std::string routes;
+  for (const auto& route : {own, own_pods, std::string("local 172.20.0.0/16 dev wire"),
+                            std::string("local 10.128.0.0/9 dev wire")})
+    routes += "ip route add " + route + " table local &&";
+  auto made = run_subprocess({.program = "/bin/sh",
+                              .env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+                              .input = routes + ":",
+                              .deadline = std::chrono::seconds(10)});
+  if (!made) return fail(made, "ip");
+  if (made->status != 0)
+    return failure(EIO, "ip (package iproute2) ended with status " + std::to_string(made->status));
+  return {};
+}
+
+Result<> FootprintNode::start_peers() {
+  if (auto routed = route_all_to_here(); !routed) return fail(routed);
+  auto peers = ProbePeers::start(IpNet::parse(pod_cidr(0)).value().addr,
+                                 IpNet::parse(pod_cidr(1)).value().addr);
+  if (!peers) return fail(peers);
+  peers_ = std::move(*peers);
+  return {};
 }
 
 Result<> FootprintNode::start_server() {

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "bench/probe_peers.hpp"
 #include "bench/spawn.hpp"
 #include "test_api_server/api_server.hpp"
 
@@ -16,9 +17,9 @@
 
 namespace kubecni::bench {
 
-/// A node of a cluster of thousands, whose other nodes are only Node objects: a network namespace
-/// with a daemon, and an API server (HTTPS) in this process. Runs in the sandbox; its folders are
-/// below /run.
+/// A node of a cluster of thousands, whose other nodes are only Node objects that answer probes: a
+/// network namespace with a daemon, and an API server (HTTPS) in this process. Runs in the sandbox;
+/// its folders are below /run.
 class FootprintNode {
  public:
   struct Programs {
@@ -56,6 +57,8 @@ class FootprintNode {
       : programs_(std::move(programs)), netns_(std::move(netns)) {}
 
   Result<> connect();
+  static Result<> route_all_to_here();
+  Result<> start_peers();
   Result<> start_server();
   Result<> spawn_daemon();
   [[nodiscard]] Result<bool> is_complete(unsigned nodes) const;
@@ -63,6 +66,7 @@ class FootprintNode {
   Programs programs_;
   UniqueFd netns_;
   std::unique_ptr<test::ApiServer> server_;
+  std::unique_ptr<ProbePeers> peers_;
   std::optional<BackgroundProcess> daemon_;
   unsigned pods_ = 0;
   std::set<unsigned> moved_;  ///< nodes with another address than at first

@@ -18,13 +18,14 @@ void print_markdown(std::ostream& out, const Facts& facts, const Footprint& foot
   out << std::fixed << "\n| what | MiB |\n| --- | ---: |\n" << std::setprecision(2);
   for (const auto& row : footprint.sizes)
     out << "| " << row.name << " | " << in_mib(row.bytes) << " |\n";
-  out << "\n| kube-cnid | RSS MiB | of it its own | peak | CPU % | threads | open files |\n"
-         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+  out << "\n| kube-cnid | RSS MiB | of it its own | peak | CPU % | of it probes | threads | open "
+         "files |\n"
+         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
   for (const auto& row : footprint.daemon)
     out << "| " << row.scenario << std::setprecision(1) << " | " << in_mib(row.usage.resident)
         << " | " << in_mib(row.usage.anonymous) << " | " << in_mib(row.usage.peak_resident)
-        << std::setprecision(2) << " | " << row.cpu_percent << " | " << row.usage.threads << " | "
-        << row.usage.open_files << " |\n";
+        << std::setprecision(2) << " | " << row.cpu_percent << " | " << row.probe_percent << " | "
+        << row.usage.threads << " | " << row.usage.open_files << " |\n";
 }
 
 json to_json(const Facts& facts, const Footprint& footprint) {
@@ -36,6 +37,7 @@ json to_json(const Facts& facts, const Footprint& footprint) {
                       {"ownBytes", row.usage.anonymous},
                       {"peakRssBytes", row.usage.peak_resident},
                       {"cpuPercent", row.cpu_percent},
+                      {"probeCpuPercent", row.probe_percent},
                       {"threads", row.usage.threads},
                       {"openFiles", row.usage.open_files}});
   for (const auto& [name, value] : facts) named[name] = value;

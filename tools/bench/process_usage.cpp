@@ -13,6 +13,28 @@ namespace kubecni::bench {
 namespace {
 
 constexpr std::uint64_t kKb = 1024;
+constexpr const char* kProbeThread = "probe\n";  // in its `comm`
+
+Result<std::chrono::milliseconds> cpu_of(const std::filesystem::path& folder) {
+  auto stat = read_file(folder / "stat");
+  if (!stat) return fail(stat);
+  auto ticks = cpu_ticks_in_stat(*stat);
+  if (!ticks) return fail(ticks);
+  const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  return std::chrono::milliseconds(*ticks * 1000 / ticks_per_second);
+}
+
+/// Of the threads with that name; one that ends meanwhile counts for nothing.
+Result<std::chrono::milliseconds> cpu_of_threads(const std::filesystem::path& tasks,
+                                                 const std::string& name) {
+  auto threads = list_directory(tasks);
+  if (!threads) return fail(threads);
+  std::chrono::milliseconds sum{};
+  for (const auto& thread : *threads)
+    if (read_file(tasks / thread / "comm").value_or("") == name)
+      sum += cpu_of(tasks / thread).value_or(std::chrono::milliseconds());
+  return sum;
+}
 
 }  // namespace
 
@@ -42,15 +64,15 @@ Result<ProcessUsage> usage_of(pid_t pid) {
   const std::filesystem::path proc = "/proc/" + std::to_string(pid);
   auto status = read_file(proc / "status");
   if (!status) return fail(status);
-  auto stat = read_file(proc / "stat");
-  if (!stat) return fail(stat);
-  auto ticks = cpu_ticks_in_stat(*stat);
-  if (!ticks) return fail(ticks);
+  auto cpu = cpu_of(proc);
+  if (!cpu) return fail(cpu);
+  auto probe_cpu = cpu_of_threads(proc / "task", kProbeThread);
+  if (!probe_cpu) return fail(probe_cpu);
   auto open_files = list_directory(proc / "fd");
   if (!open_files) return fail(open_files);
-  ProcessUsage usage{.open_files = static_cast<unsigned>(open_files->size())};
-  const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  usage.cpu = std::chrono::milliseconds(*ticks * 1000 / ticks_per_second);
+  ProcessUsage usage{.open_files = static_cast<unsigned>(open_files->size()),
+                     .cpu = *cpu,
+                     .probe_cpu = *probe_cpu};
   for (const auto& [name, bytes] : {std::pair{"VmRSS", &usage.resident},
                                     {"RssAnon", &usage.anonymous},
                                     {"VmHWM", &usage.peak_resident}}) {

@@ -17,7 +17,8 @@ struct ProcessUsage {
   std::uint64_t peak_resident = 0;  ///< bytes, VmHWM
   unsigned threads = 0;
   unsigned open_files = 0;
-  std::chrono::milliseconds cpu{};  ///< user and system time so far, in steps of 10 ms
+  std::chrono::milliseconds cpu{};        ///< user and system time so far, in steps of 10 ms
+  std::chrono::milliseconds probe_cpu{};  ///< of it the thread that tests other nodes
 };
 
 /// Errors: ENOENT there is no such process; EBADMSG unknown format.

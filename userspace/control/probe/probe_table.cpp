@@ -75,7 +75,7 @@ void ProbeTable::ask_one(std::size_t index, Clock::time_point now, std::vector<Q
   State& state = states_[index];
   state.asked_at = now;
   put(index, ProbeWay::kPods, now, out);
-  const bool is_doubtful = state.lost > 0 || state.verdict != ProbeVerdict::kAnswering;
+  const bool is_doubtful = state.lost > 0 || state.verdict == ProbeVerdict::kSilent;
   if (is_doubtful && state.target.can_ask_node) put(index, ProbeWay::kNode, now, out);
   if (is_doubtful && state.target.tunnel) put(index, ProbeWay::kTunnel, now, out);
   if (state.is_detour && state.target.direct) put(index, ProbeWay::kDirect, now, out);
@@ -155,7 +155,8 @@ bool ProbeTable::take_answer(const ProbeMessage& answer, const IpAddr& from,
   const bool is_node = answer.way == ProbeWay::kNode;
   if (from != (is_node ? state.target.node_address : state.target.address)) return false;
   pending_.erase(found);
-  if (state.flags != answer.flags) ++version_;
+  const bool was_finding = is_finding(state);
+  if (was_finding && state.flags != answer.flags) ++version_;
   state.flags = answer.flags;
   switch (answer.way) {
     case ProbeWay::kPods:
@@ -175,6 +176,7 @@ bool ProbeTable::take_answer(const ProbeMessage& answer, const IpAddr& from,
       break;
   }
   judge(index, now);
+  if (was_finding && !is_finding(state)) ++version_;
   return true;
 }
 
@@ -195,6 +197,14 @@ bool ProbeTable::can_answer(const State& state) const {
   return state.target.address.is_v4() ? state.flags.probes_v4 : state.flags.probes_v6;
 }
 
+bool ProbeTable::never_answers(const State& state) {
+  return state.verdict == ProbeVerdict::kUnknown && state.lost >= kLossesToBeSilent;
+}
+
+bool ProbeTable::is_finding(const State& state) {
+  return state.verdict == ProbeVerdict::kSilent || state.is_detour || never_answers(state);
+}
+
 bool ProbeTable::is_up(const State& state) {
   return state.node_good > 0 || state.tunnel_good > 0 || state.direct_good > 0;
 }
@@ -202,7 +212,7 @@ bool ProbeTable::is_up(const State& state) {
 void ProbeTable::set_verdict(State& state, ProbeVerdict verdict) {
   state.verdict = verdict;
   state.since = std::chrono::system_clock::now();
-  ++version_;
+  if (is_finding(state)) ++version_;
 }
 
 void ProbeTable::judge(std::size_t index, Clock::time_point now) {
@@ -312,9 +322,7 @@ ProbeReport ProbeTable::report(const ProbeFacts& facts) const {
        : state.verdict == ProbeVerdict::kSilent  ? report.silent
                                                  : report.unknown);
     if (state.is_detour) report.detours.insert(key_of(state.target));
-    const bool never_answers =
-        state.verdict == ProbeVerdict::kUnknown && state.lost >= kLossesToBeSilent;
-    if (state.verdict != ProbeVerdict::kSilent && !state.is_detour && !never_answers) continue;
+    if (!is_finding(state)) continue;
     ProbeFinding finding{.node = state.target.node,
                          .address = state.target.address,
                          .verdict = state.verdict,
@@ -323,7 +331,7 @@ ProbeReport ProbeTable::report(const ProbeFacts& facts) const {
                          .is_detour = state.is_detour,
                          .is_node_up = is_up(state),
                          .cause = cause_of(state, facts)};
-    if (never_answers)
+    if (never_answers(state))
       finding.cause = state.node_good > 0
                           ? "its kube-cnid does not test " + family_of(finding.address)
                           : "it has not answered yet, neither its pods' path nor at " +

@@ -120,14 +120,14 @@ class ProbeTable {
   using Clock = std::chrono::steady_clock;
   using MakeNonce = ProbeNonce (*)();
 
-  static constexpr std::chrono::milliseconds kTick{250};
+  static constexpr std::chrono::milliseconds kTick{500};
   static constexpr std::chrono::milliseconds kPatience{1'000};
   static constexpr std::chrono::milliseconds kLeastInterval{2'000};
   static constexpr std::chrono::milliseconds kSoon{1'000};
   static constexpr std::chrono::milliseconds kSilentInterval{4'000};
   static constexpr std::chrono::milliseconds kLongSilentInterval{16'000};
-  static constexpr int kTurnsPerTick = 1;
-  static constexpr int kRepeatsPerTick = 2;
+  static constexpr int kTurnsPerTick = 2;
+  static constexpr int kRepeatsPerTick = 4;
   static constexpr unsigned kLossesToBeSilent = 3;
   static constexpr unsigned kLossesToSlowDown = 10;
   static constexpr unsigned kLossesToBeRare = 20;
@@ -162,7 +162,8 @@ class ProbeTable {
   [[nodiscard]] const ProbeTarget* find_asker(const IpAddr& address, ProbeWay way) const;
 
   [[nodiscard]] ProbeReport report(const ProbeFacts& facts) const;
-  /// Changes whenever report() may say something else.
+  /// Changes whenever report() may have other findings or detours. A node that answers for the
+  /// first time is no reason to look: thousands do after a start.
   [[nodiscard]] std::uint64_t version() const { return version_; }
 
  private:
@@ -193,6 +194,9 @@ class ProbeTable {
   };
 
   [[nodiscard]] bool can_answer(const State& state) const;
+  static bool never_answers(const State& state);
+  /// Whether report() names it.
+  static bool is_finding(const State& state);
   static std::chrono::milliseconds interval_of(const State& state);
   /// Its daemon answers in one of the other ways.
   static bool is_up(const State& state);

@@ -2,6 +2,7 @@
 
 #include "base/signals.hpp"
 #include "base/socket_address.hpp"
+#include "control/probe/icmp_error.hpp"
 #include "net/neighbour.hpp"
 #include "net/netlink.hpp"
 
@@ -12,6 +13,7 @@
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -29,12 +31,9 @@ namespace kubecni {
 
 namespace {
 
-// A node that comes back is asked by many.
-constexpr unsigned kAnswersPerSecond = 1'000;
-// More than anybody asks by all ways, so that nobody uses up what others need.
-constexpr unsigned kAnswersToOne = 8;
 constexpr int kMostAtOnce = 64;
-// Between two looks at the sockets: who fills them does not keep a CPU busy.
+// Between looks at the sockets that found something, but for the first one: who fills them does not
+// keep a CPU busy, and an answer alone costs no second wake-up.
 constexpr std::chrono::milliseconds kRest{10};
 
 /// 0: the kernel chooses.
@@ -112,18 +111,6 @@ std::vector<std::uint8_t> in_tunnel(std::uint32_t vni, const MacAddr& to, const 
   bytes.push_back(static_cast<std::uint8_t>(type));
   bytes.insert(bytes.end(), packet.begin(), packet.end());
   return bytes;
-}
-
-/// Whether the ICMP error is one of those with which firewalls refuse; others say that there is no
-/// way. RFC 1812, section 5.2.7.1; RFC 4443, section 3.1.
-bool is_word_of_firewall(const sock_extended_err& error) {
-  if (error.ee_errno == ECONNREFUSED || error.ee_errno == EACCES || error.ee_errno == EPERM)
-    return true;
-  constexpr std::array<std::uint8_t, 3> kProhibited4{9, 10, 13};
-  constexpr std::array<std::uint8_t, 3> kProhibited6{1, 5, 6};
-  const bool v4 = error.ee_origin == SO_EE_ORIGIN_ICMP;
-  return error.ee_type == (v4 ? 3 : 1) &&  // destination unreachable
-         std::ranges::count(v4 ? kProhibited4 : kProhibited6, error.ee_code) > 0;
 }
 
 void wake(int fd) {
@@ -237,18 +224,6 @@ const Prober::Socket* Prober::find_asking(int family, bool is_pods) const {
   return nullptr;
 }
 
-bool Prober::spend(const IpAddr& asker) {
-  const auto second = std::chrono::floor<std::chrono::seconds>(ProbeTable::Clock::now());
-  if (std::exchange(second_, second) != second) {
-    answers_ = 0;
-    answers_to_.clear();
-  }
-  if (answers_ >= kAnswersPerSecond || answers_to_[asker] >= kAnswersToOne) return false;
-  ++answers_;
-  ++answers_to_[asker];
-  return true;
-}
-
 void Prober::send(const ProbeTarget& target, const ProbeMessage& question) {
   const bool is_node = question.way == ProbeWay::kNode;
   const IpAddr& to = is_node ? target.node_address : target.address;
@@ -324,7 +299,7 @@ void Prober::answer(const Socket& socket, ProbeMessage question, const IpAddr& f
     if (const ProbeTarget* found = table_.find_asker(from, question.way)) asker = *found;
     question.flags.drops_forwarded = facts_.drops_forwarded;
   }
-  if (!asker || !spend(from)) return;
+  if (!asker || !budget_.spend(from, ProbeTable::Clock::now())) return;
   question.is_answer = true;
   question.flags.probes_v4 = own_net(AF_INET) != nullptr;
   question.flags.probes_v6 = own_net(AF_INET6) != nullptr;
@@ -376,16 +351,17 @@ void Prober::read_refusals(const Socket& socket) {
       if (!v4 && !v6) continue;
       const auto* error = reinterpret_cast<const sock_extended_err*>(CMSG_DATA(at));
       const sockaddr* sender = SO_EE_OFFENDER(error);
-      if (error->ee_origin == SO_EE_ORIGIN_LOCAL || sender->sa_family == AF_UNSPEC) continue;
+      if (sender->sa_family == AF_UNSPEC) continue;
+      const auto refusal = refusal_of(*error, ip_of(sender));
       const std::lock_guard lock(mutex_);
-      table_.take_refusal(*question,
-                          {.by = ip_of(sender), .is_firewall = is_word_of_firewall(*error)});
+      if (refusal) table_.take_refusal(*question, *refusal);
     }
   }
 }
 
 void Prober::run() {
   block_all_signals();
+  ::pthread_setname_np(::pthread_self(), "probe");
   std::vector<pollfd> events{{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
   for (const Socket& socket : sockets_)
     events.push_back({.fd = socket.fd.get(), .events = POLLIN, .revents = 0});
@@ -410,7 +386,9 @@ void Prober::run() {
       const std::lock_guard lock(mutex_);
       if (std::exchange(told_, table_.version()) != table_.version()) wake(news_.get());
     }
-    if (has_read && !stopping_) std::this_thread::sleep_for(kRest);
+    if (!has_read || stopping_) continue;
+    const auto now = ProbeTable::Clock::now();
+    if (now - std::exchange(read_at_, now) < kRest) std::this_thread::sleep_for(kRest);
   }
 }
 

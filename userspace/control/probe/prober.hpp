@@ -4,13 +4,13 @@
 #include "base/mac.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "control/probe/answer_budget.hpp"
 #include "control/probe/probe_table.hpp"
 #include "net/udp_packet.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -87,7 +87,6 @@ class Prober {
               std::uint16_t from_port);
   [[nodiscard]] const IpNet* own_net(int family) const;
   [[nodiscard]] const Socket* find_asking(int family, bool is_pods) const;
-  bool spend(const IpAddr& asker);
 
   const ProbeSelf self_;
   std::vector<Socket> sockets_;
@@ -104,10 +103,9 @@ class Prober {
 
   // Of the thread alone.
   std::uint64_t told_ = 0;
-  std::chrono::time_point<ProbeTable::Clock, std::chrono::seconds> second_{};
-  unsigned answers_ = 0;                     ///< in this second
-  std::map<IpAddr, unsigned> answers_to_{};  ///< likewise, to whom
+  AnswerBudget budget_;
   ProbeTable::Clock::time_point ask_at_{};
+  ProbeTable::Clock::time_point read_at_{};
   std::thread thread_;
 };
 
