@@ -111,14 +111,14 @@ TEST(Benchmark, ProgHasATimeForEachWalkAndASizeForEachProgram) {
 
 /// One tiny round; the figures of such a run say nothing.
 Command path_run(std::vector<std::string> choice) {
-  Command command{.argv = {KUBECNI_BENCH, "path", "--rounds", "1", "--window", "10", "-o", "json"}};
+  Command command{.argv = {KUBECNI_BENCH, "path", "--rounds", "1", "-o", "json"}};
   command.argv.insert(command.argv.end(), choice.begin(), choice.end());
   return command;
 }
 
 TEST(Benchmark, PathHasARowForEachCandidateAndWork) {
   const Outcome outcome =
-      run(path_run({"--only", "same-node", "--candidate", "eBPF"}), kRunDeadline);
+      run(path_run({"--window", "10", "--only", "same-node", "--candidate", "eBPF"}), kRunDeadline);
 
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   std::vector<std::tuple<std::string, std::string, std::string>> found, wanted;
@@ -143,9 +143,9 @@ TEST(Benchmark, PathHasARowForEachCandidateAndWork) {
 
 TEST(Benchmark, PathReachesOtherNodesAndServices) {
   const Outcome outcome =
-      run(path_run({"--only", "two-nodes,service-same-node,service-other-node", "--candidate",
-                    "eBPF", "--candidate", "nftables, 2000", "--candidate", "iptables, 1 ",
-                    "--work", "tcp-crr,udp-64", "--cores", "one"}),
+      run(path_run({"--window", "10", "--only", "two-nodes,service-same-node,service-other-node",
+                    "--candidate", "eBPF", "--candidate", "nftables, 2000", "--candidate",
+                    "iptables, 1 ", "--work", "tcp-crr,udp-64", "--cores", "one"}),
           kRunDeadline);
 
   ASSERT_EQ(outcome.status, 0) << outcome.err;
@@ -160,15 +160,26 @@ TEST(Benchmark, PathReachesOtherNodesAndServices) {
   EXPECT_EQ(rows, wanted);
 }
 
-TEST(Benchmark, InterruptedRunLeavesNothingBehind) {
+/// Ends the run with Ctrl-C once it has said `said`.
+void expect_nothing_left_of(const Command& command, const std::string& said) {
   const auto before = things_on_the_machine();
-  Process bench(short_run());
-  ASSERT_TRUE(eventually([&] { return bench.err().contains("1 at once"); })) << bench.err();
+  Process bench(command);
+  ASSERT_TRUE(eventually([&] { return bench.err().contains(said); })) << bench.err();
 
   bench.signal(SIGINT);
 
   EXPECT_EQ(bench.wait().status, 128 + SIGINT);
   EXPECT_TRUE(eventually([&] { return things_on_the_machine() == before; }));
+}
+
+TEST(Benchmark, InterruptedRunLeavesNothingBehind) {
+  expect_nothing_left_of(short_run(), "1 at once");
+}
+
+TEST(Benchmark, InterruptedPathLeavesNoDaemonAndNoNode) {
+  expect_nothing_left_of(
+      path_run({"--only", "two-nodes", "--candidate", "direct, eBPF", "--window", "1000"}),
+      "round 1");
 }
 
 }  // namespace
