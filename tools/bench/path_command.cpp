@@ -123,6 +123,7 @@ void run_sandboxed(Command& command) {
 
 std::vector<std::string> all_works() {
   std::vector<std::string> names;
+  names.reserve(kWorks.size());
   for (const WorkInfo& info : kWorks) names.emplace_back(info.name);
   return names;
 }

@@ -42,7 +42,7 @@ std::string with_spread(const Summary& summary) {
 
 std::string ratio_text(double ratio) { return ratio == 0 ? "" : number(ratio); }
 
-json to_json(const Summary& summary) {
+json spread_json(const Summary& summary) {
   return {{"median", summary.median},
           {"min", summary.min},
           {"max", summary.max},
@@ -119,9 +119,9 @@ void print_summary(std::ostream& out, const std::vector<PathRow>& rows, const st
       out << "\n" << group << ", CPU time on one core, and a stream on two:\n\n| candidate |";
       for (const Work work : kSummaryWorks)
         out << " " << info_of(work).title << " us | of the limit | of the reference |";
-      out << " TCP stream Gbit/s | eBPF % |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | "
-             "---: "
-             "| ---: | ---: | ---: | ---: |\n";
+      out << " TCP stream Gbit/s | eBPF % |\n| --- |";
+      for (int column = 0; column < 11; ++column) out << " ---: |";
+      out << "\n";
     }
     out << "| " << like.candidate << " |";
     print_costs(out, like, rows);
@@ -179,19 +179,19 @@ json to_json(const Facts& facts, const std::vector<PathRow>& rows) {
               {"work", info.name},
               {"cores", name_of(row.cores)},
               {"unit", info.unit},
-              {"rate", to_json(row.rate)},
+              {"rate", spread_json(row.rate)},
               {"cpuUnit", info.cpu_unit},
-              {"cpu", to_json(row.cpu)},
+              {"cpu", spread_json(row.cpu)},
               {"limit", row.limit},
               {"reference", row.reference},
               {"rateToLimit", to_limit.rate},
               {"rateToReference", to_reference.rate},
               {"cpuToLimit", to_limit.cpu},
               {"cpuToReference", to_reference.cpu}};
-    if (row.ebpf_share.samples != 0) each["ebpfShare"] = to_json(row.ebpf_share);
+    if (row.ebpf_share.samples != 0) each["ebpfShare"] = spread_json(row.ebpf_share);
     if (row.p50_us.samples != 0) {
-      each["p50Us"] = to_json(row.p50_us);
-      each["p99Us"] = to_json(row.p99_us);
+      each["p50Us"] = spread_json(row.p50_us);
+      each["p99Us"] = spread_json(row.p99_us);
     }
     list.push_back(std::move(each));
   }
