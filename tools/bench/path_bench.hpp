@@ -20,7 +20,7 @@ struct PathOptions {
   std::vector<std::string> works;       ///< WorkInfo::name; empty: all
   std::vector<Cores> cores{Cores::kTwo, Cores::kOne};
   unsigned rounds = 5;
-  std::chrono::milliseconds window{200};
+  std::chrono::milliseconds window{170};
 };
 
 /// One candidate with one work: summaries over the rounds.

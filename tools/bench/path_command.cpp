@@ -42,8 +42,8 @@ std::string complete(Command& command) {
   options.programs.reference = fs::absolute(options.programs.reference);
   options.rounds = command.rounds != 0 ? command.rounds : command.quick ? 3 : 5;
   options.window = std::chrono::milliseconds(command.window_ms != 0 ? command.window_ms
-                                             : command.quick        ? 60
-                                                                    : 200);
+                                             : command.quick        ? 35
+                                                                    : 170);
   options.cores.clear();
   for (const auto& cores : command.cores)
     options.cores.push_back(cores == "two" ? Cores::kTwo : Cores::kOne);
@@ -123,6 +123,7 @@ void run_sandboxed(Command& command) {
 
 std::vector<std::string> all_works() {
   std::vector<std::string> names;
+  names.reserve(kWorks.size());
   for (const WorkInfo& info : kWorks) names.emplace_back(info.name);
   return names;
 }
@@ -145,7 +146,7 @@ void add_choices(CLI::App& path, Command& command) {
   path.add_option("--rounds", command.rounds, "By default 5, with --quick 3")
       ->check(CLI::Range(1U, 1000U));
   path.add_option("--window", command.window_ms,
-                  "Milliseconds of each measurement; by default 200, with --quick 60")
+                  "Milliseconds of each measurement; by default 170, with --quick 35")
       ->check(CLI::Range(5U, 60000U));
   path.add_flag("--quick", command.quick, "Two minutes instead of ten, and less exact");
 }

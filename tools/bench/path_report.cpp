@@ -5,6 +5,7 @@
 #include <iomanip>
 #include <iterator>
 #include <ostream>
+#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -41,12 +42,15 @@ std::string with_spread(const Summary& summary) {
 
 std::string ratio_text(double ratio) { return ratio == 0 ? "" : number(ratio); }
 
-json to_json(const Summary& summary) {
+json spread_json(const Summary& summary) {
   return {{"median", summary.median},
           {"min", summary.min},
           {"max", summary.max},
           {"samples", summary.samples}};
 }
+
+// For the summary and the chart.
+constexpr Work kSummaryWorks[] = {Work::kRequests, Work::kConnects, Work::kUdp64};
 
 void print_head(std::ostream& out, const PathRow& row) {
   const WorkInfo& info = info_of(row.work);
@@ -83,23 +87,64 @@ void print_table(std::ostream& out, const std::vector<PathRow>& rows, const std:
   }
 }
 
-constexpr Work kChartWorks[] = {Work::kRequests, Work::kConnects, Work::kUdp64};
+const PathRow* find_row(const std::vector<PathRow>& rows, const PathRow& like, Work work,
+                        Cores cores) {
+  const auto found = std::ranges::find_if(rows, [&](const PathRow& row) {
+    return row.group == like.group && row.candidate == like.candidate && row.work == work &&
+           row.cores == cores;
+  });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+/// What one candidate costs: three cells for each of kSummaryWorks, on one core.
+void print_costs(std::ostream& out, const PathRow& like, const std::vector<PathRow>& rows) {
+  for (const Work work : kSummaryWorks) {
+    const PathRow* row = find_row(rows, like, work, Cores::kOne);
+    if (!row) {
+      out << " | | | |";
+      continue;
+    }
+    out << " " << number(row->cpu.median) << " | "
+        << ratio_text(ratios_to(row->limit, *row, rows).cpu) << " | "
+        << ratio_text(ratios_to(row->reference, *row, rows).cpu) << " |";
+  }
+}
+
+/// A row for each candidate of the group, with what matters most.
+void print_summary(std::ostream& out, const std::vector<PathRow>& rows, const std::string& group) {
+  std::set<std::string> printed;
+  for (const PathRow& like : rows) {
+    if (like.group != group || !printed.insert(like.candidate).second) continue;
+    if (printed.size() == 1) {
+      out << "\n" << group << ", CPU time on one core, and a stream on two:\n\n| candidate |";
+      for (const Work work : kSummaryWorks)
+        out << " " << info_of(work).title << " us | of the limit | of the reference |";
+      out << " TCP stream Gbit/s | eBPF % |\n| --- |";
+      for (int column = 0; column < 11; ++column) out << " ---: |";
+      out << "\n";
+    }
+    out << "| " << like.candidate << " |";
+    print_costs(out, like, rows);
+    const PathRow* stream = find_row(rows, like, Work::kStream1, Cores::kTwo);
+    out << " " << (stream ? number(stream->rate.median) : "") << " | "
+        << (like.ebpf_share.samples != 0 ? std::to_string(std::lround(100 * like.ebpf_share.median))
+                                         : "")
+        << " |\n";
+  }
+}
 
 std::vector<PathRow> chart_rows(const std::vector<PathRow>& rows, const std::string& group) {
   std::vector<PathRow> found;
   for (const PathRow& row : rows)
-    if (row.group == group && row.work == kChartWorks[0] && row.cores == Cores::kOne)
+    if (row.group == group && row.work == kSummaryWorks[0] && row.cores == Cores::kOne)
       found.push_back(row);
   return found;
 }
 
 /// The CPU time of the candidate with another work, relative to its reference; "NaN" draws nothing.
-std::string chart_value(const PathRow& row, Work work, const std::vector<PathRow>& rows) {
-  for (const PathRow& other : rows)
-    if (other.group == row.group && other.candidate == row.candidate && other.work == work &&
-        other.cores == row.cores)
-      return number(ratios_to(other.reference, other, rows).cpu);
-  return "NaN";
+std::string chart_value(const PathRow& like, Work work, const std::vector<PathRow>& rows) {
+  const PathRow* row = find_row(rows, like, work, like.cores);
+  return row ? number(ratios_to(row->reference, *row, rows).cpu) : "NaN";
 }
 
 }  // namespace
@@ -115,6 +160,7 @@ PathRatios ratios_to(const std::string& other, const PathRow& row,
 
 void print_markdown(std::ostream& out, const Facts& facts, const std::vector<PathRow>& rows) {
   for (const auto& [name, value] : facts) out << "* " << name << ": " << value << "\n";
+  for (const auto& group : all_groups()) print_summary(out, rows, group);
   for (const auto& group : all_groups())
     for (const WorkInfo& info : kWorks)
       for (const Cores cores : {Cores::kTwo, Cores::kOne})
@@ -133,19 +179,19 @@ json to_json(const Facts& facts, const std::vector<PathRow>& rows) {
               {"work", info.name},
               {"cores", name_of(row.cores)},
               {"unit", info.unit},
-              {"rate", to_json(row.rate)},
+              {"rate", spread_json(row.rate)},
               {"cpuUnit", info.cpu_unit},
-              {"cpu", to_json(row.cpu)},
+              {"cpu", spread_json(row.cpu)},
               {"limit", row.limit},
               {"reference", row.reference},
               {"rateToLimit", to_limit.rate},
               {"rateToReference", to_reference.rate},
               {"cpuToLimit", to_limit.cpu},
               {"cpuToReference", to_reference.cpu}};
-    if (row.ebpf_share.samples != 0) each["ebpfShare"] = to_json(row.ebpf_share);
+    if (row.ebpf_share.samples != 0) each["ebpfShare"] = spread_json(row.ebpf_share);
     if (row.p50_us.samples != 0) {
-      each["p50Us"] = to_json(row.p50_us);
-      each["p99Us"] = to_json(row.p99_us);
+      each["p50Us"] = spread_json(row.p50_us);
+      each["p99Us"] = spread_json(row.p99_us);
     }
     list.push_back(std::move(each));
   }
@@ -179,14 +225,14 @@ std::string gnuplot_script(const std::vector<PathRow>& rows) {
     data << block << " << EOD\n";
     for (const PathRow& row : bars) {
       data << "\"" << row.candidate << "\"";
-      for (const Work work : kChartWorks) data << " " << chart_value(row, work, rows);
+      for (const Work work : kSummaryWorks) data << " " << chart_value(row, work, rows);
       data << "\n";
     }
     data << "EOD\n";
     plots << "set title '" << group << ": CPU time on one core, relative to the reference'\nplot ";
-    for (std::size_t i = 0; i < std::size(kChartWorks); ++i)
+    for (std::size_t i = 0; i < std::size(kSummaryWorks); ++i)
       plots << block << " using " << i + 2 << (i == 0 ? ":xtic(1)" : "") << " title '"
-            << info_of(kChartWorks[i]).title << "', ";
+            << info_of(kSummaryWorks[i]).title << "', ";
     plots << "1 with lines notitle linecolor rgb 'black'\n";
   }
   if (charts == 0) return "";

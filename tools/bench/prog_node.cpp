@@ -15,8 +15,8 @@ namespace kubecni::bench {
 
 namespace {
 
-constexpr const char* kBpffs = "/sys/fs/bpf/prog-bench";
-constexpr const char* kRunDir = "/run/prog-bench";
+constexpr const char* kWalkBpffs = "/sys/fs/bpf/prog-bench";
+constexpr const char* kWalkRunDir = "/run/prog-bench";
 constexpr unsigned kNetwork = 7;  // the pods' bridge, which the programs do not look at
 constexpr unsigned kWalkMtu = 1500;
 
@@ -62,7 +62,7 @@ kubecni_node peer_node(kubecni_node_kind kind, unsigned ifindex, const IpAddr& n
 }  // namespace
 
 Result<ProgNode> ProgNode::create() {
-  auto dataplane = EbpfDataplane::open(kBpffs, kRunDir);
+  auto dataplane = EbpfDataplane::open(kWalkBpffs, kWalkRunDir);
   if (!dataplane) return fail(dataplane);
   ProgNode node(std::move(*dataplane));
   if (auto made = node.make_devices(); !made) return fail(made, "make the devices");
@@ -126,12 +126,12 @@ Result<> ProgNode::fill_maps(const WalkAddresses& at) {
 }
 
 Result<UniqueFd> ProgNode::open_program(const std::string& name) const {
-  UniqueFd program(bpf_obj_get((PinPaths(kBpffs).progs / name).c_str()));
+  UniqueFd program(bpf_obj_get((PinPaths(kWalkBpffs).progs / name).c_str()));
   if (!program) return sys_error(errno, "open the pinned program " + name);
   return program;
 }
 
-Result<ExitCounts> ProgNode::exit_counts() const { return read_exit_counts(kBpffs); }
+Result<ExitCounts> ProgNode::exit_counts() const { return read_exit_counts(kWalkBpffs); }
 
 const Device& ProgNode::device_of(const std::string& program) const {
   if (program.ends_with("_pod")) return pod_a_;

@@ -15,6 +15,7 @@ namespace kubecni::bench {
 Result<BackgroundProcess> BackgroundProcess::start(int netns_fd, std::vector<std::string> argv,
                                                    const std::filesystem::path& log) {
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (auto& word : argv) words.push_back(word.data());
   words.push_back(nullptr);
   posix_spawn_file_actions_t actions;

@@ -80,6 +80,20 @@ void let_pass(std::chrono::milliseconds time, const TrafficLoops& loops) {
   while (loops.units() == units && Clock::now() < end) std::this_thread::sleep_for(kPoll);
 }
 
+/// A reading during which this thread was not interrupted, if there is one: its parts belong
+/// together.
+template <typename Read>
+Reading read_at_once(Read read) {
+  constexpr int kTries = 50;
+  constexpr std::chrono::microseconds kShort{100};
+  Reading reading;
+  for (int i = 0; i < kTries; ++i) {
+    reading = read();
+    if (Clock::now() - reading.at < kShort) break;
+  }
+  return reading;
+}
+
 /// `share` of the sorted latencies of a window, in us.
 double quantile_us(const std::vector<std::uint32_t>& sorted_ns, double share) {
   const auto rank = static_cast<std::size_t>(share * static_cast<double>(sorted_ns.size() - 1));
@@ -136,8 +150,10 @@ Result<Traffic> measure_traffic(Work work, Cores cores, const PathEnds& ends,
     PinnedThread server(cores == Cores::kTwo ? cpus[1] : cpus[0], [&] { traffic.run_server(); });
     PinnedThread client(cpus[0], [&] { traffic.run_client(); });
     const auto read = [&] {
-      return Reading{Clock::now(), traffic.units(),
-                     server.cpu_seconds() + client.cpu_seconds() + softirqs.seconds()};
+      return read_at_once([&] {
+        return Reading{Clock::now(), traffic.units(),
+                       server.cpu_seconds() + client.cpu_seconds() + softirqs.seconds()};
+      });
     };
     let_pass(window / 5, traffic);
     before = read();

@@ -31,7 +31,7 @@ class TrafficLoops {
   [[nodiscard]] std::vector<std::uint32_t> latencies(std::uint64_t from, std::uint64_t to) const;
 
  private:
-  TrafficLoops(Work work, PathEnds ends) : work_(work), ends_(std::move(ends)) {}
+  TrafficLoops(Work work, const PathEnds& ends) : work_(work), ends_(ends) {}
   Result<> open_tcp();
   Result<> open_udp();
   [[nodiscard]] bool is_over() const { return over_.load(std::memory_order_relaxed); }
