@@ -14,6 +14,7 @@
 
 #include <net/if.h>
 
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
@@ -27,6 +28,7 @@ namespace {
 
 constexpr const char* kSender = "192.0.2.1";
 constexpr const char* kReceiver = "192.0.2.2";
+constexpr std::chrono::minutes kPatience{2};  // of a command, on an emulated machine
 
 struct DestroyRedirect {
   void operator()(redirect* object) const { redirect__destroy(object); }
@@ -70,10 +72,10 @@ class RedirectPeer : public testing::Test {
     return {std::istream_iterator<std::string>(in), {}};
   }
   static Outcome try_to(const std::string& command, int netns_fd = -1) {
-    return run({.argv = words(command), .netns_fd = netns_fd});
+    return run({.argv = words(command), .netns_fd = netns_fd}, kPatience);
   }
   static void ip(const std::string& arguments, int netns_fd = -1) {
-    must_run({.argv = words("ip " + arguments), .netns_fd = netns_fd});
+    must_run({.argv = words("ip " + arguments), .netns_fd = netns_fd}, kPatience);
   }
 
   [[nodiscard]] std::string sender_path() const { return folder_.path() / "sender"; }
@@ -84,10 +86,12 @@ class RedirectPeer : public testing::Test {
                              const std::string& device, int netns_fd) {
     const auto pin = PrivateNamespaces::enter().bpffs().string() + "-redirect-" + name;
     ASSERT_EQ(bpf_obj_pin(bpf_program__fd(program), pin.c_str()), 0);
-    must_run({.argv = words("tc qdisc add dev " + device + " clsact"), .netns_fd = netns_fd});
+    must_run({.argv = words("tc qdisc add dev " + device + " clsact"), .netns_fd = netns_fd},
+             kPatience);
     must_run({.argv = words("tc filter add dev " + device +
                             " ingress pref 10 bpf da object-pinned " + pin),
-              .netns_fd = netns_fd});
+              .netns_fd = netns_fd},
+             kPatience);
     std::filesystem::remove(pin);
   }
 
@@ -100,12 +104,15 @@ class RedirectPeer : public testing::Test {
 
   /// Sends a datagram, until the pod's device has seen one.
   redirect_seen send() {
-    const bool has_come = eventually([&] {
-      must_run({.argv = words("socat -u - UDP4-SENDTO:" + std::string(kReceiver) + ":9"),
-                .input = "hello",
-                .netns_fd = sender_.get()});
-      return seen().packets > 0;
-    });
+    const bool has_come = eventually(
+        [&] {
+          must_run({.argv = words("socat -u - UDP4-SENDTO:" + std::string(kReceiver) + ":9"),
+                    .input = "hello",
+                    .netns_fd = sender_.get()},
+                   kPatience);
+          return seen().packets > 0;
+        },
+        kPatience);
     EXPECT_TRUE(has_come);
     return seen();
   }
@@ -113,7 +120,7 @@ class RedirectPeer : public testing::Test {
   /// How many packets the pod's rule with this condition has counted.
   [[nodiscard]] std::size_t counted(const std::string& comment) const {
     const std::string rules =
-        must_run({.argv = {"nft", "list", "ruleset"}, .netns_fd = pod_.get()});
+        must_run({.argv = {"nft", "list", "ruleset"}, .netns_fd = pod_.get()}, kPatience);
     const auto at = rules.find(comment);
     const auto count = rules.rfind("packets ", at);
     if (at == rules.npos || count == rules.npos) return 0;
@@ -137,7 +144,8 @@ TEST_F(RedirectPeer, LeavesOnAPacketAllOrNothingOfWhatAVethTakesOff) {
        .input =
            "table inet t {\n chain c {\n type filter hook prerouting priority 0\n"
            "ct mark 77 counter comment \"foreign\"\nct state new counter comment \"own\"\n}\n}\n",
-       .netns_fd = pod_.get()});
+       .netns_fd = pod_.get()},
+      kPatience);
 
   const redirect_seen left = send();
 
@@ -167,7 +175,7 @@ TEST_F(RedirectPeer, PodGetsWhatCameByIpsecIfNothingSaysSo) {
                             " proto esp spi 77 mode tunnel enc cbc(aes) 0x" + std::string(32, '7') +
                             " auth hmac(sha256) 0x" + std::string(64, '7');
   if (try_to(state).status != 0) GTEST_SKIP() << "this kernel has no ESP";
-  must_run({.argv = words(state), .netns_fd = sender_.get()});
+  must_run({.argv = words(state), .netns_fd = sender_.get()}, kPatience);
   ip("xfrm policy add " + ends + " dir out tmpl " + ends + " proto esp mode tunnel", sender_.get());
   Process receiver({.argv = words("socat -u UDP4-RECVFROM:9 -"), .netns_fd = pod_.get()});
 
@@ -175,7 +183,7 @@ TEST_F(RedirectPeer, PodGetsWhatCameByIpsecIfNothingSaysSo) {
 
   const auto is_refused = [&] {
     std::istringstream statistics(
-        must_run({.argv = {"cat", "/proc/net/xfrm_stat"}, .netns_fd = pod_.get()}));
+        must_run({.argv = {"cat", "/proc/net/xfrm_stat"}, .netns_fd = pod_.get()}, kPatience));
     std::string name;
     int count = 0;
     while (statistics >> name >> count)
