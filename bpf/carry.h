@@ -17,10 +17,12 @@
 struct flow {
 	struct exit exit; /* of the last stage */
 	struct transport l4;
-	__u32 place;	    /* that it comes from, as in the key */
-	__u32 network;	    /* of the pods that it may go to */
-	__u32 is_elsewhere; /* its destination is no pod's that eBPF reaches */
+	__u32 place;   /* that it comes from, as in the key */
+	__u32 network; /* of the pods that it may go to */
 	__u32 generation;
+	bool is_elsewhere; /* its destination is no pod's that eBPF reaches */
+	bool is_noted;	   /* the kernel path has carried it, and conntrack cannot be asked */
+	bool is_kept;	   /* the answer is for the cache */
 	struct kubecni_flow_state answer;
 };
 
@@ -64,18 +66,18 @@ static __always_inline bool is_expected_frame(const struct ethhdr *eth, const st
  * read. */
 static __always_inline bool is_known(const struct walk *walk, struct flow *flow)
 {
-	const __u8 protocol = protocol_of(&walk->pkt);
-	if (!is_plain(&walk->pkt) || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
-		return false;
 	struct cursor peek = walk->cur;
-	if (read_transport(&peek, &walk->pkt, &flow->l4) != READ_FLOW)
+	if (!is_plain(&walk->pkt) || read_transport(&peek, &walk->pkt, &flow->l4) != READ_FLOW ||
+	    flow->l4.is_error)
 		return false;
 	if (flow->place == FROM_OUTSIDE && is_tunnel_packet(&flow->l4))
 		return false;
 	fill_key(&flow->answer, &walk->pkt, &flow->l4, flow->place);
-	return recall(&flow->answer, walk->pkt.family) &&
-	       is_current(&flow->answer, &flow->l4, flow->generation) &&
-	       is_expected_frame(walk->pkt.eth, flow);
+	if (!recall(&flow->answer, walk->pkt.family) ||
+	    !is_current(&flow->answer, &flow->l4, flow->generation))
+		return false;
+	flow->is_noted = flow->answer.owner == KUBECNI_FLOW_KERNEL && !can_ask_conntrack(&flow->l4);
+	return !flow->is_noted && is_expected_frame(walk->pkt.eth, flow);
 }
 
 /* What an answer says before anything was decided. */
@@ -91,13 +93,15 @@ static __always_inline bool is_decided(const struct flow *flow)
 	return flow->answer.owner;
 }
 
+/* The cache gets the answer later: before kernel 6.2, a global function can
+ * write to a map only from its own stack. */
 static __always_inline void keep_answer(const struct packet *pkt, struct flow *flow,
 					enum kubecni_flow_owner owner)
 {
 	flow->answer.owner = owner;
+	flow->is_kept = true;
 	__builtin_memcpy(flow->answer.eth_dst, pkt->eth->h_dest, ETH_ALEN);
 	__builtin_memcpy(flow->answer.eth_src, pkt->eth->h_source, ETH_ALEN);
-	remember(&flow->answer, pkt->family, flow->generation);
 }
 
 /* Decides about a flow that netfilter translates. */
@@ -163,8 +167,7 @@ static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct walk
 	}
 	fill_key(answer, &walk->pkt, &flow->l4, flow->place);
 	if (!can_ask_conntrack(&flow->l4))
-		return is_noted(answer, &flow->l4, walk->pkt.family) ? EXIT(PASS_KERNEL_FLOW)
-								     : CONTINUE;
+		return flow->is_noted ? EXIT(PASS_KERNEL_FLOW) : CONTINUE;
 	const enum tracking tracking =
 		ask_conntrack(skb, &walk->pkt, &flow->l4, &answer->translation);
 	if (tracking >= TRANSLATED && !flow->l4.is_error) {
@@ -236,12 +239,8 @@ static __always_inline struct exit judge_answer(const struct __sk_buff *skb,
 	default:
 		return EXIT(PASS_KERNEL_FLOW);
 	}
-	if (answer->is_translated && (flow->l4.is_opening || flow->l4.is_closing)) {
-		/* The ports may belong to another flow now. */
-		if (flow->l4.is_opening)
-			forget(answer, pkt->family);
+	if (answer->is_translated && (flow->l4.is_opening || flow->l4.is_closing))
 		return EXIT(PASS_HANDSHAKE);
-	}
 	if (answer->is_routed && hops_of(pkt) <= 1)
 		return EXIT(PASS_TTL_EXPIRED);
 	if (!answer->is_to_pod && wire_ip_len(skb, pkt->family, &flow->l4) > answer->node.mtu)
@@ -289,6 +288,9 @@ static __always_inline struct exit carry_known(struct __sk_buff *skb, const int 
 	const struct kubecni_flow_state *answer = &flow->answer;
 	if (answer->owner == KUBECNI_FLOW_ELSEWHERE)
 		return exits->elsewhere;
+	/* The ports may belong to another flow now. */
+	if (answer->is_translated && flow->l4.is_opening)
+		forget(answer, family);
 	if (family == AF_INET6)
 		carry6(skb, flow);
 	else
@@ -314,6 +316,8 @@ static __always_inline struct exit decide_and_carry(struct __sk_buff *skb, const
 		decide6(skb, flow);
 	else
 		decide4(skb, flow);
+	if (flow->is_kept)
+		remember(&flow->answer, family, flow->generation);
 	return is_exit(flow->exit) ? flow->exit : carry_known(skb, family, flow, exits);
 }
 

@@ -133,16 +133,6 @@ static __always_inline void forget(const struct kubecni_flow_state *answer, int 
 	bpf_map_delete_elem(flows_of(family), &answer->flow);
 }
 
-/* Whether the kernel path has carried a packet of the flow whose key is in
- * `answer`, for flows that conntrack cannot be asked about. */
-static __always_inline bool is_noted(const struct kubecni_flow_state *answer,
-				     const struct transport *l4, int family)
-{
-	const struct kubecni_flow_state *found =
-		bpf_map_lookup_elem(flows_of(family), &answer->flow);
-	return found && found->owner == KUBECNI_FLOW_KERNEL && is_current(found, l4, 0);
-}
-
 /* Whether an answer of eBPF to this packet would miss a translation, or the
  * handshake that conntrack waits for. */
 static __always_inline bool is_netfilters(struct __sk_buff *skb, const struct packet *pkt,
