@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 
 namespace kubecni {
@@ -61,11 +62,20 @@ Result<std::optional<Pair>> open_alike(const fs::path& bpffs, const fs::path& ot
   return Pair{std::move(**from), std::move(**to)};
 }
 
-Result<> copy_entries(const Pair& maps) {
+/// What the kernel path was seen to carry. Answers of eBPF have parts of other maps, whose layout
+/// may differ, and are asked for again.
+bool is_note(const char* value) {
+  kubecni_flow_state state;
+  std::memcpy(&state, value, sizeof(state));
+  return state.owner == KUBECNI_FLOW_KERNEL;
+}
+
+Result<> copy_notes(const Pair& maps) {
   const std::size_t key_size = maps.from.info.key_size, value_size = maps.from.info.value_size;
   auto bytes = read_map(maps.from.fd.get(), key_size, value_size);
   if (!bytes) return fail(bytes);
   for (std::size_t i = 0; i < bytes->count; ++i) {
+    if (!is_note(&bytes->values[i * value_size])) continue;
     const int error = bpf_map_update_elem(maps.to.fd.get(), &bytes->keys[i * key_size],
                                           &bytes->values[i * value_size], BPF_NOEXIST);
     if (error != 0 && errno != EEXIST) return sys_error(errno, "copy an entry");
@@ -137,8 +147,8 @@ Result<> carry_over_flows(const fs::path& bpffs) {
     for (const char* name : {"flows4", "flows6"}) {
       auto maps = open_alike(bpffs, other, name);
       if (!maps) return fail(maps);
-      if (!*maps) continue;
-      if (auto copied = copy_entries(**maps); !copied) return fail(copied, name);
+      if (!*maps || (*maps)->to.info.value_size != sizeof(kubecni_flow_state)) continue;
+      if (auto copied = copy_notes(**maps); !copied) return fail(copied, name);
     }
   }
   return {};

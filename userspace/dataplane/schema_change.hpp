@@ -17,9 +17,10 @@ namespace kubecni {
 /// The pins of other schemas: "<bpffs>/v2", ... Errors: those of readdir(3).
 Result<std::vector<std::filesystem::path>> other_schemas(const std::filesystem::path& bpffs);
 
-/// Copies what only packets have taught the other schema: who carries which flow. Our entries stay.
-/// Skips maps whose layout differs or that we do not have: the programs ask about their flows
-/// again. The caller fills what records or the cluster tell. Errors: ENOENT ours are not pinned.
+/// Copies what only packets have taught the other schema: which flows the kernel path carries. Our
+/// entries stay. Skips maps whose layout differs or that we do not have: the programs ask about
+/// their flows again. The caller fills what records or the cluster tell. Errors: ENOENT ours are
+/// not pinned.
 Result<> carry_over_flows(const std::filesystem::path& bpffs);
 
 /// Removes the pod with these addresses in the network from the other schemas' endpoints. Otherwise
