@@ -112,15 +112,14 @@ void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outco
   const std::uint16_t tunnel_port = htons(options_.tunnel.port);
   std::memcpy(wanted.tunnel_port, &tunnel_port, sizeof(tunnel_port));
   if (std::memcmp(&wanted, &*known, sizeof(wanted)) == 0) return;
-  auto written = dataplane.node_config.set(wanted);
+  const auto written = dataplane.node_config.set(wanted);
   if (wanted.cluster_network == known->cluster_network) {
-    outcome.apply(std::move(written), "told the programs conntrack's timeouts");
+    outcome.apply(written, "told the programs conntrack's timeouts");
     return;
   }
-  outcome.apply(std::move(written), *bridge
-                                        ? "pods of other nodes reach the pods on " + options_.bridge
-                                        : "there is no bridge " + options_.bridge +
-                                              " that pods of other nodes can reach");
+  outcome.apply(written, *bridge ? "pods of other nodes reach the pods on " + options_.bridge
+                                 : "there is no bridge " + options_.bridge +
+                                       " that pods of other nodes can reach");
 }
 
 void BridgeController::sync(const ClusterView& view, std::optional<unsigned> mtu,
