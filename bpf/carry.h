@@ -26,6 +26,26 @@ struct flow {
 	struct kubecni_flow_state answer;
 };
 
+/* Makes NAME4 and NAME6 of a stage: global functions, which the verifier walks
+ * once (see judge_control4()). `linkage` is __weak if several objects have
+ * them. */
+#define GLOBAL_STAGE(linkage, name, stage)                                                         \
+	linkage __noinline int name##4(struct __sk_buff * skb, struct flow * flow)                 \
+	{                                                                                          \
+		if (flow)                                                                          \
+			flow->exit = stage(skb, AF_INET, flow);                                    \
+		return 0;                                                                          \
+	}                                                                                          \
+	linkage __noinline int name##6(struct __sk_buff * skb, struct flow * flow)                 \
+	{                                                                                          \
+		if (flow)                                                                          \
+			flow->exit = stage(skb, AF_INET6, flow);                                   \
+		return 0;                                                                          \
+	}
+
+#define RUN_STAGE(name, skb, family, flow)                                                         \
+	((family) == AF_INET6 ? name##6(skb, flow) : name##4(skb, flow))
+
 /* The exits of a program. */
 struct carry_exits {
 	struct exit to_pod;
@@ -206,21 +226,7 @@ static __always_inline struct exit decide(struct __sk_buff *skb, const int famil
 	return exit;
 }
 
-/* Global functions: see judge_control4(). Weak, since several objects have
- * them. */
-__weak __noinline int decide4(struct __sk_buff *skb, struct flow *flow)
-{
-	if (flow)
-		flow->exit = decide(skb, AF_INET, flow);
-	return 0;
-}
-
-__weak __noinline int decide6(struct __sk_buff *skb, struct flow *flow)
-{
-	if (flow)
-		flow->exit = decide(skb, AF_INET6, flow);
-	return 0;
-}
+GLOBAL_STAGE(__weak, decide, decide)
 
 /* Judges a packet by the answer. */
 static __always_inline struct exit judge_answer(const struct __sk_buff *skb,
@@ -267,19 +273,7 @@ static __always_inline struct exit carry(struct __sk_buff *skb, const int family
 	return CONTINUE;
 }
 
-__weak __noinline int carry4(struct __sk_buff *skb, struct flow *flow)
-{
-	if (flow)
-		flow->exit = carry(skb, AF_INET, flow);
-	return 0;
-}
-
-__weak __noinline int carry6(struct __sk_buff *skb, struct flow *flow)
-{
-	if (flow)
-		flow->exit = carry(skb, AF_INET6, flow);
-	return 0;
-}
+GLOBAL_STAGE(__weak, carry, carry)
 
 /* Carries a packet whose flow is known. */
 static __always_inline struct exit carry_known(struct __sk_buff *skb, const int family,
@@ -291,10 +285,7 @@ static __always_inline struct exit carry_known(struct __sk_buff *skb, const int 
 	/* The ports may belong to another flow now. */
 	if (answer->is_translated && flow->l4.is_opening)
 		forget(answer, family);
-	if (family == AF_INET6)
-		carry6(skb, flow);
-	else
-		carry4(skb, flow);
+	RUN_STAGE(carry, skb, family, flow);
 	if (is_exit(flow->exit))
 		return flow->exit;
 	if (answer->is_translated)
@@ -312,10 +303,7 @@ static __always_inline struct exit decide_and_carry(struct __sk_buff *skb, const
 {
 	if (is_exit(flow->exit) && !flow->is_elsewhere)
 		return flow->exit;
-	if (family == AF_INET6)
-		decide6(skb, flow);
-	else
-		decide4(skb, flow);
+	RUN_STAGE(decide, skb, family, flow);
 	if (flow->is_kept)
 		remember(&flow->answer, family, flow->generation);
 	return is_exit(flow->exit) ? flow->exit : carry_known(skb, family, flow, exits);

@@ -47,20 +47,7 @@ static __always_inline struct exit find_ends(struct __sk_buff *skb, const int fa
 	return hops_of(&walk.pkt) <= 1 ? EXIT(PASS_TTL_EXPIRED) : CONTINUE;
 }
 
-/* Global functions: see judge_control4(). Weak, since two objects have them. */
-__weak __noinline int find_ends_of_arrival4(struct __sk_buff *skb, struct flow *flow)
-{
-	if (flow)
-		flow->exit = find_ends(skb, AF_INET, flow);
-	return 0;
-}
-
-__weak __noinline int find_ends_of_arrival6(struct __sk_buff *skb, struct flow *flow)
-{
-	if (flow)
-		flow->exit = find_ends(skb, AF_INET6, flow);
-	return 0;
-}
+GLOBAL_STAGE(__weak, find_ends_of_arrival, find_ends)
 
 static __always_inline struct exit deliver_ip(struct __sk_buff *skb, const int family,
 					      struct flow *flow, const struct carry_exits *exits)
@@ -71,10 +58,7 @@ static __always_inline struct exit deliver_ip(struct __sk_buff *skb, const int f
 		return exit;
 	if (is_known(&walk, flow))
 		return carry_known(skb, family, flow, exits);
-	if (family == AF_INET6)
-		find_ends_of_arrival6(skb, flow);
-	else
-		find_ends_of_arrival4(skb, flow);
+	RUN_STAGE(find_ends_of_arrival, skb, family, flow);
 	return decide_and_carry(skb, family, flow, exits);
 }
 

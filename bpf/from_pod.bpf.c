@@ -158,20 +158,7 @@ static __always_inline struct exit find_ends(struct __sk_buff *skb, const int fa
 	return is_exit(exit) ? exit : judge_way(walk.pkt.eth, flow);
 }
 
-/* Global functions: see judge_control4(). */
-__noinline int find_ends4(struct __sk_buff *skb, struct flow *flow)
-{
-	if (flow)
-		flow->exit = find_ends(skb, AF_INET, flow);
-	return 0;
-}
-
-__noinline int find_ends6(struct __sk_buff *skb, struct flow *flow)
-{
-	if (flow)
-		flow->exit = find_ends(skb, AF_INET6, flow);
-	return 0;
-}
+GLOBAL_STAGE(, find_ends, find_ends)
 
 static __always_inline struct exit on_ip(struct __sk_buff *skb, struct walk *walk,
 					 struct flow *flow)
@@ -193,10 +180,7 @@ static __always_inline struct exit on_ip(struct __sk_buff *skb, struct walk *wal
 		if (is_exit(flow->exit))
 			return flow->exit;
 	}
-	if (walk->pkt.family == AF_INET6)
-		find_ends6(skb, flow);
-	else
-		find_ends4(skb, flow);
+	RUN_STAGE(find_ends, skb, walk->pkt.family, flow);
 	return decide_and_carry(skb, walk->pkt.family, flow, &exits);
 }
 
