@@ -20,9 +20,11 @@ struct flow {
 	__u32 place;   /* that it comes from, as in the key */
 	__u32 network; /* of the pods that it may go to */
 	__u32 generation;
-	bool is_elsewhere; /* its destination is no pod's that eBPF reaches */
-	bool is_noted;	   /* the kernel path has carried it, and conntrack cannot be asked */
-	bool is_kept;	   /* the answer is for the cache */
+	__u32 former_egress; /* the device by which the translated flow left the cluster so far */
+	bool is_elsewhere;   /* its destination is no pod's that eBPF reaches */
+	bool is_noted;	     /* the kernel path has carried it, and conntrack cannot be asked */
+	bool is_outer;	     /* it is one of the tunnel's own packets */
+	bool is_kept;	     /* the answer is for the cache */
 	struct kubecni_flow_state answer;
 };
 
@@ -86,18 +88,22 @@ static __always_inline bool is_expected_frame(const struct ethhdr *eth, const st
  * read. */
 static __always_inline bool is_known(const struct walk *walk, struct flow *flow)
 {
+	struct kubecni_flow_state *answer = &flow->answer;
 	struct cursor peek = walk->cur;
-	if (!is_plain(&walk->pkt) || read_transport(&peek, &walk->pkt, &flow->l4) != READ_FLOW ||
-	    flow->l4.is_error)
+	if (!is_plain(&walk->pkt) || read_transport(&peek, &walk->pkt, &flow->l4) != READ_FLOW)
 		return false;
-	if (flow->place == FROM_OUTSIDE && is_tunnel_packet(&flow->l4))
+	flow->is_outer = flow->place == FROM_OUTSIDE && is_tunnel_packet(&flow->l4);
+	if (flow->is_outer)
 		return false;
-	fill_key(&flow->answer, &walk->pkt, &flow->l4, flow->place);
-	if (!recall(&flow->answer, walk->pkt.family) ||
-	    !is_current(&flow->answer, &flow->l4, flow->generation))
+	fill_key(answer, &walk->pkt, &flow->l4, flow->place);
+	if (!recall(answer, walk->pkt.family))
 		return false;
-	flow->is_noted = flow->answer.owner == KUBECNI_FLOW_KERNEL && !can_ask_conntrack(&flow->l4);
-	return !flow->is_noted && is_expected_frame(walk->pkt.eth, flow);
+	if (answer->is_translated && answer->node.kind == KUBECNI_NODE_OUTSIDE)
+		flow->former_egress = answer->node.egress_ifindex;
+	if (!is_current(answer, &flow->l4, flow->generation))
+		return false;
+	flow->is_noted = answer->owner == KUBECNI_FLOW_KERNEL && !can_ask_conntrack(&flow->l4);
+	return !flow->is_noted && !flow->l4.is_error && is_expected_frame(walk->pkt.eth, flow);
 }
 
 /* What an answer says before anything was decided. */
@@ -124,6 +130,15 @@ static __always_inline void keep_answer(const struct packet *pkt, struct flow *f
 	__builtin_memcpy(flow->answer.eth_src, pkt->eth->h_source, ETH_ALEN);
 }
 
+/* Whether the route of a masqueraded flow has changed. Its source is the
+ * address of the former device, so netfilter ends such a flow when it sees the
+ * next packet. */
+static __always_inline bool leaves_by_another_device(const struct flow *flow)
+{
+	return !flow->answer.is_to_pod && flow->former_egress &&
+	       flow->answer.node.egress_ifindex != flow->former_egress;
+}
+
 /* Decides about a flow that netfilter translates. */
 static __always_inline void decide_translated(struct __sk_buff *skb, const struct walk *walk,
 					      struct flow *flow, enum tracking tracking)
@@ -133,7 +148,9 @@ static __always_inline void decide_translated(struct __sk_buff *skb, const struc
 	if (tracking == TRANSLATED_SPECIAL)
 		return keep_answer(&walk->pkt, flow, KUBECNI_FLOW_SPECIAL);
 	if (tracking == TRANSLATED) {
-		const bool has_way = find_way(skb, &walk->pkt, flow->place, flow->network, answer);
+		const bool has_way =
+			find_way(skb, &walk->pkt, &flow->l4, flow->place, flow->network, answer) &&
+			!leaves_by_another_device(flow);
 		return keep_answer(&walk->pkt, flow,
 				   has_way ? KUBECNI_FLOW_EBPF : KUBECNI_FLOW_NO_WAY);
 	}
@@ -188,8 +205,8 @@ static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct walk
 	fill_key(answer, &walk->pkt, &flow->l4, flow->place);
 	if (!can_ask_conntrack(&flow->l4))
 		return flow->is_noted ? EXIT(PASS_KERNEL_FLOW) : CONTINUE;
-	const enum tracking tracking =
-		ask_conntrack(skb, &walk->pkt, &flow->l4, &answer->translation);
+	const enum tracking tracking = ask_conntrack(
+		skb, &walk->pkt, &flow->l4, flow->l4.is_error ? NULL : &answer->translation);
 	if (tracking >= TRANSLATED && !flow->l4.is_error) {
 		decide_translated(skb, walk, flow, tracking);
 		return CONTINUE;
@@ -201,11 +218,11 @@ static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct walk
 	return EXIT(PASS_KERNEL_FLOW);
 }
 
-/* eBPF carries the flow as it is. */
+/* eBPF carries the flow as it is. Where conntrack cannot be asked, the table
+ * is for what the kernel path has carried. */
 static __always_inline void keep_carrying(const struct walk *walk, struct flow *flow)
 {
-	const __u8 protocol = protocol_of(&walk->pkt);
-	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
+	if (can_ask_conntrack(&flow->l4) && !flow->l4.is_error && !flow->is_outer)
 		keep_answer(&walk->pkt, flow, KUBECNI_FLOW_EBPF);
 	else
 		flow->answer.owner = KUBECNI_FLOW_EBPF;
@@ -265,10 +282,12 @@ static __always_inline struct exit carry(struct __sk_buff *skb, const int family
 	const struct exit exit = judge_answer(skb, &walk.pkt, flow);
 	if (is_exit(exit))
 		return exit;
-	change_headers(skb, &walk.pkt, &flow->answer);
-	if (flow->answer.is_translated &&
-	    !translate(skb, &walk.pkt, &walk.cur, &flow->l4, &flow->answer.translation))
+	void *ports = pull(&walk.cur, 4);
+	if (!ports)
 		return EXIT(DROP_SHORT_PACKET);
+	change_headers(skb, &walk.pkt, &flow->answer);
+	if (flow->answer.is_translated)
+		translate(skb, &walk.pkt, ports, &flow->l4, &flow->answer.translation);
 	send(skb, &flow->answer);
 	return CONTINUE;
 }

@@ -12,8 +12,14 @@
  * same tuple, so packets of this one may be dropped. */
 #define IPS_NAT_CLASH IPS_UNTRACKED
 
+/* A connection that lives no longer than this is over for conntrack, whatever
+ * its state says: after a RST whose sequence number it did not expect, since
+ * it has not seen the packets before, it keeps the state and shortens the
+ * timeout (nf_conntrack_tcp_timeout_close, 10 s). In jiffies: 20 s to 200 s. */
+#define CLOSING_JIFFIES 20000
+
 /* Flows of which netfilter changes more than addresses and ports, that end,
- * or whose timeout or packets belong to somebody else. */
+ * or whose timeout is fixed, or whose packets go by a flowtable. */
 #define SPECIAL_STATUS                                                                             \
 	(IPS_SEQ_ADJUST | IPS_HELPER | IPS_NAT_CLASH | IPS_DYING | IPS_FIXED_TIMEOUT |             \
 	 IPS_OFFLOAD | IPS_HW_OFFLOAD)
@@ -25,6 +31,7 @@
 /* The kernel's defaults, in seconds. */
 #define TCP_TIMEOUT_S (5 * 24 * 3600)
 #define UDP_TIMEOUT_S 120
+#define MAX_TIMEOUT_S (30 * 24 * 3600) /* in milliseconds, it fits into 32 bits */
 
 /* The parts of the kernel's types that are used. */
 #define KERNEL_TYPE __attribute__((preserve_access_index))
@@ -66,6 +73,7 @@ union nf_conntrack_proto {
 
 struct nf_conn {
 	struct nf_conntrack_tuple_hash tuplehash[2];
+	__u32 timeout;	      /* in the lower 32 bits of jiffies */
 	unsigned long status; /* IPS_* */
 	__u32 mark;
 	union nf_conntrack_proto proto;
@@ -110,6 +118,8 @@ static __always_inline void prolong(struct nf_conn *ct, __u8 protocol)
 		timeout_s = config->tcp_timeout_s;
 	if (config && protocol == IPPROTO_UDP && config->udp_timeout_s)
 		timeout_s = config->udp_timeout_s;
+	if (timeout_s > MAX_TIMEOUT_S)
+		timeout_s = MAX_TIMEOUT_S;
 	bpf_ct_change_timeout(ct, timeout_s * 1000);
 }
 
@@ -130,7 +140,9 @@ static __always_inline enum tracking judge(struct nf_conn *ct, __u8 protocol)
 	 * and so be the first to go when conntrack is full. */
 	if (!(status & IPS_ASSURED))
 		return TRANSLATED_HANDSHAKE;
-	if (protocol == IPPROTO_TCP && ct->proto.tcp.state != TCP_CONNTRACK_ESTABLISHED)
+	if (protocol == IPPROTO_TCP &&
+	    (ct->proto.tcp.state != TCP_CONNTRACK_ESTABLISHED ||
+	     (__s32)(ct->timeout - (__u32)bpf_jiffies64()) <= CLOSING_JIFFIES))
 		return TRANSLATED_HANDSHAKE;
 	return TRANSLATED;
 }

@@ -33,7 +33,7 @@ static __always_inline struct exit find_ends(struct __sk_buff *skb, const int fa
 	flow->network = cluster_network();
 	answer->is_to_pod = read_endpoint(flow->network, dst_of(&walk.pkt), family, &answer->pod);
 	if (!answer->is_to_pod) {
-		flow->is_elsewhere = is_plain(&walk.pkt) && !is_tunnel_packet(&flow->l4);
+		flow->is_elsewhere = is_plain(&walk.pkt) && !flow->is_outer;
 		return EXIT(PASS_NO_ENDPOINT);
 	}
 	const struct exit unable = judge_pod(&answer->pod);

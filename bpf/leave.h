@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Watches packets that leave the node, for to_wire and to_tunnel. Packets
- * that from_pod sent carry a mark, which is cleared here. The others took
- * the kernel path; of these, flows between pods are noted. */
+ * that eBPF sent to another node carry a mark, which is cleared here. Of the
+ * others, flows between pods took the kernel path, and are noted. */
 #ifndef KUBECNI_BPF_LEAVE_H
 #define KUBECNI_BPF_LEAVE_H
 

@@ -43,14 +43,21 @@ static __always_inline __u32 cluster_network(void)
 	return config ? config->cluster_network : 0;
 }
 
+static __always_inline bool is_tunnel_port(__u8 protocol, const __u8 *dst_port)
+{
+	const __u32 only = 0;
+	if (protocol != IPPROTO_UDP)
+		return false;
+	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
+	return config && dst_port[0] == config->tunnel_port[0] &&
+	       dst_port[1] == config->tunnel_port[1];
+}
+
 /* Whether the packet is one of the tunnel's own. Netfilter does not translate
  * these, and there are many. */
 static __always_inline bool is_tunnel_packet(const struct transport *l4)
 {
-	const __u32 only = 0;
-	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
-	return config && l4->protocol == IPPROTO_UDP && l4->dst_port[0] == config->tunnel_port[0] &&
-	       l4->dst_port[1] == config->tunnel_port[1];
+	return is_tunnel_port(l4->protocol, l4->dst_port);
 }
 
 /* The pod interface that the packet comes from, or goes to. */

@@ -23,10 +23,10 @@ static __always_inline __u32 sum_of_addresses(const void *src, const void *dst, 
 }
 
 /* Writes the translated addresses and ports, and updates all checksums over
- * them. False: the packet ends inside the ports, and is unchanged. The
- * pointers to the packet are invalid after that. */
-static __always_inline bool translate(struct __sk_buff *skb, struct packet *pkt,
-				      const struct cursor *cur, const struct transport *l4,
+ * them. `ports` are the packet's. The pointers into the packet are invalid
+ * after that. */
+static __always_inline void translate(struct __sk_buff *skb, struct packet *pkt, void *ports,
+				      const struct transport *l4,
 				      const struct kubecni_translation *to)
 {
 	const int family = pkt->family;
@@ -35,9 +35,6 @@ static __always_inline bool translate(struct __sk_buff *skb, struct packet *pkt,
 	/* A UDP checksum of 0 means that there is none. */
 	const __u64 flags = l4->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 
-	void *ports = (void *)src_of(pkt) + (family == AF_INET6 ? 32 : 8);
-	if (ports + 4 > cur->end)
-		return false;
 	__u32 old_ports, new_ports;
 	__builtin_memcpy(&old_ports, ports, 4);
 	__builtin_memcpy(&new_ports, to->src_port, 2);
@@ -58,7 +55,6 @@ static __always_inline bool translate(struct __sk_buff *skb, struct packet *pkt,
 	if (family == AF_INET6)
 		bpf_csum_update(skb, difference);
 	bpf_l4_csum_replace(skb, checksum, old_ports, new_ports, flags | 4);
-	return true;
 }
 
 #endif /* KUBECNI_BPF_TRANSLATE_H */

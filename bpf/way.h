@@ -15,18 +15,25 @@ static __always_inline bool is_zero_mac(const __u8 *mac)
 }
 
 /* Asks the kernel's routes for a destination outside the cluster. They see the
- * packet before its source is translated. Also false if the kernel does not
- * know the neighbour's Ethernet address yet, or if there is none. */
-static __always_inline bool find_route(struct __sk_buff *skb, const struct packet *pkt, __u32 place,
-				       __u32 network, const struct kubecni_translation *to,
+ * packet with its destination translated, and its source not yet. Also false
+ * if the kernel does not know the neighbour's Ethernet address yet, or if
+ * there is none. */
+static __always_inline bool find_route(struct __sk_buff *skb, const struct packet *pkt,
+				       const struct transport *l4, __u32 place, __u32 network,
+				       const struct kubecni_translation *to,
 				       struct kubecni_node *node)
 {
-	const __u32 iif = place == FROM_OUTSIDE ? skb->ifindex : network;
-	struct bpf_fib_lookup fib = {.family = pkt->family, .ifindex = iif, .tot_len = 1};
+	struct bpf_fib_lookup fib = {.family = pkt->family,
+				     .l4_protocol = l4->protocol,
+				     .tot_len = 1,
+				     .ifindex = place == FROM_OUTSIDE ? skb->ifindex : network};
+	__builtin_memcpy(&fib.sport, l4->src_port, 2);
+	__builtin_memcpy(&fib.dport, to->dst_port, 2);
 	if (pkt->family == AF_INET6) {
 		__builtin_memcpy(fib.ipv6_src, src_of(pkt), 16);
 		__builtin_memcpy(fib.ipv6_dst, to->dst, 16);
 	} else {
+		fib.tos = pkt->v4->tos;
 		__builtin_memcpy(&fib.ipv4_src, src_of(pkt), 4);
 		__builtin_memcpy(&fib.ipv4_dst, to->dst, 4);
 	}
@@ -34,7 +41,7 @@ static __always_inline bool find_route(struct __sk_buff *skb, const struct packe
 		return false;
 	if (fib.ifindex == network || is_zero_mac(fib.dmac))
 		return false;
-	*node = (struct kubecni_node){.kind = KUBECNI_NODE_DIRECT,
+	*node = (struct kubecni_node){.kind = KUBECNI_NODE_OUTSIDE,
 				      .egress_ifindex = fib.ifindex,
 				      .mtu = fib.mtu_result,
 				      .next_hop_family = fib.family};
@@ -45,9 +52,20 @@ static __always_inline bool find_route(struct __sk_buff *skb, const struct packe
 	return true;
 }
 
+/* Whether eBPF may send to hosts outside the cluster: not if IPsec may have to
+ * encrypt the packet, and not what concerns no pod. */
+static __always_inline bool may_leave_cluster(const struct packet *pkt, __u32 place)
+{
+	const __u32 only = 0;
+	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
+	return config && config->carries_to_outside &&
+	       (place != FROM_OUTSIDE || is_remote_pod(src_of(pkt), pkt->family));
+}
+
 /* Finds the way to the translated destination. */
-static __always_inline bool find_way(struct __sk_buff *skb, const struct packet *pkt, __u32 place,
-				     __u32 network, struct kubecni_flow_state *answer)
+static __always_inline bool find_way(struct __sk_buff *skb, const struct packet *pkt,
+				     const struct transport *l4, __u32 place, __u32 network,
+				     struct kubecni_flow_state *answer)
 {
 	const void *dst = answer->translation.dst;
 	answer->is_to_pod = read_endpoint(network, dst, pkt->family, &answer->pod);
@@ -55,11 +73,14 @@ static __always_inline bool find_way(struct __sk_buff *skb, const struct packet 
 		return (answer->pod.flags & KUBECNI_ENDPOINT_READY) &&
 		       !(answer->pod.flags & KUBECNI_ENDPOINT_SHAPED) &&
 		       (answer->is_routed || same_mac(pkt->eth->h_dest, answer->pod.pod_mac));
-	if (!answer->is_routed)
+	/* The kernel path drops what would look like a packet of the tunnel. */
+	if (!answer->is_routed || is_tunnel_port(l4->protocol, answer->translation.dst_port))
 		return false;
 	const struct kubecni_node *node = node_of(dst, pkt->family);
 	if (!node)
-		return find_route(skb, pkt, place, network, &answer->translation, &answer->node);
+		return may_leave_cluster(pkt, place) &&
+		       find_route(skb, pkt, l4, place, network, &answer->translation,
+				  &answer->node);
 	answer->node = *node;
 	return network == cluster_network() && is_reached(node);
 }
@@ -101,7 +122,8 @@ static __always_inline void send(struct __sk_buff *skb, const struct kubecni_flo
 	if (answer->is_to_pod)
 		return send_to_pod(skb, &answer->pod);
 	const struct kubecni_node *node = &answer->node;
-	set_ctx_u32(skb->mark, KUBECNI_MARK_FAST);
+	/* Other devices than those to nodes would leave the mark on. */
+	set_ctx_u32(skb->mark, node->kind == KUBECNI_NODE_OUTSIDE ? 0 : KUBECNI_MARK_FAST);
 	/* Otherwise all pods would share the NIC queue of the veth's queue. */
 	set_ctx_u32(skb->queue_mapping, 0);
 	if (node->kind == KUBECNI_NODE_VXLAN) {

@@ -32,9 +32,9 @@
 /* Leaves room for future reasons: a newer build cannot grow a pinned map. */
 #define KUBECNI_MAX_EXIT_REASONS 64
 
-/* from_pod sets this bit of skb->mark on packets that it sends to the wire or
- * the tunnel. to_wire and to_tunnel clear it. A packet that they see without
- * the bit came by the kernel path. */
+/* from_pod, from_wire and from_tunnel set this bit of skb->mark on packets that
+ * they send to the wire or the tunnel of another node. to_wire and to_tunnel clear it. A packet
+ * that they see without the bit came by the kernel path. */
 #define KUBECNI_MARK_FAST 0x01000000
 
 /* Keys of `node_cidrs4` and `node_cidrs6`: a PodCIDR of a node. The trie
@@ -51,9 +51,10 @@ struct kubecni_cidr6_key {
 };
 
 enum kubecni_node_kind {
-	KUBECNI_NODE_LOCAL = 1,	 /* this node's own PodCIDR */
-	KUBECNI_NODE_DIRECT = 2, /* a node that is reached without a tunnel */
-	KUBECNI_NODE_VXLAN = 3,	 /* a node behind the tunnel */
+	KUBECNI_NODE_LOCAL = 1,	  /* this node's own PodCIDR */
+	KUBECNI_NODE_DIRECT = 2,  /* a node that is reached without a tunnel */
+	KUBECNI_NODE_VXLAN = 3,	  /* a node behind the tunnel */
+	KUBECNI_NODE_OUTSIDE = 4, /* only in flows: a host outside the cluster, as DIRECT */
 };
 
 /* Value of `node_cidrs4` and `node_cidrs6`: how to reach the node that owns the
@@ -140,7 +141,10 @@ struct kubecni_node_config {
 	__u32 udp_timeout_s; /* nf_conntrack_udp_timeout_stream */
 	/* The UDP port of the tunnel; 0: none. */
 	__u8 tunnel_port[2];
-	__u8 pad[2];
+	/* Whether eBPF may send translated packets to hosts outside the
+	 * cluster. Not if the node has policies of IPsec. */
+	__u8 carries_to_outside;
+	__u8 pad;
 };
 
 /* Value of `map_generation`, which has one entry, of key 0. Whoever changes a map
@@ -221,8 +225,7 @@ struct kubecni_flow_state {
 	__u8 eth_src[6];
 	union {
 		struct kubecni_endpoint pod;
-		struct kubecni_node
-			node; /* DIRECT or VXLAN; the next hop may also be outside the cluster */
+		struct kubecni_node node; /* DIRECT, VXLAN or OUTSIDE */
 	};
 	struct kubecni_translation translation;
 	__u32 pad;
@@ -267,8 +270,9 @@ enum kubecni_programs {
 	X(FAST_FROM_WIRE, REDIRECT, FROM_WIRE, "eBPF: from the wire into a pod")                   \
 	X(KERNEL_TO_POD, PASS, TO_POD, "kernel path: delivered to a pod")                          \
 	X(KERNEL_TO_WIRE, PASS, TO_WIRE, "kernel path: between pods, sent to the wire")            \
-	X(KERNEL_TO_WIRE_OTHER, PASS, TO_WIRE, "kernel path: not between pods, sent to the wire")  \
-	X(FAST_SENT_TO_WIRE, PASS, TO_WIRE, "eBPF: packet of from_pod seen leaving on the wire")   \
+	X(KERNEL_TO_WIRE_OTHER, PASS, TO_WIRE,                                                     \
+	  "not between pods, sent to the wire, by either path")                                    \
+	X(FAST_SENT_TO_WIRE, PASS, TO_WIRE, "eBPF: redirected packet seen leaving on the wire")    \
 	X(PASS_ARP, PASS, FROM_POD, "kernel path: ARP")                                            \
 	X(PASS_NOT_IP, PASS, FROM_ANYWHERE_OR_TO_POD, "kernel path: neither IPv4 nor IPv6")        \
 	X(PASS_MULTICAST, PASS, AT_POD, "kernel path: multicast or broadcast")                     \
@@ -305,7 +309,7 @@ enum kubecni_programs {
 	  "eBPF: from a pod to the node that owns the address, through the tunnel")                \
 	X(FAST_FROM_TUNNEL, REDIRECT, FROM_TUNNEL, "eBPF: from the tunnel into a pod")             \
 	X(FAST_SENT_TO_TUNNEL, PASS, TO_TUNNEL,                                                    \
-	  "eBPF: packet of from_pod seen leaving by the tunnel")                                   \
+	  "eBPF: redirected packet seen leaving by the tunnel")                                    \
 	X(KERNEL_TO_TUNNEL, PASS, TO_TUNNEL, "kernel path: between pods, sent to the tunnel")      \
 	X(KERNEL_TO_TUNNEL_OTHER, PASS, TO_TUNNEL,                                                 \
 	  "kernel path: not between pods, sent to the tunnel")                                     \

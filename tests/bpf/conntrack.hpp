@@ -19,7 +19,7 @@ struct Connection {
   bool is_assured = true;                 ///< of an answered one: the handshake is complete
   std::string tcp_state = "ESTABLISHED";  ///< of an answered one
   std::uint32_t mark = 0;
-  std::uint32_t timeout_s = 100;
+  std::uint32_t timeout_s = 1000;
 };
 
 /// Makes the entry, with the program conntrack.

@@ -184,6 +184,30 @@ TEST_P(Translation, KernelHasAConnectionThatBeganToClose) {
   EXPECT_THAT(client_calls(IPPROTO_TCP), LeftToKernel(KUBECNI_PASS_HANDSHAKE));
 }
 
+// A RST with another sequence number than conntrack expects, since eBPF carried the data before,
+// leaves the state and shortens the timeout.
+TEST_P(Translation, KernelHasAConnectionThatConntrackEndsSoon) {
+  Connection reset = to_service(IPPROTO_TCP);
+  reset.timeout_s = 10;
+  add_connection(reset);
+
+  EXPECT_THAT(client_calls(IPPROTO_TCP), LeftToKernel(KUBECNI_PASS_HANDSHAKE));
+  EXPECT_LE(time_left_s(), 10u);
+}
+
+TEST_P(Translation, KernelHasWhatLooksLikeAPacketOfTheTunnel) {
+  auto config = must(dataplane().node_config.read());
+  config.tunnel_port[0] = 8080 >> 8;
+  config.tunnel_port[1] = 8080 & 0xff;
+  must(dataplane().node_config.set(config));
+  add_connection(to_service(IPPROTO_UDP));
+  EXPECT_THAT(client_calls(IPPROTO_UDP), LeftToKernel(KUBECNI_PASS_NO_WAY));
+
+  const Frame in = frame_at(kFromWire, {.dst_port = 8080});
+  EXPECT_EQ(run(kFromWire, in).reason, KUBECNI_FAST_FROM_WIRE);
+  EXPECT_EQ(flows().size(), 1u) << "not worth an answer";
+}
+
 TEST_P(Translation, KernelHasWhatOpensAndClosesAConnection) {
   add_connection(to_service(IPPROTO_TCP));
   ASSERT_EQ(client_calls(IPPROTO_TCP).reason, KUBECNI_FAST_TRANSLATED);
@@ -260,7 +284,7 @@ TEST_P(Translation, KeepsTheFlowInConntrackAsLongAsTheNodeDoes) {
     reset_the_maps();
     forget_connections();
     Connection connection = to_service(static_cast<std::uint8_t>(protocol));
-    connection.timeout_s = 20;
+    connection.timeout_s = 500;
     add_connection(connection);
     client_calls(static_cast<std::uint8_t>(protocol));
     EXPECT_NEAR(time_left_s(), default_s, 10);

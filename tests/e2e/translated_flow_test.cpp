@@ -152,6 +152,23 @@ TEST_P(TranslatedFlow, IsAskedAboutAgainWhenItsEntryIsDeleted) {
   EXPECT_TRUE(ok(connection.server_sends(2 << 20)));
 }
 
+TEST_P(TranslatedFlow, LeavesTheClusterByTheKernelWhereIpsecMayHaveToEncryptIt) {
+  cluster.a.must_run({"ip", "xfrm", "policy", "add", "src", "203.0.113.77/32", "dst",
+                      "203.0.113.78/32", "dir", "out", "tmpl", "mode", "tunnel", "proto", "esp",
+                      "src", "203.0.113.77", "dst", "203.0.113.78"});
+  cluster.daemon_a->signal(SIGTERM);
+  cluster.daemon_a->wait();
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+  ASSERT_TRUE(eventually([&] {
+    return must(cluster.a.dataplane().node_config.read()).carries_to_outside == 0;
+  })) << cluster.daemon_a->err();
+  const auto before = translated();
+
+  EXPECT_TRUE(ok(TcpTransfer(options(to_outside())).finish()));
+
+  EXPECT_EQ(translated(), before);
+}
+
 TEST_P(TranslatedFlow, KeepsTheAddressesThatBothEndsSee) {
   serve(neighbour, cluster.a);
   for (int time = 0; time < 2; ++time) {  // also by the same ports as before

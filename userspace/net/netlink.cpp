@@ -82,6 +82,18 @@ int errno_of(int libnl_error) {
   }
 }
 
+int protocol_of(NetlinkPeer peer) {
+  switch (peer) {
+    case NetlinkPeer::kNetfilter:
+      return NETLINK_NETFILTER;
+    case NetlinkPeer::kXfrm:
+      return NETLINK_XFRM;
+    case NetlinkPeer::kRoute:
+      break;
+  }
+  return NETLINK_ROUTE;
+}
+
 }  // namespace
 
 void NetlinkSocket::Close::operator()(nl_sock* socket) const { nl_socket_free(socket); }
@@ -90,7 +102,7 @@ Result<NetlinkSocket> NetlinkSocket::open(NetlinkPeer peer) {
   NetlinkSocket socket(nl_socket_alloc());
   nl_sock* raw = socket.socket_.get();
   if (!raw) return sys_error(ENOMEM, "allocate netlink socket");
-  const int protocol = peer == NetlinkPeer::kRoute ? NETLINK_ROUTE : NETLINK_NETFILTER;
+  const int protocol = protocol_of(peer);
   if (const int error = nl_connect(raw, protocol); error < 0) {
     // libnl has no error for "too many open files", and gives no detail.
     if (error == -NLE_FAILURE) return sys_error(errno, "open netlink socket");

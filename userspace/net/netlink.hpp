@@ -14,6 +14,7 @@ class NetlinkRequest;
 enum class NetlinkPeer {
   kRoute,      ///< links, addresses, routes, neighbours, rules
   kNetfilter,  ///< connection tracking, nftables
+  kXfrm,       ///< IPsec
 };
 
 /// A netlink socket. It belongs to the network namespace in which it was opened, wherever its

@@ -4,6 +4,7 @@
 #include "dataplane/kernel_path.hpp"
 #include "dataplane/sysctls.hpp"
 #include "ipam/pool.hpp"
+#include "net/ipsec.hpp"
 #include "net/link.hpp"
 #include "net/sysctl.hpp"
 #include "pods/node_bridge.hpp"
@@ -98,8 +99,8 @@ Result<> BridgeController::sync_bridge(const Node& self, unsigned mtu, Outcome& 
 }
 
 /// Tells the programs what holds for the whole node: which bridge has the pods for other nodes, how
-/// long conntrack keeps flows, and which packets are the tunnel's. Without a bridge there are no
-/// such pods.
+/// long conntrack keeps flows, which packets are the tunnel's, and whether something may have to be
+/// encrypted. Without a bridge there are no such pods.
 void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outcome) {
   auto bridge = find_link(netlink_, options_.bridge);
   if (!bridge) return outcome.fail(bridge.error().what);
@@ -109,12 +110,20 @@ void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outco
       .cluster_network = *bridge ? (*bridge)->ifindex : 0,
       .tcp_timeout_s = seconds_of("net/netfilter/nf_conntrack_tcp_timeout_established"),
       .udp_timeout_s = seconds_of("net/netfilter/nf_conntrack_udp_timeout_stream")};
-  const std::uint16_t tunnel_port = htons(options_.tunnel.port);
+  const bool may_have_tunnel = options_.routing != Routing::kDirect;
+  const std::uint16_t tunnel_port = may_have_tunnel ? htons(options_.tunnel.port) : 0;
   std::memcpy(wanted.tunnel_port, &tunnel_port, sizeof(tunnel_port));
+  auto has_ipsec = has_ipsec_policies();
+  if (!has_ipsec) outcome.fail(has_ipsec.error().what);
+  wanted.carries_to_outside = has_ipsec && !*has_ipsec;
   if (std::memcmp(&wanted, &*known, sizeof(wanted)) == 0) return;
   const auto written = dataplane.node_config.set(wanted);
   if (wanted.cluster_network == known->cluster_network) {
-    outcome.apply(written, "told the programs conntrack's timeouts");
+    outcome.apply(written, wanted.carries_to_outside
+                               ? "eBPF may carry translated flows out of the cluster; conntrack's "
+                                 "timeouts and the tunnel's port are known"
+                               : "eBPF does not carry translated flows out of the cluster, since "
+                                 "policies of IPsec might have to encrypt them");
     return;
   }
   outcome.apply(written, *bridge ? "pods of other nodes reach the pods on " + options_.bridge

@@ -131,17 +131,18 @@ void add_guard(NftTable& table, const FirewallSpec& spec) {
 /// Keeps conntrack from the tunnel's own packets: each packet of a pod would pass it once more, for
 /// nothing. Only between nodes: others may use the port for what netfilter translates.
 void add_notrack(NftTable& table, const FirewallSpec& spec) {
-  const auto chain = [&](const std::string& name, const std::string& hook, const char* end) {
+  const auto chain = [&](const std::string& name, const std::string& hook, const char* end,
+                         const char* to_node) {
     table.rules +=
         "\tchain " + name + " {\n\t\ttype filter hook " + hook + " priority raw; policy accept;\n";
     for (const Family& family : families())
       table.rules += "\t\tudp dport " + std::to_string(spec.tunnel.port) + " " + family.keyword +
-                     " " + end + " @tunnel_peers" + family.suffix +
+                     " " + end + " @tunnel_peers" + family.suffix + to_node +
                      " notrack comment \"of the tunnel\"\n";
     table.rules += "\t}\n";
   };
-  chain("tunnel_in", "prerouting", "saddr");
-  chain("tunnel_out", "output", "daddr");
+  chain("tunnel_in", "prerouting", "saddr", " fib daddr type local");
+  chain("tunnel_out", "output", "daddr", "");
 }
 
 /// `networks` have to be sorted and must not overlap.

@@ -107,7 +107,7 @@ TEST(FirewallTable, KeepsConntrackFromTheTunnelsPacketsBetweenNodes) {
 
   EXPECT_THAT(plan_table(spec).text(),
               HasSubstr("type filter hook prerouting priority raw; policy accept;\n"
-                        "\t\tudp dport 8472 ip saddr @tunnel_peers4 notrack"));
+                        "\t\tudp dport 8472 ip saddr @tunnel_peers4 fib daddr type local notrack"));
   EXPECT_THAT(plan_table(spec).text(),
               HasSubstr("type filter hook output priority raw; policy accept;\n"
                         "\t\tudp dport 8472 ip daddr @tunnel_peers4 notrack"));
