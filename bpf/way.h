@@ -52,14 +52,13 @@ static __always_inline bool find_route(struct __sk_buff *skb, const struct packe
 	return true;
 }
 
-/* Whether eBPF may send to hosts outside the cluster: not if IPsec may have to
- * encrypt the packet, and not what concerns no pod. */
-static __always_inline bool may_leave_cluster(const struct packet *pkt, __u32 place)
+/* Whether eBPF may carry translated packets between pods and hosts outside the
+ * cluster: not if IPsec may have to see them. */
+static __always_inline bool may_cross_border(void)
 {
 	const __u32 only = 0;
 	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
-	return config && config->carries_to_outside &&
-	       (place != FROM_OUTSIDE || is_remote_pod(src_of(pkt), pkt->family));
+	return config && config->carries_to_outside;
 }
 
 /* Finds the way to the translated destination. */
@@ -68,6 +67,9 @@ static __always_inline bool find_way(struct __sk_buff *skb, const struct packet 
 				     struct kubecni_flow_state *answer)
 {
 	const void *dst = answer->translation.dst;
+	const bool is_from_host = place == FROM_OUTSIDE && !is_remote_pod(src_of(pkt), pkt->family);
+	if (is_from_host && !may_cross_border())
+		return false;
 	answer->is_to_pod = read_endpoint(network, dst, pkt->family, &answer->pod);
 	if (answer->is_to_pod)
 		return (answer->pod.flags & KUBECNI_ENDPOINT_READY) &&
@@ -78,7 +80,8 @@ static __always_inline bool find_way(struct __sk_buff *skb, const struct packet 
 		return false;
 	const struct kubecni_node *node = node_of(dst, pkt->family);
 	if (!node)
-		return may_leave_cluster(pkt, place) &&
+		/* What concerns no pod is not ours. */
+		return !is_from_host && may_cross_border() &&
 		       find_route(skb, pkt, l4, place, network, &answer->translation,
 				  &answer->node);
 	answer->node = *node;

@@ -141,8 +141,8 @@ struct kubecni_node_config {
 	__u32 udp_timeout_s; /* nf_conntrack_udp_timeout_stream */
 	/* The UDP port of the tunnel; 0: none. */
 	__u8 tunnel_port[2];
-	/* Whether eBPF may send translated packets to hosts outside the
-	 * cluster. Not if the node has policies of IPsec. */
+	/* Whether eBPF may carry translated packets from and to hosts outside
+	 * the cluster. Not if the node has policies of IPsec. */
 	__u8 carries_to_outside;
 	__u8 pad;
 };

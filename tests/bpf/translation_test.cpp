@@ -124,6 +124,12 @@ TEST_P(Translation, OfWhatComesFromOutsideToAPod) {
                 Redirected(KUBECNI_FAST_TRANSLATED,
                            with_macs(one_hop_older(frame_at(kFromWire, translated)), kPodAMac,
                                      kGatewayMac)));
+
+    // IPsec may have to see it.
+    auto config = must(dataplane().node_config.read());
+    config.carries_to_outside = 0;
+    must(dataplane().node_config.set(config));
+    EXPECT_THAT(run(kFromWire, frame_at(kFromWire, in)), LeftToKernel(KUBECNI_PASS_NO_WAY));
   }
 }
 
