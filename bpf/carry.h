@@ -98,7 +98,8 @@ static __always_inline bool is_known(const struct walk *walk, struct flow *flow)
 	fill_key(answer, &walk->pkt, &flow->l4, flow->place);
 	if (!recall(answer, walk->pkt.family))
 		return false;
-	if (answer->is_translated && answer->node.kind == KUBECNI_NODE_OUTSIDE)
+	if (answer->is_translated && !answer->is_to_pod &&
+	    answer->node.kind == KUBECNI_NODE_OUTSIDE)
 		flow->former_egress = answer->node.egress_ifindex;
 	if (!is_current(answer, &flow->l4, flow->generation))
 		return false;
@@ -308,7 +309,8 @@ static __always_inline struct exit carry_known(struct __sk_buff *skb, const int 
 	if (is_exit(flow->exit))
 		return flow->exit;
 	if (answer->is_translated)
-		return REDIRECTED(FAST_TRANSLATED);
+		return answer->is_to_pod ? REDIRECTED(FAST_TRANSLATED_TO_POD)
+					 : REDIRECTED(FAST_TRANSLATED_TO_HOST);
 	if (answer->is_to_pod)
 		return exits->to_pod;
 	return answer->node.kind == KUBECNI_NODE_VXLAN ? exits->to_tunnel : exits->to_node;

@@ -67,8 +67,8 @@ static __always_inline struct exit deliver(struct __sk_buff *skb, const struct e
 {
 	/* Only translated packets go elsewhere than into a pod. */
 	const struct carry_exits exits = {.to_pod = delivered,
-					  .to_node = REDIRECTED(FAST_TRANSLATED),
-					  .to_tunnel = REDIRECTED(FAST_TRANSLATED),
+					  .to_node = REDIRECTED(FAST_TRANSLATED_TO_HOST),
+					  .to_tunnel = REDIRECTED(FAST_TRANSLATED_TO_HOST),
 					  .elsewhere = EXIT(PASS_NO_ENDPOINT)};
 	/* It belongs to a VLAN device on top of this one. */
 	if (is_vlan_tagged(skb))

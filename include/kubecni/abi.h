@@ -338,14 +338,16 @@ enum kubecni_programs {
 	  "dropped: pod sends frames to bridges, like STP or LLDP")                                \
 	X(PASS_OTHER_NETWORK, PASS, FROM_POD,                                                      \
 	  "kernel path: to another node, from a pod outside the cluster's network")                \
-	X(FAST_TRANSLATED, REDIRECT, FROM_ANYWHERE,                                                \
-	  "eBPF: translated as netfilter decided, and sent on")                                    \
+	X(FAST_TRANSLATED_TO_POD, REDIRECT, FROM_ANYWHERE,                                         \
+	  "eBPF: translated as netfilter decided, into a pod of this node")                        \
 	X(PASS_HANDSHAKE, PASS, FROM_ANYWHERE,                                                     \
 	  "kernel path: netfilter translates the flow, which begins or ends")                      \
 	X(PASS_SPECIAL_TRANSLATION, PASS, FROM_ANYWHERE,                                           \
 	  "kernel path: netfilter translates the flow in a way that eBPF cannot")                  \
 	X(PASS_NO_WAY, PASS, FROM_ANYWHERE,                                                        \
-	  "kernel path: netfilter translates the flow, to where eBPF knows no way")
+	  "kernel path: netfilter translates the flow, to where eBPF knows no way")                \
+	X(FAST_TRANSLATED_TO_HOST, REDIRECT, FROM_ANYWHERE,                                        \
+	  "eBPF: translated as netfilter decided, to another node or host")
 
 enum kubecni_exit_reason {
 #define X(name, verdict, programs, text) KUBECNI_##name,

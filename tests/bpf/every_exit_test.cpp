@@ -123,7 +123,8 @@ EveryExit::Exits EveryExit::exits_of_translating(const Program& hook) {
     return run(hook, frame_at(hook, {.payload_bytes = payload_bytes}));
   };
   return {
-      {KUBECNI_FAST_TRANSLATED, [=] { return translate(kPodB, 16, {}); }},
+      {KUBECNI_FAST_TRANSLATED_TO_POD, [=] { return translate(kPodB, 16, {}); }},
+      {KUBECNI_FAST_TRANSLATED_TO_HOST, [=] { return translate(kIpv4.other_remote_pod, 16, {}); }},
       {KUBECNI_PASS_OVER_MTU, [=] { return translate(kIpv4.other_remote_pod, kNicMtu, {}); }},
       {KUBECNI_PASS_NO_WAY, [=] { return translate(kIpv4.no_pod, 16, {}); }},
       {KUBECNI_PASS_HANDSHAKE,

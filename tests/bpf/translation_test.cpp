@@ -38,13 +38,13 @@ TEST_P(Translation, OfADestinationOnAnotherNodeAndOfItsAnswer) {
     add_connection(to_service(protocol));
     for (int time = 0; time < 2; ++time) {  // decided, and known
       EXPECT_THAT(client_calls(protocol),
-                  Redirected(KUBECNI_FAST_TRANSLATED,
+                  Redirected(KUBECNI_FAST_TRANSLATED_TO_HOST,
                              one_hop_older(frame_at(kFromPod, request(protocol)))));
       IpPacket translated = answer(protocol);
       translated.src = family().outside;
       translated.src_port = 80;
       EXPECT_THAT(server_answers(protocol),
-                  Redirected(KUBECNI_FAST_TRANSLATED,
+                  Redirected(KUBECNI_FAST_TRANSLATED_TO_POD,
                              with_macs(one_hop_older(frame_at(kFromWire, translated)), kPodAMac,
                                        kGatewayMac)));
     }
@@ -57,10 +57,10 @@ TEST_P(Translation, OfADestinationBehindTheTunnel) {
   IpPacket translated = request(IPPROTO_TCP);
   translated.dst = family().tunnel_pod;
 
-  EXPECT_THAT(
-      client_calls(IPPROTO_TCP),
-      Redirected(KUBECNI_FAST_TRANSLATED, with_macs(one_hop_older(frame_at(kFromPod, translated)),
-                                                    kRemoteTunnelMac, kTunnelMac)));
+  EXPECT_THAT(client_calls(IPPROTO_TCP),
+              Redirected(KUBECNI_FAST_TRANSLATED_TO_HOST,
+                         with_macs(one_hop_older(frame_at(kFromPod, translated)), kRemoteTunnelMac,
+                                   kTunnelMac)));
 }
 
 TEST_P(Translation, OfADestinationOnTheSameNodeAndOfItsAnswer) {
@@ -72,7 +72,7 @@ TEST_P(Translation, OfADestinationOnTheSameNodeAndOfItsAnswer) {
     there.dst = family().pod_b;
     EXPECT_THAT(
         client_calls(protocol),
-        Redirected(KUBECNI_FAST_TRANSLATED,
+        Redirected(KUBECNI_FAST_TRANSLATED_TO_POD,
                    with_macs(one_hop_older(frame_at(kFromPod, there)), kPodBMac, kGatewayMac)));
 
     IpPacket back = answer(protocol);
@@ -83,7 +83,7 @@ TEST_P(Translation, OfADestinationOnTheSameNodeAndOfItsAnswer) {
     translated.src = family().outside;
     translated.src_port = 80;
     EXPECT_THAT(run(kFromPod, pod_b(), frame_at(kFromPod, back)),
-                Redirected(KUBECNI_FAST_TRANSLATED, frame_at(kFromPod, translated)));
+                Redirected(KUBECNI_FAST_TRANSLATED_TO_POD, frame_at(kFromPod, translated)));
   }
 }
 
@@ -97,7 +97,7 @@ TEST_P(Translation, OfAPodThatReachesItselfByAService) {
 
   EXPECT_THAT(
       client_calls(IPPROTO_TCP),
-      Redirected(KUBECNI_FAST_TRANSLATED,
+      Redirected(KUBECNI_FAST_TRANSLATED_TO_POD,
                  with_macs(one_hop_older(frame_at(kFromPod, translated)), kPodAMac, kGatewayMac)));
 }
 
@@ -121,7 +121,7 @@ TEST_P(Translation, OfWhatComesFromOutsideToAPod) {
     translated.dst_port = 8080;
 
     EXPECT_THAT(run(kFromWire, frame_at(kFromWire, in)),
-                Redirected(KUBECNI_FAST_TRANSLATED,
+                Redirected(KUBECNI_FAST_TRANSLATED_TO_POD,
                            with_macs(one_hop_older(frame_at(kFromWire, translated)), kPodAMac,
                                      kGatewayMac)));
 
@@ -149,8 +149,8 @@ TEST_P(Translation, OfWhatComesFromOutsideToAPodOfAnotherNode) {
   translated.dst_port = 8080;
 
   const Passage passage = run(kFromWire, frame_at(kFromWire, in));
-  EXPECT_THAT(passage,
-              Redirected(KUBECNI_FAST_TRANSLATED, one_hop_older(frame_at(kFromWire, translated))));
+  EXPECT_THAT(passage, Redirected(KUBECNI_FAST_TRANSLATED_TO_HOST,
+                                  one_hop_older(frame_at(kFromWire, translated))));
   EXPECT_EQ(passage.mark, KUBECNI_MARK_FAST);
 }
 
@@ -178,7 +178,7 @@ TEST_P(Translation, KernelHasTheFlowUntilTheHandshakeIsComplete) {
     forget_connections();
     add_connection(to_service(protocol));
     if (protocol == IPPROTO_UDP) age_flows(2 * kSecond);
-    EXPECT_EQ(client_calls(protocol).reason, KUBECNI_FAST_TRANSLATED);
+    EXPECT_EQ(client_calls(protocol).reason, KUBECNI_FAST_TRANSLATED_TO_HOST);
   }
 }
 
@@ -216,7 +216,7 @@ TEST_P(Translation, KernelHasWhatLooksLikeAPacketOfTheTunnel) {
 
 TEST_P(Translation, KernelHasWhatOpensAndClosesAConnection) {
   add_connection(to_service(IPPROTO_TCP));
-  ASSERT_EQ(client_calls(IPPROTO_TCP).reason, KUBECNI_FAST_TRANSLATED);
+  ASSERT_EQ(client_calls(IPPROTO_TCP).reason, KUBECNI_FAST_TRANSLATED_TO_HOST);
 
   for (const auto flags : {kFin, kRst})
     EXPECT_THAT(client_calls_with(flags), LeftToKernel(KUBECNI_PASS_HANDSHAKE));
@@ -224,7 +224,7 @@ TEST_P(Translation, KernelHasWhatOpensAndClosesAConnection) {
   EXPECT_THAT(client_calls_with(kSyn), LeftToKernel(KUBECNI_PASS_HANDSHAKE));
   EXPECT_EQ(flows().size(), 0u) << "the port may be another flow's now";
 
-  ASSERT_EQ(server_answers(IPPROTO_TCP).reason, KUBECNI_FAST_TRANSLATED);
+  ASSERT_EQ(server_answers(IPPROTO_TCP).reason, KUBECNI_FAST_TRANSLATED_TO_POD);
   IpPacket accept = answer(IPPROTO_TCP);
   accept.tcp_flags = kSynAck;
   EXPECT_THAT(run(kFromWire, frame_at(kFromWire, accept)), LeftToKernel(KUBECNI_PASS_HANDSHAKE));
@@ -280,7 +280,7 @@ TEST_P(Translation, ChangesAtOnceWhenTheKernelIsSeenToTranslate) {
 
     kernel_sends(protocol);
 
-    EXPECT_EQ(server_answers(protocol).reason, KUBECNI_FAST_TRANSLATED);
+    EXPECT_EQ(server_answers(protocol).reason, KUBECNI_FAST_TRANSLATED_TO_POD);
   }
 }
 
@@ -308,7 +308,7 @@ TEST_P(Translation, OfTheOldFlowEndsWithItsEntry) {
     reset_the_maps();
     forget_connections();
     add_connection(to_service(protocol));
-    ASSERT_EQ(client_calls(protocol).reason, KUBECNI_FAST_TRANSLATED);
+    ASSERT_EQ(client_calls(protocol).reason, KUBECNI_FAST_TRANSLATED_TO_HOST);
 
     forget_connections();
     age_flows(2 * kSecond);
@@ -328,7 +328,7 @@ TEST_P(TranslationOfIpv4, AbsentUdpChecksumStaysAbsent) {
   constexpr std::size_t kChecksumAt = 14 + 20 + 6;
   for (Frame* frame : {&in, &out}) (*frame)[kChecksumAt] = (*frame)[kChecksumAt + 1] = 0;
 
-  EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TRANSLATED, out));
+  EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TRANSLATED_TO_HOST, out));
 }
 
 INSTANTIATE_TEST_SUITE_P(, TranslationOfIpv4, testing::Values(kIpv4), name_of_family);

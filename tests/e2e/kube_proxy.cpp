@@ -154,6 +154,12 @@ std::string iptables_rules(const ProxiedService& service, const std::vector<IpAd
 
 }  // namespace
 
+std::string name_of(const ProxySetting& setting) {
+  const auto [kind, family, tunnel] = setting;
+  return std::string(kind == ProxyKind::kNft ? "nft" : "iptables") +
+         (family == AF_INET ? "_v4" : "_v6") + (tunnel ? "_vxlan" : "_direct");
+}
+
 void apply_kube_proxy(ProxyKind kind, const Node& node, const ProxiedService& service,
                       const std::vector<IpAddr>& local_backends) {
   const bool nft = kind == ProxyKind::kNft;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace kubecni::test {
@@ -24,6 +25,12 @@ struct ProxiedService {
 };
 
 enum class ProxyKind { kNft, kIptables };
+
+/// The parameters of tests beside kube-proxy.
+using ProxySetting = std::tuple<ProxyKind, int /*family*/, bool /*tunnel*/>;
+
+/// "nft_v4_vxlan"
+std::string name_of(const ProxySetting& setting);
 
 /// Makes kube-proxy's rules for the service on a node, replacing earlier ones. `local_backends` are
 /// the backends on that node.

@@ -4,6 +4,7 @@
 #include "damage.hpp"
 #include "kube_proxy.hpp"
 #include "paths.hpp"
+#include "served_cluster.hpp"
 #include "support/traffic.hpp"
 #include "support/udp.hpp"
 
@@ -20,8 +21,10 @@ using Setting = std::tuple<int /*family*/, bool /*tunnel*/>;
 
 /// A pod with connections to pods of its own node and of the other one, each both direct and to a
 /// service.
-class LongLived : public testing::TestWithParam<Setting> {
+class LongLived : public testing::TestWithParam<Setting>, protected ServedCluster {
  protected:
+  LongLived() : ServedCluster(std::get<0>(GetParam()), std::get<1>(GetParam())) {}
+
   struct Flows {
     TcpConnection plain;
     TcpConnection translated;
@@ -82,14 +85,7 @@ class LongLived : public testing::TestWithParam<Setting> {
     for (const Node* node : {&cluster.a, &cluster.b}) damage(*node);
   }
 
-  const int family = std::get<0>(GetParam());
-  const bool tunnel = std::get<1>(GetParam());
-  const IpAddr service_ip = IpAddr::parse(family == AF_INET ? "10.96.0.10" : "fd00:96::10").value();
-  Cluster cluster{
-      {.families = family == AF_INET ? Families::kV4 : Families::kV6,
-       .routing = tunnel ? std::vector<std::string>{"vxlan"} : std::vector<std::string>{}}};
-  const Pod& client = *cluster.pod_a;
-  Pod neighbour = cluster.add_pod(cluster.a, "neighbour");
+  const Pod& client = a;
   std::unique_ptr<Flows> to_neighbour = connect(neighbour);
   std::unique_ptr<Flows> to_other = connect(*cluster.pod_b);
 };

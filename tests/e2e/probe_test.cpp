@@ -113,7 +113,9 @@ TEST(Probe, NamesWhoRefuses) {
 
 TEST(Probe, AQuestionDoesNotOpenAFirewallForTheOtherNode) {
   Cluster cluster("bridge");
-  ASSERT_TRUE(eventually([&] { return all_answer(cluster.b, 1); }, kNoticed)) << said(cluster.b);
+  ASSERT_TRUE(
+      eventually([&] { return all_answer(cluster.a, 1) && all_answer(cluster.b, 1); }, kNoticed))
+      << said(cluster.a) << said(cluster.b);
 
   drop_forwarded(cluster.a, "ip saddr 10.200.2.0 udp dport 8484 ct direction original drop");
 

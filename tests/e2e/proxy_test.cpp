@@ -4,6 +4,7 @@
 #include "damage.hpp"
 #include "kube_proxy.hpp"
 #include "paths.hpp"
+#include "served_cluster.hpp"
 #include "support/cni_list.hpp"
 #include "support/traffic.hpp"
 
@@ -24,16 +25,10 @@ struct Call {
   const Pod& backend;
 };
 
-using Setting = std::tuple<ProxyKind, int /*family*/, bool /*tunnel*/>;
-
-std::string name_of(const Setting& setting) {
-  const auto [kind, family, tunnel] = setting;
-  return std::string(kind == ProxyKind::kNft ? "nft" : "iptables") +
-         (family == AF_INET ? "_v4" : "_v6") + (tunnel ? "_vxlan" : "_direct");
-}
-
-class BesideKubeProxy : public testing::TestWithParam<Setting> {
+class BesideKubeProxy : public testing::TestWithParam<ProxySetting>, protected ServedCluster {
  protected:
+  BesideKubeProxy() : ServedCluster(std::get<1>(GetParam()), std::get<2>(GetParam())) {}
+
   /// Makes `backends` the service's, on both nodes.
   void serve(const std::vector<const Pod*>& backends, int protocol, bool local = false) {
     ProxiedService service{.cluster_ip = service_ip,
@@ -80,15 +75,6 @@ class BesideKubeProxy : public testing::TestWithParam<Setting> {
   }
 
   const ProxyKind kind = std::get<0>(GetParam());
-  const int family = std::get<1>(GetParam());
-  const bool tunnel = std::get<2>(GetParam());
-  const IpAddr service_ip = IpAddr::parse(family == AF_INET ? "10.96.0.10" : "fd00:96::10").value();
-  Cluster cluster{
-      {.families = family == AF_INET ? Families::kV4 : Families::kV6,
-       .routing = tunnel ? std::vector<std::string>{"vxlan"} : std::vector<std::string>{}}};
-  Pod& a = *cluster.pod_a;
-  Pod& b = *cluster.pod_b;
-  Pod neighbour = cluster.add_pod(cluster.a, "neighbour");
 };
 
 TEST_P(BesideKubeProxy, PodReachesTheServiceOnEachBackend) {

@@ -60,7 +60,7 @@ TEST_F(Service, IsReachedByAPodOfTheSameNodeByEbpfAfterTheHandshake) {
 
   const auto after = node.counters();
   EXPECT_EQ(grown(before, after, KUBECNI_FAST_TO_LOCAL_POD), 0u) << growth(before, after);
-  EXPECT_GT(grown(before, after, KUBECNI_FAST_TRANSLATED), 50u) << growth(before, after);
+  EXPECT_GT(grown(before, after, KUBECNI_FAST_TRANSLATED_TO_POD), 50u) << growth(before, after);
   EXPECT_GT(grown(before, after, KUBECNI_PASS_HANDSHAKE), 0u) << growth(before, after);
   EXPECT_LT(grown(before, after, KUBECNI_KERNEL_TO_POD), 20u) << growth(before, after);
 }

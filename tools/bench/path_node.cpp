@@ -178,7 +178,8 @@ std::optional<PathNode::Deliveries> PathNode::deliveries() const {
   if (!counts) return {};
   const auto packets = [&](kubecni_exit_reason reason) { return (*counts)[reason].packets; };
   return Deliveries{.by_ebpf = packets(KUBECNI_FAST_TO_LOCAL_POD) +
-                               packets(KUBECNI_FAST_FROM_WIRE) + packets(KUBECNI_FAST_FROM_TUNNEL),
+                               packets(KUBECNI_FAST_FROM_WIRE) + packets(KUBECNI_FAST_FROM_TUNNEL) +
+                               packets(KUBECNI_FAST_TRANSLATED_TO_POD),
                     .by_kernel = packets(KUBECNI_KERNEL_TO_POD)};
 }
 
