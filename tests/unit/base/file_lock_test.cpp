@@ -5,17 +5,35 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <mutex>
 #include <optional>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace kubecni::test {
 namespace {
 
 using std::chrono::milliseconds;
+
+/// How many wait for the lock: "1: -> FLOCK  ADVISORY  WRITE 77 fe:00:1234 0 EOF".
+int waiting_for(const std::filesystem::path& path) {
+  struct stat file{};
+  if (::stat(path.c_str(), &file) != 0) return 0;
+  const std::string inode = ":" + std::to_string(file.st_ino) + " ";
+  std::ifstream locks("/proc/locks");
+  int waiting = 0;
+  for (std::string line; std::getline(locks, line);)
+    if (line.contains("->") && line.contains(inode)) ++waiting;
+  return waiting;
+}
 
 TEST(FileLock, IsRefusedWhileSomebodyHoldsIt) {
   const TempDir dir;
@@ -39,6 +57,28 @@ TEST(FileLock, WaitsAsLongAsItWasTold) {
 
   EXPECT_FALSE(second);
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(20));
+}
+
+TEST(FileLock, ComesToThoseWhoWaitInTurn) {
+  const TempDir dir;
+  auto held = std::optional(FileLock::acquire(dir / "lock", milliseconds(0)));
+  ASSERT_TRUE(*held);
+  std::mutex mutex;
+  std::vector<int> order;
+  std::vector<std::jthread> waiting;
+  for (int i = 0; i < 8; ++i) {
+    waiting.emplace_back([&, i] {
+      const auto lock = FileLock::acquire(dir / "lock", std::chrono::seconds(10));
+      const std::lock_guard guard(mutex);
+      if (lock) order.push_back(i);
+    });
+    while (waiting_for(dir / "lock") <= i) std::this_thread::sleep_for(milliseconds(1));
+  }
+
+  held.reset();
+  waiting.clear();
+
+  EXPECT_THAT(order, testing::ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 TEST(FileLock, IsFreeAgainWhenItsHolderIsGone) {
