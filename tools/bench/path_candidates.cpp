@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -114,6 +115,29 @@ Result<std::pair<NodePtr, NodePtr>> two_reference_nodes(NodeMaker& maker,
   return nodes;
 }
 
+/// The rules of a node. A bridge needs to show netfilter the answers of its own pods.
+Result<> apply_rules(const PathNode& node, ProxyMode mode,
+                     const std::vector<ServiceSpec>& services) {
+  const std::filesystem::path file = node.folder() / "rules";
+  if (auto written = write_file_atomically(file, service_rules(mode, services, kClusterCidr));
+      !written)
+    return written;
+  return node.run(std::string("sysctl -qw net.bridge.bridge-nf-call-iptables=1\n") +
+                  (mode == ProxyMode::kNft ? "nft -f " : "iptables-restore ") + file.string() +
+                  "\n");
+}
+
+/// A cluster has kube-proxy on each node, and with its rules conntrack.
+Result<std::pair<NodePtr, NodePtr>> two_proxied_nodes(NodeMaker& maker,
+                                                      Result<> (*join)(const PathNode&)) {
+  auto nodes = two_reference_nodes(maker, join);
+  if (!nodes) return nodes;
+  for (const auto& node : {nodes->first, nodes->second})
+    if (auto applied = apply_rules(*node, ProxyMode::kNft, with_others({}, 1)); !applied)
+      return fail(applied);
+  return nodes;
+}
+
 Result<std::pair<NodePtr, NodePtr>> two_kube_cni_nodes(NodeMaker& maker, const KubeCniMode& mode) {
   auto nodes = maker.two();
   if (!nodes) return fail(nodes);
@@ -132,18 +156,6 @@ Result<PathBed> between_pods(Result<std::pair<NodePtr, NodePtr>> nodes) {
 struct ServiceBed {
   PathBed same_node, other_node;
 };
-
-/// The rules of a node. A bridge needs to show netfilter the answers of its own pods.
-Result<> apply_rules(const PathNode& node, ProxyMode mode,
-                     const std::vector<ServiceSpec>& services) {
-  const std::filesystem::path file = node.folder() / "rules";
-  if (auto written = write_file_atomically(file, service_rules(mode, services, kClusterCidr));
-      !written)
-    return written;
-  return node.run(std::string("sysctl -qw net.bridge.bridge-nf-call-iptables=1\n") +
-                  (mode == ProxyMode::kNft ? "nft -f " : "iptables-restore ") + file.string() +
-                  "\n");
-}
 
 Result<ServiceBed> make_services(Result<std::pair<NodePtr, NodePtr>> nodes, ProxyMode mode,
                                  unsigned count) {
@@ -203,42 +215,59 @@ void add_two_nodes(const std::shared_ptr<NodeMaker>& maker, std::vector<Candidat
   add("node to node", make_veth_pair);
   add("kernel routes",
       [](NodeMaker& nodes) { return between_pods(two_reference_nodes(nodes, route_to_peer)); });
+  add("kernel routes, kube-proxy's rules",
+      [](NodeMaker& nodes) { return between_pods(two_proxied_nodes(nodes, route_to_peer)); });
   kube_cni("kube-cni direct, kernel path", {.dataplane = "bridge"});
   kube_cni("kube-cni direct, eBPF", {});
   add("kernel VXLAN",
       [](NodeMaker& nodes) { return between_pods(two_reference_nodes(nodes, tunnel_to_peer)); });
+  add("kernel VXLAN, kube-proxy's rules",
+      [](NodeMaker& nodes) { return between_pods(two_proxied_nodes(nodes, tunnel_to_peer)); });
   kube_cni("kube-cni VXLAN, kernel path", {.dataplane = "bridge", .routing = "vxlan"});
   kube_cni("kube-cni VXLAN, eBPF", {.routing = "vxlan"});
 }
 
+/// What carries the packets of a Service's clients.
+struct ServiceCarrier {
+  const char* name;
+  std::optional<KubeCniMode> mode;  ///< empty: Debian's bridge
+  bool only_many;                   ///< only among many Services
+};
+
 void add_services(const std::shared_ptr<NodeMaker>& maker, std::vector<Candidate>& list) {
   // A pair of nodes is made at its first use, for both groups.
   const auto made = std::make_shared<std::map<std::string, ServiceBed>>();
+  const ServiceCarrier carriers[] = {{"bridge", std::nullopt, false},
+                                     {"kube-cni kernel path", {{.dataplane = "bridge"}}, true},
+                                     {"kube-cni", {KubeCniMode{}}, false}};
+  const auto add = [&](bool same_node, ProxyMode proxy, unsigned count,
+                       const ServiceCarrier& carrier) {
+    const std::string rules = std::string(proxy == ProxyMode::kNft ? "nftables" : "iptables") +
+                              ", " + std::to_string(count) +
+                              (count == 1 ? " Service" : " Services");
+    const std::string name = std::string(carrier.name) + ", " + rules;
+    const auto make = [=]() -> Result<PathBed> {
+      auto found = made->find(name);
+      if (found == made->end()) {
+        auto bed = make_services(carrier.mode ? two_kube_cni_nodes(*maker, *carrier.mode)
+                                              : two_reference_nodes(*maker, route_to_peer),
+                                 proxy, count);
+        if (!bed) return fail(bed);
+        found = made->emplace(name, std::move(*bed)).first;
+      }
+      return same_node ? found->second.same_node : found->second.other_node;
+    };
+    list.push_back({.group = same_node ? "service-same-node" : "service-other-node",
+                    .name = name,
+                    .limit = "",
+                    .reference = "bridge, " + rules,
+                    .make = make});
+  };
   for (const bool same_node : {true, false})
-    for (const auto& [mode, mode_name] :
-         {std::pair{ProxyMode::kNft, "nftables"}, {ProxyMode::kIptables, "iptables"}})
+    for (const ProxyMode proxy : {ProxyMode::kNft, ProxyMode::kIptables})
       for (const unsigned count : {1U, kManyServices})
-        for (const bool is_kube_cni : {false, true}) {
-          const std::string rules = std::string(mode_name) + ", " + std::to_string(count) +
-                                    (count == 1 ? " Service" : " Services");
-          const std::string name = std::string(is_kube_cni ? "kube-cni" : "bridge") + ", " + rules;
-          const auto make = [=]() -> Result<PathBed> {
-            auto found = made->find(name);
-            if (found == made->end()) {
-              auto bed = make_services(is_kube_cni ? two_kube_cni_nodes(*maker, KubeCniMode{})
-                                                   : two_reference_nodes(*maker, route_to_peer),
-                                       mode, count);
-              if (!bed) return fail(bed);
-              found = made->emplace(name, std::move(*bed)).first;
-            }
-            return same_node ? found->second.same_node : found->second.other_node;
-          };
-          list.push_back({.group = same_node ? "service-same-node" : "service-other-node",
-                          .name = name,
-                          .limit = "",
-                          .reference = "bridge, " + rules,
-                          .make = make});
-        }
+        for (const ServiceCarrier& carrier : carriers)
+          if (!carrier.only_many || count == kManyServices) add(same_node, proxy, count, carrier);
 }
 
 }  // namespace
