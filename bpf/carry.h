@@ -25,6 +25,8 @@ struct flow {
 	bool is_noted;	     /* the kernel path has carried it, and conntrack cannot be asked */
 	bool is_outer;	     /* it is one of the tunnel's own packets */
 	bool is_kept;	     /* the answer is for the cache */
+	bool needs_way;	     /* netfilter translates it, and eBPF may carry it */
+	__u8 tos;	     /* of the packet that is sent */
 	struct kubecni_flow_state answer;
 };
 
@@ -141,19 +143,17 @@ static __always_inline bool leaves_by_another_device(const struct flow *flow)
 }
 
 /* Decides about a flow that netfilter translates. */
-static __always_inline void decide_translated(struct __sk_buff *skb, const struct walk *walk,
-					      struct flow *flow, enum tracking tracking)
+static __always_inline void decide_translated(const struct walk *walk, struct flow *flow,
+					      enum tracking tracking)
 {
 	struct kubecni_flow_state *answer = &flow->answer;
 	answer->is_translated = true;
 	if (tracking == TRANSLATED_SPECIAL)
 		return keep_answer(&walk->pkt, flow, KUBECNI_FLOW_SPECIAL);
 	if (tracking == TRANSLATED) {
-		const bool has_way =
-			find_way(skb, &walk->pkt, &flow->l4, flow->place, flow->network, answer) &&
-			!leaves_by_another_device(flow);
-		return keep_answer(&walk->pkt, flow,
-				   has_way ? KUBECNI_FLOW_EBPF : KUBECNI_FLOW_NO_WAY);
+		answer->owner = KUBECNI_FLOW_NO_WAY; /* so far */
+		flow->needs_way = true;
+		return;
 	}
 	/* The next packet of TCP may complete the handshake. UDP takes two
 	 * seconds. */
@@ -162,6 +162,22 @@ static __always_inline void decide_translated(struct __sk_buff *skb, const struc
 	else
 		keep_answer(&walk->pkt, flow, KUBECNI_FLOW_HANDSHAKE);
 }
+
+/* Finds the way of a flow that netfilter translates. */
+static __always_inline struct exit find_translated_way(struct __sk_buff *skb, const int family,
+						       struct flow *flow)
+{
+	struct walk walk = {.pkt = {.family = family}};
+	if (!parse_headers(skb, &walk))
+		return EXIT(DROP_SHORT_PACKET);
+	const bool has_way =
+		find_way(skb, &walk.pkt, &flow->l4, flow->place, flow->network, &flow->answer) &&
+		!leaves_by_another_device(flow);
+	keep_answer(&walk.pkt, flow, has_way ? KUBECNI_FLOW_EBPF : KUBECNI_FLOW_NO_WAY);
+	return CONTINUE;
+}
+
+GLOBAL_STAGE(__weak, find_translated_way, find_translated_way)
 
 /* Judges a packet whose destination is no pod that eBPF reaches. Continues if
  * netfilter translates it, else keeps the exit. */
@@ -175,7 +191,7 @@ static __always_inline struct exit judge_elsewhere(struct __sk_buff *skb, struct
 	const enum tracking tracking =
 		ask_conntrack(skb, &walk->pkt, &flow->l4, &flow->answer.translation);
 	if (tracking >= TRANSLATED) {
-		decide_translated(skb, walk, flow, tracking);
+		decide_translated(walk, flow, tracking);
 		return CONTINUE;
 	}
 	/* What conntrack does not know could be anything: then the cache
@@ -209,7 +225,7 @@ static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct walk
 	const enum tracking tracking = ask_conntrack(
 		skb, &walk->pkt, &flow->l4, flow->l4.is_error ? NULL : &answer->translation);
 	if (tracking >= TRANSLATED && !flow->l4.is_error) {
-		decide_translated(skb, walk, flow, tracking);
+		decide_translated(walk, flow, tracking);
 		return CONTINUE;
 	}
 	if (tracking <= TRACKED && !is_netfilters(skb, &walk->pkt, &flow->l4))
@@ -272,10 +288,9 @@ static __always_inline struct exit judge_answer(const struct __sk_buff *skb,
 	return CONTINUE;
 }
 
-/* Carries the packet if the answer allows it: then continues, without the
- * packet. */
-static __always_inline struct exit carry(struct __sk_buff *skb, const int family,
-					 const struct flow *flow)
+/* Changes the packet as the answer says, if that allows eBPF to carry it. */
+static __always_inline struct exit change(struct __sk_buff *skb, const int family,
+					  struct flow *flow)
 {
 	struct walk walk = {.pkt = {.family = family}};
 	if (!parse_headers(skb, &walk))
@@ -286,14 +301,31 @@ static __always_inline struct exit carry(struct __sk_buff *skb, const int family
 	void *ports = pull(&walk.cur, 4);
 	if (!ports)
 		return EXIT(DROP_SHORT_PACKET);
+	flow->tos = tos_of(&walk.pkt);
 	change_headers(skb, &walk.pkt, &flow->answer);
 	if (flow->answer.is_translated)
 		translate(skb, &walk.pkt, ports, &flow->l4, &flow->answer.translation);
-	send(skb, &flow->answer);
 	return CONTINUE;
 }
 
-GLOBAL_STAGE(__weak, carry, carry)
+GLOBAL_STAGE(__weak, change, change)
+
+/* A global function, like the stages. */
+__weak __noinline int send_on(struct __sk_buff *skb, struct flow *flow)
+{
+	if (flow)
+		send(skb, &flow->answer, flow->tos);
+	return 0;
+}
+
+/* A global function, like the stages. */
+__weak __noinline int find_outer(struct __sk_buff *skb, struct flow *flow)
+{
+	if (flow && flow->answer.owner == KUBECNI_FLOW_EBPF && !flow->answer.is_to_pod &&
+	    flow->answer.node.kind == KUBECNI_NODE_VXLAN)
+		find_outer_way(skb, &flow->answer.node, &flow->answer.outer);
+	return 0;
+}
 
 /* Carries a packet whose flow is known. */
 static __always_inline struct exit carry_known(struct __sk_buff *skb, const int family,
@@ -305,9 +337,10 @@ static __always_inline struct exit carry_known(struct __sk_buff *skb, const int 
 	/* The ports may belong to another flow now. */
 	if (answer->is_translated && flow->l4.is_opening)
 		forget(answer, family);
-	RUN_STAGE(carry, skb, family, flow);
+	RUN_STAGE(change, skb, family, flow);
 	if (is_exit(flow->exit))
 		return flow->exit;
+	send_on(skb, flow);
 	if (answer->is_translated)
 		return answer->is_to_pod ? REDIRECTED(FAST_TRANSLATED_TO_POD)
 					 : REDIRECTED(FAST_TRANSLATED_TO_HOST);
@@ -325,6 +358,9 @@ static __always_inline struct exit decide_and_carry(struct __sk_buff *skb, const
 	if (is_exit(flow->exit) && !flow->is_elsewhere)
 		return flow->exit;
 	RUN_STAGE(decide, skb, family, flow);
+	if (flow->needs_way)
+		RUN_STAGE(find_translated_way, skb, family, flow);
+	find_outer(skb, flow);
 	if (flow->is_kept)
 		remember(&flow->answer, family, flow->generation);
 	return is_exit(flow->exit) ? flow->exit : carry_known(skb, family, flow, exits);

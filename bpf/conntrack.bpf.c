@@ -31,6 +31,7 @@
 /* The kernel's defaults, in seconds. */
 #define TCP_TIMEOUT_S (5 * 24 * 3600)
 #define UDP_TIMEOUT_S 120
+#define UDP_UNANSWERED_TIMEOUT_S 30
 #define MAX_TIMEOUT_S (30 * 24 * 3600) /* in milliseconds, it fits into 32 bits */
 
 /* The parts of the kernel's types that are used. */
@@ -108,22 +109,28 @@ static __always_inline void turn_round(struct kubecni_translation *to,
 	__builtin_memcpy(to->dst_port, &dst_port, 2);
 }
 
-/* Packets that eBPF carries do not reach conntrack. */
-static __always_inline void prolong(struct nf_conn *ct, __u8 protocol)
+static __always_inline __u32 timeout_of(__u8 protocol, bool is_answered)
 {
 	const __u32 only = 0;
 	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
-	__u32 timeout_s = protocol == IPPROTO_TCP ? TCP_TIMEOUT_S : UDP_TIMEOUT_S;
-	if (config && protocol == IPPROTO_TCP && config->tcp_timeout_s)
-		timeout_s = config->tcp_timeout_s;
-	if (config && protocol == IPPROTO_UDP && config->udp_timeout_s)
-		timeout_s = config->udp_timeout_s;
+	if (protocol == IPPROTO_TCP)
+		return config && config->tcp_timeout_s ? config->tcp_timeout_s : TCP_TIMEOUT_S;
+	if (is_answered)
+		return config && config->udp_timeout_s ? config->udp_timeout_s : UDP_TIMEOUT_S;
+	return config && config->udp_unanswered_timeout_s ? config->udp_unanswered_timeout_s
+							  : UDP_UNANSWERED_TIMEOUT_S;
+}
+
+/* Packets that eBPF carries do not reach conntrack. */
+static __always_inline void prolong(struct nf_conn *ct, __u8 protocol)
+{
+	__u32 timeout_s = timeout_of(protocol, ct->status & IPS_SEEN_REPLY);
 	if (timeout_s > MAX_TIMEOUT_S)
 		timeout_s = MAX_TIMEOUT_S;
 	bpf_ct_change_timeout(ct, timeout_s * 1000);
 }
 
-static __always_inline enum tracking judge(struct nf_conn *ct, __u8 protocol)
+static __always_inline enum tracking judge(struct nf_conn *ct, __u8 protocol, __u8 dir)
 {
 	const unsigned long status = ct->status;
 	if (!(status & (IPS_SRC_NAT | IPS_DST_NAT))) {
@@ -136,6 +143,9 @@ static __always_inline enum tracking judge(struct nf_conn *ct, __u8 protocol)
 	/* By a mark, rules may choose another route. */
 	if ((status & SPECIAL_STATUS) || ct->mark)
 		return TRANSLATED_SPECIAL;
+	/* UDP that nobody answers never becomes ASSURED. */
+	if (protocol == IPPROTO_UDP && !(status & IPS_SEEN_REPLY) && dir == ORIGINAL)
+		return TRANSLATED;
 	/* Not with the first answer: the entry would never become ASSURED,
 	 * and so be the first to go when conntrack is full. */
 	if (!(status & IPS_ASSURED))
@@ -154,7 +164,7 @@ enum tracking look_up_tuple(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
 	struct nf_conn *ct = bpf_skb_ct_lookup(skb, tuple, tuple_len, &opts, sizeof(opts));
 	if (!ct)
 		return UNTRACKED;
-	const enum tracking found = judge(ct, protocol);
+	const enum tracking found = judge(ct, protocol, opts.dir);
 	if (found == TRANSLATED && translation) {
 		if (opts.dir == ORIGINAL)
 			turn_round(translation, &ct->tuplehash[REPLY].tuple);

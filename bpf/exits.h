@@ -52,7 +52,7 @@ static __always_inline bool is_exit(struct exit exit)
  * helpers fails. */
 #define REDIRECTED(name) EXIT_IF(name, KUBECNI_##name##_VERDICT == TC_ACT_REDIRECT)
 
-static __always_inline void count(struct __sk_buff *skb, __u32 reason)
+static __always_inline void count(__u32 frame_len, __u32 reason)
 {
 	struct kubecni_count *slot = bpf_map_lookup_elem(&exit_counts, &reason);
 	if (!slot)
@@ -60,13 +60,14 @@ static __always_inline void count(struct __sk_buff *skb, __u32 reason)
 	/* The slot belongs to this CPU, and a program does not preempt
 	 * itself. */
 	slot->packets += 1;
-	slot->bytes += skb->len;
+	slot->bytes += frame_len;
 }
 
-/* What a program returns: the only place where an exit becomes a TC_ACT_*. */
-static __always_inline int leave(struct __sk_buff *skb, struct exit exit)
+/* What a program returns: the only place where an exit becomes a TC_ACT_*.
+ * `frame_len` is as the frame came. */
+static __always_inline int leave(__u32 frame_len, struct exit exit)
 {
-	count(skb, exit.reason);
+	count(frame_len, exit.reason);
 	return (int)exit.verdict;
 }
 

@@ -213,7 +213,8 @@ static __always_inline struct exit on_frame(struct __sk_buff *skb)
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
-	return leave(skb, on_frame(skb));
+	const __u32 frame_len = skb->len;
+	return leave(frame_len, on_frame(skb));
 }
 
 char from_pod_license[] SEC("license") = "Dual BSD/GPL";

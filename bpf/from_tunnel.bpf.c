@@ -49,10 +49,11 @@ static __always_inline struct exit judge_outer_header(struct __sk_buff *skb)
 SEC("tc")
 int from_tunnel(struct __sk_buff *skb)
 {
+	const __u32 frame_len = skb->len;
 	struct exit exit = judge_outer_header(skb);
 	if (!is_exit(exit))
 		exit = deliver(skb, REDIRECTED(FAST_FROM_TUNNEL));
-	return leave(skb, exit);
+	return leave(frame_len, exit);
 }
 
 char from_tunnel_license[] SEC("license") = "Dual BSD/GPL";

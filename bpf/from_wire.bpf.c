@@ -7,7 +7,8 @@
 SEC("tc")
 int from_wire(struct __sk_buff *skb)
 {
-	return leave(skb, deliver(skb, REDIRECTED(FAST_FROM_WIRE)));
+	const __u32 frame_len = skb->len;
+	return leave(frame_len, deliver(skb, REDIRECTED(FAST_FROM_WIRE)));
 }
 
 char from_wire_license[] SEC("license") = "Dual BSD/GPL";

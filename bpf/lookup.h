@@ -43,6 +43,14 @@ static __always_inline __u32 cluster_network(void)
 	return config ? config->cluster_network : 0;
 }
 
+/* Whether packets may go past the kernel's IPsec. */
+static __always_inline bool may_bypass_ipsec(void)
+{
+	const __u32 only = 0;
+	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
+	return config && config->may_bypass_ipsec;
+}
+
 static __always_inline bool is_tunnel_port(__u8 protocol, const __u8 *dst_port)
 {
 	const __u32 only = 0;

@@ -134,6 +134,14 @@ static __always_inline __u8 protocol_of(const struct packet *pkt)
 	return pkt->family == AF_INET6 ? pkt->v6->nexthdr : pkt->v4->protocol;
 }
 
+/* IPv4: type of service; IPv6: traffic class. */
+static __always_inline __u8 tos_of(const struct packet *pkt)
+{
+	if (pkt->family == AF_INET6)
+		return pkt->v6->priority << 4 | pkt->v6->flow_lbl[0] >> 4;
+	return pkt->v4->tos;
+}
+
 static __always_inline __u8 hops_of(const struct packet *pkt)
 {
 	return pkt->family == AF_INET6 ? pkt->v6->hop_limit : pkt->v4->ttl;

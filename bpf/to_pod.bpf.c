@@ -48,7 +48,7 @@ static __always_inline struct exit watch(struct __sk_buff *skb)
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
-	return leave(skb, watch(skb));
+	return leave(skb->len, watch(skb));
 }
 
 char to_pod_license[] SEC("license") = "Dual BSD/GPL";

@@ -11,7 +11,7 @@ int to_tunnel(struct __sk_buff *skb)
 	const struct leave_exits exits = {.fast = EXIT(FAST_SENT_TO_TUNNEL),
 					  .between_pods = EXIT(KERNEL_TO_TUNNEL),
 					  .other = EXIT(KERNEL_TO_TUNNEL_OTHER)};
-	return leave(skb, watch_leaving(skb, exits));
+	return leave(skb->len, watch_leaving(skb, exits));
 }
 
 char to_tunnel_license[] SEC("license") = "Dual BSD/GPL";

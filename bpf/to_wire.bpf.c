@@ -10,7 +10,7 @@ int to_wire(struct __sk_buff *skb)
 	const struct leave_exits exits = {.fast = EXIT(FAST_SENT_TO_WIRE),
 					  .between_pods = EXIT(KERNEL_TO_WIRE),
 					  .other = EXIT(KERNEL_TO_WIRE_OTHER)};
-	return leave(skb, watch_leaving(skb, exits));
+	return leave(skb->len, watch_leaving(skb, exits));
 }
 
 char to_wire_license[] SEC("license") = "Dual BSD/GPL";

@@ -52,15 +52,6 @@ static __always_inline bool find_route(struct __sk_buff *skb, const struct packe
 	return true;
 }
 
-/* Whether eBPF may carry translated packets between pods and hosts outside the
- * cluster: not if IPsec may have to see them. */
-static __always_inline bool may_cross_border(void)
-{
-	const __u32 only = 0;
-	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
-	return config && config->carries_to_outside;
-}
-
 /* Finds the way to the translated destination. */
 static __always_inline bool find_way(struct __sk_buff *skb, const struct packet *pkt,
 				     const struct transport *l4, __u32 place, __u32 network,
@@ -68,7 +59,7 @@ static __always_inline bool find_way(struct __sk_buff *skb, const struct packet 
 {
 	const void *dst = answer->translation.dst;
 	const bool is_from_host = place == FROM_OUTSIDE && !is_remote_pod(src_of(pkt), pkt->family);
-	if (is_from_host && !may_cross_border())
+	if (is_from_host && !may_bypass_ipsec())
 		return false;
 	answer->is_to_pod = read_endpoint(network, dst, pkt->family, &answer->pod);
 	if (answer->is_to_pod)
@@ -81,7 +72,7 @@ static __always_inline bool find_way(struct __sk_buff *skb, const struct packet 
 	const struct kubecni_node *node = node_of(dst, pkt->family);
 	if (!node)
 		/* What concerns no pod is not ours. */
-		return !is_from_host && may_cross_border() &&
+		return !is_from_host && may_bypass_ipsec() &&
 		       find_route(skb, pkt, l4, place, network, &answer->translation,
 				  &answer->node);
 	answer->node = *node;
@@ -119,8 +110,17 @@ static __always_inline void send_to_pod(struct __sk_buff *skb, const struct kube
 	bpf_redirect_peer(pod->host_ifindex, 0);
 }
 
-/* Sends the packet on. Nothing can fail here. */
-static __always_inline void send(struct __sk_buff *skb, const struct kubecni_flow_state *answer)
+static __always_inline void send_to_neighbour(__u32 ifindex, __u32 family, const __u8 *next_hop)
+{
+	struct bpf_redir_neigh next = {.nh_family = family};
+	__builtin_memcpy(next.ipv6_nh, next_hop, 16);
+	bpf_redirect_neigh(ifindex, &next, sizeof(next), 0);
+}
+
+/* Sends the packet on, with the `tos` that it came with. Nothing can fail
+ * here. */
+static __always_inline void send(struct __sk_buff *skb, const struct kubecni_flow_state *answer,
+				 __u8 tos)
 {
 	if (answer->is_to_pod)
 		return send_to_pod(skb, &answer->pod);
@@ -129,14 +129,14 @@ static __always_inline void send(struct __sk_buff *skb, const struct kubecni_flo
 	set_ctx_u32(skb->mark, node->kind == KUBECNI_NODE_OUTSIDE ? 0 : KUBECNI_MARK_FAST);
 	/* Otherwise all pods would share the NIC queue of the veth's queue. */
 	set_ctx_u32(skb->queue_mapping, 0);
-	if (node->kind == KUBECNI_NODE_VXLAN) {
-		set_tunnel_key(skb, node);
-		bpf_redirect(node->egress_ifindex, 0);
-		return;
-	}
-	struct bpf_redir_neigh next = {.nh_family = node->next_hop_family};
-	__builtin_memcpy(next.ipv6_nh, node->next_hop, 16);
-	bpf_redirect_neigh(node->egress_ifindex, &next, sizeof(next), 0);
+	if (node->kind != KUBECNI_NODE_VXLAN)
+		return send_to_neighbour(node->egress_ifindex, node->next_hop_family,
+					 node->next_hop);
+	const struct kubecni_outer_way *outer = &answer->outer;
+	if (outer->ifindex && encapsulate(skb, node, tos))
+		return send_to_neighbour(outer->ifindex, outer->next_hop_family, outer->next_hop);
+	set_tunnel_key(skb, node);
+	bpf_redirect(node->egress_ifindex, 0);
 }
 
 #endif /* KUBECNI_BPF_WAY_H */

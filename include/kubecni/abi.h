@@ -73,6 +73,15 @@ struct kubecni_node {
 	/* VXLAN: the outer source, an address of this node that the others know;
 	 * zero: the kernel chooses. An IPv4 address is in the first four bytes. */
 	__u8 own_endpoint[16];
+	__u32 encapsulates; /* VXLAN: programs may make the outer header themselves */
+};
+
+/* Where the outer packets of a flow leave this node, if programs make their
+ * headers. */
+struct kubecni_outer_way {
+	__u32 ifindex; /* 0: the tunnel device makes them */
+	__u32 next_hop_family;
+	__u8 next_hop[16];
 };
 
 /* Addresses as keys. */
@@ -137,13 +146,13 @@ struct kubecni_node_config {
 	/* How long conntrack keeps a silent flow, in seconds; 0: the kernel's
 	 * default. Its settings are per network namespace, and no program
 	 * can read them. */
-	__u32 tcp_timeout_s; /* nf_conntrack_tcp_timeout_established */
-	__u32 udp_timeout_s; /* nf_conntrack_udp_timeout_stream */
+	__u32 tcp_timeout_s;		/* nf_conntrack_tcp_timeout_established */
+	__u32 udp_timeout_s;		/* nf_conntrack_udp_timeout_stream */
+	__u32 udp_unanswered_timeout_s; /* nf_conntrack_udp_timeout */
 	/* The UDP port of the tunnel; 0: none. */
 	__u8 tunnel_port[2];
-	/* Whether eBPF may carry translated packets from and to hosts outside
-	 * the cluster. Not if the node has policies of IPsec. */
-	__u8 carries_to_outside;
+	/* Whether packets may go past the kernel's IPsec: it has no policies. */
+	__u8 may_bypass_ipsec;
 	__u8 pad;
 };
 
@@ -228,7 +237,7 @@ struct kubecni_flow_state {
 		struct kubecni_node node; /* DIRECT, VXLAN or OUTSIDE */
 	};
 	struct kubecni_translation translation;
-	__u32 pad;
+	struct kubecni_outer_way outer; /* VXLAN */
 };
 
 /* Value of `exit_counts`, one per CPU. */
@@ -378,7 +387,8 @@ _Static_assert(KUBECNI_EXIT_REASON_COUNT <= KUBECNI_MAX_EXIT_REASONS, "exit_coun
 #endif
 KUBECNI_ASSERT_SIZE(struct kubecni_cidr4_key, 8);
 KUBECNI_ASSERT_SIZE(struct kubecni_cidr6_key, 20);
-KUBECNI_ASSERT_SIZE(struct kubecni_node, 64);
+KUBECNI_ASSERT_SIZE(struct kubecni_node, 68);
+KUBECNI_ASSERT_SIZE(struct kubecni_outer_way, 24);
 KUBECNI_ASSERT_SIZE(struct kubecni_addr4, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_addr6, 16);
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint4_key, 8);
@@ -387,13 +397,13 @@ KUBECNI_ASSERT_SIZE(struct kubecni_endpoint6_key, 20);
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint, 20);
 #endif
 KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 32);
-KUBECNI_ASSERT_SIZE(struct kubecni_node_config, 16);
+KUBECNI_ASSERT_SIZE(struct kubecni_node_config, 20);
 KUBECNI_ASSERT_SIZE(struct kubecni_generation, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_tunnel_peer, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_flow4, 20);
 KUBECNI_ASSERT_SIZE(struct kubecni_flow6, 44);
 KUBECNI_ASSERT_SIZE(struct kubecni_translation, 36);
-KUBECNI_ASSERT_SIZE(struct kubecni_flow_state, 176);
+KUBECNI_ASSERT_SIZE(struct kubecni_flow_state, 200);
 KUBECNI_ASSERT_SIZE(struct kubecni_count, 16);
 
 #endif /* KUBECNI_ABI_H */

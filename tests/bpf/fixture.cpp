@@ -150,7 +150,7 @@ void BpfTest::reset_the_maps() {
     add_node(family.remote_cidr, KUBECNI_NODE_DIRECT);
     add_node(family.tunnel_cidr, KUBECNI_NODE_VXLAN);
   }
-  must(dataplane().node_config.set({.cluster_network = kNetwork, .carries_to_outside = 1}));
+  must(dataplane().node_config.set({.cluster_network = kNetwork, .may_bypass_ipsec = 1}));
   const auto add_pod = [](const Device& host, const char* v4, const char* v6, const char* pod_mac) {
     must(dataplane().pods.endpoints.add({.host = host,
                                          .network = kNetwork,

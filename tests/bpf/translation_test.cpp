@@ -127,7 +127,7 @@ TEST_P(Translation, OfWhatComesFromOutsideToAPod) {
 
     // IPsec may have to see it.
     auto config = must(dataplane().node_config.read());
-    config.carries_to_outside = 0;
+    config.may_bypass_ipsec = 0;
     must(dataplane().node_config.set(config));
     EXPECT_THAT(run(kFromWire, frame_at(kFromWire, in)), LeftToKernel(KUBECNI_PASS_NO_WAY));
   }
@@ -180,6 +180,17 @@ TEST_P(Translation, KernelHasTheFlowUntilTheHandshakeIsComplete) {
     if (protocol == IPPROTO_UDP) age_flows(2 * kSecond);
     EXPECT_EQ(client_calls(protocol).reason, KUBECNI_FAST_TRANSLATED_TO_HOST);
   }
+}
+
+TEST_P(Translation, OfDatagramsThatNobodyAnswers) {
+  Connection one_way = to_service(IPPROTO_UDP);
+  one_way.is_answered = one_way.is_assured = false;
+  add_connection(one_way);
+
+  EXPECT_EQ(client_calls(IPPROTO_UDP).reason, KUBECNI_FAST_TRANSLATED_TO_HOST);
+  EXPECT_NEAR(time_left_s(), 30, 5);
+  EXPECT_THAT(server_answers(IPPROTO_UDP), LeftToKernel(KUBECNI_PASS_HANDSHAKE))
+      << "conntrack has to see the first answer";
 }
 
 TEST_P(Translation, KernelHasAConnectionThatBeganToClose) {

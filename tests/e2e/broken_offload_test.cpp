@@ -68,8 +68,12 @@ TEST_P(BrokenOffload, IsFoundAndSwitchedOff) {
   EXPECT_THAT(daemons[0].err(), testing::HasSubstr("checksum offload of the tunnel is off"));
   const Pod pod_a = a.add_pod("pod-a");
   const Pod pod_b = b.add_pod("pod-b");
+  const auto before = a.counters();
   EXPECT_TRUE(ok(transfer(pod_a, pod_b)));
   EXPECT_TRUE(ok(transfer(pod_b, pod_a)));
+  const auto after = a.counters();
+  EXPECT_GT(grown(before, after, KUBECNI_FAST_SENT_TO_TUNNEL), 0u)
+      << "only the tunnel device computes them: " << growth(before, after);
 }
 
 TEST_P(BrokenOffload, StaysOnWhereTheOperatorSaysSo) {

@@ -2,6 +2,10 @@
 
 #include <bpf/bpf.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <filesystem>
 
 namespace kubecni::test {
@@ -63,6 +67,21 @@ void fill_flows(const Node& node) {
   const fs::path maps = PinPaths(node.bpffs()).maps;
   fill_flow_map<kubecni_flow4>(maps / "flows4");
   fill_flow_map<kubecni_flow6>(maps / "flows6");
+}
+
+void fill_conntrack(const Node& node) {
+  const auto limit = std::stoul(node.must_run({"sysctl", "-n", "net.netfilter.nf_conntrack_max"}));
+  node.netns.enter([&] {
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    for (unsigned long i = 0; i <= limit; ++i) {
+      sockaddr_in to{};
+      to.sin_family = AF_INET;
+      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + static_cast<std::uint32_t>(i >> 15));
+      to.sin_port = htons(static_cast<std::uint16_t>(0x8000 | (i & 0x7fff)));
+      // Nobody listens, which a socket that is not connected does not notice.
+      ::sendto(socket.get(), "", 0, 0, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+    }
+  });
 }
 
 }  // namespace kubecni::test

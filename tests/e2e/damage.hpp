@@ -16,4 +16,7 @@ void empty_flows(const Node& node);
 /// Writes more flows than there is room for, to evict the old ones.
 void fill_flows(const Node& node);
 
+/// Fills the node's conntrack with flows without answers, beyond nf_conntrack_max.
+void fill_conntrack(const Node& node);
+
 }  // namespace kubecni::test

@@ -22,6 +22,17 @@ struct Dialect {
   std::string cluster_cidr;
 };
 
+/// Services that nobody calls.
+std::vector<ProxiedService> others_than(const ProxiedService& service) {
+  const bool v4 = service.cluster_ip.is_v4();
+  std::vector<ProxiedService> others;
+  for (unsigned i = 0; i < service.others; ++i)
+    others.push_back(
+        {.cluster_ip = IpAddr::parse(v4 ? "10.97.0.1" : "fd00:97::1").value().plus(i),
+         .backends = {IpAddr::parse(v4 ? "10.210.0.1" : "fd00:210::1").value().plus(i)}});
+  return others;
+}
+
 /// One of `backends` at random, each by a chain PREFIX0, PREFIX1, ...
 std::string nft_choice(std::size_t backends, const std::string& prefix) {
   if (backends == 0) return "drop;";
@@ -65,9 +76,18 @@ std::string nft_rules(const ProxiedService& service, const std::vector<IpAddr>& 
           << "  " << nft_choice(local.size(), "local-") << "\n}\n";
   else
     rules << "  jump mark-for-masquerade;\n  goto service;\n}\n";
+  std::ostringstream elements;
+  unsigned number = 0;
+  for (const ProxiedService& other : others_than(service)) {
+    const std::string prefix = "other-" + std::to_string(number++) + "-";
+    nft_endpoints(rules, other, in, other.backends, prefix);
+    elements << other.cluster_ip.str() << " . " << in.protocol << " . " << other.port << " : goto "
+             << prefix << "0, ";
+  }
   rules << "map service-ips { type " << (in.v4 ? "ipv4_addr" : "ipv6_addr")
-        << " . inet_proto . inet_service : verdict; elements = { " << service.cluster_ip.str()
-        << " . " << in.protocol << " . " << service.port << " : goto service } }\n"
+        << " . inet_proto . inet_service : verdict; elements = { " << elements.str()
+        << service.cluster_ip.str() << " . " << in.protocol << " . " << service.port
+        << " : goto service } }\n"
         << "chain services {\n"
         << "  " << ip << " daddr . meta l4proto . th dport vmap @service-ips;\n";
   if (service.node_port)
@@ -131,8 +151,15 @@ std::string iptables_rules(const ProxiedService& service, const std::vector<IpAd
         << "-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN\n"
         << "-A KUBE-POSTROUTING -j MARK --xor-mark 0x4000\n"
         << "-A KUBE-POSTROUTING -j MASQUERADE --random-fully\n"
-        << "-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000\n"
-        << "-A KUBE-SERVICES -d " << service.cluster_ip.str() << match << service.port
+        << "-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000\n";
+  unsigned number = 0;
+  for (const ProxiedService& other : others_than(service)) {
+    const std::string prefix = "KUBE-OTHER-" + std::to_string(number++) + "-";
+    iptables_endpoints(chains, rules, other, in, other.backends, prefix);
+    rules << "-A KUBE-SERVICES -d " << other.cluster_ip.str() << match << other.port << " -j "
+          << prefix << "0\n";
+  }
+  rules << "-A KUBE-SERVICES -d " << service.cluster_ip.str() << match << service.port
         << " -j KUBE-SVC\n"
         << "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS\n"
         << "-A KUBE-SVC ! -s " << in.cluster_cidr << " -d " << service.cluster_ip.str() << match

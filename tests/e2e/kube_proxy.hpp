@@ -22,6 +22,7 @@ struct ProxiedService {
   /// externalTrafficPolicy Local: only backends of the node, and the client's address
   /// is kept.
   bool local = false;
+  unsigned others = 0;  ///< Services with rules like these, which packets meet before
 };
 
 enum class ProxyKind { kNft, kIptables };

@@ -4,6 +4,8 @@
 #include "damage.hpp"
 #include "kube_proxy.hpp"
 #include "served_cluster.hpp"
+#include "support/capture.hpp"
+#include "support/packet.hpp"
 #include "support/traffic.hpp"
 
 #include <csignal>
@@ -31,11 +33,12 @@ class TranslatedFlow : public testing::TestWithParam<ProxySetting>, protected Se
     std::uint16_t server_port;
   };
 
-  void serve(const Pod& backend, const Node& node) const {
+  void serve(const Pod& backend, const Node& node, unsigned other_services = 0) const {
     const ProxiedService service{.cluster_ip = service_ip,
                                  .backends = {backend.address},
                                  .backend_port = kBackendPort,
-                                 .node_port = kNodePort};
+                                 .node_port = kNodePort,
+                                 .others = other_services};
     apply_kube_proxy(kind, cluster.a, service,
                      &node == &cluster.a ? std::vector{backend.address} : std::vector<IpAddr>{});
   }
@@ -84,6 +87,17 @@ class TranslatedFlow : public testing::TestWithParam<ProxySetting>, protected Se
     EXPECT_TRUE(ok(transfer.finish()));
   }
 
+  /// A new daemon puts them on again.
+  void take_the_programs_off() const {
+    detach_programs(cluster.a);
+    cluster.daemon_a->signal(SIGKILL);
+    cluster.daemon_a->wait();
+    cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+  }
+  void await_programs() const {
+    ASSERT_TRUE(eventually([&] { return is_attached(cluster.a, 2); })) << cluster.daemon_a->err();
+  }
+
   static std::uint64_t translated_in(const ExitCounts& counts) {
     return counts[KUBECNI_FAST_TRANSLATED_TO_POD].packets +
            counts[KUBECNI_FAST_TRANSLATED_TO_HOST].packets;
@@ -108,18 +122,97 @@ TEST_P(TranslatedFlow, IsCarriedByEbpfToEachKindOfDestination) {
 TEST_P(TranslatedFlow, GoesOnWhateverIsTakenAwayInTheMiddle) {
   serve(b, cluster.b);
   for (const Way& way : {to_service(b), to_node_port(b), to_outside()}) {
-    expect_to_survive(way, [&] {
-      detach_programs(cluster.a);
-      cluster.daemon_a->signal(SIGKILL);
-      cluster.daemon_a->wait();
-      cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
-    });
-    ASSERT_TRUE(eventually([&] { return is_attached(cluster.a, 2); })) << cluster.daemon_a->err();
+    expect_to_survive(way, [&] { take_the_programs_off(); });
+    await_programs();
     expect_to_survive(way, [&] {
       empty_maps(cluster.a);
       empty_flows(cluster.a);
     });
   }
+}
+
+TEST_P(TranslatedFlow, OfAHundredMegabytesAmongTwoThousandServicesGoesOnWhilePathsSwitch) {
+  serve(b, cluster.b, 2000);
+  TcpTransfer::Options large = options(to_service(b));
+  large.bytes = 100 << 20;
+  large.bytes_per_second = 32 << 20;
+  TcpTransfer transfer(large);
+  ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 2 << 20; }));
+  unsigned switches = 0;
+  for (const auto before = translated(); transfer.is_running(); ++switches) {
+    take_the_programs_off();
+    await_programs();
+    EXPECT_TRUE(eventually([&] { return translated() > before || !transfer.is_running(); }));
+  }
+  EXPECT_GT(switches, 1u);
+  EXPECT_TRUE(ok(transfer.finish()));
+}
+
+TEST_P(TranslatedFlow, ArrivesWithRightChecksumsWhereNoNicComputesThem) {
+  for (const Pod* pod : {&a, &b, &neighbour})
+    Node::must_run_in(pod->netns, {"ethtool", "-K", "eth0", "tx", "off", "sg", "off", "tso", "off",
+                                   "gso", "off", "gro", "off"});
+  // Else it would join packets, and leave the sum to a NIC.
+  for (const Node* node : {&cluster.a, &cluster.b})
+    if (tunnel) node->must_run({"ethtool", "-K", "kcni.vxlan", "gro", "off"});
+  const auto expect_right = [&](const Pod& backend, const Node& node) {
+    serve(backend, node);
+    Capture at_client(a.netns, "eth0");
+    Capture at_server(backend.netns, "eth0");
+    const auto before = translated();
+    TcpConnection connection({.client = a.netns,
+                              .server = backend.netns,
+                              .to = service_ip,
+                              .port = 80,
+                              .server_port = kBackendPort});
+    EXPECT_TRUE(ok(connection.client_sends(200'001)));
+    EXPECT_TRUE(ok(connection.server_sends(200'001)));
+    EXPECT_GT(translated() - before, 100u);
+    for (Capture* capture : {&at_client, &at_server}) {
+      const auto frames = capture->plain(capture == &at_client ? service_ip : a.address);
+      EXPECT_GT(frames.size(), 100u);
+      for (const WireFrame& frame : frames)
+        ASSERT_TRUE(has_right_checksums(frame.bytes)) << frame.str();
+    }
+  };
+  expect_right(neighbour, cluster.a);
+  expect_right(b, cluster.b);
+}
+
+TEST_P(TranslatedFlow, IsTheKernelsWhileAHelperReadsIt) {
+  serve(b, cluster.b);
+  cluster.a.must_run({"nft",
+                      "table inet helper {"
+                      " ct helper reader { type \"ftp\" protocol tcp; };"
+                      " chain choose { type filter hook prerouting priority -150;"
+                      " ct state new tcp dport 80 ct helper set \"reader\"; }; }"});
+  const auto before = cluster.a.counters();
+
+  EXPECT_TRUE(ok(TcpTransfer(options(to_service(b))).finish()));
+
+  const auto after = cluster.a.counters();
+  EXPECT_EQ(translated_in(after), translated_in(before));
+  EXPECT_GT(grown(before, after, KUBECNI_PASS_SPECIAL_TRANSLATION), 100u) << growth(before, after);
+}
+
+TEST_P(TranslatedFlow, GoesOnWhenConntrackIsFull) {
+  serve(b, cluster.b);
+  TcpConnection connection({.client = a.netns,
+                            .server = b.netns,
+                            .to = service_ip,
+                            .port = 80,
+                            .server_port = kBackendPort});
+  ASSERT_TRUE(ok(connection.client_sends(2 << 20)));
+  ASSERT_TRUE(ok(connection.server_sends(2 << 20)));
+  const auto before = translated();
+
+  fill_conntrack(cluster.a);
+
+  EXPECT_TRUE(ok(connection.client_sends(2 << 20)));
+  EXPECT_TRUE(ok(connection.server_sends(2 << 20)));
+  EXPECT_GT(translated(), before);
+  detach_programs(cluster.a);
+  EXPECT_TRUE(ok(connection.client_sends())) << "conntrack gave the entry up";
 }
 
 TEST_P(TranslatedFlow, IsAskedAboutAgainWhenItsEntryIsDeleted) {
@@ -148,7 +241,7 @@ TEST_P(TranslatedFlow, LeavesTheClusterByTheKernelWhereIpsecMayHaveToEncryptIt) 
   cluster.daemon_a->wait();
   cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
   ASSERT_TRUE(eventually([&] {
-    return must(cluster.a.dataplane().node_config.read()).carries_to_outside == 0;
+    return must(cluster.a.dataplane().node_config.read()).may_bypass_ipsec == 0;
   })) << cluster.daemon_a->err();
   const auto before = translated();
 

@@ -212,6 +212,27 @@ TEST(TunnelOptions, OtherPortAndNetworkIdentifierAreOnTheWire) {
   for (const WireFrame& frame : capture.tunnelled(a)) ASSERT_EQ(frame.vni, 1234567u) << frame.str();
 }
 
+// A pod sends segments of 64 KiB. The kernel cuts them into packets with an outer header each.
+TEST(TunnelOverASimpleNic, CarriesLargeSegmentsOfPods) {
+  Cluster cluster({.families = Families::kDual, .topology = Topology::kTwoSegments});
+  for (const Node* node : {&cluster.a, &cluster.b})
+    node->must_run({"ethtool", "-K", "eth0", "tso", "off", "tx-udp_tnl-segmentation", "off",
+                    "tx-udp_tnl-csum-segmentation", "off", "tx-checksumming", "off"});
+  Capture capture(cluster.a.netns, "eth0");
+  for (const int family : {AF_INET, AF_INET6}) {
+    const IpAddr pod_b = cluster.pod_b->address_of(family);
+    expect_on_ebpf(cluster.a, cluster.b, true, 100, [&] {
+      EXPECT_TRUE(ok(tcp_transfer(cluster.pod_a->netns, cluster.pod_b->netns, pod_b, 4 << 20)));
+      EXPECT_TRUE(ok(tcp_transfer(cluster.pod_b->netns, cluster.pod_a->netns,
+                                  cluster.pod_a->address_of(family), 4 << 20)));
+    });
+    for (const WireFrame& frame : capture.tunnelled(cluster.pod_a->address_of(family))) {
+      const bool is_sent = frame.inner->src == cluster.pod_a->address_of(family);
+      ASSERT_TRUE(!is_sent || frame.bytes.size() <= 1514) << frame.str();
+    }
+  }
+}
+
 // Nodes accept tunnel packets only from each other's InternalIPs, but have other addresses, too.
 TEST(UnderlayOfMoreAddresses, TunnelPacketsComeFromTheInternalIp) {
   Cluster cluster({.families = Families::kDual, .topology = Topology::kTwoSegments});

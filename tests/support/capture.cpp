@@ -20,8 +20,8 @@ namespace {
 constexpr std::size_t kVxlanHeader = 8;
 constexpr std::size_t kUdpHeader = 8;
 constexpr int kBufferBytes = 64 << 20;
-/// Of each frame: outer headers of IPv6, VXLAN, inner headers of IPv6 and TCP.
-constexpr std::size_t kSnapBytes = 192;
+/// Of each frame: all of it, if it is one packet of a NIC.
+constexpr std::size_t kSnapBytes = 2048;
 
 std::uint16_t get16(std::span<const std::uint8_t> bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
@@ -143,7 +143,10 @@ const std::vector<WireFrame>& Capture::frames() {
     const std::span<const std::uint8_t> frame(buffer.data(), static_cast<std::size_t>(size));
     const auto parsed = parse(frame);
     if (!parsed) continue;
-    WireFrame seen{.outer = parsed->headers, .vni = 0, .inner = {}};
+    WireFrame seen{.outer = parsed->headers,
+                   .vni = 0,
+                   .inner = {},
+                   .bytes = std::vector(frame.begin(), frame.end())};
     const std::size_t at = parsed->payload_at;
     if (at != 0 && seen.outer.dst_port == vxlan_port_ && frame.size() >= at + kVxlanHeader) {
       seen.vni = static_cast<std::uint32_t>(frame[at + 4] << 16 | get16(frame, at + 5));

@@ -39,6 +39,7 @@ struct WireFrame {
   FrameHeaders outer;
   std::uint32_t vni = 0;
   std::optional<FrameHeaders> inner;
+  std::vector<std::uint8_t> bytes;  ///< the first 2 KiB
 
   [[nodiscard]] std::string str() const;
 };

@@ -33,8 +33,8 @@ void set16(Frame& in, std::size_t at, std::uint16_t value) {
   in.at(at + 1) = static_cast<std::uint8_t>(value & 0xff);
 }
 
-std::uint16_t get16(const Frame& in, std::size_t at) {
-  return static_cast<std::uint16_t>(in.at(at) << 8 | in.at(at + 1));
+std::uint16_t get16(std::span<const std::uint8_t> in, std::size_t at) {
+  return static_cast<std::uint16_t>(in[at] << 8 | in[at + 1]);
 }
 
 void put_mac(Frame& to, const std::string& text) {
@@ -271,6 +271,22 @@ std::uint16_t internet_checksum(std::span<const std::uint8_t> bytes) {
     sum += i % 2 == 0 ? static_cast<std::uint32_t>(bytes[i] << 8) : bytes[i];
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<std::uint16_t>(~sum);
+}
+
+bool has_right_checksums(std::span<const std::uint8_t> frame) {
+  if (frame.size() < ETH_HLEN + 40) return false;
+  const bool is_v4 = get16(frame, 12) == ETH_P_IP;
+  const auto ip = frame.subspan(ETH_HLEN);
+  const std::size_t header = is_v4 ? std::size_t{4} * (ip[0] & 0x0f) : 40;
+  const std::size_t end = is_v4 ? get16(ip, 2) : 40 + get16(ip, 4);
+  if (end < header || ip.size() < end) return false;
+  if (is_v4 && internet_checksum(ip.first(header)) != 0) return false;
+  const auto addresses = is_v4 ? ip.subspan(12, 8) : ip.subspan(8, 32);
+  Frame summed(addresses.begin(), addresses.end());
+  put(summed, {0, ip[is_v4 ? 9 : 6]});
+  put16(summed, end - header);
+  put_all(summed, ip.subspan(header, end - header));
+  return internet_checksum(summed) == 0;
 }
 
 std::uint16_t ip_checksum(const Frame& ipv4) { return get16(ipv4, kIpChecksumAt); }

@@ -96,6 +96,9 @@ Frame with_tags(const Frame& frame, std::span<const std::uint16_t> types, std::u
 /// bytes that hold a right checksum it is 0.
 std::uint16_t internet_checksum(std::span<const std::uint8_t> bytes);
 
+/// Whether the checksums of IPv4's header and of TCP or UDP are right. The frame may be padded.
+bool has_right_checksums(std::span<const std::uint8_t> frame);
+
 /// The header checksum that stands in an IPv4 packet, and the one that should.
 std::uint16_t ip_checksum(const Frame& ipv4);
 std::uint16_t right_ip_checksum(Frame ipv4);

@@ -109,17 +109,18 @@ void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outco
   kubecni_node_config wanted{
       .cluster_network = *bridge ? (*bridge)->ifindex : 0,
       .tcp_timeout_s = seconds_of("net/netfilter/nf_conntrack_tcp_timeout_established"),
-      .udp_timeout_s = seconds_of("net/netfilter/nf_conntrack_udp_timeout_stream")};
+      .udp_timeout_s = seconds_of("net/netfilter/nf_conntrack_udp_timeout_stream"),
+      .udp_unanswered_timeout_s = seconds_of("net/netfilter/nf_conntrack_udp_timeout")};
   const bool may_have_tunnel = options_.routing != Routing::kDirect;
   const std::uint16_t tunnel_port = may_have_tunnel ? htons(options_.tunnel.port) : 0;
   std::memcpy(wanted.tunnel_port, &tunnel_port, sizeof(tunnel_port));
   auto has_ipsec = has_ipsec_policies();
   if (!has_ipsec) outcome.fail(has_ipsec.error().what);
-  wanted.carries_to_outside = has_ipsec && !*has_ipsec;
+  wanted.may_bypass_ipsec = has_ipsec && !*has_ipsec;
   if (std::memcmp(&wanted, &*known, sizeof(wanted)) == 0) return;
   const auto written = dataplane.node_config.set(wanted);
   if (wanted.cluster_network == known->cluster_network) {
-    outcome.apply(written, wanted.carries_to_outside
+    outcome.apply(written, wanted.may_bypass_ipsec
                                ? "eBPF may carry translated flows out of the cluster; conntrack's "
                                  "timeouts and the tunnel's port are known"
                                : "eBPF does not carry translated flows out of the cluster, since "

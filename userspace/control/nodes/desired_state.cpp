@@ -37,8 +37,11 @@ kubecni_node entry_for(const PeerPath& path, const Underlay& underlay) {
   std::ranges::copy(path.tunnel_mac.bytes, entry.tunnel_mac);
   std::ranges::copy(underlay.tunnel->mac.bytes, entry.own_tunnel_mac);
   // Nodes take tunnel packets from each other's InternalIPs alone.
-  if (const auto own = own_source(path.next_hop.family(), underlay))
-    std::copy_n(own->data(), own->bytes(), entry.own_endpoint);
+  const auto own = own_source(path.next_hop.family(), underlay);
+  if (!own) return entry;
+  std::copy_n(own->data(), own->bytes(), entry.own_endpoint);
+  entry.encapsulates = underlay.tunnel->leaves_checksums &&
+                       std::ranges::all_of(underlay.uplinks, &Uplink::has_ethernet);
   return entry;
 }
 

@@ -15,7 +15,9 @@ namespace {
 std::string describe(const kubecni_node& entry) {
   if (entry.kind == KUBECNI_NODE_LOCAL) return "local";
   const std::string next_hop = next_hop_of(entry).str();
-  if (entry.kind == KUBECNI_NODE_VXLAN) return "through the tunnel to " + next_hop;
+  if (entry.kind == KUBECNI_NODE_VXLAN)
+    return "through the tunnel to " + next_hop +
+           (entry.encapsulates ? ", its header made by eBPF" : "");
   return "via " + next_hop + " device " + std::to_string(entry.egress_ifindex);
 }
 

@@ -42,6 +42,7 @@ struct Tunnel {
   Device device;
   MacAddr mac;
   std::uint32_t vni = 0;
+  bool leaves_checksums = false;  ///< to the NIC, also those of packets in the tunnel
 };
 
 /// What this node has to reach others with.

@@ -90,13 +90,17 @@ std::expected<Tunnel, std::string> TunnelDevice::ensure(NetlinkSocket& netlink,
   if (!before || !*before || (*before)->ifindex != device->ifindex)
     outcome.changes.push_back("tunnel device " + spec->name + " made, UDP port " +
                               std::to_string(spec->port));
-  return Tunnel{{device->ifindex, device->name}, spec->mac, options_.vni};
+  return Tunnel{{device->ifindex, device->name},
+                spec->mac,
+                options_.vni,
+                has_tx_checksum_offload(spec->name).value_or(false)};
 }
 
 void TunnelDevice::switch_offload(bool on, const std::string& why, Outcome& outcome) {
   offload_ = std::string(on ? "on: " : "off: ") + why;
   outcome.apply(set_tx_checksum_offload(kTunnelName, on),
                 "checksum offload of the tunnel is " + offload_);
+  outcome.again_in = std::chrono::milliseconds(0);  // the maps say it, too
 }
 
 void TunnelDevice::probe(const ClusterView& view, const std::vector<PeerPath>& paths,

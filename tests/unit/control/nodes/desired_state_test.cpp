@@ -84,6 +84,25 @@ TEST(DesiredState, ReachesAPeerThroughTheTunnelOnBothPaths) {
   EXPECT_EQ(state.neighbours.at(addr("203.0.113.9")).mac.str(), "0a:58:cb:00:71:09");
 }
 
+TEST(DesiredState, LetsProgramsMakeTheOuterHeaderWhereTheyCan) {
+  const auto encapsulates = [](const Underlay& from) {
+    return plan({kFar}, from).cidrs.at(kFarCidr).encapsulates != 0;
+  };
+  Underlay from = underlay();
+  from.tunnel->leaves_checksums = true;
+  EXPECT_TRUE(encapsulates(from));
+
+  Underlay bad_nic = from;
+  bad_nic.tunnel->leaves_checksums = false;
+  EXPECT_FALSE(encapsulates(bad_nic));
+  Underlay no_source = from;
+  no_source.own_addresses = {addr("192.0.2.77")};
+  EXPECT_FALSE(encapsulates(no_source));
+  Underlay no_ethernet = from;
+  no_ethernet.uplinks.front().has_ethernet = false;
+  EXPECT_FALSE(encapsulates(no_ethernet));
+}
+
 TEST(DesiredState, LeavesTheOuterSourceToTheKernelWhereItIsOnNoDevice) {
   auto from = underlay();
   from.own_addresses = {addr("192.0.2.77")};
