@@ -59,19 +59,33 @@ struct outer_header6 {
 #define FIRST_OUTER_PORT 32768u
 #define OUTER_PORTS 28232u
 
+static __always_inline __be16 outer_port(__u32 hash)
+{
+	return bpf_htons(FIRST_OUTER_PORT + (__u16)(((__u64)hash * OUTER_PORTS) >> 32));
+}
+
+static __always_inline __u32 outer_len(const struct kubecni_node *node)
+{
+	return node->next_hop_family == AF_INET6 ? sizeof(struct outer_header6)
+						 : sizeof(struct outer_header4);
+}
+
 /* Finds where outer packets to the node leave this one. `outer` has no device
  * if the programs may not make their headers. */
 static __always_inline void find_outer_way(struct __sk_buff *skb, const struct kubecni_node *node,
 					   struct kubecni_outer_way *outer)
 {
 	*outer = (struct kubecni_outer_way){};
-	if (!node->encapsulates || !may_bypass_ipsec())
+	if (!node->outer_ifindex || !may_bypass_ipsec())
 		return;
-	/* For the routes, it comes from the tunnel: others are for pods. */
+	/* For the routes, it comes from the tunnel: others are for pods. If the
+	 * kernel has learned a smaller MTU, the tunnel device makes fragments. */
 	struct bpf_fib_lookup fib = {.family = node->next_hop_family,
 				     .l4_protocol = IPPROTO_UDP,
-				     .tot_len = 1,
+				     .sport = outer_port(bpf_get_hash_recalc(skb)),
+				     .tot_len = node->mtu + outer_len(node),
 				     .ifindex = node->egress_ifindex};
+	__builtin_memcpy(&fib.dport, node->tunnel_port, 2);
 	if (node->next_hop_family == AF_INET6) {
 		__builtin_memcpy(fib.ipv6_src, node->own_endpoint, 16);
 		__builtin_memcpy(fib.ipv6_dst, node->next_hop, 16);
@@ -82,7 +96,7 @@ static __always_inline void find_outer_way(struct __sk_buff *skb, const struct k
 	const long found = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return;
-	if (fib.ifindex == node->egress_ifindex)
+	if (fib.ifindex != node->outer_ifindex)
 		return;
 	outer->ifindex = fib.ifindex;
 	outer->next_hop_family = fib.family;
@@ -92,8 +106,8 @@ static __always_inline void find_outer_way(struct __sk_buff *skb, const struct k
 		__builtin_memcpy(outer->next_hop, &fib.ipv4_dst, 4);
 }
 
-/* RFC 6040: the outer header has the inner one's congestion bits, but not that
- * there was congestion. */
+/* RFC 3168, section 9.1.1: the outer header has the inner one's congestion
+ * bits, but not that there was congestion. */
 static __always_inline __u8 outer_tos(__u8 tos)
 {
 	const __u8 ecn = tos & 3;
@@ -109,18 +123,15 @@ static __always_inline __sum16 checksum_of(const struct iphdr *ip)
 }
 
 static __always_inline void fill_transport(struct outer_transport *to,
-					   const struct kubecni_node *node, const __u8 *port,
-					   __u32 hash, __u32 len, __be16 inner_protocol)
+					   const struct kubecni_node *node, __u32 hash, __u32 len,
+					   __be16 inner_protocol)
 {
 	/* No checksum: inner packets have their own. */
-	*to = (struct outer_transport){
-		.udp = {.source = bpf_htons(FIRST_OUTER_PORT +
-					    (__u16)(((__u64)hash * OUTER_PORTS) >> 32)),
-			.len = bpf_htons(len)},
-		.flags = bpf_htonl(VXLAN_HAS_VNI),
-		.vni = bpf_htonl(node->vni << 8),
-		.inner_eth = {.h_proto = inner_protocol}};
-	__builtin_memcpy(&to->udp.dest, port, 2);
+	*to = (struct outer_transport){.udp = {.source = outer_port(hash), .len = bpf_htons(len)},
+				       .flags = bpf_htonl(VXLAN_HAS_VNI),
+				       .vni = bpf_htonl(node->vni << 8),
+				       .inner_eth = {.h_proto = inner_protocol}};
+	__builtin_memcpy(&to->udp.dest, node->tunnel_port, 2);
 	__builtin_memcpy(to->inner_eth.h_dest, node->tunnel_mac, ETH_ALEN);
 	__builtin_memcpy(to->inner_eth.h_source, node->own_tunnel_mac, ETH_ALEN);
 }
@@ -134,10 +145,6 @@ static __always_inline void fill_transport(struct outer_transport *to,
 static __always_inline bool encapsulate(struct __sk_buff *skb, const struct kubecni_node *node,
 					__u8 tos)
 {
-	const __u32 only = 0;
-	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
-	if (!config)
-		return false;
 	const __u32 hash = bpf_get_hash_recalc(skb);
 	const __be16 protocol = skb->protocol;
 	if (node->next_hop_family == AF_INET6) {
@@ -154,7 +161,7 @@ static __always_inline bool encapsulate(struct __sk_buff *skb, const struct kube
 					    .hop_limit = OUTER_TTL};
 		__builtin_memcpy(&outer.ip.saddr, node->own_endpoint, 16);
 		__builtin_memcpy(&outer.ip.daddr, node->next_hop, 16);
-		fill_transport(&outer.transport, node, config->tunnel_port, hash, len, protocol);
+		fill_transport(&outer.transport, node, hash, len, protocol);
 		bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_RECOMPUTE_CSUM);
 		return true;
 	}
@@ -175,7 +182,7 @@ static __always_inline bool encapsulate(struct __sk_buff *skb, const struct kube
 	__builtin_memcpy(&ip.daddr, node->next_hop, 4);
 	ip.check = checksum_of(&ip);
 	outer.ip = ip;
-	fill_transport(&outer.transport, node, config->tunnel_port, hash, len, protocol);
+	fill_transport(&outer.transport, node, hash, len, protocol);
 	bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), BPF_F_RECOMPUTE_CSUM);
 	return true;
 }

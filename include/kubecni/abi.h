@@ -64,7 +64,8 @@ struct kubecni_node {
 	__u32 egress_ifindex;  /* DIRECT: the device towards the node; VXLAN: the tunnel device */
 	__u32 mtu;	       /* longest IP packet of a pod that fits, bytes */
 	__u32 vni;	       /* VXLAN: network identifier */
-	__u32 next_hop_family; /* AF_INET or AF_INET6. DIRECT: that of the prefix; VXLAN: any */
+	__u16 next_hop_family; /* AF_INET or AF_INET6. DIRECT: that of the prefix; VXLAN: any */
+	__u8 tunnel_port[2];   /* VXLAN: the UDP port of the tunnel */
 	/* DIRECT: the neighbour that gets the packet; VXLAN: the node's end
 	 * of the tunnel. An IPv4 address is in the first four bytes. */
 	__u8 next_hop[16];
@@ -73,7 +74,9 @@ struct kubecni_node {
 	/* VXLAN: the outer source, an address of this node that the others know;
 	 * zero: the kernel chooses. An IPv4 address is in the first four bytes. */
 	__u8 own_endpoint[16];
-	__u32 encapsulates; /* VXLAN: programs may make the outer header themselves */
+	/* VXLAN: the device, with to_wire, by which programs may send packets with
+	 * an outer header of their own; 0: none. */
+	__u32 outer_ifindex;
 };
 
 /* Where the outer packets of a flow leave this node, if programs make their

@@ -28,25 +28,28 @@ class Encapsulation : public BpfTest,
   void SetUp() override {
     BpfTest::SetUp();
     if (IsSkipped()) return;
-    sh("sysctl -qw net.ipv4.conf.tunnel.forwarding=1 net.ipv6.conf.all.disable_ipv6=0"
-       " net.ipv6.conf.all.forwarding=1");
+    configure("1", "0");
     for (const Family& family : {kIpv4, kIpv6}) {
       const std::string prefix = family.af == AF_INET ? "/32" : "/128 nodad";
       sh("ip addr replace " + std::string(family.outside) + prefix + " dev nic");
       sh("ip addr replace " + std::string(family.no_pod) + prefix + " dev tunnel");
     }
     sh("ip route replace " + far().str() + " dev nic");
-    set_encapsulates(1);
-    auto config = must(dataplane().node_config.read());
-    config.tunnel_port[0] = kPort >> 8;
-    config.tunnel_port[1] = kPort & 0xff;
-    must(dataplane().node_config.set(config));
+    let_leave_by(nic().ifindex);
   }
   void TearDown() override {
     if (IsSkipped()) return;
-    sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1");
     sh("ip addr flush dev nic; ip addr flush dev tunnel");
     sh("ip route flush " + far().str());
+    configure("0", "1");
+  }
+  /// IPv6 of the other devices would send packets of its own.
+  static void configure(const std::string& forwards, const std::string& disables_ipv6) {
+    for (const std::string device : {"nic", "tunnel"}) {
+      sh("sysctl -qw net.ipv6.conf." + device + ".disable_ipv6=" + disables_ipv6);
+      sh("sysctl -qw net.ipv6.conf." + device + ".forwarding=" + forwards);
+    }
+    sh("sysctl -qw net.ipv4.conf.tunnel.forwarding=" + forwards);
   }
   static IpAddr addr(const std::string& text) { return IpAddr::parse(text).value(); }
   static void sh(const std::string& command) { must_run({.argv = {"sh", "-ec", command}}); }
@@ -58,14 +61,17 @@ class Encapsulation : public BpfTest,
   static IpAddr far() { return addr(nodes().tunnel_node); }
   static IpAddr own() { return addr(nodes().outside); }
 
-  void set_encapsulates(__u32 encapsulates) {
+  void let_leave_by(unsigned ifindex) {
     const IpNet cidr = IpNet::parse(pods().tunnel_cidr).value();
     auto node = must(dataplane().node_cidrs.find(cidr)).value();
-    node.next_hop_family = static_cast<__u32>(nodes().af);
+    node.next_hop_family = static_cast<__u16>(nodes().af);
     std::memset(node.next_hop, 0, sizeof(node.next_hop));
     std::copy_n(far().data(), far().bytes(), node.next_hop);
     std::copy_n(own().data(), own().bytes(), node.own_endpoint);
-    node.encapsulates = encapsulates;
+    node.mtu = kNicMtu - 70;
+    node.tunnel_port[0] = kPort >> 8;
+    node.tunnel_port[1] = kPort & 0xff;
+    node.outer_ifindex = ifindex;
     must(dataplane().node_cidrs.set(cidr, node));
   }
 
@@ -166,10 +172,10 @@ TEST_P(Encapsulation, IsTheTunnelDevicesWhereTheDaemonOrIpsecOrTheRoutesSaySo) {
     for (int time = 0; time < 2; ++time)
       EXPECT_THAT(run(kFromPod, sent()), Redirected(KUBECNI_FAST_TO_TUNNEL, inner(sent())));
   };
-  set_encapsulates(0);
+  let_leave_by(0);
   expect_device();
 
-  set_encapsulates(1);
+  let_leave_by(nic().ifindex);
   auto config = must(dataplane().node_config.read());
   config.may_bypass_ipsec = 0;
   must(dataplane().node_config.set(config));
@@ -178,11 +184,14 @@ TEST_P(Encapsulation, IsTheTunnelDevicesWhereTheDaemonOrIpsecOrTheRoutesSaySo) {
   config.may_bypass_ipsec = 1;
   must(dataplane().node_config.set(config));
   EXPECT_NE(run(kFromPod, sent()).out.size(), sent().size());
+  sh("ip route replace " + far().str() + " dev nic mtu lock 1400");
+  let_leave_by(nic().ifindex);  // the daemon's next look
+  expect_device();
   sh("ip route replace " + far().str() + " dev tunnel");
-  set_encapsulates(1);  // the daemon's next look
+  let_leave_by(nic().ifindex);
   expect_device();
   sh("ip route del " + far().str() + " dev tunnel");
-  set_encapsulates(1);
+  let_leave_by(nic().ifindex);
   expect_device();
 }
 

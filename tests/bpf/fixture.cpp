@@ -261,7 +261,7 @@ void BpfTest::add_node(const std::string& cidr, kubecni_node_kind kind, unsigned
     const IpAddr next_hop = addr(is_direct ? family.remote_node : family.tunnel_node);
     node.egress_ifindex = is_direct ? nic().ifindex : tunnel().ifindex;
     node.mtu = mtu;
-    node.next_hop_family = static_cast<__u32>(next_hop.family());
+    node.next_hop_family = static_cast<__u16>(next_hop.family());
     std::copy_n(next_hop.data(), next_hop.bytes(), node.next_hop);
   }
   if (kind == KUBECNI_NODE_VXLAN) {

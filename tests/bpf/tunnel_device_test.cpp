@@ -144,7 +144,7 @@ TEST_P(TunnelDevice, PacketOfAPodComesOutUnderTheNodesHeader) {
   const IpAddr endpoint = IpAddr::parse(outer().family.tunnel_node).value();
   kubecni_node node = must(dataplane().node_cidrs.entries()).at(cidr);
   node.egress_ifindex = vx_.ifindex;
-  node.next_hop_family = static_cast<__u32>(endpoint.family());
+  node.next_hop_family = static_cast<__u16>(endpoint.family());
   std::copy_n(endpoint.data(), endpoint.bytes(), node.next_hop);
   must(dataplane().node_cidrs.set(cidr, node));
   const FrameSocket wire("under_peer");

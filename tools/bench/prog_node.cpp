@@ -50,7 +50,7 @@ kubecni_node peer_node(kubecni_node_kind kind, unsigned ifindex, const IpAddr& n
   node.kind = kind;
   node.egress_ifindex = ifindex;
   node.mtu = kWalkMtu;
-  node.next_hop_family = static_cast<__u32>(next_hop.family());
+  node.next_hop_family = static_cast<__u16>(next_hop.family());
   std::copy_n(next_hop.data(), next_hop.bytes(), node.next_hop);
   if (kind != KUBECNI_NODE_VXLAN) return node;
   node.vni = kWalkVni;

@@ -12,8 +12,8 @@ namespace kubecni {
 /// the holder ends, in whatever way.
 class FileLock {
  public:
-  /// Waits up to `timeout` for the lock, with a timer and SIGRTMIN. Those who wait get it in turn.
-  /// Errors: those of open(2); ETIMEDOUT somebody else keeps it.
+  /// Waits up to `timeout` for the lock, with a timer and SIGRTMIN. Those who wait get it about in
+  /// turn. Errors: those of open(2); ETIMEDOUT somebody else keeps it.
   static Result<FileLock> acquire(const std::filesystem::path& path,
                                   std::chrono::milliseconds timeout);
 

@@ -77,6 +77,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   if (!signals) return fail(signals);
   auto monitor = NetlinkMonitor::open();
   if (!monitor) return fail(monitor);
+  auto ipsec = IpsecMonitor::open();
+  if (!ipsec) return fail(ipsec);
   auto controllers = Controllers::open(options);
   if (!controllers) return fail(controllers);
   auto link = open_cluster_link(options);
@@ -85,9 +87,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(DaemonOptions options) {
   if (!metrics) return fail(metrics);
   auto health = listen_address_in(options.health_address, "--health-address");
   if (!health) return fail(health);
-  return std::unique_ptr<Daemon>(
-      new Daemon(std::move(options), std::move(*place), std::move(*signals), std::move(*monitor),
-                 std::move(*controllers), std::move(*link), {*metrics, *health}));
+  return std::unique_ptr<Daemon>(new Daemon(
+      std::move(options), std::move(*place), std::move(*signals), std::move(*monitor),
+      std::move(*ipsec), std::move(*controllers), std::move(*link), {*metrics, *health}));
 }
 
 Result<CleanupReport> Daemon::clean_up(const DaemonOptions& options) {
@@ -132,9 +134,10 @@ std::chrono::milliseconds Daemon::reconcile() {
 }
 
 /// Whether news of the kernel or of a folder ask for a round.
-bool Daemon::hear_changes(bool of_kernel, bool of_folders) {
+bool Daemon::hear_changes(bool of_kernel, bool of_ipsec, bool of_folders) {
   if (of_folders) controllers_.drain();
-  return (of_kernel && monitor_.take_changes()) || of_folders;
+  const bool has_ipsec = of_ipsec && ipsec_.take_changes();
+  return (of_kernel && monitor_.take_changes()) || has_ipsec || of_folders;
 }
 
 Result<> Daemon::run() {
@@ -146,11 +149,13 @@ Result<> Daemon::run() {
   bool has_changes = false;  // of the kernel or of a folder
   bool has_news = false;     // of the cluster; the next round takes them
   Clock::time_point listen_from = Clock::now();
-  std::array<pollfd, 5> events{
-      pollfd{.fd = signals_.get(), .events = POLLIN}, pollfd{.fd = cluster_.fd(), .events = POLLIN},
-      pollfd{.fd = monitor_.fd(), .events = POLLIN},
-      pollfd{.fd = controllers_.fd(), .events = POLLIN}, pollfd{.fd = -1, .events = POLLIN}};
-  auto& [signal, news, kernel, folders, probes] = events;
+  std::array<pollfd, 6> events{pollfd{.fd = signals_.get(), .events = POLLIN},
+                               pollfd{.fd = cluster_.fd(), .events = POLLIN},
+                               pollfd{.fd = monitor_.fd(), .events = POLLIN},
+                               pollfd{.fd = ipsec_.fd(), .events = POLLIN},
+                               pollfd{.fd = controllers_.fd(), .events = POLLIN},
+                               pollfd{.fd = -1, .events = POLLIN}};
+  auto& [signal, news, kernel, ipsec, folders, probes] = events;
   for (;;) {
     const bool listens = Clock::now() >= listen_from;
     kernel.fd = listens ? monitor_.fd() : -1;
@@ -162,7 +167,7 @@ Result<> Daemon::run() {
                              static_cast<int>(std::max<std::int64_t>(wait.count(), 0)));
     if (ready < 0 && errno != EINTR) return sys_error(errno, "poll");
     if (signal.revents != 0) break;
-    if (hear_changes(kernel.revents != 0, folders.revents != 0)) {
+    if (hear_changes(kernel.revents != 0, ipsec.revents != 0, folders.revents != 0)) {
       next_run = std::min(next_run, pacer_of_changes.after_notification(Clock::now()));
       has_changes = true;
     }

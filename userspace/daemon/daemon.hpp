@@ -10,6 +10,7 @@
 #include "daemon/observer.hpp"
 #include "daemon/place.hpp"
 #include "daemon/reporter.hpp"
+#include "net/ipsec.hpp"
 #include "net/monitor.hpp"
 
 #include <chrono>
@@ -36,11 +37,13 @@ class Daemon {
 
  private:
   Daemon(DaemonOptions options, DaemonPlace place, UniqueFd signals, NetlinkMonitor monitor,
-         Controllers controllers, ClusterLink link, const Observer::Addresses& addresses)
+         IpsecMonitor ipsec, Controllers controllers, ClusterLink link,
+         const Observer::Addresses& addresses)
       : options_(std::move(options)),
         place_(std::move(place)),
         signals_(std::move(signals)),
         monitor_(std::move(monitor)),
+        ipsec_(std::move(ipsec)),
         controllers_(std::move(controllers)),
         status_writer_(std::move(link.status_writer)),
         cluster_(options_, std::move(link.source)),
@@ -49,7 +52,7 @@ class Daemon {
         reporter_(options_, observer_, status_writer_.get()) {}
 
   void keep_place();
-  bool hear_changes(bool of_kernel, bool of_folders);
+  bool hear_changes(bool of_kernel, bool of_ipsec, bool of_folders);
   /// Runs one round. Result: when the next one is due.
   std::chrono::milliseconds reconcile();
 
@@ -58,6 +61,7 @@ class Daemon {
   std::string place_error_;
   UniqueFd signals_;
   NetlinkMonitor monitor_;
+  IpsecMonitor ipsec_;
   Controllers controllers_;
   std::unique_ptr<NodeStatusWriter> status_writer_;  ///< null: the nodes come from a file
   ClusterFollower cluster_;

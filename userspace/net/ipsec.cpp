@@ -2,7 +2,9 @@
 
 #include "net/netlink_request.hpp"
 
+#include <linux/netlink.h>
 #include <linux/xfrm.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -26,6 +28,31 @@ Result<bool> has_ipsec_policies() {
       });
   if (!done) return fail(done);
   return counts.outcnt != 0;
+}
+
+Result<IpsecMonitor> IpsecMonitor::open() {
+  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_XFRM));
+  if (!fd && errno == EPROTONOSUPPORT) return IpsecMonitor(std::move(fd));
+  if (!fd) return sys_error(errno, "open netlink monitor of IPsec");
+  sockaddr_nl groups{};
+  groups.nl_family = AF_NETLINK;
+  groups.nl_groups = XFRMGRP_POLICY;
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof(groups)) != 0)
+    return sys_error(errno, "listen to netlink notifications of IPsec");
+  return IpsecMonitor(std::move(fd));
+}
+
+bool IpsecMonitor::take_changes() {
+  constexpr int kMostReads = 1024;
+  char buffer[8192];
+  bool any = false;
+  for (int reads = 0; reads < kMostReads; ++reads) {
+    // ENOBUFS: some were lost.
+    if (::recv(fd_.get(), buffer, sizeof(buffer), 0) < 0 && errno != EINTR && errno != ENOBUFS)
+      break;
+    any = true;
+  }
+  return any;
 }
 
 }  // namespace kubecni

@@ -1,5 +1,6 @@
 #include "base/file_lock.hpp"
 
+#include "support/eventually.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
@@ -72,7 +73,7 @@ TEST(FileLock, ComesToThoseWhoWaitInTurn) {
       const std::lock_guard guard(mutex);
       if (lock) order.push_back(i);
     });
-    while (waiting_for(dir / "lock") <= i) std::this_thread::sleep_for(milliseconds(1));
+    ASSERT_TRUE(eventually([&] { return waiting_for(dir / "lock") > i; }));
   }
 
   held.reset();

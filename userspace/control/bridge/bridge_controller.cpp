@@ -121,10 +121,11 @@ void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outco
   const auto written = dataplane.node_config.set(wanted);
   if (wanted.cluster_network == known->cluster_network) {
     outcome.apply(written, wanted.may_bypass_ipsec
-                               ? "eBPF may carry translated flows out of the cluster; conntrack's "
-                                 "timeouts and the tunnel's port are known"
-                               : "eBPF does not carry translated flows out of the cluster, since "
-                                 "policies of IPsec might have to encrypt them");
+                               ? "no policy of IPsec has to see packets; conntrack's timeouts and "
+                                 "the tunnel's port are known"
+                               : "policies of IPsec may have to encrypt packets: the kernel path "
+                                 "has translated flows out of the cluster, and the tunnel device "
+                                 "makes all outer headers");
     return;
   }
   outcome.apply(written, *bridge ? "pods of other nodes reach the pods on " + options_.bridge

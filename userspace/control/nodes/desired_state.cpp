@@ -2,9 +2,12 @@
 
 #include "control/nodes/tunnel_device.hpp"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 #include <set>
 #include <string>
@@ -29,19 +32,21 @@ kubecni_node entry_for(const PeerPath& path, const Underlay& underlay) {
   kubecni_node entry{.kind = KUBECNI_NODE_DIRECT,
                      .egress_ifindex = path.device.ifindex,
                      .mtu = path.mtu,
-                     .next_hop_family = static_cast<__u32>(path.next_hop.family())};
+                     .next_hop_family = static_cast<__u16>(path.next_hop.family())};
   std::copy_n(path.next_hop.data(), path.next_hop.bytes(), entry.next_hop);
   if (path.kind == PathKind::kDirect) return entry;
   entry.kind = KUBECNI_NODE_VXLAN;
   entry.vni = underlay.tunnel->vni;
+  const std::uint16_t port = htons(underlay.tunnel->port);
+  std::memcpy(entry.tunnel_port, &port, sizeof(port));
   std::ranges::copy(path.tunnel_mac.bytes, entry.tunnel_mac);
   std::ranges::copy(underlay.tunnel->mac.bytes, entry.own_tunnel_mac);
   // Nodes take tunnel packets from each other's InternalIPs alone.
   const auto own = own_source(path.next_hop.family(), underlay);
   if (!own) return entry;
   std::copy_n(own->data(), own->bytes(), entry.own_endpoint);
-  entry.encapsulates = underlay.tunnel->leaves_checksums &&
-                       std::ranges::all_of(underlay.uplinks, &Uplink::has_ethernet);
+  // The tunnel device computes the checksums that the NIC cannot.
+  if (underlay.tunnel->leaves_checksums) entry.outer_ifindex = path.outer_ifindex;
   return entry;
 }
 
@@ -190,6 +195,15 @@ void warn_about_peer(const Node& peer, const Underlay& underlay, const ClusterRu
   }
 }
 
+/// to_wire takes the mark of the programs off their outer packets.
+void leave_other_devices_to_the_tunnel(DesiredState& state) {
+  for (auto& [cidr, entry] : state.cidrs) {
+    const bool is_wire = std::ranges::any_of(
+        state.wires, [&](const auto& wire) { return wire.second.ifindex == entry.outer_ifindex; });
+    if (!is_wire) entry.outer_ifindex = 0;
+  }
+}
+
 /// Why the peer's pods are not reached; empty: they are.
 std::string add_cidr(const Node& peer, const IpNet& cidr, const Underlay& underlay,
                      const std::string& bridge, DesiredState& state) {
@@ -216,6 +230,7 @@ DesiredState plan_desired_state(const ClusterView& view, const Underlay& underla
         state.unreachable.push_back({peer.name, "PodCIDR " + cidr.str() + ": " + why});
     }
   }
+  leave_other_devices_to_the_tunnel(state);
   warn_about_devices(view, underlay, state);
   return state;
 }

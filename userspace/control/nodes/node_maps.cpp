@@ -17,7 +17,7 @@ std::string describe(const kubecni_node& entry) {
   const std::string next_hop = next_hop_of(entry).str();
   if (entry.kind == KUBECNI_NODE_VXLAN)
     return "through the tunnel to " + next_hop +
-           (entry.encapsulates ? ", its header made by eBPF" : "");
+           (entry.outer_ifindex != 0 ? ", its header made by eBPF" : "");
   return "via " + next_hop + " device " + std::to_string(entry.egress_ifindex);
 }
 

@@ -104,13 +104,16 @@ const IpAddr* find_endpoint(const Node& peer, const std::vector<IpAddr>& own_add
   return nullptr;
 }
 
-/// The MTU of the device by which `address` is reached; where that is not known, of
-/// the smallest.
-unsigned mtu_towards(const IpAddr& address, const Underlay& underlay) {
-  if (const Uplink* uplink = find_link_to(address, underlay.uplinks)) return uplink->mtu;
+/// The device by which `address` is reached; null: not known.
+const Uplink* uplink_towards(const IpAddr& address, const Underlay& underlay) {
+  if (const Uplink* uplink = find_link_to(address, underlay.uplinks)) return uplink;
   const Route* route = find_route_to(address, underlay.routes);
-  if (const Uplink* uplink = route ? find_uplink(route->ifindex, underlay.uplinks) : nullptr)
-    return uplink->mtu;
+  return route ? find_uplink(route->ifindex, underlay.uplinks) : nullptr;
+}
+
+/// The MTU of that device; where it is not known, of the smallest.
+unsigned mtu_towards(const IpAddr& address, const Underlay& underlay) {
+  if (const Uplink* uplink = uplink_towards(address, underlay)) return uplink->mtu;
   const auto smallest = std::ranges::min_element(underlay.uplinks, {}, &Uplink::mtu);
   return smallest == underlay.uplinks.end() ? kDefaultMtu : smallest->mtu;
 }
@@ -128,6 +131,7 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
   if (!cidr.addr.is_v4() && mtu < kLeastMtu6)
     return std::unexpected(why + ", and a tunnel would leave an MTU of " + std::to_string(mtu) +
                            " bytes, where IPv6 needs " + std::to_string(kLeastMtu6));
+  const Uplink* uplink = uplink_towards(*endpoint, underlay);
   return PeerPath{.node = peer.name,
                   .cidr = cidr,
                   .kind = PathKind::kVxlan,
@@ -135,6 +139,7 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
                   .device = underlay.tunnel->device,
                   .mtu = mtu,
                   .tunnel_mac = tunnel_mac_of(peer),
+                  .outer_ifindex = uplink ? uplink->device.ifindex : 0,
                   .why = std::move(why)};
 }
 

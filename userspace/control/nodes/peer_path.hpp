@@ -42,6 +42,7 @@ struct Tunnel {
   Device device;
   MacAddr mac;
   std::uint32_t vni = 0;
+  std::uint16_t port = 0;         ///< UDP
   bool leaves_checksums = false;  ///< to the NIC, also those of packets in the tunnel
 };
 
@@ -67,9 +68,10 @@ struct PeerPath {
   PathKind kind = PathKind::kDirect;
   IpAddr next_hop;  ///< kDirect: the neighbour; kVxlan: the node's tunnel endpoint
   Device device;
-  unsigned mtu = 0;    ///< bytes, of a pod's packet
-  MacAddr tunnel_mac;  ///< kVxlan: of the node's tunnel device
-  std::string why;     ///< a phrase for people
+  unsigned mtu = 0;            ///< bytes, of a pod's packet
+  MacAddr tunnel_mac;          ///< kVxlan: of the node's tunnel device
+  unsigned outer_ifindex = 0;  ///< kVxlan: the device towards the endpoint; 0: not known
+  std::string why;             ///< a phrase for people
 };
 
 /// Bytes that VXLAN puts around an IP packet: outer IP, UDP, VXLAN and the inner

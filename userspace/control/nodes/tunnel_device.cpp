@@ -93,6 +93,7 @@ std::expected<Tunnel, std::string> TunnelDevice::ensure(NetlinkSocket& netlink,
   return Tunnel{{device->ifindex, device->name},
                 spec->mac,
                 options_.vni,
+                options_.port,
                 has_tx_checksum_offload(spec->name).value_or(false)};
 }
 
@@ -100,7 +101,9 @@ void TunnelDevice::switch_offload(bool on, const std::string& why, Outcome& outc
   offload_ = std::string(on ? "on: " : "off: ") + why;
   outcome.apply(set_tx_checksum_offload(kTunnelName, on),
                 "checksum offload of the tunnel is " + offload_);
-  outcome.again_in = std::chrono::milliseconds(0);  // the maps say it, too
+  // The maps say it, too, with the next round.
+  if (has_tx_checksum_offload(kTunnelName).value_or(!on) == on)
+    outcome.again_in = std::chrono::milliseconds(0);
 }
 
 void TunnelDevice::probe(const ClusterView& view, const std::vector<PeerPath>& paths,

@@ -86,11 +86,12 @@ TEST(DesiredState, ReachesAPeerThroughTheTunnelOnBothPaths) {
 
 TEST(DesiredState, LetsProgramsMakeTheOuterHeaderWhereTheyCan) {
   const auto encapsulates = [](const Underlay& from) {
-    return plan({kFar}, from).cidrs.at(kFarCidr).encapsulates != 0;
+    return plan({kFar}, from).cidrs.at(kFarCidr).outer_ifindex != 0;
   };
   Underlay from = underlay();
   from.tunnel->leaves_checksums = true;
-  EXPECT_TRUE(encapsulates(from));
+  from.routes = {{.dst = net("0.0.0.0/0"), .gateway = addr("192.0.2.254"), .ifindex = 2}};
+  ASSERT_TRUE(encapsulates(from));
 
   Underlay bad_nic = from;
   bad_nic.tunnel->leaves_checksums = false;
@@ -99,8 +100,11 @@ TEST(DesiredState, LetsProgramsMakeTheOuterHeaderWhereTheyCan) {
   no_source.own_addresses = {addr("192.0.2.77")};
   EXPECT_FALSE(encapsulates(no_source));
   Underlay no_ethernet = from;
-  no_ethernet.uplinks.front().has_ethernet = false;
+  for (Uplink& uplink : no_ethernet.uplinks) uplink.has_ethernet = false;
   EXPECT_FALSE(encapsulates(no_ethernet));
+  Underlay no_way = from;
+  no_way.routes.clear();
+  EXPECT_FALSE(encapsulates(no_way));
 }
 
 TEST(DesiredState, LeavesTheOuterSourceToTheKernelWhereItIsOnNoDevice) {
