@@ -45,6 +45,15 @@ class TranslatedFlow : public testing::TestWithParam<ProxySetting>, protected Se
   [[nodiscard]] Way to_service(const Pod& backend) const {
     return {"service", a.netns, backend.netns, service_ip, 80, kBackendPort};
   }
+  [[nodiscard]] TcpConnection::Options call_of_service(const Pod& backend,
+                                                       std::uint16_t source_port = 0) const {
+    return {.client = a.netns,
+            .server = backend.netns,
+            .to = service_ip,
+            .port = 80,
+            .server_port = kBackendPort,
+            .source_port = source_port};
+  }
   [[nodiscard]] Way to_node_port(const Pod& backend) const {
     return {"node port",   cluster.underlay.outside,
             backend.netns, cluster.member(0).address_of(family),
@@ -160,11 +169,7 @@ TEST_P(TranslatedFlow, ArrivesWithRightChecksumsWhereNoNicComputesThem) {
     Capture at_client(a.netns, "eth0");
     Capture at_server(backend.netns, "eth0");
     const auto before = translated();
-    TcpConnection connection({.client = a.netns,
-                              .server = backend.netns,
-                              .to = service_ip,
-                              .port = 80,
-                              .server_port = kBackendPort});
+    TcpConnection connection(call_of_service(backend));
     EXPECT_TRUE(ok(connection.client_sends(200'001)));
     EXPECT_TRUE(ok(connection.server_sends(200'001)));
     EXPECT_GT(translated() - before, 100u);
@@ -197,11 +202,7 @@ TEST_P(TranslatedFlow, IsTheKernelsWhileAHelperReadsIt) {
 
 TEST_P(TranslatedFlow, GoesOnWhenConntrackIsFull) {
   serve(b, cluster.b);
-  TcpConnection connection({.client = a.netns,
-                            .server = b.netns,
-                            .to = service_ip,
-                            .port = 80,
-                            .server_port = kBackendPort});
+  TcpConnection connection(call_of_service(b));
   ASSERT_TRUE(ok(connection.client_sends(2 << 20)));
   ASSERT_TRUE(ok(connection.server_sends(2 << 20)));
   const auto before = translated();
@@ -217,11 +218,7 @@ TEST_P(TranslatedFlow, GoesOnWhenConntrackIsFull) {
 
 TEST_P(TranslatedFlow, IsAskedAboutAgainWhenItsEntryIsDeleted) {
   serve(neighbour, cluster.a);
-  TcpConnection connection({.client = a.netns,
-                            .server = neighbour.netns,
-                            .to = service_ip,
-                            .port = 80,
-                            .server_port = kBackendPort});
+  TcpConnection connection(call_of_service(neighbour));
   ASSERT_TRUE(ok(connection.client_sends(2 << 20)));
   const auto before = translated();
   ASSERT_TRUE(ok(connection.server_sends()));
@@ -250,12 +247,7 @@ TEST_P(TranslatedFlow, LeavesTheClusterByTheKernelWhereIpsecMayHaveToEncryptIt) 
 TEST_P(TranslatedFlow, KeepsTheAddressesThatBothEndsSee) {
   serve(neighbour, cluster.a);
   for (int time = 0; time < 2; ++time) {  // also by the same ports as before
-    TcpConnection connection({.client = a.netns,
-                              .server = neighbour.netns,
-                              .to = service_ip,
-                              .port = 80,
-                              .server_port = kBackendPort,
-                              .source_port = 41000});
+    TcpConnection connection(call_of_service(neighbour, 41000));
     EXPECT_TRUE(ok(connection.client_sends()));
     EXPECT_TRUE(ok(connection.server_sends()));
     EXPECT_EQ(connection.client_address(), a.address);
