@@ -5,6 +5,7 @@
 #ifndef KUBECNI_BPF_CONTROL_H
 #define KUBECNI_BPF_CONTROL_H
 
+#include "late_checksum.h"
 #include "nd.h"
 #include "sender.h"
 #include "transport.h"
@@ -193,13 +194,15 @@ static __always_inline bool is_multicast_routers(__u8 type)
 	       type == MLD_ROUTER_TERMINATION;
 }
 
-static __always_inline struct exit judge_icmpv6(const struct __sk_buff *skb, struct cursor *cur,
+static __always_inline struct exit judge_icmpv6(struct __sk_buff *skb, struct cursor *cur,
 						const struct kubecni_pod_iface *iface,
 						const struct upper *upper)
 {
 	__u8 *icmp = pull(cur, ICMP_HEADER_LEN);
 	if (!icmp)
 		return EXIT(DROP_SHORT_PACKET);
+	if (late_checksum_at(skb))
+		return EXIT(DROP_MISPLACED_CHECKSUM);
 	const __u8 type = *icmp;
 	if (is_group_report(type))
 		return upper->is_fragmented ? EXIT(DROP_HIDDEN_HEADER) : CONTINUE;

@@ -8,6 +8,7 @@
 #include "carry.h"
 #include "control.h"
 #include "exits.h"
+#include "late_checksum.h"
 #include "lookup.h"
 #include "packet.h"
 #include "sender.h"
@@ -24,6 +25,8 @@ static __always_inline struct exit on_other(struct __sk_buff *skb, const struct 
 /* A frame without an IP header. */
 static __always_inline struct exit on_other_protocol(struct __sk_buff *skb)
 {
+	if (late_checksum_at(skb))
+		return EXIT(DROP_MISPLACED_CHECKSUM);
 	struct cursor cur = cursor_at_headers(skb);
 	struct ethhdr *eth = pull_eth(&cur);
 	if (!eth)
@@ -173,6 +176,8 @@ static __always_inline struct exit on_ip(struct __sk_buff *skb, struct walk *wal
 		judge_other(skb, &flow->exit);
 		return flow->exit;
 	}
+	if (is_checksum_misplaced(skb, &walk->pkt))
+		return EXIT(DROP_MISPLACED_CHECKSUM);
 	if (is_known(walk, flow))
 		return carry_known(skb, walk->pkt.family, flow, &exits);
 	if (is_control(&walk->pkt, &walk->cur)) {

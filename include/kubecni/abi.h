@@ -359,7 +359,9 @@ enum kubecni_programs {
 	X(PASS_NO_WAY, PASS, FROM_ANYWHERE,                                                        \
 	  "kernel path: netfilter translates the flow, to where eBPF knows no way")                \
 	X(FAST_TRANSLATED_TO_HOST, REDIRECT, FROM_ANYWHERE,                                        \
-	  "eBPF: translated as netfilter decided, to another node or host")
+	  "eBPF: translated as netfilter decided, to another node or host")                        \
+	X(DROP_MISPLACED_CHECKSUM, DROP, FROM_POD,                                                 \
+	  "dropped: pod asks for a checksum to be written over a header")
 
 enum kubecni_exit_reason {
 #define X(name, verdict, programs, text) KUBECNI_##name,

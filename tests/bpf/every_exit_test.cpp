@@ -259,7 +259,10 @@ TEST_F(EveryExit, IsReachedInEachProgramThatMayGiveIt) {
     const Exits exits = exits_of(hook);
     // All others need a tunnel key, which test runs do not have: tunnel_device_test.cpp.
     if (hook.name != std::string_view(kFromTunnel.name)) {
-      EXPECT_EQ(names_of(exits), listed_for(hook));
+      auto expected = listed_for(hook);
+      // Needs a late checksum, which test runs do not have: late_checksum_test.cpp.
+      expected.erase("DROP_MISPLACED_CHECKSUM");
+      EXPECT_EQ(names_of(exits), expected);
     }
     for (const auto& [reason, run] : exits) {
       SCOPED_TRACE(kExitReasons.at(reason).name);

@@ -3,15 +3,12 @@
 #include "fixture.hpp"
 #include "net/link.hpp"
 #include "net/sysctl.hpp"
+#include "support/frame_socket.hpp"
 
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <span>
 #include <tuple>
 
@@ -28,41 +25,6 @@ struct Outer {
 };
 const Outer kOuter4{kIpv4, "203.0.113.1"};
 const Outer kOuter6{kIpv6, "2001:db8:ffff::1"};
-
-/// Sends and receives the frames of a device, at its other end.
-class FrameSocket {
- public:
-  explicit FrameSocket(const std::string& device)
-      : fd_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL))) {
-    auto netlink = must(NetlinkSocket::open());
-    sockaddr_ll at{};
-    at.sll_family = AF_PACKET;
-    at.sll_protocol = htons(ETH_P_ALL);
-    at.sll_ifindex = static_cast<int>(must(find_link(netlink, device)).value().ifindex);
-    if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) != 0)
-      must(Result<>(sys_error(errno, "bind to " + device)));
-  }
-  void send(const Frame& frame) const {
-    EXPECT_EQ(::send(fd_.get(), frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
-  }
-  /// The next frame for which `wanted` is true; empty: none came in time.
-  template <typename Wanted>
-  Frame receive(Wanted wanted) const {
-    const auto end = std::chrono::steady_clock::now() + kDeadline;
-    while (std::chrono::steady_clock::now() < end) {
-      pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-      if (::poll(&ready, 1, 100) <= 0) continue;
-      Frame frame(4096);
-      const ssize_t size = ::recv(fd_.get(), frame.data(), frame.size(), 0);
-      frame.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-      if (wanted(frame)) return frame;
-    }
-    return {};
-  }
-
- private:
-  UniqueFd fd_;
-};
 
 class TunnelDevice : public BpfTest, public testing::WithParamInterface<std::tuple<Outer, Family>> {
  protected:
