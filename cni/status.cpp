@@ -3,12 +3,9 @@
 #include "dataplane/schema_change.hpp"
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
-#include "net/qdisc.hpp"
 #include "node_settings.hpp"
-#include "pods/endpoint.hpp"
 #include "verbs.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -19,9 +16,8 @@ namespace {
 // A runtime that waits for STATUS delays the whole node.
 constexpr std::chrono::milliseconds kPatience{100};
 
-std::unexpected<CniError> not_available(const std::string& reason,
-                                        CniCode code = CniCode::kNotAvailable) {
-  return cni_error(code, "STATUS: " + reason);
+std::unexpected<CniError> not_available(const std::string& reason) {
+  return cni_error(CniCode::kNotAvailable, "STATUS: " + reason);
 }
 
 /// Whether the leases can be read. A full subnet is no failure: DEL and GC free addresses, and a
@@ -50,42 +46,8 @@ CniResult<> status_of_delegate(const CniEnv& env, const NetConf& conf) {
   return not_available(status.error().msg);
 }
 
-/// The first pod that has lost its eBPF path, and the reason; empty if none has.
-Result<std::string> find_limited_pod(const NetConf& conf, const PodDataplane& dataplane) {
-  auto netlink = NetlinkSocket::open();
-  if (!netlink) return fail(netlink);
-  auto links = list_links(*netlink);
-  if (!links) return fail(links);
-  auto shaped = list_shaped_links(*netlink);
-  if (!shaped) return fail(shaped);
-  const AttachmentStore attachments(conf.state_dir);
-  auto listing = attachments.list();
-  if (!listing) return fail(listing);
-  for (const Attachment& attachment : listing->attachments) {
-    const auto host = std::ranges::find(*links, attachment.port.host_ifname, &Link::name);
-    if (!attachment.ebpf || attachment.network != conf.name || host == links->end()) continue;
-    PodEndpoint pod = endpoint_of(attachment, *host, host->master_ifindex, {}, *shaped);
-    auto found = dataplane.differences(pod);
-    if (found && !found->empty()) {
-      // The daemon corrects whether the pod is marked as limited.
-      pod.shaped = !pod.shaped;
-      found = dataplane.differences(pod);
-    }
-    if (!found) return fail(found);
-    if (found->empty()) continue;
-    auto kept = is_kept_by_other_schema(conf.bpffs, pod.host);
-    if (!kept) return fail(kept);
-    if (*kept) continue;
-    auto still =
-        attachments.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
-    if (still && *still)  // otherwise a DEL has removed it meanwhile
-      return "pod " + attachment.port.addresses_text() + " is limited: " + found->front();
-  }
-  return "";
-}
-
-/// Only if the mode demands eBPF. Otherwise the kernel path carries everything, and pods only
-/// notice the speed.
+/// Whether ADD can give a pod eBPF, if the mode demands that. A pod that has lost its programs is no
+/// failure: the kernel path carries its packets, and the daemon attaches them again.
 CniResult<> check_ebpf(const NetConf& conf) {
   if (conf.dataplane != DataplaneMode::kEbpf) return {};
   auto opened = PodDataplane::open_loaded(conf.bpffs);
@@ -98,10 +60,7 @@ CniResult<> check_ebpf(const NetConf& conf) {
   }
   if (!opened && opened.error().code == ETIMEDOUT) return {};  // another process loads them
   if (!opened) return not_available(opened.error().what);
-  auto limited = find_limited_pod(conf, *opened);
-  if (!limited) return not_available(limited.error().what);
-  if (limited->empty()) return {};
-  return not_available(*limited, CniCode::kPodsLimited);
+  return {};
 }
 
 }  // namespace
