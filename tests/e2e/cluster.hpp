@@ -99,5 +99,7 @@ bool knows_cidr(const Node& node, const std::string& cidr);
 [[nodiscard]] bool has_map_entry(const Node& node, const std::string& cidr);
 /// Whether the programs of `pods` pods and of the devices to other nodes are attached.
 [[nodiscard]] bool is_attached(const Node& node, unsigned pods);
+/// Whether the daemon has seen the pod: it checks what the pod sends on the kernel path.
+[[nodiscard]] bool is_guarded(const Node& node, const Pod& pod);
 
 }  // namespace kubecni::test

@@ -238,6 +238,8 @@ TEST_F(DaemonOnFile, PodThatWasAddedWithoutBpffsGetsEbpfLater) {
 }
 
 TEST_F(DaemonOnFile, AddressOfALivingPodIsNotGivenAgainWhenTheStateFolderIsEmptied) {
+  // The daemon restores records of pods that it has seen.
+  ASSERT_TRUE(eventually([&] { return is_guarded(cluster.a, *cluster.pod_a); }));
   cluster.daemon_a->signal(SIGSTOP);
   for (const auto& entry : std::filesystem::directory_iterator(cluster.a.state_dir()))
     std::filesystem::remove_all(entry.path());

@@ -83,19 +83,15 @@ class HostilePod : public testing::TestWithParam<std::string> {
       must(ping(friendly.netns, victim().address_of(family)));
       must(ping(victim().netns, cluster.pod_b->address_of(family)));
     }
-    if (!eventually([&] { return is_guarded(); }))
+    const std::array<const Pod*, 3> pods{&bad, &victim(), &friendly};
+    if (!eventually([&] {
+          return std::ranges::all_of(
+              pods, [&](const Pod* pod) { return is_guarded(cluster.a, *pod); });
+        }))
       throw std::runtime_error("the guard does not know the pods: " + cluster.daemon_a->err());
   }
 
   [[nodiscard]] Pod& victim() const { return *cluster.pod_a; }
-  [[nodiscard]] bool is_guarded() const {
-    const std::string ports =
-        cluster.a.must_run({"nft", "list", "set", "bridge", "kube-cni", "ports"});
-    return std::ranges::all_of(
-        std::array<const Pod*, 3>{&bad, &victim(), &friendly}, [&](const Pod* pod) {
-          return ports.find(cluster.a.attachment(*pod).port.host_ifname) != std::string::npos;
-        });
-  }
   [[nodiscard]] static std::string mac_of(const NetNs& netns, const std::string& link) {
     return json::parse(Node::must_run_in(netns, {"ip", "-j", "link", "show", link}))[0]["address"];
   }
