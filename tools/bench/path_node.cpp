@@ -1,8 +1,8 @@
 #include "bench/path_node.hpp"
 
 #include "base/file.hpp"
-#include "base/subprocess.hpp"
 #include "bench/plugin_call.hpp"
+#include "bench/script.hpp"
 #include "dataplane/counters.hpp"
 #include "dataplane/pins.hpp"
 #include "net/netns.hpp"
@@ -21,7 +21,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::seconds kScriptDeadline{60};
 constexpr std::chrono::seconds kReadyDeadline{60};
 constexpr std::chrono::milliseconds kReadyPoll{50};
 constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -58,14 +57,9 @@ Result<std::unique_ptr<PathNode>> PathNode::create(const PathPrograms& programs,
 Result<> PathNode::run(const std::string& script) const {
   const auto inside = NetnsGuard::enter(netns_.get());
   if (!inside) return std::unexpected(inside.error());
-  auto end = run_subprocess({.program = "/bin/sh",
-                             .env = {kPath},
-                             .input = "set -e\n" + script,
-                             .deadline = kScriptDeadline});
-  if (!end) return fail(end, name_);
-  if (end->status == 0) return {};
-  return failure(EIO, "a script ended with status " + std::to_string(end->status) + " on " + name_ +
-                          ": " + script.substr(0, 400));
+  auto done = run_script(script);
+  if (!done) return fail(done, name_);
+  return {};
 }
 
 IpAddr PathNode::address() const { return IpAddr::parse(node_addr(number_)).value(); }
@@ -146,9 +140,7 @@ Result<PathEnd> PathNode::add_empty_pod() {
   pods_.push_back(std::move(*netns));
   const auto inside = NetnsGuard::enter(end.netns);
   if (!inside) return std::unexpected(inside.error());
-  auto set = run_subprocess(
-      {.program = "/bin/sh", .env = {kPath}, .input = kPodSettings, .deadline = kScriptDeadline});
-  if (!set) return fail(set, id);
+  if (auto set = run_script(kPodSettings); !set) return fail(set, id);
   return end;
 }
 

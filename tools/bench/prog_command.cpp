@@ -78,6 +78,10 @@ void add_prog_command(CLI::App& app) {
                    "Of each walk; of 60 packets, or of one new flow")
       ->check(CLI::Range(1U, 1000U))
       ->capture_default_str();
+  prog->add_option("--more-nodes", command->options.more_nodes,
+                   "PodCIDRs of other nodes in the maps, besides those that packets go to")
+      ->check(CLI::Range(0U, 16000U))
+      ->capture_default_str();
   prog->add_option("--baseline", command->baseline, "The sizes to compare with")
       ->capture_default_str();
   prog->add_flag("--write-baseline", command->write_baseline,

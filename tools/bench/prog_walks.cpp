@@ -32,6 +32,13 @@ struct Macs {
 constexpr Macs kFromPodA{kGatewayMac, kPodAMac};
 constexpr Macs kToNic{kNicMac, kForeignMac};
 
+/// What each packet of a walk is for its flow.
+enum class Packets {
+  kSame,     ///< the same frame again and again: the program leaves it such that it may come again
+  kOfAFlow,  ///< a new frame each: the program changes it
+  kFirst,    ///< the first of a flow each
+};
+
 /// One row. The packet is UDP from `src` to `dst`; without them, ARP.
 struct Walk {
   const char* program;
@@ -41,8 +48,12 @@ struct Walk {
   const char* src = nullptr;
   const char* dst = nullptr;
   Beside beside = Beside::kNothing;
-  bool new_flows = false;  ///< each packet is the first of a flow
-  const char* family = "";
+  Packets packets = Packets::kSame;
+  /// Netfilter translates what pod A sends to a service, so that it reaches this address. The
+  /// packets are of such a flow.
+  const char* backend = nullptr;
+  bool is_answer = false;  ///< from the backend, or else to the service
+  const WalkAddresses* at = nullptr;
 };
 
 std::vector<Walk> walks_of(const WalkAddresses& at) {
@@ -50,11 +61,22 @@ std::vector<Walk> walks_of(const WalkAddresses& at) {
   std::vector<Walk> walks{
       {"from_pod", "to a pod of the node", KUBECNI_FAST_TO_LOCAL_POD, to_pod_b, at.pod_a, at.pod_b},
       {"from_pod", "to a pod of the node, first of a flow", KUBECNI_FAST_TO_LOCAL_POD, to_pod_b,
-       at.pod_a, at.pod_b, Beside::kNothing, true},
+       at.pod_a, at.pod_b, Beside::kNothing, Packets::kFirst},
       {"from_pod", "to a node, direct", KUBECNI_FAST_TO_NODE, kFromPodA, at.pod_a, at.direct_pod},
       {"from_pod", "to a node, direct, first of a flow", KUBECNI_FAST_TO_NODE, kFromPodA, at.pod_a,
-       at.direct_pod, Beside::kNothing, true},
-      {"from_pod", "to a node, tunnel", KUBECNI_FAST_TO_TUNNEL, kFromPodA, at.pod_a, at.tunnel_pod},
+       at.direct_pod, Beside::kNothing, Packets::kFirst},
+      {"from_pod", "to a node, tunnel", KUBECNI_FAST_TO_TUNNEL, kFromPodA, at.pod_a, at.wrapped_pod,
+       Beside::kNothing, Packets::kOfAFlow},
+      {"from_pod", "to a node, tunnel, first of a flow", KUBECNI_FAST_TO_TUNNEL, kFromPodA,
+       at.pod_a, at.wrapped_pod, Beside::kNothing, Packets::kFirst},
+      {"from_pod", "to a node, by the tunnel device", KUBECNI_FAST_TO_TUNNEL, kFromPodA, at.pod_a,
+       at.tunnel_pod},
+      {"from_pod", "translated, to a pod of the node", KUBECNI_FAST_TRANSLATED_TO_POD, kFromPodA,
+       at.pod_a, at.outside, Beside::kNothing, Packets::kOfAFlow, at.pod_b},
+      {"from_pod", "translated, to a node, direct", KUBECNI_FAST_TRANSLATED_TO_HOST, kFromPodA,
+       at.pod_a, at.outside, Beside::kNothing, Packets::kOfAFlow, at.direct_pod},
+      {"from_pod", "translated, to a node, tunnel", KUBECNI_FAST_TRANSLATED_TO_HOST, kFromPodA,
+       at.pod_a, at.outside, Beside::kNothing, Packets::kOfAFlow, at.wrapped_pod},
       {"from_pod", "left: outside of the cluster", KUBECNI_PASS_NO_NODE, kFromPodA, at.pod_a,
        at.outside},
       {"from_pod", "left: to a shaped pod", KUBECNI_PASS_SHAPED, to_pod_b, at.pod_a, at.shaped_pod},
@@ -71,6 +93,8 @@ std::vector<Walk> walks_of(const WalkAddresses& at) {
       {"to_wire", "kernel path, to outside", KUBECNI_KERNEL_TO_WIRE_OTHER, kToNic, at.pod_a,
        at.outside},
       {"from_wire", "into a pod", KUBECNI_FAST_FROM_WIRE, kToNic, at.direct_pod, at.pod_a},
+      {"from_wire", "translated back, into a pod", KUBECNI_FAST_TRANSLATED_TO_POD, kToNic,
+       at.direct_pod, at.pod_a, Beside::kNothing, Packets::kOfAFlow, at.direct_pod, true},
       {"from_wire", "left: not to a pod", KUBECNI_PASS_NO_ENDPOINT, kToNic, at.outside, at.outside},
       {"from_wire", "left: from outside", KUBECNI_PASS_NOT_FROM_POD, kToNic, at.outside, at.pod_a},
       {"to_tunnel", "sent by from_pod", KUBECNI_FAST_SENT_TO_TUNNEL, kToNic, at.pod_a,
@@ -81,7 +105,7 @@ std::vector<Walk> walks_of(const WalkAddresses& at) {
        Beside::kTunnelKey},
       {"from_tunnel", "dropped: not from a node", KUBECNI_DROP_TUNNEL_SOURCE, kToNic, at.tunnel_pod,
        at.pod_a}};
-  for (Walk& walk : walks) walk.family = at.name;
+  for (Walk& walk : walks) walk.at = &at;
   return walks;
 }
 
@@ -120,7 +144,13 @@ Frame arp_frame() {
   return frame;
 }
 
-Frame frame_of(const Walk& walk, std::uint16_t src_port) {
+UdpPorts ports_of(const Walk& walk, std::uint16_t own) {
+  if (walk.is_answer) return {.from = kBackendPort, .to = own};
+  return {.from = own, .to = walk.backend ? kServicePort : kBackendPort};
+}
+
+/// `port`: of the flow, on pod A's side.
+Frame frame_of(const Walk& walk, std::uint16_t port) {
   if (!walk.src) return arp_frame();
   Frame frame;
   put_mac(frame, walk.macs.dst);
@@ -128,8 +158,7 @@ Frame frame_of(const Walk& walk, std::uint16_t src_port) {
   const IpAddr from = IpAddr::parse(walk.src).value(), to = IpAddr::parse(walk.dst).value();
   put_16(frame, to.is_v4() ? ETH_P_IP : ETH_P_IPV6);
   const std::array<std::uint8_t, kPayload> payload{};
-  std::ranges::copy(udp_packet(from, to, {.from = src_port, .to = 8080}, payload),
-                    std::back_inserter(frame));
+  std::ranges::copy(udp_packet(from, to, ports_of(walk, port), payload), std::back_inserter(frame));
   return frame;
 }
 
@@ -172,7 +201,7 @@ class WalkTimer {
     if (!program) return fail(program);
     std::optional<ProgCaller> caller;
     double by_itself = 0;
-    if (walk.beside != Beside::kNothing || walk.new_flows) {
+    if (walk.beside != Beside::kNothing || walk.packets != Packets::kSame) {
       auto made = ProgCaller::create(walk.beside, outer_source(), kWalkVni);
       if (!made) return fail(made);
       auto cost = cost_of(*made, walk);
@@ -193,12 +222,14 @@ class WalkTimer {
     const std::uint64_t packets = std::uint64_t{options_.calls} * runs_of(walk);
     if (auto right = check_exit(walk, *before, *after, packets); !right) return fail(right);
     for (double& ns : *samples) ns = std::max(0.0, ns - by_itself);
-    return WalkTime{walk.program, walk.family, walk.name, kExitReasons[walk.exit].name,
-                    summarize(std::move(*samples))};
+    return WalkTime{walk.program, walk.at ? walk.at->name : "", walk.name,
+                    kExitReasons[walk.exit].name, summarize(std::move(*samples))};
   }
 
  private:
-  static unsigned runs_of(const Walk& walk) { return walk.new_flows ? 1 : kRunsACall; }
+  static unsigned runs_of(const Walk& walk) {
+    return walk.packets == Packets::kSame ? kRunsACall : 1;
+  }
 
   static std::uint32_t outer_source() {
     const IpAddr node = IpAddr::parse(kWalkAddresses[0].tunnel_node).value();
@@ -216,9 +247,11 @@ class WalkTimer {
 
   Result<std::vector<double>> samples_of(int fd, const Walk& walk, unsigned calls) {
     std::vector<double> samples;
-    if (!walk.new_flows) ++port_;
+    ++port_;
+    if (walk.backend)
+      if (auto made = ProgNode::translate(*walk.at, port_, walk.backend); !made) return fail(made);
     for (unsigned call = 0; call < calls; ++call) {
-      if (walk.new_flows) ++port_;
+      if (walk.packets == Packets::kFirst) ++port_;
       auto ns = run(fd, node_->device_of(walk.program), frame_of(walk, port_), runs_of(walk));
       if (!ns) return fail(ns, walk.program);
       samples.push_back(*ns);
@@ -234,7 +267,7 @@ class WalkTimer {
 }  // namespace
 
 Result<std::vector<WalkTime>> time_walks(const WalkOptions& options) {
-  auto node = ProgNode::create();
+  auto node = ProgNode::create(options.more_nodes);
   if (!node) return fail(node);
   WalkTimer timer(*node, options);
   std::vector<WalkTime> times;

@@ -20,6 +20,8 @@ struct WalkTime {
 /// The options of time_walks().
 struct WalkOptions {
   unsigned calls = 300;  ///< of BPF_PROG_TEST_RUN for each walk
+  /// PodCIDRs of other nodes of each family, besides those of the walks.
+  unsigned more_nodes = 0;
 };
 
 /// Runs the real programs with BPF_PROG_TEST_RUN on packets of two pods, a node that is reached
