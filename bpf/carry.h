@@ -8,6 +8,7 @@
 #include "flows.h"
 #include "lookup.h"
 #include "packet.h"
+#include "policed.h"
 #include "translate.h"
 #include "transport.h"
 #include "way.h"
@@ -26,6 +27,9 @@ struct flow {
 	bool is_outer;	     /* it is one of the tunnel's own packets */
 	bool is_kept;	     /* the answer is for the cache */
 	bool needs_way;	     /* netfilter translates it, and eBPF may carry it */
+	bool is_policed;     /* a policy selects a pod of this node that has a part in it */
+	bool is_passed;	     /* netfilter has let a packet of it pass */
+	bool is_settled;     /* conntrack knows it, and has seen enough of it */
 	__u8 tos;	     /* of the packet that is sent */
 	struct kubecni_flow_state answer;
 };
@@ -103,6 +107,7 @@ static __always_inline bool is_known(const struct walk *walk, struct flow *flow)
 	if (answer->is_translated && !answer->is_to_pod &&
 	    answer->node.kind == KUBECNI_NODE_OUTSIDE)
 		flow->former_egress = answer->node.egress_ifindex;
+	flow->is_passed = is_passed(answer, flow->generation);
 	if (!is_current(answer, &flow->l4, flow->generation))
 		return false;
 	flow->is_noted = answer->owner == KUBECNI_FLOW_KERNEL && !can_ask_conntrack(&flow->l4);
@@ -152,7 +157,7 @@ static __always_inline void decide_translated(const struct walk *walk, struct fl
 		return keep_answer(&walk->pkt, flow, KUBECNI_FLOW_SPECIAL);
 	if (tracking == TRANSLATED) {
 		answer->owner = KUBECNI_FLOW_NO_WAY; /* so far */
-		flow->needs_way = true;
+		flow->needs_way = flow->is_settled = true;
 		return;
 	}
 	/* The next packet of TCP may complete the handshake. UDP takes two
@@ -173,6 +178,8 @@ static __always_inline struct exit find_translated_way(struct __sk_buff *skb, co
 	const bool has_way =
 		find_way(skb, &walk.pkt, &flow->l4, flow->place, flow->network, &flow->answer) &&
 		!leaves_by_another_device(flow);
+	if (flow->answer.is_to_pod && is_policed(&flow->answer.pod))
+		flow->is_policed = true;
 	keep_answer(&walk.pkt, flow, has_way ? KUBECNI_FLOW_EBPF : KUBECNI_FLOW_NO_WAY);
 	return CONTINUE;
 }
@@ -228,6 +235,7 @@ static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct walk
 		decide_translated(walk, flow, tracking);
 		return CONTINUE;
 	}
+	flow->is_settled = tracking == TRACKED;
 	if (tracking <= TRACKED && !is_netfilters(skb, &walk->pkt, &flow->l4))
 		return CONTINUE;
 	if (!flow->l4.is_error)
@@ -269,6 +277,10 @@ static __always_inline struct exit judge_answer(const struct __sk_buff *skb,
 	const struct kubecni_flow_state *answer = &flow->answer;
 	switch (answer->owner) {
 	case KUBECNI_FLOW_EBPF:
+		break;
+	case KUBECNI_FLOW_POLICED:
+		if (flow->l4.is_opening || flow->l4.is_closing)
+			return EXIT(PASS_POLICED);
 		break;
 	case KUBECNI_FLOW_HANDSHAKE:
 		return EXIT(PASS_HANDSHAKE);
@@ -321,7 +333,7 @@ __weak __noinline int send_on(struct __sk_buff *skb, struct flow *flow)
 /* A global function, like the stages. */
 __weak __noinline int find_outer(struct __sk_buff *skb, struct flow *flow)
 {
-	if (flow && flow->answer.owner == KUBECNI_FLOW_EBPF && !flow->answer.is_to_pod &&
+	if (flow && is_ebpfs(&flow->answer) && !flow->answer.is_to_pod &&
 	    flow->answer.node.kind == KUBECNI_NODE_VXLAN)
 		find_outer_way(skb, &flow->answer.node, &flow->answer.outer);
 	return 0;
@@ -335,7 +347,7 @@ static __always_inline struct exit carry_known(struct __sk_buff *skb, const int 
 	if (answer->owner == KUBECNI_FLOW_ELSEWHERE)
 		return exits->elsewhere;
 	/* The ports may belong to another flow now. */
-	if (answer->is_translated && flow->l4.is_opening)
+	if ((answer->is_translated || answer->owner == KUBECNI_FLOW_POLICED) && flow->l4.is_opening)
 		forget(answer, family);
 	RUN_STAGE(change, skb, family, flow);
 	if (is_exit(flow->exit))
@@ -349,6 +361,19 @@ static __always_inline struct exit carry_known(struct __sk_buff *skb, const int 
 	return answer->node.kind == KUBECNI_NODE_VXLAN ? exits->to_tunnel : exits->to_node;
 }
 
+/* Netfilter judges the flows of policed pods first. */
+static __always_inline void judge_policed(struct flow *flow)
+{
+	if (!flow->is_policed || flow->answer.owner != KUBECNI_FLOW_EBPF)
+		return;
+	if (flow->is_passed && flow->is_settled) {
+		flow->answer.owner = KUBECNI_FLOW_POLICED;
+		return;
+	}
+	flow->is_kept = false;
+	flow->exit = EXIT(PASS_POLICED);
+}
+
 /* Decides about an unknown flow, whose ends were found, and carries its
  * packet. */
 static __always_inline struct exit decide_and_carry(struct __sk_buff *skb, const int family,
@@ -360,6 +385,7 @@ static __always_inline struct exit decide_and_carry(struct __sk_buff *skb, const
 	RUN_STAGE(decide, skb, family, flow);
 	if (flow->needs_way)
 		RUN_STAGE(find_translated_way, skb, family, flow);
+	judge_policed(flow);
 	find_outer(skb, flow);
 	if (flow->is_kept)
 		remember(&flow->answer, family, flow->generation);

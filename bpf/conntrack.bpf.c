@@ -130,6 +130,21 @@ static __always_inline void prolong(struct nf_conn *ct, __u8 protocol)
 	bpf_ct_change_timeout(ct, timeout_s * 1000);
 }
 
+/* Whether conntrack has seen enough of the flow to miss its next packets. */
+static __always_inline bool is_settled(struct nf_conn *ct, __u8 protocol, __u8 dir)
+{
+	/* UDP that nobody answers never becomes ASSURED. */
+	if (protocol == IPPROTO_UDP && !(ct->status & IPS_SEEN_REPLY) && dir == ORIGINAL)
+		return true;
+	/* Not with the first answer: the entry would never become ASSURED,
+	 * and so be the first to go when conntrack is full. */
+	if (!(ct->status & IPS_ASSURED))
+		return false;
+	return protocol != IPPROTO_TCP ||
+	       (ct->proto.tcp.state == TCP_CONNTRACK_ESTABLISHED &&
+		(__s32)(ct->timeout - (__u32)bpf_jiffies64()) > CLOSING_JIFFIES);
+}
+
 static __always_inline enum tracking judge(struct nf_conn *ct, __u8 protocol, __u8 dir)
 {
 	const unsigned long status = ct->status;
@@ -137,24 +152,14 @@ static __always_inline enum tracking judge(struct nf_conn *ct, __u8 protocol, __
 		/* If netfilter saw only the SYN of a connection, the handshake
 		 * never ends for it. Should the flow come back, its packets
 		 * would be INVALID. */
-		return protocol == IPPROTO_TCP && !(status & IPS_SEEN_REPLY) ? TRACKED_HANDSHAKE
-									     : TRACKED;
+		if (protocol == IPPROTO_TCP && !(status & IPS_SEEN_REPLY))
+			return TRACKED_HANDSHAKE;
+		return is_settled(ct, protocol, dir) ? TRACKED : TRACKED_YOUNG;
 	}
 	/* By a mark, rules may choose another route. */
 	if ((status & SPECIAL_STATUS) || ct->mark)
 		return TRANSLATED_SPECIAL;
-	/* UDP that nobody answers never becomes ASSURED. */
-	if (protocol == IPPROTO_UDP && !(status & IPS_SEEN_REPLY) && dir == ORIGINAL)
-		return TRANSLATED;
-	/* Not with the first answer: the entry would never become ASSURED,
-	 * and so be the first to go when conntrack is full. */
-	if (!(status & IPS_ASSURED))
-		return TRANSLATED_HANDSHAKE;
-	if (protocol == IPPROTO_TCP &&
-	    (ct->proto.tcp.state != TCP_CONNTRACK_ESTABLISHED ||
-	     (__s32)(ct->timeout - (__u32)bpf_jiffies64()) <= CLOSING_JIFFIES))
-		return TRANSLATED_HANDSHAKE;
-	return TRANSLATED;
+	return is_settled(ct, protocol, dir) ? TRANSLATED : TRANSLATED_HANDSHAKE;
 }
 
 enum tracking look_up_tuple(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 tuple_len,
@@ -170,8 +175,9 @@ enum tracking look_up_tuple(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
 			turn_round(translation, &ct->tuplehash[REPLY].tuple);
 		else
 			turn_round(translation, &ct->tuplehash[ORIGINAL].tuple);
-		prolong(ct, protocol);
 	}
+	if ((found == TRANSLATED || found == TRACKED) && translation)
+		prolong(ct, protocol);
 	bpf_ct_release(ct);
 	return found;
 }

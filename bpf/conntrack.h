@@ -10,6 +10,7 @@
 /* What conntrack says about a packet. */
 enum tracking {
 	UNTRACKED,	      /* it has no such flow */
+	TRACKED_YOUNG,	      /* netfilter changes nothing, and has to see more of it */
 	TRACKED,	      /* netfilter changes nothing */
 	TRACKED_HANDSHAKE,    /* the same, but it has not seen the answer to a SYN yet */
 	TRANSLATED,	      /* netfilter changes the packet's addresses or ports */
@@ -33,17 +34,20 @@ static __always_inline enum tracking ask_conntrack(struct __sk_buff *skb, const 
 	return UNTRACKED;
 }
 
-static __always_inline enum tracking
-ask_about_answer(struct __sk_buff *skb, const struct packet *pkt, const struct transport *l4)
+static __always_inline enum tracking ask_about_answer(struct __sk_buff *skb,
+						      const struct packet *pkt,
+						      const struct transport *l4,
+						      struct kubecni_translation *translation)
 {
-	(void)skb, (void)pkt, (void)l4;
+	(void)skb, (void)pkt, (void)l4, (void)translation;
 	return UNTRACKED;
 }
 
 #else
 
-/* Looks up the flow of which `tuple` is a packet. If it is TRANSLATED, fills
- * `translation`, which may be NULL, and prolongs the flow's life in conntrack.
+/* Looks up the flow of which `tuple` is a packet. With `translation`, which may
+ * be NULL, prolongs the life in conntrack of a flow that is TRACKED or
+ * TRANSLATED, and fills it for the latter.
  *
  * Defined in conntrack.bpf.c: libbpf 1.1 cannot link two objects that name
  * the same kernel function ("failed to resolve size of underlying type"). */
@@ -87,13 +91,15 @@ static __always_inline enum tracking ask_conntrack(struct __sk_buff *skb, const 
 
 /* About what answers the packet, if the other end gets the packet as it is.
  * Conntrack knows a packet that it has translated only in this way. */
-static __always_inline enum tracking
-ask_about_answer(struct __sk_buff *skb, const struct packet *pkt, const struct transport *l4)
+static __always_inline enum tracking ask_about_answer(struct __sk_buff *skb,
+						      const struct packet *pkt,
+						      const struct transport *l4,
+						      struct kubecni_translation *translation)
 {
 	struct bpf_sock_tuple tuple = {};
 	const __u32 len = fill_tuple(&tuple, pkt->family, dst_of(pkt), src_of(pkt), l4->dst_port,
 				     l4->src_port);
-	return look_up_tuple(skb, &tuple, len, l4->protocol, NULL);
+	return look_up_tuple(skb, &tuple, len, l4->protocol, translation);
 }
 
 #endif /* KUBECNI_NO_CONNTRACK */

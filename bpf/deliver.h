@@ -36,6 +36,7 @@ static __always_inline struct exit find_ends(struct __sk_buff *skb, const int fa
 		flow->is_elsewhere = is_plain(&walk.pkt) && !flow->is_outer;
 		return EXIT(PASS_NO_ENDPOINT);
 	}
+	flow->is_policed = is_policed(&answer->pod);
 	const struct exit unable = judge_pod(&answer->pod);
 	if (is_exit(unable))
 		return unable;

@@ -95,6 +95,8 @@ static __always_inline bool is_current(const struct kubecni_flow_state *answer,
 				       const struct transport *l4, __u32 generation)
 {
 	const __u64 age_ns = bpf_ktime_get_coarse_ns() - answer->decided_ns;
+	if (answer->owner == KUBECNI_FLOW_PASSED)
+		return false;
 	if (can_ask_conntrack(l4) || answer->owner != KUBECNI_FLOW_KERNEL)
 		return answer->generation == generation && age_ns < ANSWER_NS;
 #ifdef KUBECNI_NO_CONNTRACK
@@ -102,6 +104,12 @@ static __always_inline bool is_current(const struct kubecni_flow_state *answer,
 #else
 	return age_ns < ECHO_NS;
 #endif
+}
+
+/* Whether eBPF carries the flow. */
+static __always_inline bool is_ebpfs(const struct kubecni_flow_state *answer)
+{
+	return answer->owner == KUBECNI_FLOW_EBPF || answer->owner == KUBECNI_FLOW_POLICED;
 }
 
 /* Reads the answer for the flow whose key is in `answer`. */
@@ -138,8 +146,7 @@ static __always_inline void forget(const struct kubecni_flow_state *answer, int 
 static __always_inline bool is_netfilters(struct __sk_buff *skb, const struct packet *pkt,
 					  const struct transport *l4)
 {
-	const enum tracking tracking = ask_about_answer(skb, pkt, l4);
-	return tracking != UNTRACKED && tracking != TRACKED;
+	return ask_about_answer(skb, pkt, l4, NULL) > TRACKED;
 }
 
 /* Notes that the kernel path carries a packet of the flow. `place` is where the
@@ -153,7 +160,7 @@ static __always_inline void note_flow(struct __sk_buff *skb, const struct packet
 	fill_key_of_reply(&answer, pkt, l4, place);
 	const bool is_known = recall(&answer, pkt->family);
 	if (can_ask_conntrack(l4)) {
-		if (is_known && answer.owner == KUBECNI_FLOW_EBPF && !answer.is_translated &&
+		if (is_known && is_ebpfs(&answer) && !answer.is_translated &&
 		    is_netfilters(skb, pkt, l4))
 			forget(&answer, pkt->family);
 		return;

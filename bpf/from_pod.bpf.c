@@ -108,6 +108,7 @@ static __always_inline struct exit judge_sender(struct __sk_buff *skb, const str
 	    self.host_ifindex != skb->ifindex || !same_mac(walk->pkt.eth->h_source, self.pod_mac))
 		return on_unconfirmed_sender(skb, &walk->pkt, &walk->cur);
 	clear_answer(flow, same_mac(walk->pkt.eth->h_dest, self.gateway_mac));
+	flow->is_policed = is_policed(&self);
 	/* eBPF must be able to carry both directions of a flow. */
 	return judge_pod(&self);
 }
@@ -118,8 +119,10 @@ static __always_inline struct exit find_receiver(const struct packet *pkt, struc
 {
 	struct kubecni_flow_state *answer = &flow->answer;
 	answer->is_to_pod = read_endpoint(flow->network, dst_of(pkt), pkt->family, &answer->pod);
-	if (answer->is_to_pod)
+	if (answer->is_to_pod) {
+		flow->is_policed |= is_policed(&answer->pod);
 		return CONTINUE;
+	}
 	const struct kubecni_node *node = node_of(dst_of(pkt), pkt->family);
 	if (!node)
 		return EXIT(PASS_NO_NODE);

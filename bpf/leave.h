@@ -9,6 +9,7 @@
 #include "flows.h"
 #include "lookup.h"
 #include "packet.h"
+#include "policed.h"
 
 /* The exits of the device. */
 struct leave_exits {
@@ -25,10 +26,13 @@ static __always_inline struct exit watch_ip(struct __sk_buff *skb, const int fam
 	if (!pull_eth(&cur) || !pull_ip(&cur, &pkt) || !is_sound(&pkt) ||
 	    !is_remote_pod(dst_of(&pkt), family))
 		return exits.other;
-	if (!endpoint_of(cluster_network(), src_of(&pkt), family) &&
-	    !is_remote_pod(src_of(&pkt), family))
+	const struct kubecni_endpoint *sender =
+		endpoint_of(cluster_network(), src_of(&pkt), family);
+	if (!sender && !is_remote_pod(src_of(&pkt), family))
 		return exits.other;
 
+	if (is_policed(sender))
+		note_passed_packet(skb, family, cluster_network());
 	note_kernel_packet(skb, family, FROM_OUTSIDE);
 	return exits.between_pods;
 }

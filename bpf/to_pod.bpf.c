@@ -8,12 +8,20 @@
 #include "flows.h"
 #include "lookup.h"
 #include "packet.h"
+#include "policed.h"
 
-/* Whether the sender is a pod whose packets eBPF could have delivered. */
-static __always_inline bool is_from_pod(const struct __sk_buff *skb, const void *src, int family)
+/* Notes a packet whose answer, or whose flow, eBPF could carry. */
+static __always_inline void note(struct __sk_buff *skb, const struct packet *pkt)
 {
 	const struct kubecni_pod_iface *iface = pod_iface_of(skb);
-	return (iface && endpoint_of(iface->network, src, family)) || is_remote_pod(src, family);
+	const __u32 network = iface ? iface->network : 0;
+	const struct kubecni_endpoint *sender = endpoint_of(network, src_of(pkt), pkt->family);
+	const bool is_from_pod = sender || is_remote_pod(src_of(pkt), pkt->family);
+	/* The packet's headers cannot be read any more after that. */
+	if (is_policed(sender) || is_policed(endpoint_of(network, dst_of(pkt), pkt->family)))
+		note_passed_packet(skb, pkt->family, network);
+	if (is_from_pod)
+		note_kernel_packet(skb, pkt->family, skb->ifindex);
 }
 
 static __always_inline struct exit watch_delivery(struct __sk_buff *skb, struct ethhdr *eth,
@@ -27,8 +35,8 @@ static __always_inline struct exit watch_delivery(struct __sk_buff *skb, struct 
 	if (is_multicast_mac(eth->h_dest))
 		return EXIT(PASS_MULTICAST);
 
-	if (is_ip && is_from_pod(skb, src_of(&pkt), family))
-		note_kernel_packet(skb, family, skb->ifindex);
+	if (is_ip)
+		note(skb, &pkt);
 	return EXIT(KERNEL_TO_POD);
 }
 

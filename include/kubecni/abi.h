@@ -116,6 +116,9 @@ enum kubecni_endpoint_flags {
 	/* A kernel queueing discipline limits the pod's traffic. A redirect
 	 * would bypass it, so the kernel carries all of the pod's traffic. */
 	KUBECNI_ENDPOINT_SHAPED = 2,
+	/* A policy selects the pod. eBPF carries only flows of which netfilter
+	 * has let a packet pass. */
+	KUBECNI_ENDPOINT_POLICED = 4,
 };
 
 /* Value of `endpoints4` and `endpoints6`. One lookup serves delivery to a
@@ -206,6 +209,8 @@ enum kubecni_flow_owner {
 	KUBECNI_FLOW_SPECIAL = 4,   /* translated in a way that eBPF cannot */
 	KUBECNI_FLOW_NO_WAY = 5,    /* translated, to where eBPF knows no way */
 	KUBECNI_FLOW_ELSEWHERE = 6, /* not translated, and not to a pod */
+	KUBECNI_FLOW_PASSED = 7,    /* no answer yet: netfilter has let a packet of it pass */
+	KUBECNI_FLOW_POLICED = 8,   /* eBPF carries it, but not its first and last packets */
 };
 
 /* What netfilter makes of a packet's addresses and ports. An IPv4 address is
@@ -229,7 +234,7 @@ struct kubecni_flow_state {
 	} flow;
 	__u32 generation; /* that the answer is of */
 	__u64 decided_ns; /* CLOCK_MONOTONIC (coarse); ICMP echo: when the flow was last seen */
-	__u8 owner;	  /* enum kubecni_flow_owner; what follows is for EBPF alone */
+	__u8 owner;	  /* enum kubecni_flow_owner; what follows is for EBPF and POLICED */
 	__u8 is_to_pod;	  /* to `pod`; else to `node` */
 	__u8 is_routed;	  /* as opposed to switched */
 	__u8 is_translated;
@@ -361,7 +366,9 @@ enum kubecni_programs {
 	X(FAST_TRANSLATED_TO_HOST, REDIRECT, FROM_ANYWHERE,                                        \
 	  "eBPF: translated as netfilter decided, to another node or host")                        \
 	X(DROP_MISPLACED_CHECKSUM, DROP, FROM_POD,                                                 \
-	  "dropped: pod asks for a checksum to be written over a header")
+	  "dropped: pod asks for a checksum to be written over a header")                          \
+	X(PASS_POLICED, PASS, FROM_ANYWHERE,                                                       \
+	  "kernel path: a policy selects a pod of the flow, and netfilter has to judge it")
 
 enum kubecni_exit_reason {
 #define X(name, verdict, programs, text) KUBECNI_##name,

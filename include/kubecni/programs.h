@@ -14,14 +14,15 @@
  * redirects, every kernel flow must be seen. */
 #define KUBECNI_PROGRAMS(X)                                                                        \
 	X(to_pod, TO_POD, TC_EGRESS, POD,                                                          \
-	  "endpoints exit_counts flows node_cidrs node_config pod_ifaces")                         \
+	  "endpoints exit_counts flows map_generation node_cidrs node_config pod_ifaces")          \
 	X(from_pod, FROM_POD, TC_INGRESS, POD,                                                     \
 	  "endpoints exit_counts flows map_generation node_cidrs node_config pod_ifaces")          \
-	X(to_wire, TO_WIRE, TC_EGRESS, WIRE, "endpoints exit_counts flows node_cidrs node_config") \
+	X(to_wire, TO_WIRE, TC_EGRESS, WIRE,                                                       \
+	  "endpoints exit_counts flows map_generation node_cidrs node_config")                     \
 	X(from_wire, FROM_WIRE, TC_INGRESS, WIRE,                                                  \
 	  "endpoints exit_counts flows map_generation node_cidrs node_config")                     \
 	X(to_tunnel, TO_TUNNEL, TC_EGRESS, TUNNEL,                                                 \
-	  "endpoints exit_counts flows node_cidrs node_config")                                    \
+	  "endpoints exit_counts flows map_generation node_cidrs node_config")                     \
 	X(from_tunnel, FROM_TUNNEL, TC_INGRESS, TUNNEL,                                            \
 	  "endpoints exit_counts flows map_generation node_cidrs node_config tunnel_peers")
 

@@ -96,6 +96,11 @@ EveryExit::Exits EveryExit::exits_of_carrying(const Program& hook) {
          set_flags(kPodA, KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED);
          return brings({});
        }},
+      {KUBECNI_PASS_POLICED,
+       [=, this] {
+         set_flags(kPodA, KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_POLICED);
+         return brings({});
+       }},
       {KUBECNI_DROP_SHORT_PACKET,
        [=, this] {
          Frame cut = frame_at(hook, {});
