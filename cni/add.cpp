@@ -1,4 +1,5 @@
 #include "addressing.hpp"
+#include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/rollback.hpp"
 #include "cni_result.hpp"
@@ -13,6 +14,7 @@
 #include "net/netns.hpp"
 #include "node_settings.hpp"
 #include "pods/endpoint.hpp"
+#include "pods/host_ports.hpp"
 #include "pods/liveness.hpp"
 #include "pods/node_bridge.hpp"
 #include "requests.hpp"
@@ -126,7 +128,16 @@ bool has_limit(const json& bandwidth) {
 struct Surroundings {
   bool shaped = false;  ///< the pod's bandwidth will be limited
   AttachKind pod_hooks = AttachKind::kTcx;
+  bool has_portmap = false;  ///< the plugin portmap is given the host ports
 };
+
+/// An operator's own list may have both; nothing is to be done twice.
+bool is_given_ports(const std::optional<Partners>& partners) {
+  if (!partners) return false;
+  const auto portmap = partners->find("portmap");
+  return portmap != partners->end() &&
+         member(member(portmap->second, "capabilities"), "portMappings") == true;
+}
 
 AttachKind kind_of(PodHooks hooks, bool all_modest) {
   if (hooks == PodHooks::kAuto) return all_modest ? AttachKind::kClsact : AttachKind::kTcx;
@@ -138,13 +149,16 @@ AttachKind kind_of(PodHooks hooks, bool all_modest) {
 Surroundings look_around(const NetConf& conf, const PodRequests& requests) {
   constexpr std::array kModest{"portmap", "tuning", "firewall", "sbr"};
   const auto partners = list_partners(conf);
+  const bool has_portmap = is_given_ports(partners);
   const auto limiter = partners ? partners->find("bandwidth") : Partners::const_iterator();
   if (requests.bandwidth || (partners && limiter != partners->end() && has_limit(limiter->second)))
-    return {.shaped = true, .pod_hooks = AttachKind::kTcx};
+    return {.shaped = true, .pod_hooks = AttachKind::kTcx, .has_portmap = has_portmap};
   const bool all_modest = partners && std::ranges::all_of(*partners, [&](const auto& partner) {
                             return std::ranges::find(kModest, partner.first) != kModest.end();
                           });
-  return {.shaped = false, .pod_hooks = kind_of(conf.pod_hooks, all_modest)};
+  return {.shaped = false,
+          .pod_hooks = kind_of(conf.pod_hooks, all_modest),
+          .has_portmap = has_portmap};
 }
 
 // MACs follow from addresses, 2^32 of them: one is rarely taken, two in a row never.
@@ -167,7 +181,7 @@ class Adding {
   CniResult<json> run() {
     for (const auto step :
          {&Adding::prepare, &Adding::reserve, &Adding::connect, &Adding::ask_delegate,
-          &Adding::configure, &Adding::add_routes, &Adding::attach}) {
+          &Adding::configure, &Adding::add_routes, &Adding::attach, &Adding::map_ports}) {
       if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
     }
     if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
@@ -204,6 +218,7 @@ class Adding {
     previous_ = std::move(*previous);
     requests_ = *requests;
     around_ = look_around(conf_, requests_);
+    if (around_.has_portmap) requests_.mappings.clear();
     netns_ = std::move(*netns);
     ebpf_ = std::move(*ebpf);
     netlink_ = std::move(*netlink);
@@ -228,11 +243,27 @@ class Adding {
       if (!addressing) return std::unexpected(addressing.error());
       use(std::move(*addressing));
     }
-    if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
+    attachment_.mappings = requests_.mappings;
+    if (auto claimed = claim(); !claimed) return claimed;
     undo_.add([this] {
-      report_undo("remove record", attachments_.remove(conf_.name, env_.container_id, env_.ifname));
+      report_undo("remove record",
+                  remove_record(attachments_, conf_.name, {env_.container_id, env_.ifname},
+                                attachment_, {}));
     });
     return {};
+  }
+
+  /// Writes the record. Who has a host port may be gone without a DEL, as after a reboot.
+  CniResult<> claim() {
+    auto claimed = claim_host_ports(attachments_, attachment_);
+    if (!claimed && claimed.error().code == EADDRINUSE) {
+      auto reclaimed = reclaim_gone({conf_.state_dir, conf_.bpffs}, conf_.name);
+      if (reclaimed && *reclaimed > 0) claimed = claim_host_ports(attachments_, attachment_);
+    }
+    if (claimed) return {};
+    if (claimed.error().code != EADDRINUSE) return cni_error(claimed.error(), "ADD");
+    return cni_error(CniCode::kTryAgainLater, "ADD: " + claimed.error().what,
+                     "delete that pod, or give this one another hostPort or hostIP");
   }
 
   /// Somebody may have removed the records of pods that live.
@@ -358,6 +389,14 @@ class Adding {
     if (!kind) return fail(kind);
     attachment_.hooks = *kind;
     return ebpf_.dataplane->endpoints.add(pod);
+  }
+
+  /// Last: what comes to a host port reaches a pod that is complete. The record's undo step removes
+  /// them.
+  CniResult<> map_ports() {
+    auto mapped = map_host_ports(*netlink_, attachments_, attachment_);
+    if (!mapped) return cni_error(std::move(mapped.error()).in("host ports"), "ADD");
+    return {};
   }
 
   Result<> remove_from_ebpf() {

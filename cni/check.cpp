@@ -9,6 +9,7 @@
 #include "net/netns.hpp"
 #include "net/qdisc.hpp"
 #include "pods/endpoint.hpp"
+#include "pods/host_ports.hpp"
 #include "result_shape.hpp"
 #include "state/attachment.hpp"
 #include "verbs.hpp"
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -115,6 +117,14 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   return {};
 }
 
+Result<> compare_host_ports(const Attachment& attachment, Differences& found) {
+  auto losses = find_host_port_losses(attachment);
+  if (!losses) return fail(losses);
+  std::ranges::copy(losses->of_pod, std::back_inserter(found.of_pod));
+  std::ranges::copy(losses->of_node, std::back_inserter(found.of_node));
+  return {};
+}
+
 CniResult<> check_by_delegate(const CniEnv& env, const NetConf& conf) {
   if (conf.ipam.type.empty()) return {};
   auto delegate = Delegate::find(env, conf);
@@ -146,6 +156,8 @@ CniResult<> cmd_check(const CniEnv& env, const NetConf& conf) {
   if (auto compared = compare_lease(conf, env, port, found->of_pod); !compared)
     return cni_error(compared.error(), "CHECK");
   if (auto compared = compare_ebpf(conf, *netlink, **attachment, *found); !compared)
+    return cni_error(compared.error(), "CHECK");
+  if (auto compared = compare_host_ports(**attachment, *found); !compared)
     return cni_error(compared.error(), "CHECK");
   // Nothing that another pod would not lack, too.
   if (!found->of_node.empty())

@@ -55,6 +55,9 @@ CniResult<PodRequests> read_requests(const CniEnv& env, const NetConf& conf) {
   requests.bandwidth =
       std::ranges::any_of(bandwidth.is_object() ? bandwidth : json::object(),
                           [](const json& value) { return value.is_number() && value != 0; });
+  auto mappings = read_port_mappings(conf.runtime_config);
+  if (!mappings) return std::unexpected(mappings.error());
+  requests.mappings = std::move(*mappings);
   return requests;
 }
 

@@ -24,7 +24,7 @@ class Killed : public testing::Test {
   /// Calls the plugin and kills it after its `step`-th changing system call.
   /// False: it came to its end.
   bool kill_in(const std::string& verb, const Pod& victim, unsigned step) {
-    CniCall call = node.call_for(verb, victim);
+    CniCall call = node.call_for(verb, victim, kPort);
     call.wrapper = {KUBECNI_KILL_AFTER, std::to_string(step)};
     const CniAnswer answer = node.call(call);
     EXPECT_TRUE(answer.status == 0 || answer.status == kEndedBefore) << answer.err;
@@ -51,13 +51,24 @@ class Killed : public testing::Test {
     return node.cni("GC", bystander, {{"cni.dev/valid-attachments", attachments}});
   }
 
+  /// Also the table of host ports; the bystander's ADD has made it.
+  std::string state() {
+    return state_of(node, {&bystander}, false) +
+           node.must_run({"nft", "-s", "list", "table", "inet", "kube-cni-hostports"});
+  }
+  static nlohmann::json asking_for(unsigned host_port) {
+    return {
+        {"runtimeConfig", {{"portMappings", {{{"hostPort", host_port}, {"containerPort", 80}}}}}}};
+  }
+
+  const nlohmann::json kPort = asking_for(18080);
   Node node{"node", "10.200.0.0/24", "ebpf"};
-  Pod bystander = node.add_pod("bystander");
+  Pod bystander = node.add_pod("bystander", asking_for(18081));
   Visited visited;
 };
 
 TEST_F(Killed, AddAtEveryStepLeavesNothingAfterDel) {
-  const std::string before = state_of(node, {&bystander}, false);
+  const std::string before = state();
 
   for (unsigned step = 1; step < kMostSteps; ++step) {
     Pod victim = new_pod(step);
@@ -66,10 +77,9 @@ TEST_F(Killed, AddAtEveryStepLeavesNothingAfterDel) {
     if (step % 2 == 0) victim.netns.remove();
 
     EXPECT_TRUE(ok(node.cni("DEL", victim)));
-    ASSERT_TRUE(eventually([&] { return state_of(node, {&bystander}, false) == before; }))
-        << "after step " << step << ":\n"
-        << state_of(node, {&bystander}, false) << "\nbefore:\n"
-        << before;
+    ASSERT_TRUE(eventually([&] { return state() == before; })) << "after step " << step << ":\n"
+                                                               << state() << "\nbefore:\n"
+                                                               << before;
     if (!killed) break;
   }
 
@@ -77,7 +87,7 @@ TEST_F(Killed, AddAtEveryStepLeavesNothingAfterDel) {
 }
 
 TEST_F(Killed, AddAtEveryStepLeavesNothingAfterGc) {
-  const std::string before = state_of(node, {&bystander}, false);
+  const std::string before = state();
 
   for (unsigned step = 1; step < kMostSteps; ++step) {
     Pod victim = new_pod(step);
@@ -85,10 +95,9 @@ TEST_F(Killed, AddAtEveryStepLeavesNothingAfterGc) {
     if (step % 2 == 0) victim.netns.remove();
 
     EXPECT_TRUE(ok(gc({&bystander})));
-    ASSERT_TRUE(eventually([&] { return state_of(node, {&bystander}, false) == before; }))
-        << "after step " << step << ":\n"
-        << state_of(node, {&bystander}, false) << "\nbefore:\n"
-        << before;
+    ASSERT_TRUE(eventually([&] { return state() == before; })) << "after step " << step << ":\n"
+                                                               << state() << "\nbefore:\n"
+                                                               << before;
     if (!killed) break;
   }
 
@@ -96,18 +105,17 @@ TEST_F(Killed, AddAtEveryStepLeavesNothingAfterGc) {
 }
 
 TEST_F(Killed, DelAtEveryStepIsFinishedByTheNext) {
-  const std::string before = state_of(node, {&bystander}, false);
+  const std::string before = state();
 
   for (unsigned step = 1; step < kMostSteps; ++step) {
-    Pod victim = node.add_pod("pod" + std::to_string(step));
+    Pod victim = node.add_pod("pod" + std::to_string(step), kPort);
     const bool killed = kill_in("DEL", victim, step);
     if (step % 2 == 0) victim.netns.remove();
 
     EXPECT_TRUE(ok(node.cni("DEL", victim)));
-    ASSERT_TRUE(eventually([&] { return state_of(node, {&bystander}, false) == before; }))
-        << "after step " << step << ":\n"
-        << state_of(node, {&bystander}, false) << "\nbefore:\n"
-        << before;
+    ASSERT_TRUE(eventually([&] { return state() == before; })) << "after step " << step << ":\n"
+                                                               << state() << "\nbefore:\n"
+                                                               << before;
     if (!killed) break;
   }
 

@@ -42,6 +42,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   const auto requests = read_requests({}, *conf);
   if (requests && requests->mac) require((requests->mac->bytes[0] & 1) == 0, "MACs are unicast");
+  if (requests)
+    for (const PortMapping& mapping : requests->mappings)
+      require(mapping.host_port != 0 && mapping.pod_port != 0, "a host port has both its ports");
   const auto previous = previous_result(*conf, "ADD");
   if (!previous) return 0;
   const auto result = add_result(*conf, Attachment{}, *previous, {});

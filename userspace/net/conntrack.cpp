@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "net/netlink_request.hpp"
 
+#include <arpa/inet.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
@@ -37,13 +38,16 @@ struct Key {
 struct Addresses {
   std::optional<IpAddr> source;
   std::optional<IpAddr> destination;
+  std::uint16_t destination_port = 0;
 };
 
 Addresses parse_tuple(nlattr* tuple) {
   const Attributes<CTA_TUPLE_MAX> parts(tuple);
   const Attributes<CTA_IP_MAX> ip(parts[CTA_TUPLE_IP]);
-  if (ip[CTA_IP_V4_SRC]) return {ip.ip(CTA_IP_V4_SRC), ip.ip(CTA_IP_V4_DST)};
-  return {ip.ip(CTA_IP_V6_SRC), ip.ip(CTA_IP_V6_DST)};
+  const Attributes<CTA_PROTO_MAX> protocol(parts[CTA_TUPLE_PROTO]);
+  const std::uint16_t port = ntohs(protocol.u16(CTA_PROTO_DST_PORT));
+  if (ip[CTA_IP_V4_SRC]) return {ip.ip(CTA_IP_V4_SRC), ip.ip(CTA_IP_V4_DST), port};
+  return {ip.ip(CTA_IP_V6_SRC), ip.ip(CTA_IP_V6_DST), port};
 }
 
 std::optional<UdpFlow> parse_flow(const Attributes<CTA_MAX>& attributes) {
@@ -53,6 +57,7 @@ std::optional<UdpFlow> parse_flow(const Attributes<CTA_MAX>& attributes) {
     return std::nullopt;
   return UdpFlow{.source = *original.source,
                  .destination = *original.destination,
+                 .destination_port = original.destination_port,
                  .answered_by = *reply.source,
                  .answered_to = *reply.destination};
 }

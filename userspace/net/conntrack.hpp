@@ -3,14 +3,16 @@
 #include "base/ip.hpp"
 #include "base/result.hpp"
 
+#include <cstdint>
 #include <functional>
 
 namespace kubecni {
 
 /// A UDP flow as the kernel's connection tracking sees it.
 struct UdpFlow {
-  IpAddr source;       ///< of the first packet, as it was sent
-  IpAddr destination;  ///< likewise
+  IpAddr source;                       ///< of the first packet, as it was sent
+  IpAddr destination;                  ///< likewise
+  std::uint16_t destination_port = 0;  ///< likewise
   IpAddr answered_by;  ///< who gets the packets: differs from `destination` after DNAT
   IpAddr answered_to;  ///< who gets the answers: differs from `source` after SNAT
 };

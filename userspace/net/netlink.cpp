@@ -12,7 +12,10 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
+#include <vector>
 
 namespace kubecni {
 
@@ -166,6 +169,50 @@ Result<> NetlinkRequest::exchange(NetlinkSocket& socket, std::string_view what,
   return sys_error(answer.error, answer.explanation.empty()
                                      ? context
                                      : context + " (" + answer.explanation + ")");
+}
+
+Result<> NetlinkRequest::exchange_batch(NetlinkSocket& socket,
+                                        const std::vector<NetlinkRequest*>& requests,
+                                        std::string_view what) {
+  const int fd = nl_socket_get_fd(socket.socket_.get());
+  std::vector<char> bytes;
+  std::uint32_t sequence = 0;
+  for (const NetlinkRequest* request : requests) {
+    nlmsghdr* header = nlmsg_hdr(request->message_.get());
+    header->nlmsg_seq = ++sequence;
+    // Errors are answered in any case, the end of the transaction only by newer kernels.
+    if (sequence + 1 == requests.size()) header->nlmsg_flags |= NLM_F_ACK;
+    const auto* begin = reinterpret_cast<const char*>(header);
+    bytes.insert(bytes.end(), begin, begin + NLMSG_ALIGN(header->nlmsg_len));
+  }
+  const int room = static_cast<int>(2 * bytes.size() + kReceiveBytes);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  iovec content{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  msghdr message{};
+  message.msg_name = &kernel;
+  message.msg_namelen = sizeof(kernel);
+  message.msg_iov = &content;
+  message.msg_iovlen = 1;
+  if (::sendmsg(fd, &message, 0) < 0) return sys_error(errno, what);
+
+  // An error of the whole transaction is the answer to its beginning. Those of single messages come
+  // before the last one's.
+  const std::uint32_t last = sequence - 1;
+  alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;
+  for (;;) {
+    const ssize_t received = ::recv(fd, buffer.data(), buffer.size(), 0);
+    if (received < 0) return sys_error(errno == EAGAIN ? ETIMEDOUT : errno, what);
+    int left = static_cast<int>(received);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, left);
+         header = nlmsg_next(header, &left)) {
+      if (header->nlmsg_type != NLMSG_ERROR) continue;
+      const auto* answer = static_cast<const nlmsgerr*>(nlmsg_data(header));
+      if (answer->error != 0) return sys_error(-answer->error, what);
+      if (header->nlmsg_seq == last) return {};
+    }
+  }
 }
 
 Result<> NetlinkRequest::dump(NetlinkSocket& socket, std::string_view what,

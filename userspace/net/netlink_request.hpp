@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kubecni {
 
@@ -58,6 +59,14 @@ class NetlinkRequest {
   /// Errors: also EINTR, every attempt was interrupted.
   Result<> dump(NetlinkSocket& socket, std::string_view what, const std::function<void()>& restart,
                 const OnMessage& on_message);
+
+  /// Sends `requests` at once, of which the first and the last begin and end a transaction of
+  /// netfilter, and waits for the answer to the last one within. The socket is of no use
+  /// afterwards: there may be further answers. Errors: the first of the kernel's, which then
+  /// changed nothing.
+  static Result<> exchange_batch(NetlinkSocket& socket,
+                                 const std::vector<NetlinkRequest*>& requests,
+                                 std::string_view what);
 
  private:
   struct Free {

@@ -7,6 +7,7 @@
 #include "dataplane/schema_change.hpp"
 #include "net/conntrack.hpp"
 #include "net/link.hpp"
+#include "pods/host_ports.hpp"
 #include "state/attachment.hpp"
 
 #include <algorithm>
@@ -93,21 +94,21 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
   // Runs while the record exists, which alone may know the bridge. If the daemon restores the
   // entries in between, it removes them when the record is gone.
   const auto recorded = *record ? (*record)->port.plain_addresses() : std::vector<IpAddr>{};
+  auto lease = unless_damaged(leases.find(owner));
+  if (!lease) return fail(lease);
+  auto addresses = *lease ? (*lease)->addresses : std::vector<IpAddr>{};
+  for (const IpAddr& address : recorded)
+    if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
   auto bridge = find_bridge(*netlink, *record, *host);
   if (!bridge) return fail(bridge);
   if (auto forgotten = forget_neighbours(*netlink, *record, *bridge, recorded); !forgotten)
     return fail(forgotten);
   // Without the record, the daemon does not restore the pod. The steps below work without it: they
   // find an address that only the record knew by the interface.
-  if (auto removed = attachments.remove(network, owner.container_id, owner.ifname); !removed) {
+  if (auto removed = remove_record(attachments, network, owner, *record, addresses); !removed) {
     if (*record) remember_neighbours(*netlink, (*record)->port);
     return fail(removed);
   }
-  auto lease = unless_damaged(leases.find(owner));
-  if (!lease) return fail(lease);
-  auto addresses = *lease ? (*lease)->addresses : std::vector<IpAddr>{};
-  for (const IpAddr& address : recorded)
-    if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
 
   // First, nothing may be sent there any more; last, the address is given away.
   const Device device{*host ? (*host)->ifindex : 0, host_ifname};
@@ -119,7 +120,9 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
       return fail(forgotten);
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
     // The daemon may have written the record again: the pod seemed to live as long as its veth.
-    auto removed = attachments.remove(network, owner.container_id, owner.ifname);
+    auto again = unless_damaged(attachments.find(network, owner.container_id, owner.ifname));
+    if (!again) return fail(again);
+    auto removed = remove_record(attachments, network, owner, *again, {});
     if (!removed) return fail(removed);
   }
   forget_flows_to(addresses);

@@ -32,6 +32,16 @@ json to_json(const std::vector<PodRoute>& routes) {
   return list;
 }
 
+json to_json(const std::vector<PortMapping>& mappings) {
+  json list = json::array();
+  for (const auto& [protocol, host_port, pod_port, host_ip] : mappings)
+    list.push_back({{"protocol", name_of(protocol)},
+                    {"hostPort", host_port},
+                    {"containerPort", pod_port},
+                    {"hostIP", host_ip ? host_ip->str() : ""}});
+  return list;
+}
+
 json to_json(const Attachment& attachment) {
   const PodPort& port = attachment.port;
   return {{"network", attachment.network},
@@ -48,6 +58,7 @@ json to_json(const Attachment& attachment) {
           {"ownsGateways", port.owns_gateways},
           {"gatewayMAC", port.gateway_mac.str()},
           {"mtu", port.mtu},
+          {"portMappings", to_json(attachment.mappings)},
           {"shaped", attachment.shaped},
           {"ebpf", attachment.ebpf},
           {"hooks", attachment.hooks == AttachKind::kTcx ? "tcx" : "clsact"},
@@ -86,6 +97,27 @@ std::vector<PodRoute> routes_in(const json& list) {
   return routes;
 }
 
+std::uint16_t port_in(const json& record, const char* key) {
+  const unsigned number = number_in(record, key);
+  if (number == 0 || number > 65535) throw std::invalid_argument(key);
+  return static_cast<std::uint16_t>(number);
+}
+
+std::vector<PortMapping> mappings_in(const json& list) {
+  std::vector<PortMapping> mappings;
+  for (const json& entry : list.get_ref<const json::array_t&>()) {
+    const auto protocol = protocol_of(entry.at("protocol").get_ref<const std::string&>());
+    if (!protocol) throw std::invalid_argument("protocol");
+    PortMapping mapping{.protocol = *protocol,
+                        .host_port = port_in(entry, "hostPort"),
+                        .pod_port = port_in(entry, "containerPort"),
+                        .host_ip = {}};
+    if (entry.at("hostIP") != "") mapping.host_ip = parsed<IpAddr>(entry, "hostIP");
+    mappings.push_back(mapping);
+  }
+  return mappings;
+}
+
 AttachKind kind_in(const json& name) {
   if (name.get<std::string>() == "tcx") return AttachKind::kTcx;
   if (name == "clsact") return AttachKind::kClsact;
@@ -111,6 +143,9 @@ Attachment from_json(const json& record) {
                .gateway_mac = record.contains("gatewayMAC") ? parsed<MacAddr>(record, "gatewayMAC")
                                                             : MacAddr{},
                .mtu = number_in(record, "mtu")},
+      // Records of builds that made no mappings lack them.
+      .mappings = record.contains("portMappings") ? mappings_in(record.at("portMappings"))
+                                                  : std::vector<PortMapping>{},
       .shaped = record.at("shaped"),
       .ebpf = record.at("ebpf"),
       .hooks = kind_in(record.at("hooks")),
@@ -143,6 +178,12 @@ Result<FileLock> AttachmentStore::lock() const {
   constexpr std::chrono::seconds kTimeout{10};  // others hold it for well under a millisecond
   if (auto made = ensure_directory(folder_); !made) return fail(made);
   return FileLock::acquire(folder_ / ".lock", kTimeout);
+}
+
+Result<FileLock> AttachmentStore::lock_host_ports() const {
+  constexpr std::chrono::seconds kTimeout{30};  // a hundred pods at once, a few milliseconds each
+  if (auto made = ensure_directory(folder_); !made) return fail(made);
+  return FileLock::acquire(folder_ / ".host-ports.lock", kTimeout);
 }
 
 Result<> AttachmentStore::save(const Attachment& attachment) const {

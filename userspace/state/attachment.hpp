@@ -5,6 +5,7 @@
 #include "state/attach_kind.hpp"
 #include "state/files.hpp"
 #include "state/pod_port.hpp"
+#include "state/port_mapping.hpp"
 
 #include <filesystem>
 #include <optional>
@@ -21,12 +22,20 @@ struct Attachment {
   std::string netns;  ///< path, as the runtime gave it
   std::string pod;    ///< "namespace/name" if the runtime gave it, for logs
   PodPort port;
+  std::vector<PortMapping> mappings;    ///< ports of the node that lead to the pod
   bool shaped = false;                  ///< the runtime or the list limits its bandwidth
   bool ebpf = false;                    ///< the programs are attached
   AttachKind hooks = AttachKind::kTcx;  ///< how they are attached, if they are
   std::string fallback_reason;          ///< why they are not attached, if they should be
 
   [[nodiscard]] std::string key() const { return container_id + ":" + port.pod_ifname; }
+  /// For messages: the pod's name if it is known, else the container's.
+  [[nodiscard]] std::string pod_text() const {
+    return pod.empty() ? "container " + container_id : "pod " + pod;
+  }
+  [[nodiscard]] HostPorts host_ports() const {
+    return plan_host_ports(mappings, port.plain_addresses());
+  }
 };
 
 /// The host end's name: "veth" and 11 hex digits. It depends on the attachment alone, so it is
@@ -44,6 +53,11 @@ class AttachmentStore {
   /// entries to agree: DEL removes the record before the map entries, and the daemon restores only
   /// pods that have a record. Errors: those of FileLock::acquire().
   [[nodiscard]] Result<FileLock> lock() const;
+
+  /// The lock for the node's host ports: held while records with mappings are compared and written,
+  /// and while the mappings of records are made and removed. It is taken before lock().
+  /// Errors: those of FileLock::acquire().
+  [[nodiscard]] Result<FileLock> lock_host_ports() const;
 
   /// Takes the lock itself.
   Result<> save(const Attachment& attachment) const;

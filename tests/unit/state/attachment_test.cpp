@@ -39,6 +39,11 @@ Attachment attachment(const std::string& network, const std::string& container_i
                .routes = {{IpNet::parse("0.0.0.0/0").value(), IpAddr::parse("10.200.0.1").value()}},
                .owns_gateways = false,
                .mtu = 1450},
+      .mappings = {{.protocol = PortProtocol::kUdp,
+                    .host_port = 53,
+                    .pod_port = 5353,
+                    .host_ip = IpAddr::parse("192.0.2.1").value()},
+                   {.protocol = PortProtocol::kTcp, .host_port = 8080, .pod_port = 80}},
       .shaped = true,
       .ebpf = true,
       .hooks = AttachKind::kClsact,
@@ -85,6 +90,7 @@ TEST_F(AttachmentStoreTest, FindsWhatWasSaved) {
   EXPECT_EQ(read.port.addresses, saved.port.addresses);
   EXPECT_EQ(read.port.routes, saved.port.routes);
   EXPECT_EQ(read.port.owns_gateways, saved.port.owns_gateways);
+  EXPECT_EQ(read.mappings, saved.mappings);
   EXPECT_EQ(read.shaped, saved.shaped);
   EXPECT_EQ(read.hooks, saved.hooks);
   EXPECT_EQ(read.port.mtu, saved.port.mtu);
@@ -155,6 +161,37 @@ INSTANTIATE_TEST_SUITE_P(Damaged, DamagedAttachment,
                          testing::Values("", "{", "{}", "[]", "null", R"({"network": "net"})",
                                          std::string("\0\0\0", 3)));
 
+TEST_F(AttachmentStoreTest, ReadsRecordsFromBeforeThereWereHostPorts) {
+  ASSERT_TRUE(store_.save(attachment("net", "abc")));
+  auto record = nlohmann::json::parse(read_file(file("net/abc:eth0")).value());
+  ASSERT_EQ(record.erase("portMappings"), 1u);
+  write("net/abc:eth0", record.dump());
+
+  const auto found = store_.find("net", "abc", "eth0");
+
+  ASSERT_TRUE(found && *found);
+  EXPECT_THAT((*found)->mappings, IsEmpty());
+  EXPECT_EQ((*found)->pod_text(), "pod shop/web");
+}
+
+TEST_F(AttachmentStoreTest, ReportsAHostPortThatIsNone) {
+  ASSERT_TRUE(store_.save(attachment("net", "abc")));
+  const auto record = nlohmann::json::parse(read_file(file("net/abc:eth0")).value());
+  for (const auto& [key, value] : {std::pair<const char*, nlohmann::json>{"hostPort", 0},
+                                   {"containerPort", 65536},
+                                   {"protocol", "icmp"},
+                                   {"hostIP", "node"}}) {
+    auto damaged = record;
+    damaged["portMappings"][0][key] = value;
+    write("net/abc:eth0", damaged.dump());
+
+    const auto found = store_.find("net", "abc", "eth0");
+
+    ASSERT_FALSE(found) << key;
+    EXPECT_EQ(found.error().code, EBADMSG) << key;
+  }
+}
+
 TEST_F(AttachmentStoreTest, ReportsANumberThatDoesNotFit) {
   ASSERT_TRUE(store_.save(attachment("net", "abc")));
   auto record = nlohmann::json::parse(read_file(file("net/abc:eth0")).value());
@@ -199,7 +236,7 @@ TEST_F(AttachmentStoreTest, ReportsARecordWithAnyKeyOfTheWrongType) {
     EXPECT_EQ(found.error().code, EBADMSG) << changed;
   }
 
-  EXPECT_EQ(keys, 24u);
+  EXPECT_EQ(keys, 33u);
 }
 
 TEST_F(AttachmentStoreTest, ListsThoseOfEveryNetwork) {
