@@ -84,6 +84,24 @@ TEST_F(Cleanup, LeavesNothingBetweenNodes) {
   EXPECT_FALSE(fs::exists(cluster.a.bpffs()));
 }
 
+TEST_F(Cleanup, ClosesHostPortsAndWhatTheyNeed) {
+  const json wanted{
+      {"subnet", nullptr},
+      {"ipam", nullptr},
+      {"runtimeConfig", {{"portMappings", {{{"hostPort", 18080}, {"containerPort", 80}}}}}}};
+  const Pod pod = cluster.a.add_pod("mapped", wanted);
+  ASSERT_THAT(ask("nft list tables"), HasSubstr("inet kube-cni-hostports"));
+  ASSERT_THAT(ask("sysctl net.ipv4.conf.cni0.route_localnet"), HasSubstr("= 1"));
+  stop_daemon();
+
+  const auto outcome = clean_up();
+
+  EXPECT_EQ(outcome.status, kPodsStay) << outcome.err;
+  EXPECT_THAT(ask("nft list tables"), Not(HasSubstr("kube-cni")));
+  EXPECT_THAT(ask("sysctl net.ipv4.conf.cni0.route_localnet"), HasSubstr("= 0"));
+  EXPECT_TRUE(ok(cluster.a.cni("DEL", pod, wanted)));
+}
+
 TEST_F(Cleanup, LeavesPodsOfTheNodeTheirWayToEachOtherAndListsThem) {
   const Pod other = cluster.add_pod(cluster.a, "other");
   stop_daemon();

@@ -191,10 +191,20 @@ INSTANTIATE_TEST_SUITE_P(By, BesideKubeProxy,
                                           testing::Values(AF_INET, AF_INET6), testing::Bool()),
                          [](const auto& tested) { return name_of(tested.param); });
 
-/// A pod with a mapped port, by Debian's portmap, in a cluster.
-class HostPort : public testing::TestWithParam<bool /*tunnel*/> {
+/// A pod with a host port in a cluster: kube-cni's own, and Debian's portmap.
+class HostPort : public testing::TestWithParam<std::tuple<bool /*tunnel*/, bool /*portmap*/>> {
  protected:
-  const bool tunnel = GetParam();
+  /// The list in which one of the two is told the port.
+  [[nodiscard]] std::vector<nlohmann::json> plugins() const {
+    const nlohmann::json told{{"portMappings", true}};
+    nlohmann::json own{{"type", "kube-cni"}, {"subnet", nullptr}, {"ipam", nullptr}};
+    if (has_portmap) return {own, {{"type", "portmap"}, {"capabilities", told}}};
+    own["capabilities"] = told;
+    return {own};
+  }
+
+  const bool tunnel = std::get<0>(GetParam());
+  const bool has_portmap = std::get<1>(GetParam());
   Cluster cluster{
       {.families = Families::kDual,
        .routing = tunnel ? std::vector<std::string>{"vxlan"} : std::vector<std::string>{}}};
@@ -204,8 +214,7 @@ TEST_P(HostPort, AnswersPodsOfBothNodesAndTheOutside) {
   const nlohmann::json ports{
       {"portMappings",
        {{{"hostPort", 18080}, {"containerPort", kBackendPort}, {"protocol", "tcp"}}}}};
-  CniList list(cluster.a, {{{"type", "kube-cni"}, {"subnet", nullptr}, {"ipam", nullptr}},
-                           {{"type", "portmap"}, {"capabilities", {{"portMappings", true}}}}});
+  CniList list(cluster.a, plugins());
   Pod pod("mapped");
   ASSERT_TRUE(ok(list.add(pod, ports)));
 
@@ -225,8 +234,11 @@ TEST_P(HostPort, AnswersPodsOfBothNodesAndTheOutside) {
   EXPECT_TRUE(ok(list.del(pod)));
 }
 
-INSTANTIATE_TEST_SUITE_P(By, HostPort, testing::Bool(),
-                         [](const auto& tested) { return tested.param ? "vxlan" : "direct"; });
+INSTANTIATE_TEST_SUITE_P(By, HostPort, testing::Combine(testing::Bool(), testing::Bool()),
+                         [](const auto& tested) {
+                           return std::string(std::get<0>(tested.param) ? "vxlan" : "direct") +
+                                  (std::get<1>(tested.param) ? "_portmap" : "");
+                         });
 
 }  // namespace
 }  // namespace kubecni::test

@@ -10,6 +10,8 @@
 #include "support/program.hpp"
 #include "support/traffic.hpp"
 
+#include <sys/socket.h>
+
 #include <csignal>
 #include <filesystem>
 #include <functional>
@@ -145,6 +147,9 @@ const std::vector<Loss>& losses() {
          return std::to_string(must(dataplane.pods.endpoints.pod_ifaces().entries()).size());
        },
        "pod_ifaces has no entry", "pod_ifaces has no entry"},
+      {"host ports", run("nft flush map inet kube-cni-hostports ports4"),
+       shown("nft list map inet kube-cni-hostports ports4 | grep 'tcp . 18080'"),
+       "the host's tcp port 18080 does not lead to"},
       {"attachment record", [](const Site& site) { fs::remove(record_of(site)); },
        [](const Site& site) { return must(read_file(record_of(site))); }, ""},
       {"lease", [](const Site& site) { fs::remove_all(site.node.state_dir() / kLeasesFolder); },
@@ -177,6 +182,8 @@ const std::vector<Loss>& losses() {
        value_of("net/netfilter/nf_conntrack_tcp_be_liberal"), ""},
       {"bridge netfilter", set("net/bridge/bridge-nf-call-iptables", "0"),
        value_of("net/bridge/bridge-nf-call-iptables"), ""},
+      {"localhost ports", set("net/ipv4/conf/cni0/route_localnet", "0"),
+       value_of("net/ipv4/conf/cni0/route_localnet"), ""},
       {"node routes", run("ip route flush table main proto 84"),
        shown("ip route show table main proto 84 | sort"), ""},
       {"node rule", run("ip rule del pref 8400"), shown("ip rule show pref 8400"), ""},
@@ -211,6 +218,8 @@ const std::vector<Loss>& losses() {
        shown("nft -s list table inet kube-cni"), ""},
       {"pod nftables table", run("nft delete table bridge kube-cni"),
        shown("nft -s list table bridge kube-cni"), ""},
+      {"host port table", run("nft flush ruleset"),
+       shown("nft -s list table inet kube-cni-hostports"), ""},
       {"forward rules", run("nft flush chain ip filter FORWARD"),
        shown("nft list chain ip filter FORWARD | grep -o 'accept comment .*'"), ""},
       {"probe port", run("ip link del kcni.probe"),
@@ -231,7 +240,7 @@ const std::vector<Loss>& losses() {
 class TakenAway : public testing::TestWithParam<Loss> {
  protected:
   TakenAway() {
-    added = cluster.a.cni("ADD", pod, kLearned);
+    added = cluster.a.cni("ADD", pod, kWanted);
     if (added.status != 0) throw std::runtime_error("ADD: " + added.msg());
     const PodPort port = cluster.a.attachment(pod).port;
     pod.address = port.addresses.front().net.addr;
@@ -261,7 +270,7 @@ class TakenAway : public testing::TestWithParam<Loss> {
   }
 
   void expect_is_said() {
-    json conf = kLearned;
+    json conf = kWanted;
     conf["prevResult"] = added.json;
     const auto checked = cluster.a.cni("CHECK", pod, conf);
     const auto& [check, endpoints] = std::tie(GetParam().check, GetParam().endpoints);
@@ -284,13 +293,29 @@ class TakenAway : public testing::TestWithParam<Loss> {
     const auto reaches = [&](const IpAddr& to) {
       return ping(pod.netns, to, std::nullopt, std::chrono::seconds(1)).has_value();
     };
-    return reaches(cluster.a.gateway()) && reaches(cluster.pod_a->address) &&
+    return reaches_host_port() && reaches(cluster.a.gateway()) && reaches(cluster.pod_a->address) &&
            reaches(cluster.pod_b->address) && reaches(cluster.member(2).pod->address);
+  }
+
+  /// The pod's own, by the node's address, from another node.
+  bool reaches_host_port() const {
+    return TcpTransfer({.client = cluster.b.netns,
+                        .server = pod.netns,
+                        .to = cluster.member(0).address_of(AF_INET),
+                        .port = 18080,
+                        .server_port = 80,
+                        .bytes = 1000,
+                        .deadline = std::chrono::seconds(2)})
+        .finish()
+        .has_value();
   }
 
   // A direct peer, and one behind the tunnel.
   Cluster cluster{{.topology = Topology::kMixed}};
-  const json kLearned{{"subnet", nullptr}, {"ipam", nullptr}};
+  const json kWanted{
+      {"subnet", nullptr},
+      {"ipam", nullptr},
+      {"runtimeConfig", {{"portMappings", {{{"hostPort", 18080}, {"containerPort", 80}}}}}}};
   Pod pod{"pod"};
   CniAnswer added;
   Site site{cluster.a, pod, "", ""};

@@ -1,4 +1,4 @@
-// Flows that netfilter translates, carried by eBPF: beside kube-proxy, portmap and our own
+// Flows that netfilter translates, carried by eBPF: beside kube-proxy, host ports and our own
 // masquerade, by each kind of rules, family, and way between the nodes. Each byte is compared.
 
 #include "damage.hpp"
@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint16_t kBackendPort = 8080;
 constexpr std::uint16_t kNodePort = 30080;
+constexpr std::uint16_t kHostPort = 18080;
 
 class TranslatedFlow : public testing::TestWithParam<ProxySetting>, protected ServedCluster {
  protected:
@@ -62,6 +63,10 @@ class TranslatedFlow : public testing::TestWithParam<ProxySetting>, protected Se
   [[nodiscard]] Way to_outside() const {
     const IpAddr outside = Underlay::outside_address(family);
     return {"outside", a.netns, cluster.underlay.outside, outside, 5001, 5001};
+  }
+  [[nodiscard]] Way to_host_port(const NetNs& client, const Pod& mapped) const {
+    return {"host port from " + client.name(),    client,    mapped.netns,
+            cluster.member(0).address_of(family), kHostPort, kBackendPort};
   }
   static TcpTransfer::Options options(const Way& way) {
     return {.client = way.client,
@@ -126,6 +131,18 @@ TEST_P(TranslatedFlow, IsCarriedByEbpfToEachKindOfDestination) {
   expect_carried(to_service(b));
   expect_carried(to_node_port(b));
   expect_carried(to_outside());
+}
+
+TEST_P(TranslatedFlow, IsCarriedByEbpfToAHostPort) {
+  const Pod mapped = cluster.a.add_pod(
+      "mapped",
+      {{"subnet", nullptr},
+       {"ipam", nullptr},
+       {"runtimeConfig",
+        {{"portMappings", {{{"hostPort", kHostPort}, {"containerPort", kBackendPort}}}}}}});
+  for (const NetNs* client :
+       std::vector<const NetNs*>{&cluster.underlay.outside, &a.netns, &mapped.netns, &b.netns})
+    expect_carried(to_host_port(*client, mapped));
 }
 
 TEST_P(TranslatedFlow, GoesOnWhateverIsTakenAwayInTheMiddle) {

@@ -76,6 +76,13 @@ Result<std::string> Nftables::list_table(const std::string& name) {
   return listed;
 }
 
+Result<std::string> Nftables::list_structure(const std::string& name) {
+  auto listed = execute("list table " + name, NFT_CTX_OUTPUT_TERSE);
+  if (!listed && listed.error().code == ENOENT) return "";
+  if (!listed) return fail(listed, "list table " + name);
+  return listed;
+}
+
 Result<std::set<std::string>> Nftables::list_objects(const std::string& name) {
   std::set<std::string> objects;
   auto listed = execute("list table " + name, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE);

@@ -24,6 +24,9 @@ class Nftables {
   /// of counters. The text is the same as long as the content is; empty if there is no such table.
   Result<std::string> list_table(const std::string& name);
 
+  /// The same without the elements of sets and maps (`nft -s -t list table`).
+  Result<std::string> list_structure(const std::string& name);
+
   /// The parts of the table `name`, as "set nodes4" or "chain postrouting"; empty if there is no
   /// such table.
   Result<std::set<std::string>> list_objects(const std::string& name);

@@ -35,6 +35,7 @@ inline constexpr std::array kMadeThings{
     MadeThing{"pod programs", "`to_pod` and `from_pod` on the host end", kByAdd, kByDaemon},
     MadeThing{"endpoint entry", "`endpoints4`, `endpoints6`", kByAdd, kByDaemon},
     MadeThing{"pod_ifaces entry", "`pod_ifaces`", kByAdd, kByDaemon},
+    MadeThing{"host ports", "the elements of the host port table", kByAdd, kByDaemon},
     MadeThing{"attachment record", "in the state folder, `attachments/`", kByAdd, kByDaemon},
     MadeThing{"lease", "in the state folder, `ipam/`", kByAdd, kByDaemon},
     // Of the bridge.
@@ -57,6 +58,9 @@ inline constexpr std::array kMadeThings{
               kByDaemon},
     MadeThing{"bridge netfilter", "`bridge-nf-call-iptables` and `-ip6tables`", kByDaemon,
               kByDaemon},
+    MadeThing{"localhost ports",
+              "`ipv4/conf/<bridge>/route_localnet`, with a pod that has host ports", kByBoth,
+              kByDaemon},
     // Between nodes.
     MadeThing{"node routes", "protocol 84, one for each PodCIDR of a peer", kByDaemon, kByDaemon},
     MadeThing{"node rule", "`iif <bridge> lookup 84`, with a peer behind the tunnel", kByDaemon,
@@ -72,6 +76,8 @@ inline constexpr std::array kMadeThings{
     MadeThing{"pins", "programs, maps and links on the bpffs", kByBoth, kByDaemon},
     MadeThing{"node nftables table", "`inet kube-cni`", kByDaemon, kByDaemon},
     MadeThing{"pod nftables table", "`bridge kube-cni`", kByDaemon, kByDaemon},
+    MadeThing{"host port table", "`inet kube-cni-hostports`, with a pod that has host ports",
+              kByBoth, kByDaemon},
     MadeThing{"forward rules", "accept this node's pods in a chain that drops by its policy",
               kByDaemon, kByDaemon},
     MadeThing{"probe port", "`kcni.probe`, at which other nodes test this one", kByDaemon,

@@ -8,7 +8,9 @@
 #include "pods/liveness.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -34,6 +36,18 @@ void PodsController::sync_guard(const std::vector<Attachment>& attachments, Outc
     outcome.changes.push_back(*change);
 }
 
+void PodsController::sync_host_ports(const AttachmentStore& store,
+                                     const std::vector<Attachment>& attachments, Outcome& outcome) {
+  if (!host_ports_) {
+    auto opened = HostPortSync::open();
+    // Where the kernel has no netfilter, no ADD could make any.
+    if (!opened && opened.error().code == EPROTONOSUPPORT) return;
+    if (!opened) return outcome.fail("host ports: " + opened.error().what);
+    host_ports_ = std::move(*opened);
+  }
+  host_ports_->sync(netlink_, store, attachments, lost_records_.awaited(), outcome);
+}
+
 void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane, Outcome& outcome) {
   auto links = list_links(netlink_);
   if (!links) return outcome.fail(links.error().what);
@@ -47,6 +61,7 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane, Out
   auto guarded = listing->attachments;
   std::ranges::copy(lost_records_.awaited(), std::back_inserter(guarded));
   sync_guard(guarded, outcome);
+  sync_host_ports(store, listing->attachments, outcome);
   restore_bridge_macs(netlink_, listing->attachments, *links, outcome);
   sync_pod_bridges(netlink_, store, listing->attachments, options_.bridge, *links, outcome);
   const auto bridge = std::ranges::find(*links, options_.bridge, &Link::name);
@@ -85,6 +100,11 @@ void PodsController::clean_up(Outcome& outcome) {
     outcome.fail(removed.error().what);
   else if (*removed)
     outcome.changes.emplace_back("nftables table bridge kube-cni removed");
+  std::set<std::string> bridges{options_.bridge};
+  if (auto listing = AttachmentStore(options_.state_dir).list())
+    for (const Attachment& attachment : listing->attachments)
+      bridges.insert(attachment.port.bridge);
+  HostPortSync::clean_up({bridges.begin(), bridges.end()}, outcome);
 }
 
 }  // namespace kubecni

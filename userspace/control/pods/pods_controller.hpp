@@ -4,6 +4,7 @@
 #include "cluster/cluster_view.hpp"
 #include "control/options.hpp"
 #include "control/outcome.hpp"
+#include "control/pods/host_port_sync.hpp"
 #include "control/pods/lost_records.hpp"
 #include "control/pods/pod_guard.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
@@ -30,7 +31,7 @@ class PodsController {
   /// Removes what pods left that ended without a DEL; now and then is enough.
   void sweep(Outcome& outcome);
 
-  /// Removes the table that guards the pods on the kernel path.
+  /// Removes the table that guards the pods on the kernel path, and their host ports.
   void clean_up(Outcome& outcome);
 
  private:
@@ -40,10 +41,13 @@ class PodsController {
         lost_records_(options_.state_dir) {}
 
   void sync_guard(const std::vector<Attachment>& attachments, Outcome& outcome);
+  void sync_host_ports(const AttachmentStore& store, const std::vector<Attachment>& attachments,
+                       Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;
   std::optional<PodGuard> guard_;
+  std::optional<HostPortSync> host_ports_;
   LostRecords lost_records_;
 };
 
