@@ -155,6 +155,10 @@ inline constexpr std::array kSettings{
             .type = Type::kOther,
             .meaning =
                 "a MAC for one pod; also accepted as `args.cni.mac`, and as `MAC` in `CNI_ARGS`"},
+    Setting{.key = "runtimeConfig.portMappings",
+            .owner = Owner::kRuntime,
+            .type = Type::kOther,
+            .meaning = "host ports for one pod, see [Host ports](#host-ports)"},
 
     // The daemon's.
     Setting{.key = "nodeName",
@@ -396,7 +400,8 @@ inline constexpr std::array kSettings{
             .type = Type::kOther,
             .meaning = "the capabilities for which the runtime tells kube-cni the values of a pod, "
                        "in `runtimeConfig`",
-            .shown_default = "`bandwidth` if the plugin `bandwidth` is in the chain"},
+            .shown_default = "`portMappings`, unless the plugin `portmap` in the chain has it; "
+                             "`bandwidth` if the plugin `bandwidth` in the chain has it"},
 };
 
 // The parts of one setting; none of these compiles for a key that is not in the table.

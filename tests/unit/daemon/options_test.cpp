@@ -322,7 +322,7 @@ TEST_F(ConfigFile, OfTheReferenceIsTaken) {
   const auto options = parse(page.substr(from, page.find("```", from) - from));
 
   ASSERT_TRUE(options);
-  EXPECT_EQ(options->cni.chain.size(), 2u);
+  EXPECT_EQ(options->cni.chain.size(), 1u);
 }
 
 TEST_F(ConfigFile, HasNoHintFarFromEveryKey) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <string_view>
+#include <utility>
 
 namespace kubecni {
 
@@ -30,12 +31,21 @@ std::vector<std::string> common_to(const std::vector<std::string>& wanted,
   return common;
 }
 
-/// Whether the plugin `bandwidth` may limit pods. kube-cni then has to know the limit at ADD.
-bool is_limited_later(const std::vector<json>& plugins) {
-  return std::ranges::any_of(plugins, [](const json& plugin) {
-    return text_of(member(plugin, "type")) == "bandwidth" &&
-           member(member(plugin, "capabilities"), "bandwidth") == true;
+/// Whether the runtime tells the plugin `type` of the chain what `capability` is about.
+bool is_told(const std::vector<json>& plugins, const char* type, const char* capability) {
+  return std::ranges::any_of(plugins, [&](const json& plugin) {
+    return text_of(member(plugin, "type")) == type &&
+           member(member(plugin, "capabilities"), capability) == true;
   });
+}
+
+/// What the runtime has to tell kube-cni: the host ports, unless the plugin `portmap` makes them,
+/// and a limit that the plugin `bandwidth` will set.
+json capabilities_beside(const std::vector<json>& plugins) {
+  json capabilities;
+  if (!is_told(plugins, "portmap", "portMappings")) capabilities["portMappings"] = true;
+  if (is_told(plugins, "bandwidth", "bandwidth")) capabilities["bandwidth"] = true;
+  return capabilities;
 }
 
 }  // namespace
@@ -90,8 +100,9 @@ ChainPlan plan_chain(const std::vector<std::string>& own_versions,
 
 std::string make_conf_list(const DaemonOptions& options, const ChainPlan& chain) {
   json first = plugin_entry(options);
-  if (!first.contains("capabilities") && is_limited_later(chain.plugins))
-    first["capabilities"] = {{"bandwidth", true}};
+  if (!first.contains("capabilities"))
+    if (json capabilities = capabilities_beside(chain.plugins); !capabilities.is_null())
+      first["capabilities"] = std::move(capabilities);
   json list{{"name", options.cni.network}, {"plugins", json::array({first})}};
   for (const json& plugin : chain.plugins) list["plugins"].push_back(plugin);
 

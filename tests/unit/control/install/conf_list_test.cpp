@@ -33,7 +33,7 @@ TEST(ConfList, OfDefaultsNamesThePluginAlone) {
 
   EXPECT_EQ(list, json::parse(R"({"name": "k8s-pod-network", "cniVersion": "1.0.0",
     "cniVersions": ["1.0.0", "1.1.0"],
-    "plugins": [{"type": "kube-cni", "confDir": ""}]})"));
+    "plugins": [{"type": "kube-cni", "confDir": "", "capabilities": {"portMappings": true}}]})"));
 }
 
 TEST(ConfList, HasWhatTheDaemonWasToldAndThePluginHasToKnow) {
@@ -93,8 +93,20 @@ TEST(ConfList, GivesKubeCniTheLimitsThatBandwidthWillMake) {
   bandwidth.conf["capabilities"] = {{"bandwidth", true}};
 
   EXPECT_EQ(list_of(kDefaults, plan_chain(kOurs, {bandwidth}))["plugins"][0]["capabilities"],
-            json({{"bandwidth", true}}));
-  EXPECT_FALSE(list_of(kDefaults, plan_chain(kOurs, {}))["plugins"][0].contains("capabilities"));
+            json({{"bandwidth", true}, {"portMappings", true}}));
+  EXPECT_EQ(list_of(kDefaults, plan_chain(kOurs, {}))["plugins"][0]["capabilities"],
+            json({{"portMappings", true}}));
+}
+
+TEST(ConfList, LeavesHostPortsToPortmapWhereItIsInTheChain) {
+  ChainLink portmap = link("portmap", kDebians);
+  const auto capabilities = [&] {
+    return list_of(kDefaults, plan_chain(kOurs, {portmap}))["plugins"][0]["capabilities"];
+  };
+
+  EXPECT_EQ(capabilities(), json({{"portMappings", true}})) << "nobody tells it the ports";
+  portmap.conf["capabilities"] = {{"portMappings", true}};
+  EXPECT_EQ(capabilities(), json());
 }
 
 TEST(ConfList, LeavesTheCapabilitiesThatTheOperatorGave) {
