@@ -9,14 +9,14 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kThreads = 32;  // a watch occupies one
+constexpr std::size_t kThreads = 64;  // a watch occupies one
 
 }  // namespace
 
 void ApiServer::State::route() {
   using httplib::Request;
   using httplib::Response;
-  for (const char* path : {kNodes, "/apis/.+"})
+  for (const char* path : {kNodes, "/api/v1/pods", "/api/v1/namespaces", "/apis/.+"})
     http->Get(path, [this](const Request& request, Response& response) {
       const std::lock_guard lock(mutex);
       answer_collection(request, response);
@@ -64,6 +64,12 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(const Options& options) {
   else if (s.http->bind_to_port(options.address, options.port))
     s.port = options.port;
   if (s.port <= 0) return failure(EADDRINUSE, "cannot listen on " + options.address);
+
+  // Every API server has these kinds.
+  s.collections["/api/v1/pods"] = {"PodList", "pods"};
+  s.collections["/api/v1/namespaces"] = {"NamespaceList", "namespaces"};
+  s.collections["/apis/networking.k8s.io/v1/networkpolicies"] = {
+      "NetworkPolicyList", "networkpolicies.networking.k8s.io"};
 
   s.listener = std::thread([&s] { s.http->listen_after_bind(); });
   while (!s.http->is_running()) std::this_thread::yield();  // stop() before that is ignored

@@ -43,6 +43,7 @@ Result<std::unique_ptr<NodeSource>> ApiNodeSource::start(ApiConfig config, ApiTi
     servers = std::move(*made);
     informers.push_back(servers.get());
   }
+  informers.insert(informers.end(), extras.others.begin(), extras.others.end());
   auto thread = WatchThread::start(std::move(config), timings, extras.endpoints, informers);
   if (!thread) return fail(thread);
   return std::unique_ptr<NodeSource>(

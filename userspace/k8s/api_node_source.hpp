@@ -21,6 +21,8 @@ struct ApiExtras {
   /// Is called when the Node `own_name` may have changed.
   std::function<void()> own_node_changed = {};
   std::string own_name = {};
+  /// Other kinds to watch with the same thread; they have to outlive the source.
+  std::vector<AnyInformer*> others = {};
 };
 
 /// Nodes from the Kubernetes API: an informer of nodes, and one of the API servers' addresses. A

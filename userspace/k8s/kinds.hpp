@@ -2,8 +2,10 @@
 
 #include "k8s/endpoint_slice.hpp"
 #include "k8s/kind.hpp"
+#include "k8s/network_policy.hpp"
 #include "k8s/node_parser.hpp"
 #include "k8s/node_table.hpp"
+#include "k8s/pod.hpp"
 
 #include <chrono>
 
@@ -27,5 +29,29 @@ inline const Kind<ApiServers> kApiServers{
                .kept = {"endpoints", "ports"},
                .slowest_retry = std::chrono::minutes(4)},
     .parse = parse_api_servers};
+
+inline const Kind<NetworkPolicy> kNetworkPolicies{
+    .source = {.path = "/apis/networking.k8s.io/v1/networkpolicies",
+               .list_kind = "NetworkPolicyList",
+               .resource = "networkpolicies.networking.k8s.io",
+               .kept = {"spec"}},
+    .parse = parse_network_policy};
+
+/// The pods of all nodes, since any may be a peer. The server leaves out those that have ended:
+/// others may have their addresses.
+inline const Kind<Pod> kPods{
+    .source = {.path = "/api/v1/pods",
+               .selector = "fieldSelector=status.phase%21%3DFailed%2Cstatus.phase%21%3DSucceeded",
+               .list_kind = "PodList",
+               .resource = "pods",
+               .kept = {"metadata.uid", "metadata.labels", "spec.containers", "spec.initContainers",
+                        "spec.hostNetwork", "status.phase", "status.podIP", "status.podIPs"}},
+    .parse = parse_pod};
+
+inline const Kind<Namespace> kNamespaces{.source = {.path = "/api/v1/namespaces",
+                                                    .list_kind = "NamespaceList",
+                                                    .resource = "namespaces",
+                                                    .kept = {"metadata.labels"}},
+                                         .parse = parse_namespace};
 
 }  // namespace kubecni

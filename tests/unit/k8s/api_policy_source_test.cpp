@@ -1,0 +1,95 @@
+#include "k8s/api_policy_source.hpp"
+
+#include "await.hpp"
+#include "k8s/api_node_source.hpp"
+#include "test_api_server/api_server.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace kubecni {
+namespace {
+
+using namespace std::chrono_literals;
+using test::ApiServer;
+using test::eventually;
+using test::is_readable;
+
+constexpr const char* kPodPath = "/api/v1/pods";
+
+nlohmann::json object(const std::string& space, const std::string& name) {
+  nlohmann::json object{{"metadata", {{"name", name}}}, {"spec", nlohmann::json::object()}};
+  if (!space.empty()) object["metadata"]["namespace"] = space;
+  return object;
+}
+
+class ApiPolicySourceTest : public testing::Test {
+ protected:
+  ApiPolicySourceTest() {
+    server_->set_object(kNetworkPolicies.source.path, object("shop", "web"));
+    server_->set_object(kPodPath, object("shop", "web-1"));
+    server_->set_object(kNamespaces.source.path, object("", "shop"));
+  }
+
+  std::unique_ptr<NodeSource> start() {
+    ApiConfig config;
+    config.server = server_->url();
+    return ApiNodeSource::start(std::move(config),
+                                {.deadlines = {}, .first_retry = 10ms, .slowest_retry = 50ms},
+                                {.others = source_->informers()})
+        .value();
+  }
+
+  std::unique_ptr<ApiServer> server_ = std::move(*ApiServer::start());
+  std::unique_ptr<ApiPolicySource> source_ = ApiPolicySource::create().value();
+};
+
+TEST_F(ApiPolicySourceTest, IsKnownWhenAllKindsWereRead) {
+  EXPECT_FALSE(source_->is_known());
+  const auto nodes = start();
+
+  EXPECT_TRUE(eventually([&] { return source_->take(); }));
+
+  EXPECT_TRUE(source_->is_known());
+  const auto objects = source_->read();
+  EXPECT_EQ(objects.policies.at(0).key(), "shop/web");
+  EXPECT_EQ(objects.pods.at(0).key(), "shop/web-1");
+  EXPECT_EQ(objects.spaces.at(0).name, "shop");
+}
+
+TEST_F(ApiPolicySourceTest, AsksTheServerToLeaveOutPodsThatHaveEnded) {
+  const auto nodes = start();
+  ASSERT_TRUE(eventually([&] { return source_->take(); }));
+
+  const auto requests = server_->counters().requests;
+
+  EXPECT_TRUE(std::ranges::any_of(requests, [](const std::string& request) {
+    return request.starts_with(std::string(kPodPath) + "?fieldSelector=status.phase");
+  }));
+}
+
+TEST_F(ApiPolicySourceTest, ReportsChangesByItsDescriptor) {
+  const auto nodes = start();
+  ASSERT_TRUE(eventually([&] { return source_->take(); }));
+
+  server_->set_object(kPodPath, object("shop", "web-2"));
+
+  EXPECT_TRUE(is_readable(source_->fd(), 20s));
+  EXPECT_TRUE(eventually([&] { return source_->take(); }));
+  EXPECT_EQ(source_->read().pods.size(), 2u);
+}
+
+TEST_F(ApiPolicySourceTest, WithoutPermissionNothingIsKnownAndTheErrorSaysWhy) {
+  server_->forbid("list pods");
+  const auto nodes = start();
+
+  EXPECT_TRUE(eventually([&] {
+    source_->take();
+    return source_->error().find("pods") != std::string::npos;
+  }));
+  EXPECT_FALSE(source_->is_known());
+}
+
+}  // namespace
+}  // namespace kubecni

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "k8s/network_policy.hpp"
+#include "k8s/pod.hpp"
+
+#include <string_view>
+#include <vector>
+
+namespace kubecni {
+
+/// All that policies are made of.
+struct PolicyObjects {
+  std::vector<NetworkPolicy> policies = {};
+  std::vector<Pod> pods = {};
+  std::vector<Namespace> spaces = {};
+
+  bool operator==(const PolicyObjects&) const = default;
+};
+
+/// Reads a list as `kubectl get networkpolicies,pods,namespaces -A -o json` prints it, or a
+/// NetworkPolicyList, PodList or NamespaceList. Objects of other kinds are left out.
+///
+/// Errors: EINVAL not JSON, not a list, an item without a name, or two of one kind with the same
+/// name.
+Result<PolicyObjects> parse_policy_objects(std::string_view text);
+
+}  // namespace kubecni
