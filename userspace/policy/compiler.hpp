@@ -1,0 +1,27 @@
+#pragma once
+
+#include "k8s/policy_objects.hpp"
+#include "policy/compiled_policy.hpp"
+
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+/// An attachment of this node.
+struct LocalPod {
+  std::string pod;                ///< "NAMESPACE/NAME"; empty: no pod of Kubernetes
+  std::vector<IpAddr> addresses;  ///< that ADD gave it
+
+  auto operator<=>(const LocalPod&) const = default;
+};
+
+/// Resolves all policies for the pods of this node. Pure.
+///
+/// What has an address on this node is known from `locals`, whatever the objects say: they come
+/// later than a new pod and stay longer than an old one. A local pod without an object, or with a
+/// malformed one, is no subject; nor is one that has ended. No policy selects a container that is
+/// no pod of Kubernetes, so it is a subject without chains.
+CompiledPolicy compile_policies(const PolicyObjects& objects, const std::vector<LocalPod>& locals);
+
+}  // namespace kubecni

@@ -1,0 +1,97 @@
+#include "policy/peer_index.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+using Owners = std::map<IpAddr, std::string>;
+
+/// Who has the addresses of this node's attachments.
+Owners owners_of(const std::vector<LocalPod>& locals) {
+  Owners owners;
+  for (const LocalPod& local : locals)
+    for (const IpAddr& address : local.addresses) owners.emplace(address, local.pod);
+  return owners;
+}
+
+/// The object's addresses without those that this node gave to another pod since.
+std::vector<IpAddr> remaining_addresses(const Pod& pod, const Owners& owners) {
+  std::vector<IpAddr> addresses;
+  for (const IpAddr& address : pod.addresses) {
+    const auto owner = owners.find(address);
+    if (owner == owners.end() || owner->second == pod.key()) addresses.push_back(address);
+  }
+  return addresses;
+}
+
+}  // namespace
+
+PeerIndex::PeerIndex(const PolicyObjects& objects, const std::vector<LocalPod>& locals) {
+  const Owners owners = owners_of(locals);
+  for (const Namespace& space : objects.spaces)
+    if (space.problem.empty()) spaces_.emplace(space.name, &space);
+  for (const Pod& pod : objects.pods) {
+    pods_.emplace(pod.key(), &pod);
+    if (!pod.is_selectable()) continue;
+    by_space_[pod.space].push_back({&pod, remaining_addresses(pod, owners)});
+  }
+  // A new pod's object has no address yet.
+  for (const auto& [address, key] : owners) {
+    const Pod* const pod = find(key);
+    if (!pod || !pod->is_selectable()) continue;
+    auto& peers = by_space_[pod->space];
+    auto& known = std::ranges::find(peers, pod, &Peer::pod)->addresses;
+    if (std::ranges::find(known, address) == known.end()) known.push_back(address);
+  }
+}
+
+const Pod* PeerIndex::find(const std::string& key) const {
+  const auto found = pods_.find(key);
+  return found == pods_.end() ? nullptr : found->second;
+}
+
+/// A namespace that is not known might have any labels, so only `{}` selects it.
+bool PeerIndex::selects_space(const LabelSelector& selector, const std::string& space) const {
+  if (selector.requirements.empty()) return true;
+  const auto found = spaces_.find(space);
+  return found != spaces_.end() && matches(selector, found->second->labels);
+}
+
+std::vector<const PeerIndex::Peer*> PeerIndex::select(const PolicyPeer& peer,
+                                                      const std::string& space) const {
+  std::vector<const Peer*> selected;
+  if (peer.block) return selected;
+  const auto add_of = [&](const std::vector<Peer>& peers) {
+    for (const Peer& one : peers)
+      if (!peer.pods || matches(*peer.pods, one.pod->labels)) selected.push_back(&one);
+  };
+  if (!peer.spaces && peer.pods) {
+    if (const auto own = by_space_.find(space); own != by_space_.end()) add_of(own->second);
+    return selected;
+  }
+  for (const auto& [name, peers] : by_space_)
+    if (!peer.spaces || selects_space(*peer.spaces, name)) add_of(peers);
+  return selected;
+}
+
+std::vector<const PeerIndex::Peer*> PeerIndex::in_block(const IpBlock& block) const {
+  std::vector<const Peer*> found;
+  for (const Peer* peer : all())
+    if (std::ranges::any_of(peer->addresses,
+                            [&](const IpAddr& address) { return contains(block, address); }))
+      found.push_back(peer);
+  return found;
+}
+
+std::vector<const PeerIndex::Peer*> PeerIndex::all() const { return select({}, ""); }
+
+bool contains(const IpBlock& block, const IpAddr& address) {
+  return block.cidr.contains(address) && std::ranges::none_of(block.except, [&](const IpNet& net) {
+           return net.contains(address);
+         });
+}
+
+}  // namespace kubecni
