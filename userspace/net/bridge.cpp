@@ -9,6 +9,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -140,6 +141,35 @@ Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, cons
   }
   if (auto off = ensure_no_snooping(netlink, **bridge); !off) return fail(off);
   return **bridge;
+}
+
+Result<bool> ensure_bridge_meets_netfilter(NetlinkSocket& netlink, const Link& bridge) {
+  const std::string what = "have bridge " + bridge.name + " hand its packets to netfilter";
+  // The module's own; with it not loaded, the attributes can be set and do nothing.
+  if (::access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) != 0)
+    return failure(EOPNOTSUPP, what + ": br_netfilter is not loaded (modprobe br_netfilter)");
+  bool is_set = false;
+  NetlinkRequest question(RTM_GETLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(bridge.ifindex)});
+  auto read = question.exchange(netlink, what, [&](const nlmsghdr* message) {
+    const Attributes<IFLA_MAX> attributes(message, static_cast<ifinfomsg*>(nullptr));
+    const Attributes<IFLA_INFO_MAX> info(attributes[IFLA_LINKINFO]);
+    const Attributes<IFLA_BR_MAX> settings(info[IFLA_INFO_DATA]);
+    is_set =
+        settings.u8(IFLA_BR_NF_CALL_IPTABLES) == 1 && settings.u8(IFLA_BR_NF_CALL_IP6TABLES) == 1;
+  });
+  if (!read) return fail(read);
+  if (is_set) return false;
+  NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(bridge.ifindex)});
+  request.nest(IFLA_LINKINFO, [&] {
+    request.put(IFLA_INFO_KIND, std::string("bridge"));
+    request.nest(IFLA_INFO_DATA, [&] {
+      request.put(IFLA_BR_NF_CALL_IPTABLES, std::uint8_t{1});
+      request.put(IFLA_BR_NF_CALL_IP6TABLES, std::uint8_t{1});
+    });
+  });
+  auto set = request.exchange(netlink, what);
+  if (!set) return fail(set);
+  return true;
 }
 
 Result<> mark_bridge_as_ours(NetlinkSocket& netlink, const std::string& name) {

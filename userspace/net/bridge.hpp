@@ -27,6 +27,12 @@ Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, cons
 /// Gives the bridge kBridgeAlias.
 Result<> mark_bridge_as_ours(NetlinkSocket& netlink, const std::string& name);
 
+/// Makes the bridge hand the packets between its ports to netfilter's rules for IPv4 and IPv6,
+/// whatever the sysctls bridge-nf-call-iptables and -ip6tables say. Result: whether it did not.
+/// Errors: ENODEV no such link; EOPNOTSUPP the kernel has no br_netfilter, or it is not loaded:
+/// then no rule sees these packets.
+Result<bool> ensure_bridge_meets_netfilter(NetlinkSocket& netlink, const Link& bridge);
+
 /// Whether the bridge's MAC is derived from one of its addresses. That tells a bridge of a version
 /// of ours that gave no alias, as long as it has the address.
 bool has_derived_mac(const Link& bridge, const std::vector<LinkAddress>& addresses);

@@ -23,6 +23,7 @@ namespace {
 
 constexpr int kDumpAttempts = 5;
 constexpr std::size_t kReceiveBytes = 64 << 10;
+constexpr int kBatchPatienceS = 5;  // a commit of many elements waits for RCU
 
 /// The answer to one request.
 struct Answer {
@@ -187,6 +188,8 @@ Result<> NetlinkRequest::exchange_batch(NetlinkSocket& socket,
   }
   const int room = static_cast<int>(2 * bytes.size() + kReceiveBytes);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+  const timeval patience{.tv_sec = kBatchPatienceS, .tv_usec = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   iovec content{.iov_base = bytes.data(), .iov_len = bytes.size()};

@@ -58,6 +58,15 @@ std::vector<std::uint8_t> value_of(nlattr* data) {
   return {bytes, bytes + nla_len(value)};
 }
 
+void put_jump(NetlinkRequest& request, const std::string& chain) {
+  request.nest(NFTA_SET_ELEM_DATA, [&] {
+    request.nest(NFTA_DATA_VERDICT, [&] {
+      request.put(NFTA_VERDICT_CODE, number(static_cast<std::uint32_t>(NFT_JUMP)));
+      request.put(NFTA_VERDICT_CHAIN, chain);
+    });
+  });
+}
+
 void read_elements(const nlmsghdr* message, std::vector<NftElement>& elements) {
   const Attributes<NFTA_SET_ELEM_LIST_MAX> list(message, static_cast<nfgenmsg*>(nullptr));
   nlattr* const all = list[NFTA_SET_ELEM_LIST_ELEMENTS];
@@ -66,8 +75,11 @@ void read_elements(const nlmsghdr* message, std::vector<NftElement>& elements) {
   for (auto* entry = static_cast<nlattr*>(nla_data(all)); nla_ok(entry, left);
        entry = nla_next(entry, &left)) {
     const Attributes<NFTA_SET_ELEM_MAX> element(entry);
+    const Attributes<NFTA_DATA_MAX> data(element[NFTA_SET_ELEM_DATA]);
     elements.push_back(
-        {value_of(element[NFTA_SET_ELEM_KEY]), value_of(element[NFTA_SET_ELEM_DATA])});
+        {.key = value_of(element[NFTA_SET_ELEM_KEY]),
+         .value = value_of(element[NFTA_SET_ELEM_DATA]),
+         .chain = Attributes<NFTA_VERDICT_MAX>(data[NFTA_DATA_VERDICT]).text(NFTA_VERDICT_CHAIN)});
   }
 }
 
@@ -150,7 +162,7 @@ void NftBatch::change_elements(int message, int flags, const std::string& set,
     request.put(NFTA_SET_ELEM_LIST_SET, set);
     request.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
       const auto end = std::min(begin + kElementsPerMessage, elements.size());
-      for (const auto& [key, value] : std::span(elements).subspan(begin, end - begin)) {
+      for (const auto& [key, value, chain] : std::span(elements).subspan(begin, end - begin)) {
         const auto put = [&](int attribute, const std::vector<std::uint8_t>& bytes) {
           request.nest(attribute,
                        [&] { request.put(NFTA_DATA_VALUE, bytes.data(), bytes.size()); });
@@ -158,6 +170,7 @@ void NftBatch::change_elements(int message, int flags, const std::string& set,
         request.nest(NFTA_LIST_ELEM, [&] {
           put(NFTA_SET_ELEM_KEY, key);
           if (!value.empty()) put(NFTA_SET_ELEM_DATA, value);
+          if (!chain.empty()) put_jump(request, chain);
         });
       }
     });

@@ -27,7 +27,8 @@ struct NftSetType {
 /// Key and value as the kernel has them; sets have no values.
 struct NftElement {
   std::vector<std::uint8_t> key;
-  std::vector<std::uint8_t> value;
+  std::vector<std::uint8_t> value = {};
+  std::string chain = {};  ///< to jump to: the value in a map of verdicts
 
   auto operator<=>(const NftElement&) const = default;
 };

@@ -69,18 +69,21 @@ Result<> Nftables::run(const std::string& commands) {
   return done ? Result<>() : fail(done);
 }
 
-Result<std::string> Nftables::list_table(const std::string& name) {
-  auto listed = execute("list table " + name);
+namespace {
+
+Result<std::string> listing_of(const std::string& name, unsigned flags) {
+  auto listed = execute("list table " + name, flags);
   if (!listed && listed.error().code == ENOENT) return "";
   if (!listed) return fail(listed, "list table " + name);
   return listed;
 }
 
+}  // namespace
+
+Result<std::string> Nftables::list_table(const std::string& name) { return listing_of(name, 0); }
+
 Result<std::string> Nftables::list_structure(const std::string& name) {
-  auto listed = execute("list table " + name, NFT_CTX_OUTPUT_TERSE);
-  if (!listed && listed.error().code == ENOENT) return "";
-  if (!listed) return fail(listed, "list table " + name);
-  return listed;
+  return listing_of(name, NFT_CTX_OUTPUT_TERSE);
 }
 
 Result<std::set<std::string>> Nftables::list_objects(const std::string& name) {

@@ -24,7 +24,7 @@ class Nftables {
   /// of counters. The text is the same as long as the content is; empty if there is no such table.
   Result<std::string> list_table(const std::string& name);
 
-  /// The same without the elements of sets and maps (`nft -s -t list table`).
+  /// The same without the elements of its sets, which are not even read.
   Result<std::string> list_structure(const std::string& name);
 
   /// The parts of the table `name`, as "set nodes4" or "chain postrouting"; empty if there is no

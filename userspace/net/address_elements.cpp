@@ -1,0 +1,68 @@
+#include "net/address_elements.hpp"
+
+#include "net/nft_batch.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <span>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+NftElement raw_element(const AddressElement& element) {
+  NftFields key;
+  for (const IpAddr& part : element.key) key.add(part);
+  return {.key = key.bytes(), .value = {}, .chain = element.chain};
+}
+
+AddressElement address_element(const NftElement& raw, std::size_t parts) {
+  AddressElement element{.key = {}, .chain = raw.chain};
+  const std::size_t size = raw.key.size() / parts;
+  for (std::size_t i = 0; i < parts; ++i) {
+    std::uint8_t copy[16] = {};
+    std::memcpy(copy, raw.key.data() + i * size, std::min(size, sizeof(copy)));
+    element.key.push_back(size == 4 ? IpAddr::v4({copy[0], copy[1], copy[2], copy[3]})
+                                    : IpAddr::v6(copy));
+  }
+  return element;
+}
+
+std::vector<NftElement> missing_in(const std::set<AddressElement>& some,
+                                   const std::set<AddressElement>& others) {
+  std::vector<AddressElement> missing;
+  std::ranges::set_difference(some, others, std::back_inserter(missing));
+  std::vector<NftElement> raw(missing.size());
+  std::ranges::transform(missing, raw.begin(), raw_element);
+  return raw;
+}
+
+}  // namespace
+
+Result<> change_address_elements(const std::string& table, const AddressElements& before,
+                                 const AddressElements& after) {
+  static const std::set<AddressElement> kNone;
+  NftBatch batch(table);
+  for (const auto& [set, wanted] : after) {
+    const auto known = before.find(set);
+    const auto& old = known == before.end() ? kNone : known->second;
+    batch.delete_elements(set, missing_in(old, wanted));
+    batch.add_elements(set, missing_in(wanted, old));
+  }
+  return batch.commit("change elements of nftables table inet " + table);
+}
+
+Result<std::set<AddressElement>> list_address_elements(const std::string& table,
+                                                       const std::string& set, std::size_t parts) {
+  auto listed = list_nft_elements(table, set);
+  if (!listed) return fail(listed);
+  if (!*listed) return failure(ENOENT, "no set " + set + " in nftables table inet " + table);
+  std::set<AddressElement> elements;
+  for (const NftElement& raw : **listed) elements.insert(address_element(raw, parts));
+  return elements;
+}
+
+}  // namespace kubecni
