@@ -20,6 +20,7 @@
 #include "requests.hpp"
 #include "result_shape.hpp"
 #include "state/attachment.hpp"
+#include "state/policy_mark.hpp"
 #include "verbs.hpp"
 
 #include <algorithm>
@@ -380,7 +381,10 @@ class Adding {
 
   /// Attaches the programs and makes the pod a redirect target, in this order.
   Result<> attach_ebpf() {
-    const PodEndpoint pod = endpoint_of(attachment_, host_, bridge_.ifindex, bridge_.mac, {});
+    // What is not known to be open is closed.
+    const auto policed = has_policies(conf_.state_dir) ? Policed::kYes : Policed::kNo;
+    const PodEndpoint pod =
+        endpoint_of(attachment_, host_, bridge_.ifindex, bridge_.mac, {}, policed);
     if (pod.shaped && !has_tcx())
       return failure(EBUSY,
                      "its bandwidth is limited, and before kernel 6.6 the bandwidth plugin "

@@ -176,6 +176,15 @@ inline constexpr std::array kSettings{
             .meaning = "where the nodes come from. `kubernetes`: LIST, then WATCH. `file:PATH`: "
                        "the output of `kubectl get nodes -o json`. The daemon watches the file, so "
                        "an edit takes effect at once"},
+    Setting{.key = "policyFile",
+            .owner = Owner::kDaemon,
+            .type = Type::kText,
+            .help = "File with the network policies, pods and namespaces: the output of `kubectl "
+                    "get networkpolicies,pods,namespaces -A -o json` (default: the API server)",
+            .meaning = "where network policies, pods and namespaces come from: the output of "
+                       "`kubectl get networkpolicies,pods,namespaces -A -o json`. The daemon "
+                       "watches the file, so an edit takes effect at once",
+            .shown_default = "the API server; without one, there are no policies"},
     Setting{
         .key = "kubeconfig",
         .owner = Owner::kDaemon,
@@ -316,6 +325,13 @@ inline constexpr std::array kSettings{
                    "DROP`, as Docker and ufw set it), rules at its end accept what comes from and "
                    "goes to this node's pods. The chain's other rules come first. `off`: such a "
                    "chain is reported and left alone"},
+    Setting{.key = "networkPolicy",
+            .owner = Owner::kDaemon,
+            .type = Type::kFlag,
+            .fallback = "on",
+            .help = "on or off: enforce the cluster's network policies",
+            .meaning = "the cluster's network policies are enforced. `off`: pods and policies are "
+                       "not even watched"},
     Setting{.key = "acceptRa",
             .owner = Owner::kDaemon,
             .type = Type::kFlag,

@@ -41,6 +41,8 @@ struct DaemonOptions {
   TunnelOptions tunnel;
   ClusterRules rules;
   std::uint16_t probe_port = default_number("probePort");  ///< UDP; 0: other nodes are not tested
+  bool network_policy = true;
+  std::filesystem::path policy_file;  ///< empty: the policies come from the API server, if any
   bool masquerade = true;
   bool forward_rules = true;
   bool accept_ra = true;

@@ -22,6 +22,7 @@ enum class ConditionKind {
   kListPending,   ///< the runtime's list is missing or outdated
   kFullPool,      ///< a PodCIDR has no address for another pod
   kPeerSilent,    ///< pods of another node are not reached; `subject` is its name
+  kPolicy,        ///< a policy cannot be understood, or none is known yet; `subject` is its name
   kPlugins,       ///< something about the runtime's plugins that the operator may not expect
 };
 

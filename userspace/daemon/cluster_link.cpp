@@ -2,7 +2,9 @@
 
 #include "base/log.hpp"
 #include "k8s/api_node_source.hpp"
+#include "k8s/api_policy_source.hpp"
 #include "k8s/file_node_source.hpp"
+#include "k8s/file_policy_source.hpp"
 #include "state/api_endpoints_file.hpp"
 
 #include <string_view>
@@ -45,19 +47,37 @@ Result<ClusterLink> link_to_api(const DaemonOptions& options) {
                      const auto& addresses) { keep_endpoints(state_dir, server, addresses); },
       .own_node_changed = [&writer = **writer] { writer.look_again(); },
       .own_name = options.node_name};
+  std::unique_ptr<PolicySource> policies;
+  if (options.network_policy && options.policy_file.empty()) {
+    auto created = ApiPolicySource::create();
+    if (!created) return fail(created);
+    extras.others = (*created)->informers();
+    policies = std::move(*created);
+  }
   auto source = ApiNodeSource::start(std::move(*config), {}, std::move(extras));
   if (!source) return fail(source);
-  return ClusterLink{.status_writer = std::move(*writer), .source = std::move(*source)};
+  return ClusterLink{.status_writer = std::move(*writer),
+                     .policies = std::move(policies),
+                     .source = std::move(*source)};
+}
+
+Result<ClusterLink> link_to_nodes(const DaemonOptions& options) {
+  constexpr std::string_view kFilePrefix = "file:";
+  if (!options.node_source.starts_with(kFilePrefix)) return link_to_api(options);
+  auto source = FileNodeSource::open(options.node_source.substr(kFilePrefix.size()));
+  if (!source) return fail(source);
+  return ClusterLink{.status_writer = nullptr, .policies = nullptr, .source = std::move(*source)};
 }
 
 }  // namespace
 
 Result<ClusterLink> open_cluster_link(const DaemonOptions& options) {
-  constexpr std::string_view kFilePrefix = "file:";
-  if (!options.node_source.starts_with(kFilePrefix)) return link_to_api(options);
-  auto source = FileNodeSource::open(options.node_source.substr(kFilePrefix.size()));
-  if (!source) return fail(source);
-  return ClusterLink{.status_writer = nullptr, .source = std::move(*source)};
+  auto link = link_to_nodes(options);
+  if (!link || !options.network_policy || options.policy_file.empty()) return link;
+  auto policies = FilePolicySource::open(options.policy_file);
+  if (!policies) return fail(policies);
+  link->policies = std::move(*policies);
+  return link;
 }
 
 }  // namespace kubecni

@@ -1,6 +1,7 @@
 #include "daemon/controllers.hpp"
 
 #include "control/node_status/readiness.hpp"
+#include "control/probe/probe_message.hpp"
 #include "daemon/probe_targets.hpp"
 #include "pods/full_pools.hpp"
 
@@ -48,6 +49,14 @@ void describe_probes(ProbeReport found, RoundReport& report, Outcome& outcome) {
   report.probes = std::move(found);
 }
 
+OwnNetworks own_networks(const ClusterView& view) {
+  OwnNetworks own;
+  if (view.self) own.pods = view.self->pod_cidrs;
+  for (const IpNet& cidr : own.pods)
+    if (const auto address = probe_address_of(cidr)) own.not_pods.push_back(*address);
+  return own;
+}
+
 /// An outcome for each of the controllers that reconcile() runs.
 struct Outcomes {
   Outcome programs{.controller = "programs"};
@@ -55,10 +64,11 @@ struct Outcomes {
   Outcome bridge{.controller = "bridge"};
   Outcome nodes{.controller = "nodes"};
   Outcome pods{.controller = "pods"};
+  Outcome policy{.controller = "policy"};
   Outcome probe{.controller = "probe"};
 
   void move_to(RoundReport& report) {
-    for (Outcome* outcome : {&programs, &firewall, &bridge, &nodes, &pods, &probe})
+    for (Outcome* outcome : {&programs, &firewall, &bridge, &nodes, &pods, &policy, &probe})
       report.outcomes.push_back(std::move(*outcome));
   }
 };
@@ -74,16 +84,22 @@ Result<Controllers> Controllers::open(const DaemonOptions& options) {
   if (!nodes) return fail(nodes);
   auto pods = PodsController::open(options);
   if (!pods) return fail(pods);
+  auto policy = PolicyController::open(options);
+  if (!policy) return fail(policy);
   auto install = InstallController::open(options);
   if (!install) return fail(install);
   auto probe = ProbeController::open(options);
   if (!probe) return fail(probe);
   return Controllers(options, std::move(*programs), std::move(*bridge), std::move(*nodes),
-                     std::move(*pods), std::move(*install), std::move(*probe));
+                     std::move(*pods), std::move(*policy), std::move(*install), std::move(*probe));
 }
 
-void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
+void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
+                            RoundReport& report) {
   Outcomes outcomes;
+  // A pod's packets have to come by the kernel path before the policies' table judges them there.
+  policy_.prepare(own_networks(view), policies, outcomes.policy);
+  const PolicedPods policed = [this](const Attachment& pod) { return policy_.policed(pod); };
   programs_.sync(outcomes.programs);
   EbpfDataplane* const dataplane = programs_.dataplane();
   const bool by_ebpf = programs_.carries_nodes();
@@ -103,7 +119,7 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
     if (programs_.changes_schema() && dataplane) {
       programs_.carry_over_flows(outcomes.programs);
       nodes_.fill_maps(by_ebpf ? plan->desired : DesiredState{}, *dataplane, outcomes.nodes);
-      pods_.fill_maps(*dataplane, outcomes.pods);
+      pods_.fill_maps(*dataplane, policed, outcomes.pods);
     }
     nodes_.apply(view, *plan, dataplane, by_ebpf, outcomes.nodes);
     report.tunnel_checksum_offload = nodes_.offload();
@@ -112,7 +128,8 @@ void Controllers::reconcile(const ClusterView& view, RoundReport& report) {
   }
   if (const bool guards = nodes_.is_guarding_tunnel(guard); guards != was_guarding)
     firewall_.sync(view, !guards, outcomes.firewall);
-  pods_.sync(view, for_pods, outcomes.pods);
+  pods_.sync(view, for_pods, policed, outcomes.pods);
+  policy_.apply(outcomes.policy);
   if (plan)
     probe_.sync(view, plan_probe_targets(view, *plan), plan->desired.mtu,
                 firewall_.drops_forwarded(),
@@ -141,7 +158,7 @@ Outcome Controllers::sweep(const std::vector<IpNet>& pod_cidrs) {
   return outcome;
 }
 
-RoundReport Controllers::run(const ClusterView* view) {
+RoundReport Controllers::run(const ClusterView* view, const PolicyView& policies) {
   RoundReport report;
   report.reconciled = view != nullptr;
   const ClusterView unknown{.self = {}, .peers = {}, .skipped = {}, .owners = {}};
@@ -151,7 +168,7 @@ RoundReport Controllers::run(const ClusterView* view) {
   if (seen.self) report.pod_cidrs = seen.self->pod_cidrs;
   report.outcomes.push_back(describe_cluster(options_.node_name, seen));
   if (view)
-    reconcile(*view, report);
+    reconcile(*view, policies, report);
   else
     report.probes = probe_.report();
   Outcome install{.controller = "install"};
@@ -172,6 +189,7 @@ RoundReport Controllers::clean_up() {
   else
     outcomes.firewall.fail("nftables table inet kube-cni stays: it may guard the tunnel device");
   pods_.clean_up(outcomes.pods);
+  PolicyController::clean_up(outcomes.policy);
   probe_.clean_up(outcomes.probe);
   outcomes.move_to(report);
   return report;

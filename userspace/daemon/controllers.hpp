@@ -8,6 +8,7 @@
 #include "control/nodes/nodes_controller.hpp"
 #include "control/options.hpp"
 #include "control/pods/pods_controller.hpp"
+#include "control/policy/policy_controller.hpp"
 #include "control/probe/probe_controller.hpp"
 #include "control/programs/programs_controller.hpp"
 #include "control/retry.hpp"
@@ -29,8 +30,8 @@ class Controllers {
   static Result<Controllers> open(const DaemonOptions& options);
 
   /// Makes the node equal to `view`. Null: the cluster is not known yet; then it only installs the
-  /// plugin and removes what ended pods left.
-  RoundReport run(const ClusterView* view);
+  /// plugin, removes what ended pods left, and keeps the policies.
+  RoundReport run(const ClusterView* view, const PolicyView& policies);
 
   /// Readable when something changed in the runtime's folders.
   [[nodiscard]] int fd() const { return install_.fd(); }
@@ -48,18 +49,19 @@ class Controllers {
   using Clock = std::chrono::steady_clock;
 
   Controllers(DaemonOptions options, ProgramsController programs, BridgeController bridge,
-              NodesController nodes, PodsController pods, InstallController install,
-              ProbeController probe)
+              NodesController nodes, PodsController pods, PolicyController policy,
+              InstallController install, ProbeController probe)
       : options_(std::move(options)),
         programs_(std::move(programs)),
         firewall_(options_),
         bridge_(std::move(bridge)),
         nodes_(std::move(nodes)),
         pods_(std::move(pods)),
+        policy_(std::move(policy)),
         install_(std::move(install)),
         probe_(std::move(probe)) {}
 
-  void reconcile(const ClusterView& view, RoundReport& report);
+  void reconcile(const ClusterView& view, const PolicyView& policies, RoundReport& report);
   Outcome sweep(const std::vector<IpNet>& pod_cidrs);
 
   DaemonOptions options_;
@@ -68,6 +70,7 @@ class Controllers {
   BridgeController bridge_;
   NodesController nodes_;
   PodsController pods_;
+  PolicyController policy_;
   InstallController install_;
   ProbeController probe_;
   std::map<std::string_view, Retry> retries_;  ///< by controller

@@ -116,7 +116,7 @@ std::chrono::milliseconds Daemon::reconcile() {
   keep_place();
   observer_.ensure_serving();
   observer_.begin_round();
-  RoundReport report = controllers_.run(cluster_.view());
+  RoundReport report = controllers_.run(cluster_.view(), policies_.view());
   reporter_.tell(report, {cluster_.describe(), cluster_.error()});
   const auto usual = resync_interval(report.known_nodes);
   const auto again_in = std::min(report.again_in().value_or(usual), usual);
@@ -143,23 +143,26 @@ bool Daemon::hear_changes(bool of_kernel, bool of_ipsec, bool of_folders) {
 Result<> Daemon::run() {
   log::info("started", {{"node", options_.node_name}, {"source", cluster_.describe()}});
   cluster_.load_last_known();
+  policies_.take_news();
   Clock::time_point next_run = Clock::now() + reconcile();
   // A pod that makes the kernel report without end does not hold up what the cluster says.
   RoundPacer pacer_of_changes(Clock::now()), pacer_of_news(Clock::now());
   bool has_changes = false;  // of the kernel or of a folder
   bool has_news = false;     // of the cluster; the next round takes them
   Clock::time_point listen_from = Clock::now();
-  std::array<pollfd, 6> events{pollfd{.fd = signals_.get(), .events = POLLIN},
+  std::array<pollfd, 7> events{pollfd{.fd = signals_.get(), .events = POLLIN},
                                pollfd{.fd = cluster_.fd(), .events = POLLIN},
                                pollfd{.fd = monitor_.fd(), .events = POLLIN},
                                pollfd{.fd = ipsec_.fd(), .events = POLLIN},
                                pollfd{.fd = controllers_.fd(), .events = POLLIN},
-                               pollfd{.fd = -1, .events = POLLIN}};
-  auto& [signal, news, kernel, ipsec, folders, probes] = events;
+                               pollfd{.fd = -1, .events = POLLIN},
+                               pollfd{.fd = policies_.fd(), .events = POLLIN}};
+  auto& [signal, news, kernel, ipsec, folders, probes, policies] = events;
   for (;;) {
     const bool listens = Clock::now() >= listen_from;
     kernel.fd = listens ? monitor_.fd() : -1;
     news.fd = has_news ? -1 : cluster_.fd();
+    policies.fd = has_news ? -1 : policies_.fd();
     probes.fd = controllers_.probe_fd();
     const auto wake_at = listens ? next_run : std::min(next_run, listen_from);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(wake_at - Clock::now());
@@ -171,7 +174,7 @@ Result<> Daemon::run() {
       next_run = std::min(next_run, pacer_of_changes.after_notification(Clock::now()));
       has_changes = true;
     }
-    if (news.revents != 0) {
+    if (news.revents != 0 || policies.revents != 0) {
       next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
       has_news = true;
     }
@@ -184,6 +187,7 @@ Result<> Daemon::run() {
     if (Clock::now() < next_run) continue;
     const auto used_before = cpu_time();
     cluster_.take_news();  // a source may be unable to wake the loop
+    policies_.take_news();
     next_run = Clock::now() + reconcile();
     const auto price = cpu_time() - used_before;
     if (std::exchange(has_changes, false)) pacer_of_changes.pay(Clock::now(), price);

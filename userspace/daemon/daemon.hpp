@@ -9,6 +9,7 @@
 #include "daemon/controllers.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/place.hpp"
+#include "daemon/policy_follower.hpp"
 #include "daemon/reporter.hpp"
 #include "net/ipsec.hpp"
 #include "net/monitor.hpp"
@@ -46,6 +47,7 @@ class Daemon {
         ipsec_(std::move(ipsec)),
         controllers_(std::move(controllers)),
         status_writer_(std::move(link.status_writer)),
+        policies_(std::move(link.policies)),
         cluster_(options_, std::move(link.source)),
         observer_({options_.state_dir, options_.run_dir, options_.bpffs}, addresses,
                   [this] { return cluster_.status(); }),
@@ -64,6 +66,7 @@ class Daemon {
   IpsecMonitor ipsec_;
   Controllers controllers_;
   std::unique_ptr<NodeStatusWriter> status_writer_;  ///< null: the nodes come from a file
+  PolicyFollower policies_;  ///< the cluster's source fills it, and has to end first
   ClusterFollower cluster_;
   Observer observer_;
   Reporter reporter_;

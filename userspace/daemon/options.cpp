@@ -85,6 +85,7 @@ void add_network_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("vxlanVni"), options.tunnel.vni);
   add(app, daemon_setting("vxlanChecksumOffload"), options.tunnel.checksum_offload);
   add(app, daemon_setting("probePort"), options.probe_port);
+  add(app, daemon_setting("networkPolicy"), options.network_policy);
   add(app, daemon_setting("masquerade"), options.masquerade);
   add(app, daemon_setting("forwardRules"), options.forward_rules);
   add(app, daemon_setting("acceptRa"), options.accept_ra);
@@ -134,6 +135,7 @@ void add_cni_options(CLI::App& app, CniOptions& options) {
 void add_source_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("nodeName"), options.node_name);
   add(app, daemon_setting("nodeSource"), options.node_source).check(check_node_source);
+  add(app, daemon_setting("policyFile"), options.policy_file);
   add(app, daemon_setting("kubeconfig"), options.api.kubeconfig);
   add(app, daemon_setting("apiServer"), options.api.api_servers);
   add(app, daemon_setting("caFile"), options.api.ca_file);

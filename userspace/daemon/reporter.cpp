@@ -138,6 +138,8 @@ DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
                 .plugins = report.list.plugins,
                 .warnings = report.texts_of(ConditionKind::kPlugins)};
   status.errors = report.texts_of(ConditionKind::kFailed);
+  for (std::string& text : report.texts_of(ConditionKind::kPolicy))
+    status.errors.push_back(std::move(text));
   return status;
 }
 
@@ -166,6 +168,8 @@ void Reporter::log_condition(const Condition& condition, std::string_view contro
     case ConditionKind::kPeerSilent:
       return log::warn("pods of another node are not reached as they should be",
                        {{"node", condition.subject}, {"what", text}});
+    case ConditionKind::kPolicy:
+      return log::warn("network policy", {{"policy", condition.subject}, {"what", text}});
     case ConditionKind::kPlugins:
       return log::warn("plugins of the runtime", {{"what", text}});
   }

@@ -57,8 +57,14 @@ std::string map_of(const IpAddr& address) {
   return address.is_v4() ? "map endpoints4" : "map endpoints6";
 }
 
-__u32 flags_of(const PodEndpoint& pod) {
-  return pod.shaped ? KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED : KUBECNI_ENDPOINT_READY;
+/// `former` are those of its entry so far, if there is one.
+__u32 flags_of(const PodEndpoint& pod, std::optional<__u32> former) {
+  __u32 flags = KUBECNI_ENDPOINT_READY;
+  if (pod.shaped) flags |= KUBECNI_ENDPOINT_SHAPED;
+  if (pod.policed == Policed::kAsIs)
+    flags |= former.value_or(KUBECNI_ENDPOINT_POLICED) & KUBECNI_ENDPOINT_POLICED;
+  if (pod.policed == Policed::kYes) flags |= KUBECNI_ENDPOINT_POLICED;
+  return flags;
 }
 
 }  // namespace
@@ -84,12 +90,17 @@ Result<> EndpointTable::add(const PodEndpoint& pod) {
 
   kubecni_endpoint endpoint{};
   endpoint.host_ifindex = pod.host.ifindex;
-  endpoint.flags = flags_of(pod);
   copy(pod.pod_mac.bytes.data(), endpoint.pod_mac);
   copy(pod.gateway_mac.bytes.data(), endpoint.gateway_mac);
   // By the first address of each family, programs know the pod: then they drop what has an address
   // that they do not find. So it comes last, and goes first.
   for (const IpAddr& address : pod.addresses | std::views::reverse) {
+    auto former_endpoint = endpoints_.find({pod.network, address});
+    if (!former_endpoint) return fail(former_endpoint);
+    endpoint.flags =
+        flags_of(pod, *former_endpoint && (*former_endpoint)->host_ifindex == pod.host.ifindex
+                          ? std::optional((*former_endpoint)->flags)
+                          : std::nullopt);
     if (auto set = endpoints_.set({pod.network, address}, endpoint); !set) return set;
   }
   return {};
@@ -188,7 +199,13 @@ Result<> EndpointTable::compare_endpoint(const PodEndpoint& pod, const IpAddr& a
     found.push_back(map_of(address) + " has another interface for " + address.str());
   else if (!((*endpoint)->flags & KUBECNI_ENDPOINT_READY))
     found.push_back("endpoint " + address.str() + " is not READY");
-  else if ((*endpoint)->flags != flags_of(pod))
+  else if (const __u32 wrong = (*endpoint)->flags ^ flags_of(pod, (*endpoint)->flags);
+           wrong & KUBECNI_ENDPOINT_POLICED)
+    found.push_back("endpoint " + address.str() +
+                    (pod.policed == Policed::kYes
+                         ? " is not marked as POLICED"
+                         : " is marked as POLICED, and no policy selects it"));
+  else if (wrong != 0)
     found.push_back("endpoint " + address.str() +
                     (pod.shaped ? " gets redirected packets, which bypass its queueing discipline; "
                                   "kube-cnid corrects that: does it run?"

@@ -18,6 +18,13 @@ namespace kubecni {
 
 using PodIfaceMap = DecisionMap<__u32, kubecni_pod_iface>;
 
+/// Whether netfilter has to judge what a pod sends and gets.
+enum class Policed {
+  kNo,
+  kYes,
+  kAsIs,  ///< whatever its entries say; yes, if they are made anew
+};
+
 /// The data of one pod for the eBPF path.
 struct PodEndpoint {
   Device host;                    ///< host end of the veth
@@ -26,6 +33,7 @@ struct PodEndpoint {
   MacAddr pod_mac;
   MacAddr gateway_mac;
   bool shaped = false;  ///< a queueing discipline limits its traffic: no redirects
+  Policed policed = Policed::kNo;
 };
 
 /// The pods of this node, by address (`endpoints4`, `endpoints6`) and by interface

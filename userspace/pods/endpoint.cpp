@@ -8,13 +8,15 @@ bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
 }
 
 PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned network,
-                        const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links) {
+                        const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links,
+                        Policed policed) {
   return {.host = {host.ifindex, host.name},
           .network = network,
           .addresses = attachment.port.plain_addresses(),
           .pod_mac = attachment.port.pod_mac,
           .gateway_mac = gateway_mac,
-          .shaped = is_shaped(attachment, host.ifindex, shaped_links)};
+          .shaped = is_shaped(attachment, host.ifindex, shaped_links),
+          .policed = policed};
 }
 
 }  // namespace kubecni

@@ -14,8 +14,9 @@ bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
                const std::set<unsigned>& shaped_links);
 
 /// The pod's data for the eBPF path, from its record and the kernel: `host` is the host end of its
-/// veth, `network` the ifindex of its bridge.
+/// veth, `network` the ifindex of its bridge. Only ADD and kube-cnid say whether it is policed.
 PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned network,
-                        const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links);
+                        const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links,
+                        Policed policed = Policed::kAsIs);
 
 }  // namespace kubecni

@@ -11,8 +11,10 @@ inline constexpr const char* kLeasesFolder = "ipam";
 inline constexpr const char* kNodeFile = "node.json";
 inline constexpr const char* kClusterFile = "cluster.json";
 inline constexpr const char* kApiEndpointsFile = "api-endpoints.json";
-inline constexpr std::array kStateFiles{kAttachmentsFolder, kLeasesFolder, kNodeFile, kClusterFile,
-                                        kApiEndpointsFile};
+/// Is there as long as the cluster has network policies.
+inline constexpr const char* kPoliciesFile = "policies";
+inline constexpr std::array kStateFiles{kAttachmentsFolder, kLeasesFolder,     kNodeFile,
+                                        kClusterFile,       kApiEndpointsFile, kPoliciesFile};
 
 // In the run folder, until the next boot.
 inline constexpr const char* kStatusFile = "status.json";

@@ -51,6 +51,8 @@ TEST(DaemonOptions, HaveDefaultsForTheNetwork) {
   EXPECT_TRUE(options->masquerade);
   EXPECT_TRUE(options->forward_rules);
   EXPECT_TRUE(options->accept_ra);
+  EXPECT_TRUE(options->network_policy);
+  EXPECT_EQ(options->policy_file, "");
   EXPECT_FALSE(options->clean_up);
 }
 
@@ -90,6 +92,10 @@ TEST(DaemonOptions, OfTheNetworkAreTaken) {
                               "off",
                               "--accept-ra",
                               "off",
+                              "--network-policy",
+                              "off",
+                              "--policy-file",
+                              "/etc/policies.json",
                               "--probe-port",
                               "0"});
 
@@ -102,6 +108,8 @@ TEST(DaemonOptions, OfTheNetworkAreTaken) {
   EXPECT_FALSE(options->masquerade);
   EXPECT_FALSE(options->forward_rules);
   EXPECT_FALSE(options->accept_ra);
+  EXPECT_FALSE(options->network_policy);
+  EXPECT_EQ(options->policy_file, "/etc/policies.json");
   EXPECT_THAT(options->non_masquerade_cidrs,
               testing::ElementsAre(net("172.16.0.0/12"), net("fd00::/8")));
 }

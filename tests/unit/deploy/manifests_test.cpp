@@ -275,7 +275,7 @@ TEST(Manifests, AskForNoRightThatThePageDoesNotExplain) {
   for (const json& resource : resources)
     for (const json& rule : resource.value("rules", json::array())) rules.push_back(rule);
 
-  EXPECT_EQ(rules.size(), 5u);
+  EXPECT_EQ(rules.size(), 7u);
   for (const json& rule : rules) {
     std::string verbs;
     for (const json& verb : rule.at("verbs"))

@@ -105,8 +105,10 @@ void sync_ebpf(PodDataplane& dataplane, const AttachmentStore& store, const Atta
               : restore_pod(&dataplane.programs, dataplane.endpoints, store, attachment, pod);
   if (restored && !*restored) return;
   const std::string how = pod.shaped ? " is not redirected: its bandwidth is limited"
-                          : is_late  ? " is on eBPF now"
-                                     : " is on eBPF again";
+                          : pod.policed == Policed::kYes
+                              ? " is not redirected: network policies judge its packets"
+                          : is_late ? " is on eBPF now"
+                                    : " is on eBPF again";
   outcome.apply(restored ? Result<>() : fail(restored),
                 "pod " + attachment.port.addresses_text() + how);
 }
@@ -115,7 +117,7 @@ void sync_ebpf(PodDataplane& dataplane, const AttachmentStore& store, const Atta
 
 void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
                const std::vector<Attachment>& attachments, PodDataplane* dataplane,
-               Outcome& outcome) {
+               const PolicedPods& policed, Outcome& outcome) {
   auto shaped = list_shaped_links(netlink);
   if (!shaped) return outcome.fail(shaped.error().what);
   auto state = read_host_state(netlink);
@@ -126,14 +128,16 @@ void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
     if (!host || !bridge) continue;
     sync_port(netlink, store, attachment, *state, *host, *bridge, outcome);
     if (!dataplane) continue;
-    const PodEndpoint pod = endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped);
+    const PodEndpoint pod =
+        endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped, policed(attachment));
     sync_ebpf(*dataplane, store, attachment, pod, outcome);
   }
   if (dataplane) remove_strange_endpoints(dataplane->endpoints, state->links, outcome);
 }
 
 void fill_endpoints(NetlinkSocket& netlink, const AttachmentStore& store,
-                    const std::vector<Link>& links, EndpointTable& endpoints, Outcome& outcome) {
+                    const std::vector<Link>& links, EndpointTable& endpoints,
+                    const PolicedPods& policed, Outcome& outcome) {
   auto shaped = list_shaped_links(netlink);
   auto listing = store.list();
   if (!shaped || !listing) return outcome.fail(shaped ? listing.error().what : shaped.error().what);
@@ -141,7 +145,8 @@ void fill_endpoints(NetlinkSocket& netlink, const AttachmentStore& store,
     const auto host = std::ranges::find(links, attachment.port.host_ifname, &Link::name);
     const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
     if (!attachment.ebpf || host == links.end() || bridge == links.end()) continue;
-    const PodEndpoint pod = endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped);
+    const PodEndpoint pod =
+        endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped, policed(attachment));
     auto restored = restore_pod(nullptr, endpoints, store, attachment, pod);
     if (!restored) outcome.fail(restored.error().what);
   }

@@ -6,20 +6,24 @@
 #include "net/netlink.hpp"
 #include "state/attachment.hpp"
 
+#include <functional>
 #include <vector>
 
 namespace kubecni {
 
+using PolicedPods = std::function<Policed(const Attachment&)>;
+
 /// Brings back what pods have lost: their place on the bridge, and for pods on eBPF the programs
 /// and map entries, also outdated ones. The pods are those of the plugin's records: `attachments`,
-/// which were read from `store` a moment ago. `dataplane`: null if eBPF is not loaded. Runs in the
-/// node's namespace.
+/// which were read from `store` a moment ago. `dataplane`: null if eBPF is not loaded.
+/// `policed` says which pods netfilter has to judge. Runs in the node's namespace.
 void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
                const std::vector<Attachment>& attachments, PodDataplane* dataplane,
-               Outcome& outcome);
+               const PolicedPods& policed, Outcome& outcome);
 
 /// Tells the maps of all pods, and leaves their programs alone: what a schema change begins with.
 void fill_endpoints(NetlinkSocket& netlink, const AttachmentStore& store,
-                    const std::vector<Link>& links, EndpointTable& endpoints, Outcome& outcome);
+                    const std::vector<Link>& links, EndpointTable& endpoints,
+                    const PolicedPods& policed, Outcome& outcome);
 
 }  // namespace kubecni

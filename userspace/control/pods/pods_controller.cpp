@@ -3,7 +3,6 @@
 #include "control/pods/former_cidrs.hpp"
 #include "control/pods/pod_bridges.hpp"
 #include "control/pods/pod_neighbour_sync.hpp"
-#include "control/pods/pod_sync.hpp"
 #include "net/link.hpp"
 #include "pods/liveness.hpp"
 
@@ -48,7 +47,8 @@ void PodsController::sync_host_ports(const AttachmentStore& store,
   host_ports_->sync(netlink_, store, attachments, lost_records_.awaited(), outcome);
 }
 
-void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane, Outcome& outcome) {
+void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane,
+                          const PolicedPods& policed, Outcome& outcome) {
   auto links = list_links(netlink_);
   if (!links) return outcome.fail(links.error().what);
   const AttachmentStore store(options_.state_dir);
@@ -69,14 +69,16 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane, Out
     sync_former_cidrs(netlink_, view, *bridge, listing->attachments, outcome);
   if (listing->damaged.empty())
     remove_strange_neighbours(netlink_, listing->attachments, *links, neighbours, outcome);
-  sync_pods(netlink_, store, listing->attachments, dataplane ? &dataplane->pods : nullptr, outcome);
+  sync_pods(netlink_, store, listing->attachments, dataplane ? &dataplane->pods : nullptr, policed,
+            outcome);
 }
 
-void PodsController::fill_maps(EbpfDataplane& dataplane, Outcome& outcome) {
+void PodsController::fill_maps(EbpfDataplane& dataplane, const PolicedPods& policed,
+                               Outcome& outcome) {
   auto links = list_links(netlink_);
   if (!links) return outcome.fail(links.error().what);
   fill_endpoints(netlink_, AttachmentStore(options_.state_dir), *links, dataplane.pods.endpoints,
-                 outcome);
+                 policed, outcome);
 }
 
 void PodsController::sweep(Outcome& outcome) {

@@ -7,6 +7,7 @@
 #include "control/pods/host_port_sync.hpp"
 #include "control/pods/lost_records.hpp"
 #include "control/pods/pod_guard.hpp"
+#include "control/pods/pod_sync.hpp"
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/netlink.hpp"
 #include "state/attachment.hpp"
@@ -25,9 +26,11 @@ class PodsController {
   static Result<PodsController> open(const DaemonOptions& options);
 
   /// `dataplane` is null where pods go by the kernel path alone.
-  void sync(const ClusterView& view, EbpfDataplane* dataplane, Outcome& outcome);
+  /// `policed` says which pods netfilter has to judge.
+  void sync(const ClusterView& view, EbpfDataplane* dataplane, const PolicedPods& policed,
+            Outcome& outcome);
   /// The maps alone: what a schema change begins with.
-  void fill_maps(EbpfDataplane& dataplane, Outcome& outcome);
+  void fill_maps(EbpfDataplane& dataplane, const PolicedPods& policed, Outcome& outcome);
   /// Removes what pods left that ended without a DEL; now and then is enough.
   void sweep(Outcome& outcome);
 

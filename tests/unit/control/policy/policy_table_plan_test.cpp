@@ -1,0 +1,118 @@
+#include "control/policy/policy_table_plan.hpp"
+
+#include "support/cluster.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <netinet/in.h>
+
+namespace kubecni::test {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Key;
+using testing::Not;
+
+/// The pod 10.200.1.2 takes TCP 80 to 90 from a set, and everything but a part of 10.0.0.0/8.
+PolicyTableSpec one_pod() {
+  PolicyTableSpec spec{.policy = {}, .own_pods = {net("10.200.1.0/24")}, .open = {}, .closed = {}};
+  spec.policy.sets["set_1"] = {addr("10.200.1.3"), addr("fd00::3")};
+  spec.policy.chains["in_1"] = {
+      .direction = PolicyDirection::kIngress,
+      .terms = {{.peer = {.kind = PeerMatch::Kind::kSet, .set = "set_1"},
+                 .ports = {.protocol = IPPROTO_TCP, .ranges = {{80, 90}, {443, 443}}},
+                 .origin = "shop/web#ingress0"},
+                {.peer = {.kind = PeerMatch::Kind::kBlock,
+                          .block = {net("10.0.0.0/8"), {net("10.1.0.0/16"), net("10.2.0.0/16")}}},
+                 .origin = "shop/web#ingress1"}},
+      .policies = {"shop/web"}};
+  spec.policy.subjects[addr("10.200.1.2")] = {.ingress = "in_1"};
+  return spec;
+}
+
+TEST(PolicyTablePlan, IngressLooksAtTheSourceAndTheDestinationsPort) {
+  EXPECT_EQ(
+      plan_policy_table(one_pod()).chains.at("in_14"),
+      "\t\tip saddr @set_1_4 tcp dport { 80-90, 443 } return comment \"shop/web#ingress0\"\n"
+      "\t\tip saddr 10.0.0.0/8 ip saddr != 10.1.0.0/16 ip saddr != 10.2.0.0/16 return comment "
+      "\"shop/web#ingress1\"\n"
+      "\t\tcounter drop comment \"no rule of shop/web\"\n");
+}
+
+TEST(PolicyTablePlan, AnswersAreJudgedTheOtherWayRound) {
+  EXPECT_THAT(plan_policy_table(one_pod()).chains.at("in_14r"),
+              HasSubstr("\t\tip daddr @set_1_4 tcp sport { 80-90, 443 } return"));
+}
+
+TEST(PolicyTablePlan, AChainHasTheTermsOfItsFamily) {
+  const auto plan = plan_policy_table(one_pod());
+
+  EXPECT_THAT(plan.chains.at("in_16"), HasSubstr("ip6 saddr @set_1_6 tcp dport"));
+  EXPECT_THAT(plan.chains.at("in_16"), Not(HasSubstr("10.0.0.0")));
+  EXPECT_EQ(plan.elements.at("set_1_4"), (std::set<AddressElement>{{{addr("10.200.1.3")}}}));
+  EXPECT_EQ(plan.elements.at("set_1_6"), (std::set<AddressElement>{{{addr("fd00::3")}}}));
+}
+
+TEST(PolicyTablePlan, ASubjectIsKnownAndHasItsChains) {
+  const auto plan = plan_policy_table(one_pod());
+  const IpAddr pod = addr("10.200.1.2");
+
+  EXPECT_EQ(plan.elements.at("known4"), (std::set<AddressElement>{{{pod}}}));
+  EXPECT_EQ(plan.elements.at("self4"), (std::set<AddressElement>{{{pod, pod}}}));
+  EXPECT_EQ(plan.elements.at("ingress4"), (std::set<AddressElement>{{{pod}, "in_14"}}));
+  EXPECT_EQ(plan.elements.at("ingress4r"), (std::set<AddressElement>{{{pod}, "in_14r"}}));
+  EXPECT_TRUE(plan.elements.at("egress4").empty());
+}
+
+TEST(PolicyTablePlan, WhatIsNotKnownInTheNodesNetworksIsDropped) {
+  auto spec = one_pod();
+  spec.closed = {addr("192.0.2.7")};
+  const auto plan = plan_policy_table(spec);
+
+  EXPECT_THAT(plan.chains.at("forward"), HasSubstr("ip saddr 10.200.1.0/24 ip saddr != @known4 "
+                                                   "counter drop"));
+  EXPECT_THAT(plan.chains.at("forward"), HasSubstr("ip daddr 10.200.1.0/24 ip daddr != @known4 "
+                                                   "counter drop"));
+  EXPECT_EQ(plan.elements.at("closed4"), (std::set<AddressElement>{{{addr("192.0.2.7")}}}));
+}
+
+TEST(PolicyTablePlan, TheNodesOwnAddressesAreNoPods) {
+  auto spec = one_pod();
+  spec.open = {addr("10.200.1.0")};
+
+  EXPECT_EQ(plan_policy_table(spec).elements.at("known4"),
+            (std::set<AddressElement>{{{addr("10.200.1.0")}}, {{addr("10.200.1.2")}}}));
+}
+
+TEST(PolicyTablePlan, ABlockOfAllAddressesNeedsNoMatch) {
+  auto spec = one_pod();
+  spec.policy.chains["in_1"].terms = {
+      {.peer = {.kind = PeerMatch::Kind::kBlock, .block = {net("0.0.0.0/0")}},
+       .ports = {.protocol = IPPROTO_SCTP},
+       .origin = "a/b#ingress0"}};
+
+  EXPECT_THAT(plan_policy_table(spec).chains.at("in_14"),
+              HasSubstr("\t\tmeta l4proto sctp return"));
+  EXPECT_THAT(plan_policy_table(spec).chains.at("in_16"), Not(HasSubstr("return")));
+}
+
+TEST(PolicyTablePlan, NamesOfObjectsCannotEndAComment) {
+  auto spec = one_pod();
+  spec.policy.chains["in_1"].policies = {"a/b\"; accept \n" + std::string(200, 'x')};
+  const auto body = plan_policy_table(spec).chains.at("in_14");
+
+  EXPECT_THAT(body, HasSubstr("comment \"no rule of a/b?? accept ?xxx"));
+  EXPECT_LT(body.substr(body.find("no rule of")).size(), 130u);
+}
+
+TEST(PolicyTablePlan, OnlyUsedSetsAreMade) {
+  auto spec = one_pod();
+  spec.policy.sets["set_2"] = {addr("10.200.1.4")};
+
+  EXPECT_THAT(plan_policy_table(spec).sets, Not(Contains(Key("set_2_4"))));
+}
+
+}  // namespace
+}  // namespace kubecni::test

@@ -1,0 +1,202 @@
+#include "control/policy/policy_controller.hpp"
+
+#include "dataplane/map_generation.hpp"
+#include "dataplane/pins.hpp"
+#include "net/bridge.hpp"
+#include "net/link.hpp"
+#include "state/policy_mark.hpp"
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <string>
+
+namespace kubecni {
+
+namespace {
+
+bool is_in(const std::vector<IpNet>& networks, const IpAddr& address) {
+  return std::ranges::any_of(networks,
+                             [&](const IpNet& network) { return network.contains(address); });
+}
+
+}  // namespace
+
+std::vector<LocalPod> local_pods(const std::vector<Attachment>& attachments) {
+  std::vector<LocalPod> locals;
+  for (const Attachment& attachment : attachments)
+    locals.push_back({attachment.pod, attachment.port.plain_addresses()});
+  std::ranges::sort(locals);
+  return locals;
+}
+
+PolicyTableSpec plan_policies(const PolicyObjects& objects, const std::vector<LocalPod>& locals,
+                              const OwnNetworks& own) {
+  PolicyTableSpec spec{.policy = compile_policies(objects, locals),
+                       .own_pods = own.pods,
+                       .open = own.not_pods,
+                       .closed = {}};
+  for (const LocalPod& local : locals)
+    for (const IpAddr& address : local.addresses)
+      if (!spec.policy.subjects.contains(address) && !is_in(own.pods, address))
+        spec.closed.push_back(address);
+  return spec;
+}
+
+Result<PolicyController> PolicyController::open(const DaemonOptions& options) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  return PolicyController(options, std::move(*netlink));
+}
+
+bool PolicyController::open_table(Outcome& outcome) {
+  if (table_) return true;
+  auto opened = PolicyTable::open();
+  if (!opened)
+    outcome.fail("network policies are not enforced: " + opened.error().what);
+  else
+    table_ = std::move(*opened);
+  return table_.has_value();
+}
+
+void PolicyController::prepare(const OwnNetworks& own, const PolicyView& policies,
+                               Outcome& outcome) {
+  auto listing = AttachmentStore(options_.state_dir).list();
+  if (!listing) return outcome.fail(listing.error().what);
+  attachments_ = std::move(listing->attachments);
+  if (!policies.is_on) {
+    mode_ = Mode::kOff;
+  } else if (policies.objects) {
+    mode_ = policies.objects->policies.empty() ? Mode::kOff : Mode::kEnforce;
+    if (mode_ == Mode::kEnforce) plan(policies, own, outcome);
+  } else if (mode_ == Mode::kAsIs && has_policies(options_.state_dir)) {
+    close_all(own, outcome);
+  }
+}
+
+void PolicyController::plan(const PolicyView& policies, const OwnNetworks& own, Outcome& outcome) {
+  // Before anything is enforced: from now on a new pod is closed first.
+  if (!has_policies(options_.state_dir) || planned_version_ != policies.version)
+    if (auto marked = mark_policies(options_.state_dir, true); !marked)
+      outcome.fail("policies not marked: " + marked.error().what);
+  is_removed_ = false;
+  auto locals = local_pods(attachments_);
+  if (planned_version_ != policies.version || planned_locals_ != locals || planned_own_ != own) {
+    spec_ = plan_policies(*policies.objects, locals, own);
+    plan_ = plan_policy_table(spec_);
+    planned_version_ = policies.version;
+    planned_locals_ = std::move(locals);
+    planned_own_ = own;
+  }
+  for (const PolicyProblem& problem : spec_.policy.problems)
+    outcome.say(ConditionKind::kPolicy, problem.reason + "; it closes its pods", problem.policy);
+}
+
+/// Nothing is known yet. A table of before goes on; without one, as after a boot, nobody may talk.
+void PolicyController::close_all(const OwnNetworks& own, Outcome& outcome) {
+  if (!open_table(outcome)) return;
+  auto exists = table_->exists();
+  if (!exists) return outcome.fail(exists.error().what);
+  outcome.say(ConditionKind::kPolicy,
+              *exists ? "network policies are not known yet: they stay as they were"
+                      : "network policies are not known yet, and the cluster has some: the pods of "
+                        "this node are closed");
+  if (*exists) return;
+  mode_ = Mode::kEnforce;
+  spec_ = plan_policies({}, local_pods(attachments_), own);
+  spec_.policy.subjects.clear();
+  plan_ = plan_policy_table(spec_);
+  planned_version_.reset();
+}
+
+Policed PolicyController::policed(const Attachment& attachment) const {
+  if (mode_ == Mode::kOff) return Policed::kNo;
+  if (mode_ == Mode::kAsIs) return has_policies(options_.state_dir) ? Policed::kAsIs : Policed::kNo;
+  for (const IpAddr& address : attachment.port.plain_addresses()) {
+    const auto subject = spec_.policy.subjects.find(address);
+    // It has come since, or nothing is known of it.
+    if (subject == spec_.policy.subjects.end() || subject->second.is_isolated())
+      return Policed::kYes;
+  }
+  return Policed::kNo;
+}
+
+/// Bridged packets meet the table whatever bridge-nf-call-iptables says.
+void PolicyController::sync_bridges(Outcome& outcome) {
+  std::set<std::string> names{options_.bridge};
+  for (const Attachment& attachment : attachments_) names.insert(attachment.port.bridge);
+  auto links = list_links(netlink_);
+  if (!links) return outcome.fail(links.error().what);
+  for (const Link& link : *links) {
+    if (!names.contains(link.name)) continue;
+    auto ensured = ensure_bridge_meets_netfilter(netlink_, link);
+    if (!ensured) outcome.fail(ensured.error().what);
+    if (ensured && *ensured)
+      outcome.changes.push_back("bridge " + link.name + " hands its packets to netfilter");
+  }
+}
+
+/// Ends what the programs have noted of flows that the former rules let pass. A packet that was
+/// judged by these rules may be noted after that, so it is done again when none is on its way.
+void PolicyController::end_answers(Outcome& outcome) {
+  auto generation = MapGeneration::open(PinPaths(options_.bpffs).maps);
+  if (!generation && generation.error().code == ENOENT) return;  // no programs are loaded
+  if (!generation) return outcome.fail(generation.error().what);
+  generation->raise();
+  // Packets are processed under RCU, and this waits for it (membarrier(2)). It fails with
+  // nohz_full.
+  ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+  generation->raise();
+}
+
+void PolicyController::apply(Outcome& outcome) {
+  if (mode_ == Mode::kOff) return remove(outcome);
+  if (mode_ == Mode::kAsIs) return;
+  if (!open_table(outcome)) return;
+  sync_bridges(outcome);
+  auto change = table_->sync(plan_);
+  if (!change)
+    outcome.fail("network policies are not enforced as they should be: " + change.error().what);
+  else if (!change->empty())
+    outcome.changes.push_back(*change);
+  // A change that failed may have been made in part.
+  if (!change || !change->empty()) end_answers(outcome);
+}
+
+void PolicyController::remove(Outcome& outcome) {
+  if (is_removed_) return;
+  planned_version_.reset();
+  auto opened = table_ ? Result<>() : [&]() -> Result<> {
+    auto table = PolicyTable::open();
+    if (!table) return fail(table);
+    table_ = std::move(*table);
+    return {};
+  }();
+  // Without netfilter there is no table.
+  if (!opened && opened.error().code != EPROTONOSUPPORT) return outcome.fail(opened.error().what);
+  if (opened) {
+    auto removed = table_->remove();
+    if (!removed) return outcome.fail(removed.error().what);
+    if (*removed)
+      outcome.changes.push_back(std::string("nftables table ") + kPolicyTable + " removed");
+  }
+  auto marked = mark_policies(options_.state_dir, false);
+  if (!marked) return outcome.fail(marked.error().what);
+  is_removed_ = true;
+}
+
+void PolicyController::clean_up(Outcome& outcome) {
+  auto table = PolicyTable::open();
+  if (!table && table.error().code == EPROTONOSUPPORT) return;
+  auto removed = table ? table->remove() : fail(table);
+  if (!removed)
+    outcome.fail(removed.error().what);
+  else if (*removed)
+    outcome.changes.push_back(std::string("nftables table ") + kPolicyTable + " removed");
+}
+
+}  // namespace kubecni

@@ -1,0 +1,163 @@
+#include "control/policy/policy_table.hpp"
+
+#include <cerrno>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+const std::string kTable = kPolicyTable;
+
+/// "set known4" of "set known4 { type ipv4_addr; }".
+std::string object_in(const std::string& declaration) {
+  return declaration.substr(0, declaration.find(" {"));
+}
+
+std::set<std::string> objects_of(const PolicyTablePlan& plan) {
+  std::set<std::string> objects;
+  for (const auto& [name, declaration] : plan.sets) objects.insert(object_in(declaration));
+  for (const auto& [name, body] : plan.chains) objects.insert("chain " + name);
+  return objects;
+}
+
+std::string name_in(const std::string& object) { return object.substr(object.find(' ') + 1); }
+
+}  // namespace
+
+std::string plan_additions(const PolicyTablePlan& known, const PolicyTablePlan& wanted) {
+  std::string sets, chains, flushes, bodies;
+  for (const auto& [name, declaration] : wanted.sets)
+    if (!known.sets.contains(name)) sets += "\t" + declaration + "\n";
+  for (const auto& [name, body] : wanted.chains) {
+    const auto old = known.chains.find(name);
+    if (old != known.chains.end() && old->second == body) continue;
+    // A chain that exists is kept by `add`, and has to be emptied.
+    chains += "add chain " + kTable + " " + name + "\n";
+    flushes += "flush chain " + kTable + " " + name + "\n";
+    bodies += "\tchain " + name + " {\n" + body + "\t}\n";
+  }
+  if (sets.empty() && bodies.empty()) return "";
+  const std::string begin = "table " + kTable + " {\n";
+  const std::string comment = "\tcomment \"of kube-cnid, which undoes changes by others\"\n";
+  // The base chain cannot be declared before it has its hook.
+  const std::string base = "chain " + kTable + " forward\n";
+  if (const auto at = chains.find("add " + base); at != std::string::npos) {
+    chains.replace(at, base.size() + 4,
+                   "add chain " + kTable +
+                       " forward { type filter hook forward priority filter - 5; policy accept; "
+                       "}\n");
+  }
+  return begin + comment + sets + "}\n" + chains + flushes + begin + bodies + "}\n";
+}
+
+std::string plan_removals(const std::set<std::string>& objects, const PolicyTablePlan& wanted) {
+  const auto kept = objects_of(wanted);
+  std::string chains, sets;
+  for (const std::string& object : objects) {
+    if (kept.contains(object)) continue;
+    const std::string kind = object.substr(0, object.find(' '));
+    const std::string name = kTable + " " + name_in(object) + "\n";
+    if (kind == "chain") chains += "flush chain " + name + "delete chain " + name;
+    if (kind == "set" || kind == "map") sets += "delete " + kind + " " + name;
+  }
+  return chains + sets;
+}
+
+Result<PolicyTable> PolicyTable::open() {
+  auto nftables = Nftables::open();
+  if (!nftables) return fail(nftables);
+  return PolicyTable(std::move(*nftables));
+}
+
+Result<> PolicyTable::read_elements(const std::set<std::string>& objects) {
+  known_.elements.clear();
+  for (const std::string& object : objects) {
+    if (object.starts_with("chain ")) continue;
+    const std::string name = name_in(object);
+    auto read = list_address_elements(kPolicyTableName, name, key_parts(name));
+    if (!read) return fail(read);
+    known_.elements.emplace(name, std::move(*read));
+  }
+  return {};
+}
+
+/// Makes known_ and objects_ what the table has, if any table has changed since the last time.
+/// Result: whether somebody else changed ours.
+Result<bool> PolicyTable::look() {
+  auto generation = nftables_.generation();
+  if (!generation) return fail(generation);
+  if (is_known_ && *generation == generation_) return false;
+  const bool was_known = is_known_;
+  auto structure = nftables_.list_structure(kTable);
+  if (!structure) return fail(structure);
+  if (!is_known_ || *structure != structure_) {
+    // Whatever its chains have, they are filled anew.
+    auto objects = nftables_.list_objects(kTable);
+    if (!objects) return fail(objects);
+    is_known_ = false;
+    known_ = {};
+    objects_ = std::move(*objects);
+  }
+  const AddressElements before = std::move(known_.elements);
+  if (auto read = read_elements(objects_); !read) return fail(read);
+  generation_ = *generation;
+  return was_known && (!is_known_ || known_.elements != before);
+}
+
+Result<> PolicyTable::write(const PolicyTablePlan& wanted) {
+  if (const auto additions = plan_additions(known_, wanted); !additions.empty()) {
+    auto added = nftables_.run(additions);
+    if (!added) {
+      // Something of another type has one of the names.
+      auto anew = nftables_.run("add table " + kTable + "\ndelete table " + kTable + "\n" +
+                                plan_additions({}, wanted));
+      if (!anew) return fail(added);
+      known_ = {};
+      objects_.clear();
+    }
+  }
+  auto changed = change_address_elements(kPolicyTableName, known_.elements, wanted.elements);
+  if (!changed) return changed;
+  if (const auto removals = plan_removals(objects_, wanted); !removals.empty())
+    if (auto removed = nftables_.run(removals); !removed) return removed;
+  return {};
+}
+
+Result<std::string> PolicyTable::sync(const PolicyTablePlan& wanted) {
+  auto was_changed = look();
+  if (!was_changed) {
+    is_known_ = false;
+    return fail(was_changed, "nftables table " + kTable);
+  }
+  if (is_known_ && known_ == wanted) return "";
+  is_known_ = false;  // until it is known how the table looks
+  if (auto written = write(wanted); !written) return fail(written, "nftables table " + kTable);
+  auto generation = nftables_.generation();
+  if (!generation) return fail(generation);
+  auto structure = nftables_.list_structure(kTable);
+  if (!structure) return fail(structure);
+  known_ = wanted;
+  objects_ = objects_of(wanted);
+  structure_ = std::move(*structure);
+  generation_ = *generation;
+  is_known_ = true;
+  return "nftables table " + kTable +
+         (*was_changed ? " put right: somebody changed it" : " changed");
+}
+
+Result<bool> PolicyTable::exists() {
+  auto structure = nftables_.list_structure(kTable);
+  if (!structure) return fail(structure);
+  return !structure->empty();
+}
+
+Result<bool> PolicyTable::remove() {
+  is_known_ = false;
+  auto removed = nftables_.run("delete table " + kTable);
+  if (!removed && removed.error().code == ENOENT) return false;
+  if (!removed) return fail(removed, "remove nftables table " + kTable);
+  return true;
+}
+
+}  // namespace kubecni

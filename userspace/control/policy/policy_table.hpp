@@ -1,0 +1,57 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "control/policy/policy_table_plan.hpp"
+#include "net/address_elements.hpp"
+#include "net/nftables.hpp"
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+namespace kubecni {
+
+/// The commands, in nft's language, that make what `wanted` has and `known` has not: all that the
+/// elements of `wanted` need. A chain with another content is filled anew. Empty: none. Pure.
+std::string plan_additions(const PolicyTablePlan& known, const PolicyTablePlan& wanted);
+
+/// The commands that remove the objects ("chain in_1") that `wanted` does not have. Empty: none.
+/// Pure.
+std::string plan_removals(const std::set<std::string>& objects, const PolicyTablePlan& wanted);
+
+/// The nftables table that enforces the policies. Runs in the node's namespace.
+///
+/// A change is three transactions: new chains and sets, which nobody uses yet; all elements at
+/// once, among them which pod has which chain; then the chains and sets that nobody uses any more.
+/// So no packet meets half of a policy. What others change is put right.
+class PolicyTable {
+ public:
+  /// Errors: EPROTONOSUPPORT the kernel has no netfilter; EPERM no CAP_NET_ADMIN.
+  static Result<PolicyTable> open();
+
+  /// Makes the table as planned. Result: what changed, as a phrase; empty: nothing. When all is
+  /// right it costs one question to the kernel, and a look at the table if any table was changed.
+  /// Errors: EOPNOTSUPP, ENOENT the kernel lacks a part of nftables.
+  Result<std::string> sync(const PolicyTablePlan& wanted);
+
+  /// Whether the table exists.
+  Result<bool> exists();
+  /// Removes the table; absent is success. Result: whether it was there.
+  Result<bool> remove();
+
+ private:
+  explicit PolicyTable(Nftables nftables) : nftables_(std::move(nftables)) {}
+
+  Result<bool> look();
+  Result<> read_elements(const std::set<std::string>& objects);
+  Result<> write(const PolicyTablePlan& wanted);
+
+  Nftables nftables_;
+  PolicyTablePlan known_;          // what the table has
+  std::set<std::string> objects_;  // likewise, as "set known4"
+  bool is_known_ = false;          // both are right
+  std::string structure_;          // how the table without elements looked when we had written it
+  std::uint32_t generation_ = 0;   // when it was last seen as we left it
+};
+
+}  // namespace kubecni

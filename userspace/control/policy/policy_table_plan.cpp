@@ -1,0 +1,207 @@
+#include "control/policy/policy_table_plan.hpp"
+
+#include "base/text.hpp"
+#include "k8s/protocol.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+#include <set>
+
+namespace kubecni {
+
+namespace {
+
+struct Family {
+  int number;
+  const char* suffix;
+  const char* keyword;
+  const char* type;
+};
+constexpr std::array kFamilies{Family{AF_INET, "4", "ip", "ipv4_addr"},
+                               Family{AF_INET6, "6", "ip6", "ipv6_addr"}};
+
+constexpr std::size_t kLongestComment = 120;  // nft takes 128 bytes
+
+/// Whether the packets are of the flow's opener, or answers to it.
+enum class Way { kOriginal, kReply };
+
+std::string suffix_of(const Family& family, Way way) {
+  return std::string(family.suffix) + (way == Way::kReply ? "r" : "");
+}
+
+/// Names come from objects of anybody.
+std::string comment(const std::string& text) {
+  std::string plain;
+  for (const char c : text.substr(0, kLongestComment))
+    plain += std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-._/#:, ").contains(c)
+                 ? c
+                 : '?';
+  return " comment \"" + plain + "\"";
+}
+
+std::string text_of(const PortMatch& ports, Way way) {
+  if (ports.protocol == 0) return "";
+  const std::string protocol = protocol_name(ports.protocol);
+  if (ports.ranges.empty()) return "meta l4proto " + protocol + " ";
+  std::vector<std::string> ranges;
+  for (const PortRange& range : ports.ranges)
+    ranges.push_back(std::to_string(range.first) +
+                     (range.first == range.last ? "" : "-" + std::to_string(range.last)));
+  const std::string list = ranges.size() == 1 ? ranges.front() : "{ " + joined(ranges) + " }";
+  return protocol + (way == Way::kReply ? " sport " : " dport ") + list + " ";
+}
+
+class Planner {
+ public:
+  explicit Planner(const PolicyTableSpec& spec) : spec_(spec) {}
+
+  PolicyTablePlan run() {
+    for (const Family& family : kFamilies) {
+      add_fixed_sets(family);
+      for (const auto& [name, chain] : spec_.policy.chains)
+        for (const Way way : {Way::kOriginal, Way::kReply})
+          plan_.chains[name + suffix_of(family, way)] = body_of(chain, family, way);
+    }
+    add_subjects();
+    for (const IpAddr& address : spec_.open)
+      plan_.elements["known" + family_of(address)].insert({.key = {address}});
+    for (const IpAddr& address : spec_.closed)
+      plan_.elements["closed" + family_of(address)].insert({.key = {address}});
+    plan_.chains["original"] = dispatch(Way::kOriginal);
+    plan_.chains["reply"] = dispatch(Way::kReply);
+    plan_.chains["forward"] = forward();
+    return std::move(plan_);
+  }
+
+ private:
+  static std::string family_of(const IpAddr& address) { return address.is_v4() ? "4" : "6"; }
+
+  void add_set(const std::string& name, const std::string& type, bool is_map = false) {
+    plan_.sets[name] = (is_map ? "map " : "set ") + name + " { type " + type +
+                       (is_map ? " : verdict" : "") + "; }";
+    plan_.elements[name];
+  }
+
+  void add_fixed_sets(const Family& family) {
+    const std::string type = family.type;
+    for (const char* name : {"known", "closed"}) add_set(std::string(name) + family.suffix, type);
+    add_set(std::string("self") + family.suffix, type + " . " + type);
+    for (const Way way : {Way::kOriginal, Way::kReply})
+      for (const char* name : {"ingress", "egress"})
+        add_set(name + suffix_of(family, way), type, true);
+  }
+
+  void add_subjects() {
+    for (const auto& [address, subject] : spec_.policy.subjects) {
+      const std::string family = family_of(address);
+      plan_.elements["known" + family].insert({.key = {address}});
+      if (!subject.is_isolated()) continue;
+      plan_.elements["self" + family].insert({.key = {address, address}});
+      for (const char* way : {"", "r"}) {
+        const std::string suffix = family + way;
+        if (!subject.ingress.empty())
+          plan_.elements["ingress" + suffix].insert({{address}, subject.ingress + suffix});
+        if (!subject.egress.empty())
+          plan_.elements["egress" + suffix].insert({{address}, subject.egress + suffix});
+      }
+    }
+  }
+
+  /// What the peer has to be; nullopt: no address of this family is one.
+  std::optional<std::string> peer_of(const PolicyTerm& term, const Family& family,
+                                     const std::string& field) {
+    switch (term.peer.kind) {
+      case PeerMatch::Kind::kAnyone:
+        return "";
+      case PeerMatch::Kind::kSet: {
+        const std::string name = term.peer.set + "_" + family.suffix;
+        if (!plan_.sets.contains(name)) {
+          add_set(name, family.type);
+          for (const IpAddr& address : spec_.policy.sets.at(term.peer.set))
+            if (address.family() == family.number) plan_.elements[name].insert({.key = {address}});
+        }
+        return field + "@" + name + " ";
+      }
+      case PeerMatch::Kind::kBlock:
+        break;
+    }
+    const IpBlock& block = term.peer.block;
+    if (block.cidr.addr.family() != family.number) return std::nullopt;
+    std::string text = block.cidr.prefix == 0 ? "" : field + block.cidr.str() + " ";
+    for (const IpNet& except : block.except) {
+      if (except.prefix == 0) return std::nullopt;
+      text += field + "!= " + except.str() + " ";
+    }
+    return text;
+  }
+
+  std::string body_of(const PolicyChain& chain, const Family& family, Way way) {
+    const bool is_source =
+        (chain.direction == PolicyDirection::kIngress) == (way == Way::kOriginal);
+    const std::string field = std::string(family.keyword) + (is_source ? " saddr " : " daddr ");
+    std::string body;
+    for (const PolicyTerm& term : chain.terms) {
+      const auto peer = peer_of(term, family, field);
+      if (!peer) continue;
+      body += "\t\t" + *peer + text_of(term.ports, way) + "return" + comment(term.origin) + "\n";
+    }
+    return body + "\t\tcounter drop" + comment("no rule of " + joined(chain.policies)) + "\n";
+  }
+
+  /// To the chains of both ends.
+  static std::string dispatch(Way way) {
+    const bool is_original = way == Way::kOriginal;
+    std::string body;
+    for (const Family& family : kFamilies)
+      for (const bool is_egress : {true, false}) {
+        const std::string keyword = family.keyword;
+        body += "\t\t" + keyword + (is_egress == is_original ? " saddr" : " daddr") + " vmap @" +
+                (is_egress ? "egress" : "ingress") + suffix_of(family, way) + "\n";
+      }
+    return body;
+  }
+
+  std::string forward() const {
+    std::string body =
+        "\t\ttype filter hook forward priority filter - 5; policy accept;\n"
+        "\t\ticmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
+        "nd-neighbor-advert, mld-listener-query, mld-listener-report, mld-listener-done, "
+        "mld2-listener-report } accept\n"
+        "\t\tct state related meta l4proto { icmp, ipv6-icmp } accept\n";
+    for (const Family& family : kFamilies) {
+      const std::string keyword = family.keyword;
+      const std::string suffix = family.suffix;
+      std::set<std::string> own;
+      for (const IpNet& net : spec_.own_pods)
+        if (net.addr.family() == family.number) own.insert(net.network().str());
+      body += "\t\t" + keyword + " saddr . " + keyword + " daddr @self" + suffix +
+              " accept comment \"a pod reaches itself\"\n";
+      for (const char* end : {" saddr ", " daddr "}) {
+        const std::string field = keyword + end;
+        body +=
+            "\t\t" + field + "@closed" + suffix + " counter drop comment \"policy not known\"\n";
+        for (const std::string& net : own)
+          body += "\t\t" + field + net + " " + field + "!= @known" + suffix +
+                  " counter drop comment \"policy not known\"\n";
+      }
+    }
+    return body +
+           "\t\tct direction reply goto reply\n"
+           "\t\tgoto original\n";
+  }
+
+  const PolicyTableSpec& spec_;
+  PolicyTablePlan plan_;
+};
+
+}  // namespace
+
+std::size_t key_parts(const std::string& set) { return set == "self4" || set == "self6" ? 2 : 1; }
+
+PolicyTablePlan plan_policy_table(const PolicyTableSpec& spec) { return Planner(spec).run(); }
+
+}  // namespace kubecni

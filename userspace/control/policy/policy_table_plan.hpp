@@ -1,0 +1,50 @@
+#pragma once
+
+#include "base/ip.hpp"
+#include "net/address_elements.hpp"
+#include "policy/compiled_policy.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace kubecni {
+
+inline constexpr const char* kPolicyTableName = "kube-cni-policy";
+/// The same with its family, for nft.
+inline constexpr const char* kPolicyTable = "inet kube-cni-policy";
+
+/// What the policies are to be enforced for.
+struct PolicyTableSpec {
+  CompiledPolicy policy;
+  /// What has an address in these networks and is no subject is closed.
+  std::vector<IpNet> own_pods;
+  /// The node's own addresses in these networks: never closed.
+  std::vector<IpAddr> open;
+  /// Pods of this node with other addresses that are no subjects: closed, too.
+  std::vector<IpAddr> closed;
+
+  bool operator==(const PolicyTableSpec&) const = default;
+};
+
+/// A table, taken apart. Names of chains and sets other than the fixed ones depend on the content.
+struct PolicyTablePlan {
+  std::map<std::string, std::string> sets;    ///< by name: "set NAME { type ...; }"
+  std::map<std::string, std::string> chains;  ///< by name: what is between its braces
+  AddressElements elements;                   ///< of each set
+
+  bool operator==(const PolicyTablePlan&) const = default;
+};
+
+/// The number of addresses in a key of the set.
+std::size_t key_parts(const std::string& set);
+
+/// The nftables table for `spec`. Pure.
+///
+/// Only forwarded packets are judged, so a pod and its node always reach each other. A packet is
+/// judged in the direction in which its flow was opened: the answers of an allowed flow pass, and a
+/// policy that changes holds for established flows, too. The chains of both ends have to let it
+/// pass, so what is allowed returns.
+PolicyTablePlan plan_policy_table(const PolicyTableSpec& spec);
+
+}  // namespace kubecni

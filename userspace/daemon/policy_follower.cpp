@@ -1,0 +1,28 @@
+#include "daemon/policy_follower.hpp"
+
+#include "base/log.hpp"
+
+namespace kubecni {
+
+void PolicyFollower::take_news() {
+  if (!source_) return;
+  const bool has_changed = source_->take();
+  if (std::string error = source_->error(); error != error_) {
+    error_ = std::move(error);
+    if (error_.empty())
+      log::info("network policies read again");
+    else
+      log::error("network policies not read, the last known ones stay", {{"err", error_}});
+  }
+  if (!has_changed) return;
+  objects_ = source_->read();
+  is_known_ = true;
+  ++version_;
+}
+
+PolicyView PolicyFollower::view() const {
+  return {
+      .is_on = source_ != nullptr, .objects = is_known_ ? &objects_ : nullptr, .version = version_};
+}
+
+}  // namespace kubecni
