@@ -330,6 +330,25 @@ TEST_F(PolicyOfANode, StaysWhenTheDaemonStartsAgain) {
   EXPECT_EQ(differences(PolicyOracle(objects)), "");
 }
 
+// Other nodes are tested at an address in the node's PodCIDR that is no pod's.
+TEST_F(PolicyOfANode, LeavesTheTestOfOtherNodesAlone) {
+  const json objects = closing("x");
+  write(objects);
+  expect_as_the_oracle_says(objects);
+  cluster.daemon_a->signal(SIGTERM);
+  cluster.daemon_a->wait();
+  std::filesystem::remove(cluster.a.run_dir() / "status.json");
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+
+  json probes;
+  EXPECT_TRUE(eventually([&] {
+    const auto text = read_file(cluster.a.run_dir() / "status.json");
+    if (!text) return false;
+    probes = json::parse(*text).at("probes");
+    return probes.at("answering") == 2 && probes.at("silent") == 0;
+  })) << probes.dump(1);
+}
+
 TEST_F(PolicyOfANode, ANewPodIsClosedUntilItIsKnown) {
   json objects = closing("x");
   write(objects);
