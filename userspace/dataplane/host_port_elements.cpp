@@ -23,7 +23,7 @@ std::vector<std::uint8_t> key_of(const HostPort& port) {
 }
 
 NftElement element_of(const HostPort& port, const PodSocket& socket) {
-  return {key_of(port), NftFields().add(socket.addr).add_port(socket.port).bytes()};
+  return {.key = key_of(port), .value = NftFields().add(socket.addr).add_port(socket.port).bytes()};
 }
 
 /// The elements of `some` that `others` has not, or with another value.
@@ -44,7 +44,7 @@ std::vector<NftElement> pods_only_in(const std::set<IpAddr>& some, const std::se
   std::vector<NftElement> elements;
   for (const IpAddr& pod : some)
     if (pod.family() == family.number && !others.contains(pod))
-      elements.push_back({NftFields().add(pod).add(pod).bytes(), {}});
+      elements.push_back({.key = NftFields().add(pod).add(pod).bytes()});
   return elements;
 }
 
@@ -66,7 +66,9 @@ Result<bool> read_ports(const Family& family, bool of_address, HostPorts& ports)
   if (!*elements) return false;
   const std::size_t address_bytes = family.number == AF_INET ? 4 : 16;
   const std::size_t before_protocol = of_address ? address_bytes : 0;
-  for (const auto& [key, value] : **elements) {
+  for (const NftElement& element : **elements) {
+    const auto& key = element.key;
+    const auto& value = element.value;
     if (key.size() != before_protocol + 8 || value.size() != address_bytes + 4) continue;
     const std::span bytes(key);
     HostPort port{.family = family.number,
