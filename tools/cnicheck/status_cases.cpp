@@ -106,7 +106,8 @@ constexpr Case kStatusCases[] = {
     {"C62", "STATUS with a full pool succeeds, since DEL frees addresses", "STATUS", "1.1.0",
      &pool_exhausted},
     {"C63", "STATUS passes on the delegate's error", "STATUS", "1.1.0", &delegate_fails},
-    {"C64", "STATUS with the dataplane detached succeeds, since pods go on", "STATUS", "1.1.0", &dataplane_detached},
+    {"C64", "STATUS with the dataplane detached succeeds, since pods go on", "STATUS", "1.1.0",
+     &dataplane_detached},
 };
 
 }  // namespace
