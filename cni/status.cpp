@@ -46,8 +46,8 @@ CniResult<> status_of_delegate(const CniEnv& env, const NetConf& conf) {
   return not_available(status.error().msg);
 }
 
-/// Whether ADD can give a pod eBPF, if the mode demands that. A pod that has lost its programs is no
-/// failure: the kernel path carries its packets, and the daemon attaches them again.
+/// Whether ADD can give a pod eBPF, if the mode demands that. A pod that has lost its programs is
+/// no failure: the kernel path carries its packets, and the daemon attaches them again.
 CniResult<> check_ebpf(const NetConf& conf) {
   if (conf.dataplane != DataplaneMode::kEbpf) return {};
   auto opened = PodDataplane::open_loaded(conf.bpffs);

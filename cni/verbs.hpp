@@ -32,8 +32,8 @@ CniResult<> cmd_gc(const CniEnv& env, const NetConf& conf);
 
 /// CNI STATUS, in milliseconds. Changes nothing, except that it loads the programs if they have to
 /// be there and are not. Code 50, with the reason, if every ADD fails until
-/// somebody acts; 51 only if an IPAM plugin says so. A full subnet is neither, nor is a pod that has
-/// lost its programs: `kube-cnictl status` says both.
+/// somebody acts; 51 only if an IPAM plugin says so. A full subnet is neither, nor is a pod that
+/// has lost its programs: `kube-cnictl status` says both.
 CniResult<> cmd_status(const CniEnv& env, const NetConf& conf);
 
 }  // namespace kubecni

@@ -178,8 +178,8 @@ bool is_attached(const Node& node, unsigned pods) {
 }
 
 bool is_guarded(const Node& node, const Pod& pod) {
-  const Outcome ports = run({.argv = {"nft", "list", "set", "bridge", "kube-cni", "ports"},
-                             .netns_fd = node.netns.fd()});
+  const Outcome ports = run(
+      {.argv = {"nft", "list", "set", "bridge", "kube-cni", "ports"}, .netns_fd = node.netns.fd()});
   return ports.status == 0 &&
          ports.out.find(node.attachment(pod).port.host_ifname) != std::string::npos;
 }

@@ -85,8 +85,8 @@ class HostilePod : public testing::TestWithParam<std::string> {
     }
     const std::array<const Pod*, 3> pods{&bad, &victim(), &friendly};
     if (!eventually([&] {
-          return std::ranges::all_of(
-              pods, [&](const Pod* pod) { return is_guarded(cluster.a, *pod); });
+          return std::ranges::all_of(pods,
+                                     [&](const Pod* pod) { return is_guarded(cluster.a, *pod); });
         }))
       throw std::runtime_error("the guard does not know the pods: " + cluster.daemon_a->err());
   }

@@ -387,9 +387,9 @@ TEST_F(PolicyOfANode, HoldsForAConnectionThatIsOpen) {
                         .bytes_per_second = 4 << 20});
   ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 0; }));
   const auto before = cluster.a.counters();
-  EXPECT_TRUE(eventually(
-      [&] { return grown(before, cluster.a.counters(), KUBECNI_FAST_TO_NODE) > 100; }))
-      << "what the kernel path lets pass, eBPF carries";
+  EXPECT_TRUE(eventually([&] {
+    return grown(before, cluster.a.counters(), KUBECNI_FAST_TO_NODE) > 100;
+  })) << "what the kernel path lets pass, eBPF carries";
 
   write(closing("y"));
   using Clock = std::chrono::steady_clock;
