@@ -42,6 +42,11 @@ class AnyInformer {
   [[nodiscard]] const KindSource& source() const { return source_; }
   [[nodiscard]] const ObjectFields& kept() const { return kept_; }
 
+  /// Does not list or watch before release(). To be called before the thread starts.
+  void hold() { is_held_ = true; }
+  void release() { is_held_ = false; }
+  [[nodiscard]] bool is_held() const { return is_held_; }
+
   /// Discards the pages of an unfinished list.
   void begin_list() { forget_listed(); }
   /// Takes the kept fields of one item of a page.
@@ -83,6 +88,7 @@ class AnyInformer {
   KindSource source_;
   ObjectFields kept_;
   DeltaNews news_;
+  bool is_held_ = false;
   std::string resource_version_;
   std::atomic<bool> connected_{false};
   /// The clock's epoch: never.

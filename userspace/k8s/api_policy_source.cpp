@@ -22,12 +22,16 @@ std::vector<Object> copy_of(const Informer<Object>& informer) {
 }  // namespace
 
 Result<std::unique_ptr<ApiPolicySource>> ApiPolicySource::create() {
-  auto policies = Policies::create(kNetworkPolicies);
-  if (!policies) return fail(policies);
   auto pods = Pods::create(kPods);
   if (!pods) return fail(pods);
   auto spaces = Spaces::create(kNamespaces);
   if (!spaces) return fail(spaces);
+  const std::array<AnyInformer*, 2> others{pods->get(), spaces->get()};
+  for (AnyInformer* other : others) other->hold();
+  auto policies = Policies::create(kNetworkPolicies, {.seen = [others](const std::string&) {
+                                     for (AnyInformer* other : others) other->release();
+                                   }});
+  if (!policies) return fail(policies);
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return sys_error(errno, "watch policies");
   for (const int fd : {(*policies)->fd(), (*pods)->fd(), (*spaces)->fd()}) {
@@ -58,7 +62,11 @@ bool ApiPolicySource::take() {
   return has_changed && is_known();
 }
 
-bool ApiPolicySource::is_known() const { return std::ranges::all_of(states_, &State::is_known); }
+bool ApiPolicySource::is_known() const {
+  if (!states_[0].is_known) return false;
+  const bool has_none = policies_->read([](const auto& table) { return table.objects().empty(); });
+  return has_none || std::ranges::all_of(states_, &State::is_known);
+}
 
 PolicyObjects ApiPolicySource::read() const {
   return {.policies = copy_of(*policies_), .pods = copy_of(*pods_), .spaces = copy_of(*spaces_)};

@@ -14,7 +14,8 @@
 namespace kubecni {
 
 /// Policies, pods and namespaces from the Kubernetes API: an informer each. A WatchThread has to
-/// fill them, and has to end before this object does.
+/// fill them, and has to end before this object does. Pods and namespaces are asked for from the
+/// first policy on: a cluster without policies does not pay for them.
 class ApiPolicySource final : public PolicySource {
  public:
   /// Errors: EMFILE, ENFILE, ENOMEM.

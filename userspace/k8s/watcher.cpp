@@ -28,6 +28,7 @@ Watcher::Watcher(ApiClient& client, AnyInformer& informer, const ApiTimings& tim
       backoff_(timings.first_retry, slowest_retry(informer.source(), timings)) {}
 
 Watcher::Clock::time_point Watcher::turn(Clock::time_point now) {
+  if (informer_.is_held()) return Clock::time_point::max();
   if (now < next_) return next_;
   next_ = Clock::time_point::max();
   if (informer_.needs_list()) {

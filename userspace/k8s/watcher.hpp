@@ -34,7 +34,8 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  /// Begins the next request if it is due. Result: when to call again at the latest.
+  /// Begins the next request if it is due, and the informer is not held. Result: when to call again
+  /// at the latest.
   Clock::time_point turn(Clock::time_point now);
 
  private:

@@ -41,6 +41,12 @@ class ApiPolicySourceTest : public testing::Test {
         .value();
   }
 
+  [[nodiscard]] bool has_asked_for_pods(const std::string& with = "") const {
+    const auto requests = server_->counters().requests;
+    return std::ranges::any_of(
+        requests, [&](const std::string& request) { return request.starts_with(kPodPath + with); });
+  }
+
   std::unique_ptr<ApiServer> server_ = std::move(*ApiServer::start());
   std::unique_ptr<ApiPolicySource> source_ = ApiPolicySource::create().value();
 };
@@ -58,15 +64,26 @@ TEST_F(ApiPolicySourceTest, IsKnownWhenAllKindsWereRead) {
   EXPECT_EQ(objects.spaces.at(0).name, "shop");
 }
 
+TEST_F(ApiPolicySourceTest, WithoutPoliciesNobodyAsksForPods) {
+  server_->delete_object(kNetworkPolicies.source.path, "web");
+  const auto nodes = start();
+
+  EXPECT_TRUE(eventually([&] { return source_->take(); }));
+
+  EXPECT_TRUE(source_->is_known());
+  EXPECT_FALSE(has_asked_for_pods());
+  server_->set_object(kNetworkPolicies.source.path, object("shop", "web"));
+  EXPECT_TRUE(eventually([&] {
+    source_->take();
+    return source_->is_known() && source_->read().pods.size() == 1;
+  }));
+}
+
 TEST_F(ApiPolicySourceTest, AsksTheServerToLeaveOutPodsThatHaveEnded) {
   const auto nodes = start();
   ASSERT_TRUE(eventually([&] { return source_->take(); }));
 
-  const auto requests = server_->counters().requests;
-
-  EXPECT_TRUE(std::ranges::any_of(requests, [](const std::string& request) {
-    return request.starts_with(std::string(kPodPath) + "?fieldSelector=status.phase");
-  }));
+  EXPECT_TRUE(has_asked_for_pods("?fieldSelector=status.phase"));
 }
 
 TEST_F(ApiPolicySourceTest, ReportsChangesByItsDescriptor) {
