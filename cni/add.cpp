@@ -219,7 +219,11 @@ class Adding {
     previous_ = std::move(*previous);
     requests_ = *requests;
     around_ = look_around(conf_, requests_);
-    if (around_.has_portmap) requests_.mappings.clear();
+    if (around_.has_portmap && !requests_.mappings.empty()) {
+      log::warn("host ports are left to the plugin portmap, which a list of this network has",
+                {{"confDir", conf_.conf_dir.string()}});
+      requests_.mappings.clear();
+    }
     netns_ = std::move(*netns);
     ebpf_ = std::move(*ebpf);
     netlink_ = std::move(*netlink);
@@ -257,14 +261,22 @@ class Adding {
   /// Writes the record. Who has a host port may be gone without a DEL, as after a reboot.
   CniResult<> claim() {
     auto claimed = claim_host_ports(attachments_, attachment_);
-    if (!claimed && claimed.error().code == EADDRINUSE) {
-      auto reclaimed = reclaim_gone({conf_.state_dir, conf_.bpffs}, conf_.name);
-      if (reclaimed && *reclaimed > 0) claimed = claim_host_ports(attachments_, attachment_);
-    }
+    if (!claimed && claimed.error().code == EADDRINUSE && reclaim_in_all_networks() > 0)
+      claimed = claim_host_ports(attachments_, attachment_);
     if (claimed) return {};
     if (claimed.error().code != EADDRINUSE) return cni_error(claimed.error(), "ADD");
     return cni_error(CniCode::kTryAgainLater, "ADD: " + claimed.error().what,
                      "delete that pod, or give this one another hostPort or hostIP");
+  }
+
+  /// How many attachments were removed whose pods are gone. Host ports are those of all networks.
+  [[nodiscard]] unsigned reclaim_in_all_networks() const {
+    const PodPaths paths{conf_.state_dir, conf_.bpffs};
+    unsigned all = 0;
+    const auto networks = list_networks(paths);
+    for (const auto& network : networks ? *networks : std::vector<std::string>{})
+      all += reclaim_gone(paths, network).value_or(0);
+    return all;
   }
 
   /// Somebody may have removed the records of pods that live.

@@ -133,7 +133,7 @@ Result<> write_host_port_table(const HostPortElements& before, const HostPortEle
 Result<> change_host_ports(const HostPortElements& before, const HostPortElements& after) {
   NftBatch batch(kHostPortTable);
   add_element_changes(batch, before, after);
-  return explained(batch.commit(kName));
+  return batch.commit(kName);
 }
 
 Result<bool> remove_host_port_table() {

@@ -16,15 +16,12 @@ namespace kubecni {
 
 namespace {
 
-bool is_same(const Attachment& one, const Attachment& other) {
-  return one.network == other.network && one.key() == other.key();
-}
-
 /// The error that names who has one of the attachment's host ports; success if nobody has.
 Result<> find_conflict(const std::vector<Attachment>& others, const Attachment& attachment) {
   const auto wanted = host_ports_of(attachment.mappings);
   for (const Attachment& other : others) {
-    if (is_same(other, attachment)) continue;
+    // A runtime may give the ports of a container to each of its networks.
+    if (other.container_id == attachment.container_id) continue;
     for (const HostPort& taken : host_ports_of(other.mappings))
       if (std::ranges::find(wanted, taken) != wanted.end())
         return failure(EADDRINUSE, "the host's " + taken.str() + " leads to " + other.pod_text() +
@@ -64,6 +61,17 @@ Result<> forget_earlier_flows(NetlinkSocket& netlink, const HostPorts& ports) {
     if (!forgotten) return fail(forgotten);
   }
   return {};
+}
+
+Result<> add_to_table(const AttachmentStore& store, const HostPorts& own) {
+  auto lock = store.lock_host_ports();
+  if (!lock) return fail(lock);
+  auto table = read_host_port_table();
+  if (!table) return fail(table);
+  const HostPortElements before = table->value_or(HostPortElements{});
+  HostPorts ports = before.ports;
+  for (const auto& [port, socket] : own) ports.emplace(port, socket);
+  return write_host_port_table(before, elements_for(ports));
 }
 
 /// What is left of the table without the attachment's ports.
@@ -110,16 +118,11 @@ Result<> map_host_ports(NetlinkSocket& netlink, const AttachmentStore& store,
                         const Attachment& attachment) {
   const HostPorts own = attachment.host_ports();
   if (own.empty()) return {};
-  auto lock = store.lock_host_ports();
-  if (!lock) return fail(lock);
-  auto table = read_host_port_table();
-  if (!table) return fail(table);
-  const HostPortElements before = table->value_or(HostPortElements{});
-  HostPorts ports = before.ports;
-  for (const auto& [port, socket] : own) ports[port] = socket;
-  if (auto made = write_host_port_table(before, elements_for(ports)); !made) return made;
+  if (auto added = add_to_table(store, own); !added) return added;
   if (auto set = ensure_host_port_settings(attachment.port.bridge); !set) return fail(set);
-  return forget_earlier_flows(netlink, own);
+  // Not every kernel can list flows (nf_conntrack_netlink); DEL does without, too.
+  (void)forget_earlier_flows(netlink, own);
+  return {};
 }
 
 Result<> remove_record(const AttachmentStore& store, const std::string& network,

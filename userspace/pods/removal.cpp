@@ -122,7 +122,7 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
     // The daemon may have written the record again: the pod seemed to live as long as its veth.
     auto again = unless_damaged(attachments.find(network, owner.container_id, owner.ifname));
     if (!again) return fail(again);
-    auto removed = remove_record(attachments, network, owner, *again, {});
+    auto removed = remove_record(attachments, network, owner, *again, addresses);
     if (!removed) return fail(removed);
   }
   forget_flows_to(addresses);

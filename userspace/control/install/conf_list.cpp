@@ -100,9 +100,10 @@ ChainPlan plan_chain(const std::vector<std::string>& own_versions,
 
 std::string make_conf_list(const DaemonOptions& options, const ChainPlan& chain) {
   json first = plugin_entry(options);
-  if (!first.contains("capabilities"))
-    if (json capabilities = capabilities_beside(chain.plugins); !capabilities.is_null())
-      first["capabilities"] = std::move(capabilities);
+  json capabilities = capabilities_beside(chain.plugins);
+  if (const auto given = first.find("capabilities"); given != first.end())
+    capabilities.update(*given);
+  if (!capabilities.is_null()) first["capabilities"] = std::move(capabilities);
   json list{{"name", options.cni.network}, {"plugins", json::array({first})}};
   for (const json& plugin : chain.plugins) list["plugins"].push_back(plugin);
 

@@ -1,6 +1,6 @@
 #include "control/pods/host_port_sync.hpp"
 
-#include "net/link.hpp"
+#include "net/bridge.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -107,7 +107,7 @@ void HostPortSync::sync(NetlinkSocket& netlink, const AttachmentStore& store,
     if (!*table) {
       generation_ = *generation;
       applied_.clear();
-      return;
+      return forbid_localhost(*links, outcome);
     }
   }
   if (*generation == 0 || *generation != generation_ || plan_all_host_ports(pods) != applied_) {
@@ -123,6 +123,17 @@ void HostPortSync::sync(NetlinkSocket& netlink, const AttachmentStore& store,
     auto set = ensure_host_port_settings(bridge);
     if (!set) outcome.fail(set.error().what);
     if (set) std::ranges::move(*set, std::back_inserter(outcome.changes));
+  }
+}
+
+/// Without the table, nothing keeps others from what listens on 127.0.0.1.
+void HostPortSync::forbid_localhost(const std::vector<Link>& links, Outcome& outcome) {
+  for (const Link& link : links) {
+    if (link.alias != kBridgeAlias) continue;
+    auto forbidden = forbid_localhost_ports(link.name);
+    if (!forbidden) outcome.fail(forbidden.error().what);
+    if (forbidden && *forbidden)
+      outcome.changes.push_back("set net/ipv4/conf/" + link.name + "/route_localnet=0");
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "control/outcome.hpp"
+#include "net/link.hpp"
 #include "net/netlink.hpp"
 #include "net/nftables.hpp"
 #include "pods/host_ports.hpp"
@@ -37,6 +38,8 @@ class HostPortSync {
 
   Result<std::vector<std::string>> write(NetlinkSocket& netlink, const AttachmentStore& store,
                                          const std::vector<Attachment>& awaited);
+
+  static void forbid_localhost(const std::vector<Link>& links, Outcome& outcome);
 
   Nftables nftables_;
   std::string structure_;         ///< the table without elements, as it was made

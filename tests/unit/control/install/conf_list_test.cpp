@@ -109,14 +109,17 @@ TEST(ConfList, LeavesHostPortsToPortmapWhereItIsInTheChain) {
   EXPECT_EQ(capabilities(), json());
 }
 
-TEST(ConfList, LeavesTheCapabilitiesThatTheOperatorGave) {
+TEST(ConfList, AddsToTheCapabilitiesThatTheOperatorGave) {
   ChainLink bandwidth = link("bandwidth", kOurs);
   bandwidth.conf["capabilities"] = {{"bandwidth", true}};
   DaemonOptions options;
   options.cni.plugin = {{"capabilities", {{"mac", true}}}};
 
   EXPECT_EQ(list_of(options, plan_chain(kOurs, {bandwidth}))["plugins"][0]["capabilities"],
-            json({{"mac", true}}));
+            json({{"bandwidth", true}, {"mac", true}, {"portMappings", true}}));
+  options.cni.plugin = {{"capabilities", {{"portMappings", false}}}};
+  EXPECT_EQ(list_of(options, plan_chain(kOurs, {}))["plugins"][0]["capabilities"],
+            json({{"portMappings", false}}));
 }
 
 TEST(ConfList, DoesNotChangeWhileNothingElseDoes) {
