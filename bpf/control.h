@@ -194,15 +194,13 @@ static __always_inline bool is_multicast_routers(__u8 type)
 	       type == MLD_ROUTER_TERMINATION;
 }
 
-static __always_inline struct exit judge_icmpv6(struct __sk_buff *skb, struct cursor *cur,
+static __always_inline struct exit judge_icmpv6(const struct __sk_buff *skb, struct cursor *cur,
 						const struct kubecni_pod_iface *iface,
 						const struct upper *upper)
 {
 	__u8 *icmp = pull(cur, ICMP_HEADER_LEN);
 	if (!icmp)
 		return EXIT(DROP_SHORT_PACKET);
-	if (late_checksum_at(skb))
-		return EXIT(DROP_MISPLACED_CHECKSUM);
 	const __u8 type = *icmp;
 	if (is_group_report(type))
 		return upper->is_fragmented ? EXIT(DROP_HIDDEN_HEADER) : CONTINUE;
@@ -239,6 +237,12 @@ static __always_inline struct exit judge_upper6(struct __sk_buff *skb)
 	const enum chain chain = pull_extension_headers(&cur, pkt.v6, &upper);
 	if (chain == CHAIN_HIDDEN)
 		return EXIT(DROP_HIDDEN_HEADER);
+	const __u32 late = late_checksum_at(skb);
+	/* Fragments and encrypted data have none, nor does ICMPv6. */
+	if (late != NO_LATE_CHECKSUM &&
+	    (chain == CHAIN_OF_DATA || upper.protocol == IPPROTO_ICMPV6 ||
+	     late < ETH_HLEN + (__u32)(cur.next - (void *)pkt.v6) + least_checksum(upper.protocol)))
+		return EXIT(DROP_MISPLACED_CHECKSUM);
 	if (chain == CHAIN_COMPLETE && upper.protocol == IPPROTO_ICMPV6)
 		return judge_icmpv6(skb, &cur, &iface, &upper);
 	if (upper.is_without_source)

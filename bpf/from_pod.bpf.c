@@ -25,7 +25,7 @@ static __always_inline struct exit on_other(struct __sk_buff *skb, const struct 
 /* A frame without an IP header. */
 static __always_inline struct exit on_other_protocol(struct __sk_buff *skb)
 {
-	if (late_checksum_at(skb))
+	if (has_late_checksum(skb))
 		return EXIT(DROP_MISPLACED_CHECKSUM);
 	struct cursor cur = cursor_at_headers(skb);
 	struct ethhdr *eth = pull_eth(&cur);

@@ -12,6 +12,7 @@
 #include "list_partners.hpp"
 #include "net/announce.hpp"
 #include "net/netns.hpp"
+#include "net/nft_batch.hpp"
 #include "node_settings.hpp"
 #include "pods/endpoint.hpp"
 #include "pods/host_ports.hpp"
@@ -59,6 +60,20 @@ CniResult<UniqueFd> open_pod_netns(const CniEnv& env) {
     return cni_error(CniCode::kInvalidNetns,
                      "ADD: CNI_NETNS " + env.netns + " is the namespace of the node itself");
   return std::move(*netns);
+}
+
+/// kube-cnid's table closes a pod until its policies are known. Without it, as after a boot, the
+/// pod would be open. Error: code 11.
+CniResult<> check_policies(const NetConf& conf) {
+  if (!has_policies(conf.state_dir)) return {};
+  auto known = list_nft_elements(kPolicyTableName, "known4");
+  if (!known) return cni_error(known.error(), "ADD");
+  if (*known) return {};
+  return cni_error(CniCode::kTryAgainLater,
+                   std::string("ADD: the cluster has network policies, and this node does not "
+                               "enforce them: no nftables table inet ") +
+                       kPolicyTableName,
+                   "kube-cnid makes it: does it run?");
 }
 
 CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
@@ -208,6 +223,7 @@ class Adding {
       if (!delegate) return std::unexpected(delegate.error());
       delegate_.emplace(std::move(*delegate));
     }
+    if (auto enforced = check_policies(conf_); !enforced) return enforced;
     auto netns = open_pod_netns(env_);
     if (!netns) return std::unexpected(netns.error());
     if (auto free = check_ifname_is_free(env_, netns->get()); !free) return free;

@@ -97,6 +97,9 @@ TEST_P(LateChecksum, OverTheHeaderBehindOptionsIsDropped) {
   if (family().af == AF_INET6) {
     const IpPacket echo{.protocol = IPPROTO_ICMP, .extension_headers = {IPPROTO_DSTOPTS}};
     EXPECT_TRUE(is_dropped(echo, at_transport(echo) + 8));
+    const IpPacket behind{.protocol = IPPROTO_UDP, .extension_headers = {IPPROTO_DSTOPTS}};
+    EXPECT_TRUE(is_dropped(behind, at_transport(behind) + 2)) << "its port";
+    EXPECT_FALSE(is_dropped(behind, at_transport(behind) + 6));
     return;
   }
   const IpPacket udp{.protocol = IPPROTO_UDP, .option_bytes = 8};

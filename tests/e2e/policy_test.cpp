@@ -330,6 +330,56 @@ TEST_F(PolicyOfANode, StaysWhenTheDaemonStartsAgain) {
   EXPECT_EQ(differences(PolicyOracle(objects)), "");
 }
 
+TEST_F(PolicyOfANode, WithoutTheTableANewPodIsRefused) {
+  const json objects = closing("x");
+  write(objects);
+  expect_as_the_oracle_says(objects);
+  cluster.daemon_a->signal(SIGTERM);
+  cluster.daemon_a->wait();
+  cluster.a.must_run({"nft", "delete", "table", "inet", "kube-cni-policy"});
+
+  const Pod late("late");
+  const json from_daemon{{"subnet", nullptr}, {"ipam", nullptr}};
+  EXPECT_TRUE(failed(cluster.a.cni("ADD", late, from_daemon), 11, "network policies"));
+
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+  EXPECT_TRUE(eventually([&] { return has_table(cluster.a); }));
+  EXPECT_TRUE(ok(cluster.a.cni("ADD", late, from_daemon)));
+}
+
+TEST_F(PolicyOfANode, HoldsForLinkLocalAddressesToo) {
+  const json objects = closing("x");
+  write(objects);
+  expect_as_the_oracle_says(objects);
+
+  // Of y and z, to one of x, all on one node.
+  for (const std::size_t to : {std::size_t{0}, std::size_t{4}}) {
+    const std::uint16_t id = static_cast<std::uint16_t>(53000 + to);
+    send_frame(pods_[2]->netns, "eth0",
+               ip_packet({.family = AF_INET6,
+                          .dst_mac = ports_[to].pod_mac.str(),
+                          .src_mac = ports_[2].pod_mac.str(),
+                          .src = ports_[2].pod_mac.link_local().str(),
+                          .dst = ports_[to].pod_mac.link_local().str(),
+                          .src_port = id,
+                          .dst_port = kFirstPort}));
+  }
+  EXPECT_TRUE(eventually([&] { return arrived_at(4).contains(53004); }));
+  EXPECT_FALSE(arrived_at(0).contains(53000));
+}
+
+TEST_F(PolicyOfANode, BlockMayHaveManyExceptions) {
+  json except = json::array();
+  for (int i = 0; i < 200; ++i) except.push_back("172.16." + std::to_string(i) + ".0/24");
+  except.push_back("172.16.0.0/20");
+  const json rule{{"from", {{{"ipBlock", {{"cidr", "0.0.0.0/0"}, {"except", except}}}}}}};
+  const json objects = closing("x", json::array({rule}));
+
+  write(objects);
+
+  expect_as_the_oracle_says(objects);
+}
+
 // Other nodes are tested at an address in the node's PodCIDR that is no pod's.
 TEST_F(PolicyOfANode, LeavesTheTestOfOtherNodesAlone) {
   const json objects = closing("x");

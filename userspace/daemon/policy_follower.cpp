@@ -21,8 +21,10 @@ void PolicyFollower::take_news() {
 }
 
 PolicyView PolicyFollower::view() const {
-  return {
-      .is_on = source_ != nullptr, .objects = is_known_ ? &objects_ : nullptr, .version = version_};
+  return {.is_on = source_ != nullptr,
+          .objects = is_known_ ? &objects_ : nullptr,
+          .version = version_,
+          .error = error_};
 }
 
 }  // namespace kubecni

@@ -74,11 +74,17 @@ bool holds(const LabelRequirement& requirement, const ObjectLabels& labels) {
 }
 
 std::string requirement_text(const LabelRequirement& requirement) {
-  const auto list = [&] { return "(" + joined(requirement.values, ",") + ")"; };
+  // Different requirements have different texts, whatever is in the values.
+  const auto list = [&] {
+    std::string text;
+    for (const std::string& value : requirement.values) append_word(text, json(value).dump(), ",");
+    return "(" + text + ")";
+  };
   switch (requirement.op) {
     case Operator::kIn:
-      return requirement.values.size() == 1 ? requirement.key + "=" + requirement.values.front()
-                                            : requirement.key + " in " + list();
+      return requirement.values.size() == 1
+                 ? requirement.key + "=" + json(requirement.values.front()).dump()
+                 : requirement.key + " in " + list();
     case Operator::kNotIn:
       return requirement.key + " notin " + list();
     case Operator::kExists:

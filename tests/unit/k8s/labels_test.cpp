@@ -17,7 +17,7 @@ TEST(LabelSelector, AllRequirementsHold) {
   const auto both = selector(R"({"matchLabels":{"app":"web"},
       "matchExpressions":[{"key":"tier","operator":"In","values":["b","a"]}]})");
 
-  EXPECT_EQ(selector_text(both), "app=web,tier in (a,b)");
+  EXPECT_EQ(selector_text(both), R"(app="web",tier in ("a","b"))");
   EXPECT_TRUE(matches(both, {{"app", "web"}, {"tier", "a"}}));
   EXPECT_FALSE(matches(both, {{"app", "web"}}));
   EXPECT_FALSE(matches(both, {{"tier", "a"}}));

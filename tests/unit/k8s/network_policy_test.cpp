@@ -27,7 +27,7 @@ TEST(NetworkPolicy, HasItsRules) {
   EXPECT_EQ(web.problem, "");
   EXPECT_TRUE(web.isolates_ingress);
   EXPECT_FALSE(web.isolates_egress);
-  EXPECT_EQ(selector_text(web.subjects), "a=b");
+  EXPECT_EQ(selector_text(web.subjects), R"(a="b")");
   ASSERT_EQ(web.ingress.size(), 1u);
   EXPECT_EQ(web.ingress[0].peers,
             (std::vector<PolicyPeer>{
@@ -85,7 +85,7 @@ TEST(NetworkPolicy, ThatIsNotUnderstoodClosesBothDirections) {
     EXPECT_NE(closing.problem, "") << rule;
     EXPECT_TRUE(closing.isolates_ingress && closing.isolates_egress) << rule;
     EXPECT_TRUE(closing.ingress.empty()) << rule;
-    EXPECT_EQ(selector_text(closing.subjects), "a=b") << rule;
+    EXPECT_EQ(selector_text(closing.subjects), R"(a="b")") << rule;
   }
   EXPECT_NE(policy("7").problem, "");
   EXPECT_NE(policy(R"({"policyTypes":["Both"]})").problem, "");

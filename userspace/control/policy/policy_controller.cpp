@@ -28,8 +28,12 @@ bool is_in(const std::vector<IpNet>& networks, const IpAddr& address) {
 
 std::vector<LocalPod> local_pods(const std::vector<Attachment>& attachments) {
   std::vector<LocalPod> locals;
-  for (const Attachment& attachment : attachments)
-    locals.push_back({attachment.pod, attachment.port.plain_addresses()});
+  for (const Attachment& attachment : attachments) {
+    LocalPod local{attachment.pod, attachment.port.plain_addresses()};
+    // By it, pods of one bridge reach each other, too.
+    local.addresses.push_back(attachment.port.pod_mac.link_local());
+    locals.push_back(std::move(local));
+  }
   std::ranges::sort(locals);
   return locals;
 }
@@ -76,6 +80,9 @@ void PolicyController::prepare(const OwnNetworks& own, const PolicyView& policie
   } else if (mode_ == Mode::kAsIs && has_policies(options_.state_dir)) {
     close_all(own, outcome);
   }
+  if (policies.is_on && !policies.error.empty())
+    outcome.say(ConditionKind::kPolicy,
+                "network policies cannot be read, and stay as they were: " + policies.error);
 }
 
 void PolicyController::plan(const PolicyView& policies, const OwnNetworks& own, Outcome& outcome) {
@@ -126,18 +133,25 @@ Policed PolicyController::policed(const Attachment& attachment) const {
 }
 
 /// Bridged packets meet the table whatever bridge-nf-call-iptables says.
-void PolicyController::sync_bridges(Outcome& outcome) {
+/// Result: whether one did not.
+bool PolicyController::sync_bridges(Outcome& outcome) {
   std::set<std::string> names{options_.bridge};
   for (const Attachment& attachment : attachments_) names.insert(attachment.port.bridge);
   auto links = list_links(netlink_);
-  if (!links) return outcome.fail(links.error().what);
+  if (!links) {
+    outcome.fail(links.error().what);
+    return true;
+  }
+  bool has_changed = false;
   for (const Link& link : *links) {
     if (!names.contains(link.name)) continue;
     auto ensured = ensure_bridge_meets_netfilter(netlink_, link);
     if (!ensured) outcome.fail(ensured.error().what);
     if (ensured && *ensured)
       outcome.changes.push_back("bridge " + link.name + " hands its packets to netfilter");
+    has_changed = has_changed || !ensured || *ensured;
   }
+  return has_changed;
 }
 
 /// Ends what the programs have noted of flows that the former rules let pass. A packet that was
@@ -147,9 +161,10 @@ void PolicyController::end_answers(Outcome& outcome) {
   if (!generation && generation.error().code == ENOENT) return;  // no programs are loaded
   if (!generation) return outcome.fail(generation.error().what);
   generation->raise();
-  // Packets are processed under RCU, and this waits for it (membarrier(2)). It fails with
-  // nohz_full.
-  ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+  // Packets are processed under RCU, and this waits for it. It fails with nohz_full
+  // (membarrier(2)).
+  const bool has_failed = ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0;
+  must_end_again_ = has_failed && !must_end_again_;
   generation->raise();
 }
 
@@ -157,14 +172,14 @@ void PolicyController::apply(Outcome& outcome) {
   if (mode_ == Mode::kOff) return remove(outcome);
   if (mode_ == Mode::kAsIs) return;
   if (!open_table(outcome)) return;
-  sync_bridges(outcome);
+  const bool met_netfilter = !sync_bridges(outcome);
   auto change = table_->sync(plan_);
   if (!change)
     outcome.fail("network policies are not enforced as they should be: " + change.error().what);
   else if (!change->empty())
     outcome.changes.push_back(*change);
   // A change that failed may have been made in part.
-  if (!change || !change->empty()) end_answers(outcome);
+  if (!change || !change->empty() || !met_netfilter || must_end_again_) end_answers(outcome);
 }
 
 void PolicyController::remove(Outcome& outcome) {

@@ -21,6 +21,7 @@ struct PolicyView {
   bool is_on = false;                      ///< `networkPolicy`
   const PolicyObjects* objects = nullptr;  ///< null: not known yet
   std::uint64_t version = 0;               ///< changes with the objects
+  std::string error = {};                  ///< why they cannot be read
 };
 
 /// This node's PodCIDRs, and its own addresses in them.
@@ -72,7 +73,7 @@ class PolicyController {
   void plan(const PolicyView& policies, const OwnNetworks& own, Outcome& outcome);
   void close_all(const OwnNetworks& own, Outcome& outcome);
   void remove(Outcome& outcome);
-  void sync_bridges(Outcome& outcome);
+  bool sync_bridges(Outcome& outcome);
   void end_answers(Outcome& outcome);
 
   DaemonOptions options_;
@@ -80,7 +81,8 @@ class PolicyController {
   std::optional<PolicyTable> table_;
   std::vector<Attachment> attachments_;
   Mode mode_ = Mode::kAsIs;
-  bool is_removed_ = false;  ///< there is no table, and no mark
+  bool is_removed_ = false;      ///< there is no table, and no mark
+  bool must_end_again_ = false;  ///< end_answers() could not wait
   PolicyTableSpec spec_;
   PolicyTablePlan plan_;
   std::optional<std::uint64_t> planned_version_;

@@ -147,6 +147,9 @@ Result<std::string> PolicyTable::sync(const PolicyTablePlan& wanted) {
 }
 
 Result<bool> PolicyTable::exists() {
+  auto generation = nftables_.generation();
+  if (!generation) return fail(generation);
+  if (*generation == 0) return false;  // the kernel has no nftables
   auto structure = nftables_.list_structure(kTable);
   if (!structure) return fail(structure);
   return !structure->empty();
@@ -154,6 +157,9 @@ Result<bool> PolicyTable::exists() {
 
 Result<bool> PolicyTable::remove() {
   is_known_ = false;
+  auto generation = nftables_.generation();
+  if (!generation) return fail(generation);
+  if (*generation == 0) return false;  // the kernel has no nftables
   auto removed = nftables_.run("delete table " + kTable);
   if (!removed && removed.error().code == ENOENT) return false;
   if (!removed) return fail(removed, "remove nftables table " + kTable);

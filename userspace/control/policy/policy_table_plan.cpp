@@ -43,6 +43,17 @@ std::string comment(const std::string& text) {
   return " comment \"" + plain + "\"";
 }
 
+/// Those that no other contains: the parts of a set may not overlap.
+std::vector<IpNet> without_contained(const std::vector<IpNet>& networks) {
+  std::set<IpNet> apart;
+  for (const IpNet& network : networks)
+    if (std::ranges::none_of(networks, [&](const IpNet& other) {
+          return other.prefix < network.prefix && other.contains(network);
+        }))
+      apart.insert(network.network());
+  return {apart.begin(), apart.end()};
+}
+
 std::string text_of(const PortMatch& ports, Way way) {
   if (ports.protocol == 0) return "";
   const std::string protocol = protocol_name(ports.protocol);
@@ -132,10 +143,13 @@ class Planner {
     const IpBlock& block = term.peer.block;
     if (block.cidr.addr.family() != family.number) return std::nullopt;
     std::string text = block.cidr.prefix == 0 ? "" : field + block.cidr.str() + " ";
-    for (const IpNet& except : block.except) {
+    // One set: a rule has room for some forty comparisons.
+    std::vector<std::string> excepts;
+    for (const IpNet& except : without_contained(block.except)) {
       if (except.prefix == 0) return std::nullopt;
-      text += field + "!= " + except.str() + " ";
+      excepts.push_back(except.str());
     }
+    if (!excepts.empty()) text += field + "!= { " + joined(excepts) + " } ";
     return text;
   }
 
@@ -171,7 +185,8 @@ class Planner {
         "\t\ticmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
         "nd-neighbor-advert, mld-listener-query, mld-listener-report, mld-listener-done, "
         "mld2-listener-report } accept\n"
-        "\t\tct state related meta l4proto { icmp, ipv6-icmp } accept\n";
+        // By number: the image has no /etc/protocols.
+        "\t\tct state related meta l4proto { 1, 58 } accept\n";
     for (const Family& family : kFamilies) {
       const std::string keyword = family.keyword;
       const std::string suffix = family.suffix;
@@ -189,6 +204,11 @@ class Planner {
                   " counter drop comment \"policy not known\"\n";
       }
     }
+    if (spec_.has_isolated_ingress())
+      // No address says which pods get it.
+      body +=
+          "\t\tip daddr { 224.0.0.0/4, 255.255.255.255 } counter drop comment \"to many\"\n"
+          "\t\tip6 daddr ff00::/8 counter drop comment \"to many\"\n";
     return body +
            "\t\tct direction reply goto reply\n"
            "\t\tgoto original\n";

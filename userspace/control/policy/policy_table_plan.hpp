@@ -3,15 +3,16 @@
 #include "base/ip.hpp"
 #include "net/address_elements.hpp"
 #include "policy/compiled_policy.hpp"
+#include "state/policy_mark.hpp"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace kubecni {
 
-inline constexpr const char* kPolicyTableName = "kube-cni-policy";
-/// The same with its family, for nft.
+/// kPolicyTableName with its family, for nft.
 inline constexpr const char* kPolicyTable = "inet kube-cni-policy";
 
 /// What the policies are to be enforced for.
@@ -24,6 +25,11 @@ struct PolicyTableSpec {
   /// Pods of this node with other addresses that are no subjects: closed, too.
   std::vector<IpAddr> closed;
 
+  /// Whether packets to some pod of this node are judged.
+  [[nodiscard]] bool has_isolated_ingress() const {
+    return std::ranges::any_of(policy.subjects,
+                               [](const auto& entry) { return !entry.second.ingress.empty(); });
+  }
   bool operator==(const PolicyTableSpec&) const = default;
 };
 

@@ -25,7 +25,8 @@ PolicyTableSpec one_pod() {
                  .ports = {.protocol = IPPROTO_TCP, .ranges = {{80, 90}, {443, 443}}},
                  .origin = "shop/web#ingress0"},
                 {.peer = {.kind = PeerMatch::Kind::kBlock,
-                          .block = {net("10.0.0.0/8"), {net("10.1.0.0/16"), net("10.2.0.0/16")}}},
+                          .block = {net("10.0.0.0/8"),
+                                    {net("10.2.0.0/16"), net("10.1.0.0/16"), net("10.1.7.0/24")}}},
                  .origin = "shop/web#ingress1"}},
       .policies = {"shop/web"}};
   spec.policy.subjects[addr("10.200.1.2")] = {.ingress = "in_1"};
@@ -33,12 +34,11 @@ PolicyTableSpec one_pod() {
 }
 
 TEST(PolicyTablePlan, IngressLooksAtTheSourceAndTheDestinationsPort) {
-  EXPECT_EQ(
-      plan_policy_table(one_pod()).chains.at("in_14"),
-      "\t\tip saddr @set_1_4 tcp dport { 80-90, 443 } return comment \"shop/web#ingress0\"\n"
-      "\t\tip saddr 10.0.0.0/8 ip saddr != 10.1.0.0/16 ip saddr != 10.2.0.0/16 return comment "
-      "\"shop/web#ingress1\"\n"
-      "\t\tcounter drop comment \"no rule of shop/web\"\n");
+  EXPECT_EQ(plan_policy_table(one_pod()).chains.at("in_14"),
+            "\t\tip saddr @set_1_4 tcp dport { 80-90, 443 } return comment \"shop/web#ingress0\"\n"
+            "\t\tip saddr 10.0.0.0/8 ip saddr != { 10.1.0.0/16, 10.2.0.0/16 } return comment "
+            "\"shop/web#ingress1\"\n"
+            "\t\tcounter drop comment \"no rule of shop/web\"\n");
 }
 
 TEST(PolicyTablePlan, AnswersAreJudgedTheOtherWayRound) {
@@ -96,6 +96,20 @@ TEST(PolicyTablePlan, ABlockOfAllAddressesNeedsNoMatch) {
   EXPECT_THAT(plan_policy_table(spec).chains.at("in_14"),
               HasSubstr("\t\tmeta l4proto sctp return"));
   EXPECT_THAT(plan_policy_table(spec).chains.at("in_16"), Not(HasSubstr("return")));
+}
+
+TEST(PolicyTablePlan, WhatGoesToManyIsDroppedWhereAPodIsIsolated) {
+  auto spec = one_pod();
+  EXPECT_THAT(plan_policy_table(spec).chains.at("forward"), HasSubstr("ip6 daddr ff00::/8"));
+
+  spec.policy.subjects.begin()->second = {.egress = "in_1"};
+
+  EXPECT_THAT(plan_policy_table(spec).chains.at("forward"), Not(HasSubstr("ff00::/8")));
+}
+
+// The image has no /etc/protocols.
+TEST(PolicyTablePlan, NamesNoProtocolThatNftWouldHaveToLookUp) {
+  EXPECT_THAT(plan_policy_table(one_pod()).chains.at("forward"), Not(HasSubstr("ipv6-icmp")));
 }
 
 TEST(PolicyTablePlan, NamesOfObjectsCannotEndAComment) {
