@@ -59,8 +59,9 @@ class RandomPolicies {
     if (below(2) == 0) {
       const std::string op = one_of(operators_);
       json condition{{"key", one_of(keys_)}, {"operator", op}};
-      if (op == "In" || op == "NotIn") condition["values"] = {one_of(values_), one_of(values_)};
-      selector["matchExpressions"] = {condition};
+      if (op == "In" || op == "NotIn")
+        condition["values"] = json::array({one_of(values_), one_of(values_)});
+      selector["matchExpressions"] = json::array({condition});
     }
     return selector;
   }
@@ -133,13 +134,13 @@ class RandomPolicies {
       for (std::size_t n = below(3); n-- > 0;) spec["egress"].push_back(rule("to"));
     switch (below(4)) {
       case 0:
-        spec["policyTypes"] = {"Ingress"};
+        spec["policyTypes"] = json::array({"Ingress"});
         break;
       case 1:
-        spec["policyTypes"] = {"Egress"};
+        spec["policyTypes"] = json::array({"Egress"});
         break;
       case 2:
-        spec["policyTypes"] = {"Ingress", "Egress"};
+        spec["policyTypes"] = json::array({"Ingress", "Egress"});
         break;
       default:
         break;
@@ -159,7 +160,7 @@ class RandomPolicies {
               {{"name", "pod" + std::to_string(i)},
                {"namespace", spaces_[i % spaces_.size()]},
                {"labels", labels()}}},
-             {"spec", {{"containers", {{{"name", "main"}, {"ports", ports}}}}}},
+             {"spec", {{"containers", json::array({json{{"name", "main"}, {"ports", ports}}})}}},
              {"status", {{"phase", "Running"}, {"podIPs", json::array()}}}};
     for (const std::string& address : addresses)
       pod["status"]["podIPs"].push_back({{"ip", address}});

@@ -52,6 +52,8 @@ Result<ClusterLink> link_to_api(const DaemonOptions& options) {
     auto created = ApiPolicySource::create();
     if (!created) return fail(created);
     extras.others = (*created)->informers();
+    // Kinds wait for each other at a server that does not answer, and the nodes come first.
+    extras.reached = [&policies = **created] { policies.begin(); };
     policies = std::move(*created);
   }
   auto source = ApiNodeSource::start(std::move(*config), {}, std::move(extras));

@@ -18,11 +18,12 @@ LearnedHook learner(std::shared_ptr<ApiEndpoints> endpoints,
   };
 }
 
-/// Watches the Node `own_name` for changes.
-std::function<void(const std::string&)> own_node_hook(const ApiExtras& extras) {
-  if (!extras.own_node_changed) return {};
-  return [name = extras.own_name, changed = extras.own_node_changed](const std::string& key) {
-    if (key == name) changed();
+/// Says that the server answers, and watches the Node `own_name` for changes.
+std::function<void(const std::string&)> node_hook(const ApiExtras& extras) {
+  return [name = extras.own_name, changed = extras.own_node_changed,
+          reached = extras.reached](const std::string& key) {
+    if (reached) reached();
+    if (changed && key == name) changed();
   };
 }
 
@@ -31,7 +32,7 @@ std::function<void(const std::string&)> own_node_hook(const ApiExtras& extras) {
 Result<std::unique_ptr<NodeSource>> ApiNodeSource::start(ApiConfig config, ApiTimings timings,
                                                          ApiExtras extras) {
   if (!extras.endpoints) extras.endpoints = std::make_shared<ApiEndpoints>(config.servers());
-  auto nodes = Nodes::create(kNodes, {.seen = own_node_hook(extras)});
+  auto nodes = Nodes::create(kNodes, {.seen = node_hook(extras)});
   if (!nodes) return fail(nodes);
   std::vector<AnyInformer*> informers{nodes->get()};
   std::unique_ptr<Servers> servers;

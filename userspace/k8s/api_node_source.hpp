@@ -21,6 +21,8 @@ struct ApiExtras {
   /// Is called when the Node `own_name` may have changed.
   std::function<void()> own_node_changed = {};
   std::string own_name = {};
+  /// Is called when the server sends nodes, many times.
+  std::function<void()> reached = {};
   /// Other kinds to watch with the same thread; they have to outlive the source.
   std::vector<AnyInformer*> others = {};
 };

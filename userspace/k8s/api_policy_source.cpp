@@ -32,6 +32,7 @@ Result<std::unique_ptr<ApiPolicySource>> ApiPolicySource::create() {
                                      for (AnyInformer* other : others) other->release();
                                    }});
   if (!policies) return fail(policies);
+  (*policies)->hold();
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return sys_error(errno, "watch policies");
   for (const int fd : {(*policies)->fd(), (*pods)->fd(), (*spaces)->fd()}) {

@@ -21,6 +21,9 @@ class ApiPolicySource final : public PolicySource {
   /// Errors: EMFILE, ENFILE, ENOMEM.
   static Result<std::unique_ptr<ApiPolicySource>> create();
 
+  /// From now on, asks the server. On the WatchThread.
+  void begin() { policies_->release(); }
+
   /// For the WatchThread.
   [[nodiscard]] std::vector<AnyInformer*> informers() const;
 

@@ -33,6 +33,7 @@ class ApiPolicySourceTest : public testing::Test {
   }
 
   std::unique_ptr<NodeSource> start() {
+    source_->begin();
     ApiConfig config;
     config.server = server_->url();
     return ApiNodeSource::start(std::move(config),
