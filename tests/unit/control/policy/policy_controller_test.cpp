@@ -12,12 +12,16 @@ Attachment attachment(const std::string& pod, const std::string& address) {
   Attachment made;
   made.pod = pod;
   made.port.addresses = {{.net = {addr(address), 24}, .gateway = {}}};
+  made.port.pod_mac = MacAddr::parse("00:00:5e:00:53:0a").value();
   return made;
 }
 
-TEST(PolicyController, TakesThePodsFromTheRecords) {
+TEST(PolicyController, TakesThePodsFromTheRecordsWithTheirLinkLocalAddresses) {
+  const IpAddr link_local = addr("fe80::200:5eff:fe00:530a");
+
   EXPECT_EQ(local_pods({attachment("b/c", "10.0.0.2"), attachment("a/b", "10.0.0.1")}),
-            (std::vector<LocalPod>{{"a/b", {addr("10.0.0.1")}}, {"b/c", {addr("10.0.0.2")}}}));
+            (std::vector<LocalPod>{{"a/b", {addr("10.0.0.1"), link_local}},
+                                   {"b/c", {addr("10.0.0.2"), link_local}}}));
 }
 
 TEST(PolicyController, APodThatIsNotKnownIsClosedWhateverItsAddress) {
