@@ -152,6 +152,7 @@ class Compiler {
                  const std::vector<PortMatch>& ports, const std::string& origin,
                  std::vector<PolicyTerm>& terms) {
     std::vector<PeerMatch> peers;
+    peers.reserve(rule.peers.size() + 1);
     for (const PolicyPeer& peer : rule.peers) peers.push_back(match_of(policy, peer));
     if (rule.peers.empty()) peers.push_back({});
     for (const PeerMatch& peer : peers)

@@ -41,6 +41,7 @@ std::vector<PortMatch> resolved_ports(const std::vector<PolicyPort>& ports,
       by_protocol[port.protocol].push_back({number, number});
   }
   std::vector<PortMatch> matches;
+  matches.reserve(by_protocol.size() + 1);
   for (auto& [protocol, ranges] : by_protocol)
     matches.push_back({.protocol = protocol, .ranges = merged(std::move(ranges))});
   if (ports.empty()) matches.push_back({});
