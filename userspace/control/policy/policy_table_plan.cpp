@@ -15,21 +15,21 @@ namespace kubecni {
 
 namespace {
 
-struct Family {
+struct TableFamily {
   int number;
   const char* suffix;
   const char* keyword;
   const char* type;
 };
-constexpr std::array kFamilies{Family{AF_INET, "4", "ip", "ipv4_addr"},
-                               Family{AF_INET6, "6", "ip6", "ipv6_addr"}};
+constexpr std::array kTableFamilies{TableFamily{AF_INET, "4", "ip", "ipv4_addr"},
+                                    TableFamily{AF_INET6, "6", "ip6", "ipv6_addr"}};
 
 constexpr std::size_t kLongestComment = 120;  // nft takes 128 bytes
 
 /// Whether the packets are of the flow's opener, or answers to it.
 enum class Way { kOriginal, kReply };
 
-std::string suffix_of(const Family& family, Way way) {
+std::string suffix_of(const TableFamily& family, Way way) {
   return std::string(family.suffix) + (way == Way::kReply ? "r" : "");
 }
 
@@ -44,7 +44,7 @@ std::string comment(const std::string& text) {
 }
 
 /// Those that no other contains: the parts of a set may not overlap.
-std::vector<IpNet> without_contained(const std::vector<IpNet>& networks) {
+std::vector<IpNet> outermost(const std::vector<IpNet>& networks) {
   std::set<IpNet> apart;
   for (const IpNet& network : networks)
     if (std::ranges::none_of(networks, [&](const IpNet& other) {
@@ -71,7 +71,7 @@ class Planner {
   explicit Planner(const PolicyTableSpec& spec) : spec_(spec) {}
 
   PolicyTablePlan run() {
-    for (const Family& family : kFamilies) {
+    for (const TableFamily& family : kTableFamilies) {
       add_fixed_sets(family);
       for (const auto& [name, chain] : spec_.policy.chains)
         for (const Way way : {Way::kOriginal, Way::kReply})
@@ -97,7 +97,7 @@ class Planner {
     plan_.elements[name];
   }
 
-  void add_fixed_sets(const Family& family) {
+  void add_fixed_sets(const TableFamily& family) {
     const std::string type = family.type;
     for (const char* name : {"known", "closed"}) add_set(std::string(name) + family.suffix, type);
     add_set(std::string("self") + family.suffix, type + " . " + type);
@@ -123,7 +123,7 @@ class Planner {
   }
 
   /// What the peer has to be; nullopt: no address of this family is one.
-  std::optional<std::string> peer_of(const PolicyTerm& term, const Family& family,
+  std::optional<std::string> peer_of(const PolicyTerm& term, const TableFamily& family,
                                      const std::string& field) {
     switch (term.peer.kind) {
       case PeerMatch::Kind::kAnyone:
@@ -145,7 +145,7 @@ class Planner {
     std::string text = block.cidr.prefix == 0 ? "" : field + block.cidr.str() + " ";
     // One set: a rule has room for some forty comparisons.
     std::vector<std::string> excepts;
-    for (const IpNet& except : without_contained(block.except)) {
+    for (const IpNet& except : outermost(block.except)) {
       if (except.prefix == 0) return std::nullopt;
       excepts.push_back(except.str());
     }
@@ -153,7 +153,7 @@ class Planner {
     return text;
   }
 
-  std::string body_of(const PolicyChain& chain, const Family& family, Way way) {
+  std::string body_of(const PolicyChain& chain, const TableFamily& family, Way way) {
     const bool is_source =
         (chain.direction == PolicyDirection::kIngress) == (way == Way::kOriginal);
     const std::string field = std::string(family.keyword) + (is_source ? " saddr " : " daddr ");
@@ -170,7 +170,7 @@ class Planner {
   static std::string dispatch(Way way) {
     const bool is_original = way == Way::kOriginal;
     std::string body;
-    for (const Family& family : kFamilies)
+    for (const TableFamily& family : kTableFamilies)
       for (const bool is_egress : {true, false}) {
         const std::string keyword = family.keyword;
         body += "\t\t" + keyword + (is_egress == is_original ? " saddr" : " daddr") + " vmap @" +
@@ -187,7 +187,7 @@ class Planner {
         "mld2-listener-report } accept\n"
         // By number: the image has no /etc/protocols.
         "\t\tct state related meta l4proto { 1, 58 } accept\n";
-    for (const Family& family : kFamilies) {
+    for (const TableFamily& family : kTableFamilies) {
       const std::string keyword = family.keyword;
       const std::string suffix = family.suffix;
       std::set<std::string> own;
