@@ -59,6 +59,7 @@ std::string text_of(const PortMatch& ports, Way way) {
   const std::string protocol = protocol_name(ports.protocol);
   if (ports.ranges.empty()) return "meta l4proto " + protocol + " ";
   std::vector<std::string> ranges;
+  ranges.reserve(ports.ranges.size());
   for (const PortRange& range : ports.ranges)
     ranges.push_back(std::to_string(range.first) +
                      (range.first == range.last ? "" : "-" + std::to_string(range.last)));
