@@ -161,7 +161,7 @@ TEST_P(TranslatedFlow, OfAHundredMegabytesAmongTwoThousandServicesGoesOnWhilePat
   serve(b, cluster.b, 2000);
   TcpTransfer::Options large = options(to_service(b));
   large.bytes = 100 << 20;
-  large.bytes_per_second = 32 << 20;
+  large.bytes_per_second = 12 << 20;  // long enough for a machine that is busy
   TcpTransfer transfer(large);
   ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 2 << 20; }));
   unsigned switches = 0;
