@@ -9,19 +9,19 @@ namespace kubecni::bench {
 
 namespace {
 
-constexpr std::chrono::seconds kDeadline{60};
-constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-constexpr std::size_t kShown = 400;
+constexpr std::chrono::seconds kScriptDeadline{60};
+constexpr const char* kScriptPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr std::size_t kScriptShown = 400;
 
 }  // namespace
 
 Result<> run_script(const std::string& script) {
   auto end = run_subprocess(
-      {.program = "/bin/sh", .env = {kPath}, .input = "set -e\n" + script, .deadline = kDeadline});
+      {.program = "/bin/sh", .env = {kScriptPath}, .input = "set -e\n" + script, .deadline = kScriptDeadline});
   if (!end) return fail(end);
   if (end->status == 0) return {};
   return failure(EIO, "a script ended with status " + std::to_string(end->status) + ": " +
-                          script.substr(0, kShown));
+                          script.substr(0, kScriptShown));
 }
 
 }  // namespace kubecni::bench
