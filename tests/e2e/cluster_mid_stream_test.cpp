@@ -12,8 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Takes some seconds: on a busy machine, a daemon takes more than one to start.
-constexpr std::uint64_t kBytes = 256 << 20;
 constexpr std::uint64_t kBytesPerSecond = 64 << 20;
 constexpr std::uint64_t kMidStream = 8 << 20;
 
@@ -24,14 +22,12 @@ class TwoNodesMidStream : public testing::Test {
     TcpTransfer transfer({.client = cluster.pod_a->netns,
                           .server = cluster.pod_b->netns,
                           .to = cluster.pod_b->address,
-                          .bytes = kBytes,
+                          .bytes = TcpTransfer::kUntilFinish,
                           .bytes_per_second = kBytesPerSecond});
     ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > kMidStream; }));
-    ASSERT_TRUE(transfer.is_running());
 
     damage();
 
-    EXPECT_TRUE(transfer.is_running()) << "the transfer was over too soon to test anything";
     EXPECT_TRUE(ok(transfer.finish()));
   }
 

@@ -433,7 +433,7 @@ TEST_F(PolicyOfANode, HoldsForAConnectionThatIsOpen) {
   TcpTransfer transfer({.client = pods_[0]->netns,
                         .server = pods_[1]->netns,  // of y
                         .to = pods_[1]->address,
-                        .bytes = 1 << 30,
+                        .bytes = TcpTransfer::kUntilFinish,
                         .bytes_per_second = 4 << 20});
   ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 0; }));
   const auto before = cluster.a.counters();
@@ -455,6 +455,7 @@ TEST_F(PolicyOfANode, HoldsForAConnectionThatIsOpen) {
   write(open);
 
   EXPECT_TRUE(eventually([&] { return transfer.bytes_received() > stopped_at; }));
+  EXPECT_TRUE(ok(transfer.finish()));
 }
 
 }  // namespace

@@ -56,20 +56,39 @@ TEST_P(Traffic, AConnectionGoesOnFromEitherSide) {
   EXPECT_TRUE(ok(connection.client_sends(1 << 20)));
 }
 
-TEST_P(Traffic, TheLongestGapOfATransferIsThatInWhichNothingArrived) {
-  TcpTransfer transfer(
-      {.client = one, .server = other, .to = to, .bytes = 16 << 20, .bytes_per_second = 16 << 20});
-  ASSERT_TRUE(eventually([&] { return transfer.is_running(); }));
+TEST_P(Traffic, ATransferThatLastsUntilItIsFinishedGoesOnAfterACut) {
+  TcpTransfer transfer({.client = one,
+                        .server = other,
+                        .to = to,
+                        .bytes = TcpTransfer::kUntilFinish,
+                        .bytes_per_second = 16 << 20});
+  ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 0; }));
 
   Node::must_run_in(underlay.router, {"ip", "link", "set", "eth1", "down"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
   Node::must_run_in(underlay.router, {"ip", "link", "set", "eth1", "up"});
   if (GetParam() == AF_INET6)  // went with the link
     Node::must_run_in(underlay.router,
                       {"ip", "addr", "add", "2001:db8:2::fe/64", "dev", "eth1", "nodad"});
+  const auto after_the_cut = transfer.bytes_received();
 
   EXPECT_TRUE(ok(transfer.finish()));
-  EXPECT_GE(transfer.longest_gap(), std::chrono::milliseconds(300));
+  EXPECT_GT(transfer.bytes_received(), after_the_cut);
+}
+
+TEST_P(Traffic, ATransferThatIsCutOffForGoodFails) {
+  TcpTransfer transfer({.client = one,
+                        .server = other,
+                        .to = to,
+                        .bytes = TcpTransfer::kUntilFinish,
+                        .bytes_per_second = 16 << 20,
+                        .deadline = std::chrono::seconds(1)});
+  ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 0; }));
+
+  Node::must_run_in(underlay.router, {"ip", "link", "set", "eth1", "down"});
+
+  const auto finished = transfer.finish();
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().code, ETIMEDOUT);
 }
 
 TEST_P(Traffic, RouterDropsAndCountsPodAddresses) {

@@ -92,12 +92,11 @@ class TranslatedFlow : public testing::TestWithParam<ProxySetting>, protected Se
   void expect_to_survive(const Way& way, const std::function<void()>& damage) const {
     SCOPED_TRACE(way.name);
     TcpTransfer::Options slow = options(way);
-    slow.bytes = 32 << 20;
+    slow.bytes = TcpTransfer::kUntilFinish;
     slow.bytes_per_second = 16 << 20;
     TcpTransfer transfer(slow);
     ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 2 << 20; }));
     damage();
-    EXPECT_TRUE(transfer.is_running()) << "the transfer was over too soon to test anything";
     EXPECT_TRUE(ok(transfer.finish()));
   }
 
@@ -160,17 +159,16 @@ TEST_P(TranslatedFlow, GoesOnWhateverIsTakenAwayInTheMiddle) {
 TEST_P(TranslatedFlow, OfAHundredMegabytesAmongTwoThousandServicesGoesOnWhilePathsSwitch) {
   serve(b, cluster.b, 2000);
   TcpTransfer::Options large = options(to_service(b));
-  large.bytes = 100 << 20;
-  large.bytes_per_second = 12 << 20;  // long enough for a machine that is busy
+  large.bytes = TcpTransfer::kUntilFinish;
+  large.bytes_per_second = 24 << 20;
   TcpTransfer transfer(large);
-  ASSERT_TRUE(eventually([&] { return transfer.bytes_received() > 2 << 20; }));
-  unsigned switches = 0;
-  for (const auto before = translated(); transfer.is_running(); ++switches) {
+  for (unsigned switches = 0; switches < 3 || transfer.bytes_received() < 100 << 20; ++switches) {
+    const auto before = translated();
+    ASSERT_TRUE(eventually([&] { return translated() > before; }))
+        << transfer.bytes_received() << " bytes arrived";
     take_the_programs_off();
     await_programs();
-    EXPECT_TRUE(eventually([&] { return translated() > before || !transfer.is_running(); }));
   }
-  EXPECT_GT(switches, 1u);
   EXPECT_TRUE(ok(transfer.finish()));
 }
 

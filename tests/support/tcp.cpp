@@ -16,6 +16,8 @@ namespace kubecni::test {
 namespace {
 
 constexpr std::size_t kChunkBytes = 64 * 1024;
+/// That show that the connection goes on.
+constexpr std::uint64_t kBytesAfterFinish = 4 << 20;
 constexpr char kAllRight = 'Y';
 constexpr std::chrono::milliseconds kStopCheck{50};
 
@@ -45,7 +47,8 @@ TcpTransfer::TcpTransfer(const Options& options)
     : options_(options),
       end_(Clock::now() + options.deadline),
       listener_(listening_socket(options.server, options.to.family(), options.server_port)),
-      client_(client_socket(options.client, options.to.family(), options.source_port)) {
+      client_(client_socket(options.client, options.to.family(), options.source_port)),
+      bytes_(options.bytes) {
   if (options_.bytes_per_second != 0)
     ::setsockopt(client_.get(), SOL_SOCKET, SO_MAX_PACING_RATE, &options_.bytes_per_second,
                  sizeof(options_.bytes_per_second));
@@ -66,8 +69,8 @@ Result<> TcpTransfer::wait_for(int fd, short events, const char* what) const {
     pollfd ready{fd, events, 0};
     if (::poll(&ready, 1, static_cast<int>(kStopCheck.count())) > 0) return {};
   }
-  return sys_error(ETIMEDOUT, std::string("TCP ") + what + " after " + std::to_string(received_) +
-                                  " of " + std::to_string(options_.bytes) + " bytes");
+  return sys_error(ETIMEDOUT,
+                   std::string("TCP ") + what + " after " + std::to_string(received_) + " bytes");
 }
 
 Result<> TcpTransfer::serve() {
@@ -79,9 +82,8 @@ Result<> TcpTransfer::serve() {
   client_address_ = peer.addr().str();
 
   std::vector<std::uint8_t> buffer(kChunkBytes);
-  auto last_arrival = Clock::time_point::max();
   std::uint64_t at = 0;
-  while (at < options_.bytes) {
+  while (at < bytes_) {
     if (auto ready = wait_for(connection.get(), POLLIN, "receive"); !ready) return ready;
     const ssize_t size = ::recv(connection.get(), buffer.data(), buffer.size(), 0);
     if (size < 0 && is_again(errno)) continue;
@@ -91,11 +93,6 @@ Result<> TcpTransfer::serve() {
       if (buffer[static_cast<std::size_t>(i)] != pattern_byte(options_.seed, at))
         return failure(EBADMSG, "byte " + std::to_string(at) + " is wrong");
     received_ = at;
-    const auto now = Clock::now();
-    if (now > last_arrival)
-      longest_gap_ = std::max(
-          longest_gap_, std::chrono::duration_cast<std::chrono::milliseconds>(now - last_arrival));
-    last_arrival = now;
   }
   if (::send(connection.get(), &kAllRight, 1, MSG_NOSIGNAL) != 1) return sys_error(errno, "answer");
   return {};
@@ -111,9 +108,10 @@ Result<> TcpTransfer::send_all() {
 
   std::vector<std::uint8_t> buffer;
   std::size_t buffered = 0;
-  for (std::uint64_t at = 0; at < options_.bytes || buffered < buffer.size();) {
+  for (std::uint64_t at = 0; at < bytes_ || buffered < buffer.size();) {
+    if (bytes_ == kUntilFinish && is_finishing_) bytes_ = at + kBytesAfterFinish;
     if (buffered == buffer.size()) {
-      buffer.resize(std::min<std::uint64_t>(kChunkBytes, options_.bytes - at));
+      buffer.resize(std::min<std::uint64_t>(kChunkBytes, bytes_ - at));
       for (auto& byte : buffer) byte = pattern_byte(options_.seed, at++);
       buffered = 0;
     }
@@ -131,6 +129,7 @@ Result<> TcpTransfer::send_all() {
 }
 
 Result<> TcpTransfer::finish() {
+  is_finishing_ = true;
   client_thread_.join();
   if (!sent_) stop_ = true;
   server_thread_.join();

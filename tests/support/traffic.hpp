@@ -49,17 +49,20 @@ Result<> udp_refused(const NetNs& client, const IpAddr& to, std::uint16_t port =
 /// reports at the end.
 class TcpTransfer {
  public:
+  /// As many bytes as it takes until finish() is called, and some after it.
+  static constexpr std::uint64_t kUntilFinish = UINT64_MAX;
+
   struct Options {
     const NetNs& client;
     const NetNs& server;
-    IpAddr to;                         ///< what the client connects to
-    std::uint16_t port = 5001;         ///< that it connects to
-    std::uint16_t server_port = port;  ///< that the server listens on
-    std::uint16_t source_port = 0;     ///< that the client connects from; 0: any
-    std::uint64_t bytes = 1 << 20;
+    IpAddr to;                           ///< what the client connects to
+    std::uint16_t port = 5001;           ///< that it connects to
+    std::uint16_t server_port = port;    ///< that the server listens on
+    std::uint16_t source_port = 0;       ///< that the client connects from; 0: any
+    std::uint64_t bytes = 1 << 20;       ///< or kUntilFinish
     std::uint64_t bytes_per_second = 0;  ///< 0: as fast as it goes
     std::uint64_t seed = 1;              ///< of the pattern
-    std::chrono::seconds deadline{30};   ///< for all of it
+    std::chrono::seconds deadline{bytes == kUntilFinish ? 120 : 30};  ///< for all of it
   };
 
   /// Listens; the transfer goes on by itself. Throws when it cannot listen.
@@ -70,12 +73,8 @@ class TcpTransfer {
 
   /// How much arrived and was right so far.
   [[nodiscard]] std::uint64_t bytes_received() const { return received_; }
-  /// Whether it is in mid-stream.
-  [[nodiscard]] bool is_running() const { return received_ > 0 && received_ < options_.bytes; }
   /// The source address that the server saw.
   [[nodiscard]] std::string client_address() const { return client_address_; }
-  /// The longest time in which nothing arrived, between the first byte and the last.
-  [[nodiscard]] std::chrono::milliseconds longest_gap() const { return longest_gap_; }
 
   /// Waits for the end. Errors: ETIMEDOUT; EBADMSG a byte was wrong; those of
   /// connect(2), send(2) and recv(2).
@@ -91,9 +90,10 @@ class TcpTransfer {
   UniqueFd listener_;
   UniqueFd client_;
   std::atomic<std::uint64_t> received_ = 0;
+  std::atomic<std::uint64_t> bytes_;  ///< of the whole transfer, as far as that is known
+  std::atomic<bool> is_finishing_ = false;
   std::atomic<bool> stop_ = false;
   std::string client_address_;
-  std::chrono::milliseconds longest_gap_{0};
   Result<> served_;
   Result<> sent_;
   std::thread server_thread_;
