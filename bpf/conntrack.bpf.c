@@ -170,7 +170,7 @@ enum tracking look_up_tuple(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
 	if (!ct)
 		return UNTRACKED;
 	const enum tracking found = judge(ct, protocol, opts.dir);
-	if (found == TRANSLATED && translation) {
+	if (found >= TRANSLATED && translation) {
 		if (opts.dir == ORIGINAL)
 			turn_round(translation, &ct->tuplehash[REPLY].tuple);
 		else

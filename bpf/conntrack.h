@@ -47,7 +47,7 @@ static __always_inline enum tracking ask_about_answer(struct __sk_buff *skb,
 
 /* Looks up the flow of which `tuple` is a packet. With `translation`, which may
  * be NULL, prolongs the life in conntrack of a flow that is TRACKED or
- * TRANSLATED, and fills it for the latter.
+ * TRANSLATED, and fills it if netfilter translates the flow.
  *
  * Defined in conntrack.bpf.c: libbpf 1.1 cannot link two objects that name
  * the same kernel function ("failed to resolve size of underlying type"). */

@@ -66,13 +66,16 @@ static __always_inline void note_passed(struct __sk_buff *skb, const int family,
 		return;
 	struct kubecni_translation of_answer;
 	struct kubecni_flow_state note = {};
+	/* Young flows, too: what asks for the note looks at that itself, and to
+	 * UDP without an answer, the answer's direction stays young. */
 	const enum tracking tracking = ask_about_answer(skb, &walk.pkt, &l4, &of_answer);
-	if (tracking == TRANSLATED)
-		fill_key_before(&note, family, &l4, &of_answer);
-	else if (tracking == TRACKED)
-		fill_key(&note, &walk.pkt, &l4, FROM_OUTSIDE);
-	else
+	if (tracking == UNTRACKED || tracking == TRACKED_HANDSHAKE ||
+	    tracking == TRANSLATED_SPECIAL)
 		return;
+	if (tracking >= TRANSLATED)
+		fill_key_before(&note, family, &l4, &of_answer);
+	else
+		fill_key(&note, &walk.pkt, &l4, FROM_OUTSIDE);
 	const __u32 generation = current_generation();
 	if (!fill_place(&note, family, network) ||
 	    (recall(&note, family) && is_passed(&note, generation)))

@@ -70,6 +70,29 @@ TEST_P(Policed, FlowOfWhichConntrackHasNotSeenEnoughIsTheKernels) {
   }
 }
 
+TEST_P(Policed, DatagramsThatNobodyAnswersAreCarried) {
+  for (const bool is_call : {false, true}) {
+    reset_the_maps();
+    set_flags(family().pod_a, kPoliced);
+    forget_connections();
+    Connection unanswered = is_call ? to_service(IPPROTO_UDP) : plain(IPPROTO_UDP);
+    unanswered.is_answered = false;
+    add_connection(unanswered);
+    IpPacket sent = request(IPPROTO_UDP);
+    if (is_call) {
+      sent.dst = family().outside;
+      sent.dst_port = 80;
+    }
+
+    EXPECT_THAT(run(kFromPod, frame_at(kFromPod, sent)), LeftToKernel(KUBECNI_PASS_POLICED));
+    kernel_sends(IPPROTO_UDP);
+    EXPECT_EQ(run(kFromPod, frame_at(kFromPod, sent)).reason,
+              is_call ? KUBECNI_FAST_TRANSLATED_TO_HOST : KUBECNI_FAST_TO_NODE);
+    EXPECT_THAT(server_answers(IPPROTO_UDP),
+                LeftToKernel(is_call ? KUBECNI_PASS_HANDSHAKE : KUBECNI_PASS_POLICED));
+  }
+}
+
 TEST_P(Policed, ConnectionsBeginAndEndOnTheKernelPath) {
   let_pass(IPPROTO_TCP);
 
