@@ -1,9 +1,12 @@
 #include "bench/path_candidates.hpp"
 
 #include "base/file.hpp"
+#include "bench/bench_policies.hpp"
 #include "bench/service_rules.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -15,6 +18,9 @@ namespace {
 
 using NodePtr = std::shared_ptr<PathNode>;
 constexpr unsigned kManyServices = 2000;
+/// 1000 policies: each of 100 pods of a node has 10.
+constexpr unsigned kManyPods = 100;
+constexpr unsigned kManyPolicies = 10;
 
 /// Makes nodes with names of their own.
 class NodeMaker {
@@ -58,7 +64,7 @@ Result<PathBed> between_pods(std::vector<NodePtr> nodes) {
 Result<PathBed> make_loopback(NodeMaker& maker) {
   auto node = maker.one();
   if (!node) return fail(node);
-  const PathEnd end{(*node)->netns(), IpAddr::v4({127, 0, 0, 1})};
+  const PathEnd end{(*node)->netns(), IpAddr::v4({127, 0, 0, 1}), {}};
   return PathBed{{*node}, ends_between(end, end)};
 }
 
@@ -270,10 +276,113 @@ void add_services(const std::shared_ptr<NodeMaker>& maker, std::vector<Candidate
           if (!carrier.only_many || count == kManyServices) add(same_node, proxy, count, carrier);
 }
 
+BenchPod bench_pod(const PathEnd& end, const PathNode& node) {
+  return {.name = end.pod, .node = "node-" + std::to_string(node.number()), .addr = end.addr};
+}
+
+/// Two pods that have policies, among others.
+struct PoliciedBed {
+  PathBed bed;
+  PathEnd client, server;
+  PoliciedPods pods;
+};
+
+Result<PoliciedBed> make_policied_pods(const std::vector<NodePtr>& nodes, unsigned pods_per_node) {
+  const auto& first = nodes.front();
+  const auto& last = nodes.back();
+  auto client = first->add_pod();
+  if (!client) return fail(client);
+  auto server = last->add_pod();
+  if (!server) return fail(server);
+  PoliciedPods pods{bench_pod(*client, *first), bench_pod(*server, *last), {}};
+  for (const auto& node : nodes)
+    for (unsigned i = 1; i < pods_per_node; ++i) {
+      auto other = node->add_pod();
+      if (!other) return fail(other);
+      pods.others.push_back(bench_pod(*other, *node));
+    }
+  return PoliciedBed{{nodes, ends_between(*client, *server)}, *client, *server, std::move(pods)};
+}
+
+/// What enforces the policies of a candidate.
+enum class PolicyCarrier { kNobody, kKubeCni, kBridgeRules };
+
+Result<> enforce(const PoliciedBed& made, PolicyCarrier carrier, unsigned policies) {
+  if (carrier == PolicyCarrier::kNobody) return {};
+  const auto& nodes = made.bed.nodes;
+  if (carrier == PolicyCarrier::kKubeCni) {
+    const auto objects = make_bench_objects(made.pods, policies);
+    if (auto done = nodes.front()->use_policies(objects, made.client); !done) return done;
+    return nodes.back()->use_policies(objects, made.server);
+  }
+  for (const auto& node : nodes) {
+    const std::filesystem::path file = node->folder() / "rules";
+    if (auto written = write_file_atomically(file, equivalent_rules(made.pods, policies)); !written)
+      return written;
+    if (auto done = node->run("sysctl -qw net.bridge.bridge-nf-call-iptables=1\nnft -f " +
+                              file.string() + "\n");
+        !done)
+      return done;
+  }
+  return {};
+}
+
+Result<std::vector<NodePtr>> make_policy_nodes(NodeMaker& maker, PolicyCarrier carrier,
+                                               bool same_node) {
+  if (same_node) {
+    auto node = maker.one();
+    if (!node) return fail(node);
+    if (carrier == PolicyCarrier::kBridgeRules)
+      (*node)->use_reference("bridge");
+    else if (auto ready = (*node)->use_kube_cni({}, 1); !ready)
+      return fail(ready);
+    return std::vector{*node};
+  }
+  auto nodes = carrier == PolicyCarrier::kBridgeRules ? two_reference_nodes(maker, route_to_peer)
+                                                      : two_kube_cni_nodes(maker, {});
+  if (!nodes) return fail(nodes);
+  return std::vector{nodes->first, nodes->second};
+}
+
+void add_policies(const std::shared_ptr<NodeMaker>& maker, std::vector<Candidate>& list) {
+  const auto add = [&](bool same_node, const std::string& name, PolicyCarrier carrier,
+                       unsigned pods_per_node, unsigned policies) {
+    const auto make = [=]() -> Result<PathBed> {
+      auto nodes = make_policy_nodes(*maker, carrier, same_node);
+      if (!nodes) return fail(nodes);
+      auto made = make_policied_pods(*nodes, pods_per_node);
+      if (!made) return fail(made);
+      if (auto done = enforce(*made, carrier, policies); !done) return fail(done);
+      return made->bed;
+    };
+    list.push_back({.group = same_node ? "policy-same-node" : "policy-other-node",
+                    .name = name,
+                    .limit = "",
+                    .reference = "no policy",
+                    .make = make});
+  };
+  for (const bool same_node : {true, false}) {
+    const auto kube_cni = PolicyCarrier::kKubeCni, bridge = PolicyCarrier::kBridgeRules;
+    add(same_node, "no policy", PolicyCarrier::kNobody, 1, 0);
+    add(same_node, "1 policy a pod", kube_cni, 1, 1);
+    add(same_node, "1000 policies", kube_cni, kManyPods, kManyPolicies);
+    add(same_node, "bridge, rules of 1 policy a pod", bridge, 1, 1);
+    add(same_node, "bridge, rules of 1000 policies", bridge, kManyPods, kManyPolicies);
+  }
+}
+
 }  // namespace
 
-std::vector<std::string> all_groups() {
+std::vector<std::string> usual_groups() {
   return {"same-node", "two-nodes", "service-same-node", "service-other-node"};
+}
+
+std::vector<std::string> policy_groups() { return {"policy-same-node", "policy-other-node"}; }
+
+std::vector<std::string> all_groups() {
+  std::vector<std::string> names = usual_groups();
+  std::ranges::copy(policy_groups(), std::back_inserter(names));
+  return names;
 }
 
 std::vector<Candidate> all_candidates(const PathPrograms& programs) {
@@ -282,6 +391,7 @@ std::vector<Candidate> all_candidates(const PathPrograms& programs) {
   add_same_node(maker, list);
   add_two_nodes(maker, list);
   add_services(maker, list);
+  add_policies(maker, list);
   return list;
 }
 

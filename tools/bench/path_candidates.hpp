@@ -19,7 +19,7 @@ struct PathBed {
 
 /// One path that is compared with the others of its group.
 struct Candidate {
-  std::string group;  ///< of all_groups()
+  std::string group;  ///< of usual_groups() or policy_groups()
   std::string name;
   /// The names of two others of the group, for ratios: one that no pod's path can beat, and what
   /// others do. Empty: none.
@@ -30,7 +30,10 @@ struct Candidate {
 /// All candidates, in the order of the report. `make` works in the sandbox, once for each.
 std::vector<Candidate> all_candidates(const PathPrograms& programs);
 
-/// The names of the groups, in this order.
+/// The names of the groups, in this order: what is measured without a choice, and what network
+/// policies cost.
+std::vector<std::string> usual_groups();
+std::vector<std::string> policy_groups();
 std::vector<std::string> all_groups();
 
 }  // namespace kubecni::bench

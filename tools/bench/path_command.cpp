@@ -25,6 +25,7 @@ struct Command {
   unsigned window_ms = 0;  ///< 0: by `quick`
   unsigned rounds = 0;
   bool quick = false;
+  bool policy = false;
   std::vector<std::string> cores{"two", "one"};
   std::string format = "markdown";
   std::string json, csv, svg;
@@ -40,6 +41,7 @@ std::string complete(Command& command) {
   PathOptions& options = command.options;
   options.programs.kube_cni = fs::absolute(options.programs.kube_cni);
   options.programs.reference = fs::absolute(options.programs.reference);
+  if (options.groups.empty()) options.groups = command.policy ? policy_groups() : usual_groups();
   options.rounds = command.rounds != 0 ? command.rounds : command.quick ? 3 : 5;
   options.window = std::chrono::milliseconds(command.window_ms != 0 ? command.window_ms
                                              : command.quick        ? 35
@@ -130,9 +132,12 @@ std::vector<std::string> all_works() {
 
 void add_choices(CLI::App& path, Command& command) {
   auto& options = command.options;
-  path.add_option("--only", options.groups, "Groups of candidates; by default all")
+  auto* policy = path.add_flag("--policy", command.policy,
+                               "What network policies cost, instead of the usual groups");
+  path.add_option("--only", options.groups, "Groups of candidates; by default all the usual ones")
       ->delimiter(',')
-      ->check(CLI::IsMember(all_groups()));
+      ->check(CLI::IsMember(all_groups()))
+      ->excludes(policy);
   path.add_option("--candidate", options.candidates,
                   "Parts of names of candidates, like \"eBPF\"; limit and reference come along");
   path.add_option("--work", options.works, "Kinds of traffic; by default all")

@@ -1,6 +1,7 @@
 #include "bench/path_node.hpp"
 
 #include "base/file.hpp"
+#include "bench/bench_policies.hpp"
 #include "bench/plugin_call.hpp"
 #include "bench/script.hpp"
 #include "dataplane/counters.hpp"
@@ -23,6 +24,8 @@ namespace {
 
 constexpr std::chrono::seconds kReadyDeadline{60};
 constexpr std::chrono::milliseconds kReadyPoll{50};
+constexpr const char* kPolicies = "policies.json";
+constexpr const char* kNoObjects = R"({"kind": "List", "items": []})";
 constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 std::string node_addr(unsigned number) { return "192.0.2." + std::to_string(number); }
@@ -104,22 +107,39 @@ Result<> PathNode::use_kube_cni(const KubeCniMode& mode, unsigned nodes) {
            {"podHooks", mode.pod_hooks}, {"stateDir", state.string()},
            {"runDir", run_dir.string()}, {"bpffs", bpffs_.string()}};
   if (auto written = write_nodes(nodes); !written) return written;
+  if (auto written = write_file_atomically(folder_ / kPolicies, kNoObjects); !written)
+    return written;
   auto daemon = BackgroundProcess::start(
       netns_.get(),
       {programs_.kube_cni / "kube-cnid", "--node-name", "node-" + std::to_string(number_),
-       "--node-source", "file:" + (folder_ / "nodes.json").string(), "--dataplane", mode.dataplane,
-       "--routing", mode.routing, "--state-dir", state, "--run-dir", run_dir, "--bpffs", bpffs_},
+       "--node-source", "file:" + (folder_ / "nodes.json").string(), "--policy-file",
+       folder_ / kPolicies, "--dataplane", mode.dataplane, "--routing", mode.routing, "--state-dir",
+       state, "--run-dir", run_dir, "--bpffs", bpffs_},
       folder_ / "log");
   if (!daemon) return fail(daemon);
   daemon_ = std::move(*daemon);
+  return wait_until("is not ready", [&] { return is_ready(mode, nodes); });
+}
+
+Result<> PathNode::wait_until(const std::string& what, const std::function<bool()>& is_so) const {
   const auto end = std::chrono::steady_clock::now() + kReadyDeadline;
-  while (!is_ready(mode, nodes)) {
+  while (!is_so()) {
     if (std::chrono::steady_clock::now() > end)
-      return failure(ETIMEDOUT, "kube-cnid of " + name_ + " is not ready within a minute: " +
+      return failure(ETIMEDOUT, "kube-cnid of " + name_ + " " + what + " within a minute: " +
                                     read_file(folder_ / "log").value_or("it said nothing"));
     std::this_thread::sleep_for(kReadyPoll);
   }
   return {};
+}
+
+Result<> PathNode::use_policies(const json& objects, const PathEnd& pod) const {
+  if (auto written = write_file_atomically(folder_ / kPolicies, objects.dump()); !written)
+    return written;
+  return wait_until("does not enforce the policies", [&] {
+    return run("nft get element inet kube-cni-policy ingress4 '{ " + pod.addr.str() +
+               " }' >/dev/null 2>&1\n")
+        .has_value();
+  });
 }
 
 bool PathNode::is_ready(const KubeCniMode& mode, unsigned nodes) const {
@@ -136,7 +156,7 @@ Result<PathEnd> PathNode::add_empty_pod() {
   const std::string id = name_ + "-pod-" + std::to_string(pods_.size());
   auto netns = create_netns("/run/netns/" + id);
   if (!netns) return fail(netns, id);
-  const PathEnd end{netns->get(), {}};
+  const PathEnd end{netns->get(), {}, {}};
   pods_.push_back(std::move(*netns));
   const auto inside = NetnsGuard::enter(end.netns);
   if (!inside) return std::unexpected(inside.error());
@@ -152,7 +172,9 @@ Result<PathEnd> PathNode::add_pod() {
       netns_.get(),
       {{.program = plugin_,
         .env = {kPath, "CNI_COMMAND=ADD", "CNI_CONTAINERID=" + id, "CNI_NETNS=/run/netns/" + id,
-                "CNI_IFNAME=eth0", "CNI_PATH=" + plugin_.parent_path().string()},
+                "CNI_IFNAME=eth0", "CNI_PATH=" + plugin_.parent_path().string(),
+                std::string("CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=") + kBenchNamespace +
+                    ";K8S_POD_NAME=" + id},
         .input = conf_.dump()}});
   if (!called) return fail(called, name_ + ": ADD");
   const CallEnd& answer = called->front();
@@ -162,6 +184,7 @@ Result<PathEnd> PathNode::add_pod() {
   const auto net = IpNet::parse(result.at("ips").at(0).at("address").get<std::string>());
   if (!net) return failure(EIO, name_ + ": ADD gives no address: " + answer.out);
   end->addr = net->addr;
+  end->pod = id;
   return end;
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,7 @@ inline constexpr const char* kClusterCidr = "10.200.0.0/16";
 struct PathEnd {
   int netns = -1;
   IpAddr addr;
+  std::string pod;  ///< its name; empty: no plugin made it
 };
 
 /// A node for one candidate: a network namespace with its pods. It is in the sandbox, whose end
@@ -60,12 +62,17 @@ class PathNode {
   Result<PathEnd> add_pod();
   /// A namespace that no plugin touches.
   Result<PathEnd> add_empty_pod();
-  [[nodiscard]] PathEnd itself() const { return {netns_.get(), address()}; }
+  [[nodiscard]] PathEnd itself() const { return {netns_.get(), address(), {}}; }
+
+  /// From now on kube-cnid enforces these objects, a list as kubectl prints it. Waits until the
+  /// kernel has the policies of `pod`. Errors: ETIMEDOUT with the daemon's log.
+  Result<> use_policies(const nlohmann::json& objects, const PathEnd& pod) const;
 
   /// Runs a shell script in the namespace. Errors: EIO it fails; its standard error is ours.
   Result<> run(const std::string& script) const;
 
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] unsigned number() const { return number_; }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   [[nodiscard]] int netns() const { return netns_.get(); }
   [[nodiscard]] IpAddr address() const;
@@ -85,6 +92,7 @@ class PathNode {
   PathNode(PathPrograms programs, std::string name, unsigned number, UniqueFd netns);
   static std::string cidr_of(unsigned number);
   Result<> write_nodes(unsigned nodes) const;
+  Result<> wait_until(const std::string& what, const std::function<bool()>& is_so) const;
   [[nodiscard]] bool is_ready(const KubeCniMode& mode, unsigned nodes) const;
 
   PathPrograms programs_;
