@@ -139,6 +139,11 @@ bool matches(const LabelSelector& selector, const ObjectLabels& labels) {
                              [&](const auto& requirement) { return holds(requirement, labels); });
 }
 
+const LabelRequirement* requirement_of_values(const LabelSelector& selector) {
+  const auto found = std::ranges::find(selector.requirements, Operator::kIn, &LabelRequirement::op);
+  return found == selector.requirements.end() ? nullptr : &*found;
+}
+
 std::string selector_text(const LabelSelector& selector) {
   std::string text;
   for (const LabelRequirement& requirement : selector.requirements)

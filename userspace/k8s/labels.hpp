@@ -41,6 +41,9 @@ Result<LabelSelector> parse_selector(const nlohmann::json& selector);
 /// NotIn and DoesNotExist hold for a missing key, too.
 bool matches(const LabelSelector& selector, const ObjectLabels& labels);
 
+/// The first requirement that a label has one of some values; null: there is none.
+const LabelRequirement* requirement_of_values(const LabelSelector& selector);
+
 /// The selector as `kubectl` writes it: "app=web,tier in (a,b),!old". Equal selectors have equal
 /// texts. Empty: selects everything.
 std::string selector_text(const LabelSelector& selector);

@@ -65,15 +65,50 @@ std::string key_of(const PolicyTerm& term) {
   return key + "\n";
 }
 
+using Policies = std::vector<const NetworkPolicy*>;
+
+/// The policies of a namespace. A policy that names values of a label is looked at only for pods
+/// that have one of them.
+class PolicyIndex {
+ public:
+  void add(const NetworkPolicy& policy) {
+    const LabelRequirement* const named = requirement_of_values(policy.subjects);
+    if (!named) {
+      others_.push_back(&policy);
+      return;
+    }
+    for (const std::string& value : named->values)
+      by_label_[{named->key, value}].push_back(&policy);
+  }
+
+  /// In the order of their names.
+  [[nodiscard]] Policies selecting(const Pod& pod) const {
+    Policies found;
+    const auto add_of = [&](const Policies& policies) {
+      for (const NetworkPolicy* policy : policies)
+        if (matches(policy->subjects, pod.labels)) found.push_back(policy);
+    };
+    add_of(others_);
+    for (const auto& label : pod.labels)
+      if (const auto policies = by_label_.find(label); policies != by_label_.end())
+        add_of(policies->second);
+    std::ranges::sort(found, {}, &NetworkPolicy::name);
+    return found;
+  }
+
+ private:
+  std::map<std::pair<std::string, std::string>, Policies> by_label_;
+  Policies others_;
+};
+
 class Compiler {
  public:
   Compiler(const PolicyObjects& objects, const std::vector<LocalPod>& locals)
       : locals_(locals), index_(objects, locals) {
     for (const NetworkPolicy& policy : objects.policies) {
-      by_space_[policy.space].push_back(&policy);
+      by_space_[policy.space].add(policy);
       if (!policy.problem.empty()) result_.problems.push_back({policy.key(), policy.problem});
     }
-    for (auto& [space, policies] : by_space_) std::ranges::sort(policies, {}, &NetworkPolicy::name);
     std::ranges::sort(result_.problems);
   }
 
@@ -87,15 +122,11 @@ class Compiler {
   }
 
  private:
-  using Policies = std::vector<const NetworkPolicy*>;
-
   std::optional<PolicySubject> subject_of(const LocalPod& local) {
     if (local.pod.empty()) return PolicySubject{};
     const Pod* const pod = index_.find(local.pod);
     if (!pod || !pod->is_selectable()) return std::nullopt;
-    Policies selecting;
-    for (const NetworkPolicy* policy : by_space_[pod->space])
-      if (matches(policy->subjects, pod->labels)) selecting.push_back(policy);
+    const Policies selecting = by_space_[pod->space].selecting(*pod);
     if (selecting.empty()) return PolicySubject{};
     // Pods with the same policies and ports have the same chains.
     auto& known = subjects_[{selecting, pod->ports}];
@@ -202,7 +233,7 @@ class Compiler {
 
   const std::vector<LocalPod>& locals_;
   PeerIndex index_;
-  std::map<std::string, Policies> by_space_;
+  std::map<std::string, PolicyIndex> by_space_;
   std::map<std::pair<Policies, std::vector<NamedPort>>, std::optional<PolicySubject>> subjects_;
   Names names_;
   CompiledPolicy result_;

@@ -60,24 +60,47 @@ bool PeerIndex::selects_space(const LabelSelector& selector, const std::string& 
   return found != spaces_.end() && matches(selector, found->second->labels);
 }
 
+const PeerIndex::ByValue& PeerIndex::with_label(const Peers& peers, const std::string& label) {
+  const auto [entry, is_new] = by_label_.try_emplace({&peers, label});
+  ByValue& by_value = entry->second;
+  if (!is_new) return by_value;
+  for (const Peer& peer : peers)
+    if (const auto found = peer.pod->labels.find(label); found != peer.pod->labels.end())
+      by_value[found->second].push_back(&peer);
+  return by_value;
+}
+
+void PeerIndex::add_selected(const Peers& peers, const std::optional<LabelSelector>& selector,
+                             std::vector<const Peer*>& selected) {
+  const auto add = [&](const Peer& peer) {
+    if (!selector || matches(*selector, peer.pod->labels)) selected.push_back(&peer);
+  };
+  const LabelRequirement* const named = selector ? requirement_of_values(*selector) : nullptr;
+  if (!named) {
+    std::ranges::for_each(peers, add);
+    return;
+  }
+  const ByValue& by_value = with_label(peers, named->key);
+  for (const std::string& value : named->values)
+    if (const auto found = by_value.find(value); found != by_value.end())
+      for (const Peer* peer : found->second) add(*peer);
+}
+
 std::vector<const PeerIndex::Peer*> PeerIndex::select(const PolicyPeer& peer,
-                                                      const std::string& space) const {
+                                                      const std::string& space) {
   std::vector<const Peer*> selected;
   if (peer.block) return selected;
-  const auto add_of = [&](const std::vector<Peer>& peers) {
-    for (const Peer& one : peers)
-      if (!peer.pods || matches(*peer.pods, one.pod->labels)) selected.push_back(&one);
-  };
   if (!peer.spaces && peer.pods) {
-    if (const auto own = by_space_.find(space); own != by_space_.end()) add_of(own->second);
+    if (const auto own = by_space_.find(space); own != by_space_.end())
+      add_selected(own->second, peer.pods, selected);
     return selected;
   }
   for (const auto& [name, peers] : by_space_)
-    if (!peer.spaces || selects_space(*peer.spaces, name)) add_of(peers);
+    if (!peer.spaces || selects_space(*peer.spaces, name)) add_selected(peers, peer.pods, selected);
   return selected;
 }
 
-std::vector<const PeerIndex::Peer*> PeerIndex::in_block(const IpBlock& block) const {
+std::vector<const PeerIndex::Peer*> PeerIndex::in_block(const IpBlock& block) {
   std::vector<const Peer*> found;
   for (const Peer* peer : all())
     if (std::ranges::any_of(peer->addresses,
@@ -86,7 +109,7 @@ std::vector<const PeerIndex::Peer*> PeerIndex::in_block(const IpBlock& block) co
   return found;
 }
 
-std::vector<const PeerIndex::Peer*> PeerIndex::all() const { return select({}, ""); }
+std::vector<const PeerIndex::Peer*> PeerIndex::all() { return select({}, ""); }
 
 bool contains(const IpBlock& block, const IpAddr& address) {
   return block.cidr.contains(address) && std::ranges::none_of(block.except, [&](const IpNet& net) {
