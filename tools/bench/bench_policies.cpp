@@ -34,7 +34,7 @@ json make_bench_pod(const BenchPod& pod) {
       {"metadata",
        {{"name", pod.name},
         {"namespace", kBenchNamespace},
-        {"labels", {{"pod", pod.name}, {"pod-template-hash", "5d59d67564"}, {"tier", "backend"}}}}},
+        {"labels", {{"app", pod.app}, {"pod", pod.name}, {"pod-template-hash", "5d59d67564"}}}}},
       {"spec", {{"nodeName", pod.node}}},
       {"status",
        {{"phase", "Running"},
@@ -42,18 +42,17 @@ json make_bench_pod(const BenchPod& pod) {
         {"podIPs", json::array({json{{"ip", pod.addr.str()}}})}}}};
 }
 
-json make_bench_policy(const std::string& name, const std::string& pod, const std::string& peer) {
-  const auto pods_named = [](const std::string& label) {
-    return json{{"matchLabels", {{"pod", label}}}};
-  };
+json make_bench_policy(const std::string& name, const std::string& pod,
+                       const std::string& peer_app) {
   const auto rules = [&](const char* direction) {
-    return json::array({json{{direction, json::array({json{{"podSelector", pods_named(peer)}}})}}});
+    const json peer{{"podSelector", {{"matchLabels", {{"app", peer_app}}}}}};
+    return json::array({json{{direction, json::array({peer})}}});
   };
   return {{"apiVersion", "networking.k8s.io/v1"},
           {"kind", "NetworkPolicy"},
           {"metadata", {{"name", name}, {"namespace", kBenchNamespace}}},
           {"spec",
-           {{"podSelector", pods_named(pod)},
+           {{"podSelector", {{"matchLabels", {{"pod", pod}}}}},
             {"policyTypes", json::array({"Ingress", "Egress"})},
             {"ingress", rules("from")},
             {"egress", rules("to")}}}};
@@ -67,7 +66,7 @@ json make_bench_objects(const PoliciedPods& pods, unsigned policies) {
       items.push_back(make_bench_policy(pod.name + "-" + std::to_string(i), pod.name,
                                         "nobody-" + std::to_string(i)));
     if (policies > 0)
-      items.push_back(make_bench_policy(pod.name + "-talks", pod.name, partner_of(pod, pods).name));
+      items.push_back(make_bench_policy(pod.name + "-talks", pod.name, partner_of(pod, pods).app));
   }
   return {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}};
 }

@@ -14,6 +14,7 @@ struct BenchPod {
   std::string name;
   std::string node;
   IpAddr addr;
+  std::string app;  ///< a label
 };
 
 /// Of all pods, policies and peers here.
@@ -22,10 +23,10 @@ inline constexpr const char* kBenchNamespace = "bench";
 nlohmann::json make_bench_namespace();
 /// Of the namespace kBenchNamespace, with labels like those of a Deployment.
 nlohmann::json make_bench_pod(const BenchPod& pod);
-/// Selects one pod in both directions, and allows what the pods `peer` send to it and get from it,
-/// on any port.
+/// Selects one pod in both directions, and allows what pods with the label `peer_app` send to it
+/// and get from it, on any port.
 nlohmann::json make_bench_policy(const std::string& name, const std::string& pod,
-                                 const std::string& peer);
+                                 const std::string& peer_app);
 
 /// Two pods that talk, and others that fill a node.
 struct PoliciedPods {

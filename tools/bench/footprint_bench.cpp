@@ -21,6 +21,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::minutes kStatusInterval{5};
 // A cluster that grows by 5000 nodes in ten minutes.
 constexpr std::chrono::milliseconds kMoveInterval{125};
+constexpr unsigned kChanges = 15;  ///< of policies, of each kind
 
 /// The size of a program as shipped.
 Result<SizeRow> measure_stripped(const fs::path& program) {
@@ -71,7 +72,40 @@ Result<DaemonRow> measure_daemon(const Scenario& scenario, const FootprintNode& 
   return DaemonRow{scenario.name, *after, 100 * cpu / took, 100 * probe_cpu / took};
 }
 
-std::vector<Scenario> scenarios_for(FootprintNode& node, const FootprintOptions& options) {
+double in_ms(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double, std::milli>(time).count();
+}
+
+/// Adds the delays of one kind of change.
+template <typename Change>
+Result<> measure_changes(const std::string& name, Change change, std::vector<DelayRow>& delays) {
+  std::vector<double> ms;
+  ms.reserve(kChanges);
+  for (unsigned turn = 0; turn < kChanges; ++turn) {
+    auto took = change(turn);
+    if (!took) return fail(took, name);
+    ms.push_back(in_ms(*took));
+  }
+  delays.push_back({name, summarize(ms)});
+  return {};
+}
+
+Result<> measure_policies(FootprintNode& node, const FootprintOptions& options,
+                          std::vector<DelayRow>& delays) {
+  auto first = node.announce_policies(options.cluster_pods, options.policies);
+  if (!first) return fail(first);
+  delays.push_back({"all policies are new", summarize({in_ms(*first)})});
+  auto done = measure_changes(
+      "a policy gets another peer", [&](unsigned turn) { return node.change_policy(turn); },
+      delays);
+  if (!done) return done;
+  return measure_changes(
+      "a pod of another node gets another label",
+      [&](unsigned turn) { return node.change_peer(options.cluster_pods - 1 - turn); }, delays);
+}
+
+std::vector<Scenario> scenarios_for(FootprintNode& node, const FootprintOptions& options,
+                                    std::vector<DelayRow>& delays) {
   const auto idle = [](Clock::time_point end) -> Result<> {
     std::this_thread::sleep_until(end);
     return {};
@@ -92,12 +126,15 @@ std::vector<Scenario> scenarios_for(FootprintNode& node, const FootprintOptions&
   };
   const std::string large = std::to_string(options.nodes) + " nodes";
   const std::string full = large + ", " + std::to_string(options.pods) + " pods";
+  const std::string policies = full + " of " + std::to_string(options.cluster_pods) + ", " +
+                               std::to_string(options.policies) + " policies";
   return {{"1 node", [&] { return node.start_daemon(1); }, idle},
           {large, [&] { return node.start_daemon(options.nodes); }, idle},
           {full, [&] { return node.add_pods(options.pods); }, idle},
           {full + ", each node reports its status every 5 min", [] { return Result<>(); }, report},
           {full + ", 8 nodes a second get another address", [] { return Result<>(); }, move},
-          {full + ", one of them takes its eth0 down and up", [] { return Result<>(); }, flap}};
+          {full + ", one of them takes its eth0 down and up", [] { return Result<>(); }, flap},
+          {policies, [&] { return measure_policies(node, options, delays); }, idle}};
 }
 
 }  // namespace
@@ -108,8 +145,8 @@ Result<Footprint> measure_footprint(const FootprintOptions& options) {
   auto node = FootprintNode::create(
       {.daemon = options.programs / "kube-cnid", .plugin = options.programs / "kube-cni"});
   if (!node) return fail(node);
-  Footprint footprint{std::move(*sizes), {}};
-  for (const Scenario& scenario : scenarios_for(**node, options)) {
+  Footprint footprint{std::move(*sizes), {}, {}};
+  for (const Scenario& scenario : scenarios_for(**node, options, footprint.delays)) {
     std::cerr << scenario.name << "\n";
     if (auto ready = scenario.prepare(); !ready) return fail(ready, scenario.name);
     auto row = measure_daemon(scenario, **node, options);

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "bench/process_usage.hpp"
+#include "bench/statistics.hpp"
 
 #include <chrono>
 #include <filesystem>
@@ -16,6 +17,8 @@ struct FootprintOptions {
   std::filesystem::path image;     ///< a container image as a file; empty: none
   unsigned nodes = 5000;           ///< in the large cluster
   unsigned pods = 110;             ///< kubelet's default limit
+  unsigned cluster_pods = 10000;   ///< with network policies
+  unsigned policies = 1000;        ///< for pods of the node
   /// Pause before the window. The daemon looks at everything every 10 s.
   std::chrono::seconds settle{15};
   std::chrono::seconds window{60};
@@ -34,9 +37,16 @@ struct DaemonRow {
   double probe_percent = 0;  ///< of it the thread that tests other nodes
 };
 
+/// How long it took from a change in the API server until it was in force.
+struct DelayRow {
+  std::string change;
+  Summary ms;
+};
+
 struct Footprint {
   std::vector<SizeRow> sizes;
   std::vector<DaemonRow> daemon;
+  std::vector<DelayRow> delays;
 };
 
 /// Runs in the sandbox, which removes its results. Prints progress to standard error.

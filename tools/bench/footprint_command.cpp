@@ -82,6 +82,13 @@ void add_footprint_command(CLI::App& app) {
   footprint->add_option("--pods", options.pods, "Pods on the node")
       ->check(CLI::Range(1U, 250U))
       ->capture_default_str();
+  footprint
+      ->add_option("--cluster-pods", options.cluster_pods, "Pods of the cluster, with policies")
+      ->check(CLI::Range(1U, 100000U))
+      ->capture_default_str();
+  footprint->add_option("--policies", options.policies, "Network policies for pods of the node")
+      ->check(CLI::Range(1U, 100000U))
+      ->capture_default_str();
   footprint->add_option("--settle", command->settle, "Seconds before, of each scenario")
       ->check(CLI::Range(0U, 3600U))
       ->capture_default_str();

@@ -3,6 +3,8 @@
 #include "base/file.hpp"
 #include "base/subprocess.hpp"
 #include "bench/plugin_call.hpp"
+#include "dataplane/map_generation.hpp"
+#include "dataplane/pins.hpp"
 #include "net/address.hpp"
 #include "net/bridge.hpp"
 #include "net/route.hpp"
@@ -12,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -33,6 +36,14 @@ constexpr unsigned kMtu = 1500;
 constexpr unsigned kPodsAtOnce = 10;
 constexpr std::chrono::minutes kReadyTimeout{2};
 constexpr std::chrono::milliseconds kPoll{100};
+constexpr std::chrono::microseconds kFinePoll{200};
+/// A change of the policies is complete when nothing more changes for so long.
+constexpr std::chrono::milliseconds kQuiet{1500};
+constexpr const char* kPolicyPath = "/apis/networking.k8s.io/v1/networkpolicies";
+constexpr const char* kPodPath = "/api/v1/pods";
+constexpr const char* kNamespacePath = "/api/v1/namespaces";
+constexpr unsigned kApps = 100;
+constexpr unsigned kPodsOfANode = 100;
 
 std::string node_name(unsigned number) { return "node-" + std::to_string(number); }
 
@@ -51,6 +62,16 @@ std::string pod_cidr(unsigned number) {
 
 json node_object(unsigned number) {
   return test::make_node(node_name(number), node_address(number), pod_cidr(number));
+}
+
+std::string pod_name(std::size_t number) { return "pod-" + std::to_string(number); }
+std::string app_name(std::size_t number) { return "app-" + std::to_string(number % kApps); }
+
+/// A pod of another node.
+BenchPod pod_elsewhere(unsigned number, const std::string& app) {
+  const unsigned node = 1 + number / kPodsOfANode;
+  return {pod_name(number), node_name(node),
+          IpNet::parse(pod_cidr(node)).value().addr.plus(2 + number % kPodsOfANode), app};
 }
 
 }  // namespace
@@ -190,23 +211,79 @@ Result<> FootprintNode::start_daemon(unsigned nodes) {
 Result<> FootprintNode::add_pods(unsigned count) {
   const json conf{{"cniVersion", "1.0.0"},          {"name", "pods"},    {"type", "kube-cni"},
                   {"stateDir", kStateDir.string()}, {"runDir", kRunDir}, {"bpffs", kBpffs}};
-  for (const unsigned wanted = pods_ + count; pods_ < wanted;) {
+  for (const std::size_t wanted = pods_.size() + count; pods_.size() < wanted;) {
     std::vector<PluginCall> calls;
-    for (; pods_ < wanted && calls.size() < kPodsAtOnce; ++pods_) {
-      const std::string id = "pod-" + std::to_string(pods_);
+    const std::size_t at_once = std::min<std::size_t>(wanted - pods_.size(), kPodsAtOnce);
+    for (std::size_t number = pods_.size(); calls.size() < at_once; ++number) {
+      const std::string id = pod_name(number);
       if (auto made = create_netns("/run/netns/" + id); !made) return fail(made);
       calls.push_back(
           {.program = programs_.plugin,
            .env = {"CNI_COMMAND=ADD", "CNI_CONTAINERID=" + id, "CNI_NETNS=/run/netns/" + id,
-                   "CNI_IFNAME=eth0", "CNI_PATH=" + programs_.plugin.parent_path().string()},
+                   "CNI_IFNAME=eth0", "CNI_PATH=" + programs_.plugin.parent_path().string(),
+                   std::string("CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=") + kBenchNamespace +
+                       ";K8S_POD_NAME=" + id},
            .input = conf.dump()});
     }
     auto ends = run_at_once(netns_.get(), calls);
     if (!ends) return fail(ends);
-    for (const CallEnd& end : *ends)
-      if (end.status != 0) return failure(EIO, "ADD: " + end.out + end.err);
+    for (const CallEnd& end : *ends) {
+      const json result = json::parse(end.out, nullptr, false);
+      if (end.status != 0 || !result.is_object()) return failure(EIO, "ADD: " + end.out + end.err);
+      const auto net = IpNet::parse(result.at("ips").at(0).at("address").get<std::string>());
+      if (!net) return failure(EIO, "ADD gives no address: " + end.out);
+      pods_.push_back({pod_name(pods_.size()), node_name(0), net->addr, app_name(pods_.size())});
+    }
   }
   return {};
+}
+
+Result<std::chrono::nanoseconds> FootprintNode::announce_policies(unsigned pods,
+                                                                  unsigned policies) {
+  const auto here = static_cast<unsigned>(pods_.size());
+  if (here == 0) return failure(EINVAL, "no pod of this node");
+  server_->set_object(kNamespacePath, make_bench_namespace());
+  for (const BenchPod& pod : pods_) server_->set_object(kPodPath, make_bench_pod(pod));
+  for (unsigned number = here; number < pods; ++number)
+    server_->set_object(kPodPath, make_bench_pod(pod_elsewhere(number, app_name(number))));
+  const auto begin = Clock::now();
+  for (unsigned policy = 0; policy < policies; ++policy) announce_policy(policy, policy % kApps);
+  return wait_for_policies(begin);
+}
+
+void FootprintNode::announce_policy(unsigned policy, unsigned app) {
+  const BenchPod& subject = pods_[policy % pods_.size()];
+  server_->set_object(kPolicyPath, make_bench_policy("policy-" + std::to_string(policy),
+                                                     subject.name, app_name(app)));
+}
+
+Result<std::chrono::nanoseconds> FootprintNode::change_policy(unsigned policy) {
+  const auto begin = Clock::now();
+  announce_policy(policy, policy + 1);
+  return wait_for_policies(begin);
+}
+
+Result<std::chrono::nanoseconds> FootprintNode::change_peer(unsigned pod) {
+  const auto begin = Clock::now();
+  server_->set_object(kPodPath, make_bench_pod(pod_elsewhere(pod, app_name(pod + 1))));
+  return wait_for_policies(begin);
+}
+
+/// The daemon raises the maps' generation when a change of the policies is in force.
+Result<std::chrono::nanoseconds> FootprintNode::wait_for_policies(Clock::time_point begin) const {
+  auto generation = MapGeneration::open(PinPaths(kBpffs).maps);
+  if (!generation) return fail(generation);
+  unsigned last = generation->number();
+  std::optional<Clock::time_point> changed;
+  while (!changed || Clock::now() < *changed + kQuiet) {
+    if (Clock::now() > begin + kReadyTimeout)
+      return failure(ETIMEDOUT, "the policies are not in force within two minutes: " +
+                                    read_file(kFolder / "log").value_or("it said nothing"));
+    std::this_thread::sleep_for(kFinePoll);
+    if (const unsigned now = generation->number(); std::exchange(last, now) != now)
+      changed = Clock::now();
+  }
+  return *changed - begin;
 }
 
 void FootprintNode::report_status(unsigned node) {

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
+#include "bench/bench_policies.hpp"
 #include "bench/probe_peers.hpp"
 #include "bench/spawn.hpp"
 #include "test_api_server/api_server.hpp"
@@ -14,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace kubecni::bench {
 
@@ -41,6 +43,15 @@ class FootprintNode {
   /// Adds `count` pods by the plugin. Errors: EIO the plugin's.
   Result<> add_pods(unsigned count);
 
+  /// Announces `pods` pods of the cluster, among them those of this node, and then `policies`
+  /// policies for those of this node. Each names the pods of one of 100 apps as peers. Result: the
+  /// time from then until all are in force. Errors: ETIMEDOUT, with the daemon's log.
+  Result<std::chrono::nanoseconds> announce_policies(unsigned pods, unsigned policies);
+  /// Another app is a peer of the policy; or another pod belongs to the app. Result, errors:
+  /// likewise.
+  Result<std::chrono::nanoseconds> change_policy(unsigned policy);
+  Result<std::chrono::nanoseconds> change_peer(unsigned pod);
+
   /// What a kubelet does every five minutes: the node reports its status.
   void report_status(unsigned node);
   /// The node's addresses become others, to and fro.
@@ -61,6 +72,9 @@ class FootprintNode {
   Result<> start_peers();
   Result<> start_server();
   Result<> spawn_daemon();
+  void announce_policy(unsigned policy, unsigned app);
+  Result<std::chrono::nanoseconds> wait_for_policies(
+      std::chrono::steady_clock::time_point begin) const;
   [[nodiscard]] Result<bool> is_complete(unsigned nodes) const;
 
   Programs programs_;
@@ -68,7 +82,7 @@ class FootprintNode {
   std::unique_ptr<test::ApiServer> server_;
   std::unique_ptr<ProbePeers> peers_;
   std::optional<BackgroundProcess> daemon_;
-  unsigned pods_ = 0;
+  std::vector<BenchPod> pods_;
   std::set<unsigned> moved_;  ///< nodes with another address than at first
 };
 

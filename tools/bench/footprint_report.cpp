@@ -26,6 +26,11 @@ void print_markdown(std::ostream& out, const Facts& facts, const Footprint& foot
         << " | " << in_mib(row.usage.anonymous) << " | " << in_mib(row.usage.peak_resident)
         << std::setprecision(2) << " | " << row.cpu_percent << " | " << row.probe_percent << " | "
         << row.usage.threads << " | " << row.usage.open_files << " |\n";
+  out << "\n| until it is in force | times | median ms | max ms |\n| --- | ---: | ---: | ---: |\n"
+      << std::setprecision(1);
+  for (const auto& row : footprint.delays)
+    out << "| " << row.change << " | " << row.ms.samples << " | " << row.ms.median << " | "
+        << row.ms.max << " |\n";
 }
 
 json to_json(const Facts& facts, const Footprint& footprint) {
@@ -40,8 +45,14 @@ json to_json(const Facts& facts, const Footprint& footprint) {
                       {"probeCpuPercent", row.probe_percent},
                       {"threads", row.usage.threads},
                       {"openFiles", row.usage.open_files}});
+  json delays = json::array();
+  for (const auto& row : footprint.delays)
+    delays.push_back({{"change", row.change},
+                      {"times", row.ms.samples},
+                      {"medianMs", row.ms.median},
+                      {"maxMs", row.ms.max}});
   for (const auto& [name, value] : facts) named[name] = value;
-  return {{"facts", named}, {"sizes", sizes}, {"daemon", daemon}};
+  return {{"facts", named}, {"sizes", sizes}, {"daemon", daemon}, {"delays", delays}};
 }
 
 }  // namespace kubecni::bench

@@ -277,7 +277,10 @@ void add_services(const std::shared_ptr<NodeMaker>& maker, std::vector<Candidate
 }
 
 BenchPod bench_pod(const PathEnd& end, const PathNode& node) {
-  return {.name = end.pod, .node = "node-" + std::to_string(node.number()), .addr = end.addr};
+  return {.name = end.pod,
+          .node = "node-" + std::to_string(node.number()),
+          .addr = end.addr,
+          .app = end.pod};
 }
 
 /// Two pods that have policies, among others.
