@@ -37,10 +37,11 @@ constexpr const char* kChainFromPod = R"(	chain from_pod {
 
 // 0.0.0.0 is the source of a pod without an address (RFC 2131), and of IGMP reports.
 constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
+		udp dport 68 counter drop comment "answer of a DHCP server"
+		ip protocol { 6, 17 } iifname . ether saddr . ip saddr @sources4 accept
 		ip protocol 1 jump icmp4
 		ip protocol 2 @th,0,8 { 0x11, 0x30, 0x31, 0x32 } counter drop comment "query or router discovery of multicast"
 		ip protocol 103 counter drop comment "query or router discovery of multicast"
-		udp dport 68 counter drop comment "answer of a DHCP server"
 		iifname . ether saddr . ip saddr @sources4 accept
 		iifname . ether saddr != @macs counter drop comment "another's MAC"
 		ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept
