@@ -55,6 +55,23 @@ Result<> change_address_elements(const std::string& table, const AddressElements
   return batch.commit("change elements of nftables table inet " + table);
 }
 
+Result<AddressElements> find_address_elements(const std::string& table,
+                                              const AddressElements& keys) {
+  AddressElements found;
+  auto netlink = NetlinkSocket::open(NetlinkPeer::kNetfilter);
+  if (!netlink && netlink.error().code == EPROTONOSUPPORT) return found;
+  if (!netlink) return fail(netlink, "nftables");
+  for (const auto& [set, elements] : keys) {
+    std::vector<NftElement> raw(elements.size());
+    std::ranges::transform(elements, raw.begin(), raw_element);
+    auto answer = find_nft_elements(*netlink, table, set, raw);
+    if (!answer) return fail(answer);
+    for (const NftElement& element : *answer)
+      found[set].insert(address_element(element, elements.begin()->key.size()));
+  }
+  return found;
+}
+
 Result<std::set<AddressElement>> list_address_elements(const std::string& table,
                                                        const std::string& set, std::size_t parts) {
   auto listed = list_nft_elements(table, set);

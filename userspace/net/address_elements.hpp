@@ -30,6 +30,12 @@ using AddressElements = std::map<std::string, std::set<AddressElement>>;
 Result<> change_address_elements(const std::string& table, const AddressElements& before,
                                  const AddressElements& after);
 
+/// Those of `keys` that their sets and maps have, with their chains. It costs a question for each
+/// key, whatever the sets' size. A set or table that does not exist has none.
+/// Errors: EPERM no CAP_NET_ADMIN.
+Result<AddressElements> find_address_elements(const std::string& table,
+                                              const AddressElements& keys);
+
 /// What the set or map has now; `parts` is the number of addresses in a key.
 /// Errors: ENOENT no such table or set; EINTR it changes all the time.
 Result<std::set<AddressElement>> list_address_elements(const std::string& table,

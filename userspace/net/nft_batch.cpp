@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 namespace kubecni {
@@ -64,6 +65,20 @@ void put_jump(NetlinkRequest& request, const std::string& chain) {
       request.put(NFTA_VERDICT_CODE, number(static_cast<std::uint32_t>(NFT_JUMP)));
       request.put(NFTA_VERDICT_CHAIN, chain);
     });
+  });
+}
+
+void put_elements(NetlinkRequest& request, std::span<const NftElement> elements) {
+  const auto put = [&](int attribute, const std::vector<std::uint8_t>& bytes) {
+    request.nest(attribute, [&] { request.put(NFTA_DATA_VALUE, bytes.data(), bytes.size()); });
+  };
+  request.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
+    for (const auto& [key, value, chain] : elements)
+      request.nest(NFTA_LIST_ELEM, [&] {
+        put(NFTA_SET_ELEM_KEY, key);
+        if (!value.empty()) put(NFTA_SET_ELEM_DATA, value);
+        if (!chain.empty()) put_jump(request, chain);
+      });
   });
 }
 
@@ -160,20 +175,8 @@ void NftBatch::change_elements(int message, int flags, const std::string& set,
     NetlinkRequest& request = start(message, flags);
     request.put(NFTA_SET_ELEM_LIST_TABLE, table_);
     request.put(NFTA_SET_ELEM_LIST_SET, set);
-    request.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
-      const auto end = std::min(begin + kElementsPerMessage, elements.size());
-      for (const auto& [key, value, chain] : std::span(elements).subspan(begin, end - begin)) {
-        const auto put = [&](int attribute, const std::vector<std::uint8_t>& bytes) {
-          request.nest(attribute,
-                       [&] { request.put(NFTA_DATA_VALUE, bytes.data(), bytes.size()); });
-        };
-        request.nest(NFTA_LIST_ELEM, [&] {
-          put(NFTA_SET_ELEM_KEY, key);
-          if (!value.empty()) put(NFTA_SET_ELEM_DATA, value);
-          if (!chain.empty()) put_jump(request, chain);
-        });
-      }
-    });
+    const auto end = std::min(begin + kElementsPerMessage, elements.size());
+    put_elements(request, std::span(elements).subspan(begin, end - begin));
   }
 }
 
@@ -215,6 +218,24 @@ Result<std::optional<std::vector<NftElement>>> list_nft_elements(const std::stri
   if (!listed && (listed.error().code == ENOENT || listed.error().code == EINVAL))
     return std::nullopt;
   if (!listed) return fail(listed);
+  return elements;
+}
+
+Result<std::vector<NftElement>> find_nft_elements(NetlinkSocket& netfilter,
+                                                  const std::string& table, const std::string& set,
+                                                  const std::vector<NftElement>& keys) {
+  std::vector<NftElement> elements;
+  for (const NftElement& wanted : keys) {
+    NetlinkRequest request = request_of(NFT_MSG_GETSETELEM, 0);
+    request.put(NFTA_SET_ELEM_LIST_TABLE, table);
+    request.put(NFTA_SET_ELEM_LIST_SET, set);
+    put_elements(request, {&wanted, 1});
+    auto found =
+        request.exchange(netfilter, "look into " + set + " of nftables table inet " + table,
+                         [&](const nlmsghdr* message) { read_elements(message, elements); });
+    // EINVAL is netfilter's answer if the kernel has no nftables.
+    if (!found && found.error().code != ENOENT && found.error().code != EINVAL) return fail(found);
+  }
   return elements;
 }
 

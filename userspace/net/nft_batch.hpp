@@ -138,4 +138,11 @@ class NftBatch {
 Result<std::optional<std::vector<NftElement>>> list_nft_elements(const std::string& table,
                                                                  const std::string& set);
 
+/// Those of the elements, of which only the keys count, that the set has; none if there is no such
+/// set or table, or no nftables in the kernel. `netfilter` is a socket of NetlinkPeer::kNetfilter.
+/// Errors: EPERM no CAP_NET_ADMIN.
+Result<std::vector<NftElement>> find_nft_elements(NetlinkSocket& netfilter,
+                                                  const std::string& table, const std::string& set,
+                                                  const std::vector<NftElement>& keys);
+
 }  // namespace kubecni
