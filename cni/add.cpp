@@ -18,6 +18,7 @@
 #include "pods/host_ports.hpp"
 #include "pods/liveness.hpp"
 #include "pods/node_bridge.hpp"
+#include "pods/policy_entry.hpp"
 #include "requests.hpp"
 #include "result_shape.hpp"
 #include "state/attachment.hpp"
@@ -62,18 +63,29 @@ CniResult<UniqueFd> open_pod_netns(const CniEnv& env) {
   return std::move(*netns);
 }
 
+CniError without_policy_table() {
+  return {CniCode::kTryAgainLater,
+          std::string("ADD: the cluster has network policies, and this node does not enforce them: "
+                      "no nftables table inet ") +
+              kPolicyTableName,
+          "kube-cnid makes it: does it run?"};
+}
+
 /// kube-cnid's table closes a pod until its policies are known. Without it, as after a boot, the
 /// pod would be open. Error: code 11.
 CniResult<> check_policies(const NetConf& conf) {
   if (!has_policies(conf.state_dir)) return {};
   auto known = list_nft_elements(kPolicyTableName, "known4");
   if (!known) return cni_error(known.error(), "ADD");
-  if (*known) return {};
-  return cni_error(CniCode::kTryAgainLater,
-                   std::string("ADD: the cluster has network policies, and this node does not "
-                               "enforce them: no nftables table inet ") +
-                       kPolicyTableName,
-                   "kube-cnid makes it: does it run?");
+  if (!*known) return std::unexpected(without_policy_table());
+  return {};
+}
+
+/// Somebody may remove the table at any time.
+CniResult<> in_policy_table(const Result<>& done) {
+  if (done) return {};
+  if (done.error().code == ENOENT) return std::unexpected(without_policy_table());
+  return cni_error(done.error(), "ADD");
 }
 
 CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
@@ -195,9 +207,9 @@ class Adding {
         attachments_(conf.state_dir) {}
 
   CniResult<json> run() {
-    for (const auto step :
-         {&Adding::prepare, &Adding::reserve, &Adding::connect, &Adding::ask_delegate,
-          &Adding::configure, &Adding::add_routes, &Adding::attach, &Adding::map_ports}) {
+    for (const auto step : {&Adding::prepare, &Adding::reserve, &Adding::connect,
+                            &Adding::ask_delegate, &Adding::configure, &Adding::add_routes,
+                            &Adding::attach, &Adding::map_ports, &Adding::await_policies}) {
       if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
     }
     if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
@@ -265,6 +277,11 @@ class Adding {
       use(std::move(*addressing));
     }
     attachment_.mappings = requests_.mappings;
+    undo_.add([this] {
+      report_undo("forget policies",
+                  forget_policies(conf_.state_dir, attachment_.port.all_addresses()));
+    });
+    if (auto closed = close(); !closed) return closed;
     if (auto claimed = claim(); !claimed) return claimed;
     undo_.add([this] {
       report_undo("remove record",
@@ -272,6 +289,14 @@ class Adding {
                                 attachment_, {}));
     });
     return {};
+  }
+
+  /// Closes the pod before it has a record or an interface, unless no policy can select it.
+  CniResult<> close() {
+    const auto addresses = attachment_.port.all_addresses();
+    return in_policy_table(may_be_selected(conf_.state_dir, attachment_.pod)
+                               ? close_by_policies(conf_.state_dir, addresses)
+                               : forget_policies(conf_.state_dir, addresses));
   }
 
   /// Writes the record. Who has a host port may be gone without a DEL, as after a reboot.
@@ -331,6 +356,7 @@ class Adding {
       if (auto gone = remove_pod_port(*netlink_, port.host_ifname); !gone) return fail(gone);
       log::warn("another MAC taken", {{"err", host.error().what}});
       port.pod_mac = MacAddr::random();
+      if (auto closed = close(); !closed) return failure(EAGAIN, closed.error().msg);
       if (auto saved = attachments_.save(attachment_); !saved) return fail(saved);
     }
   }
@@ -356,6 +382,7 @@ class Adding {
     auto addressing = addressing_of(*result, conf_);
     if (!addressing) return std::unexpected(addressing.error());
     use(std::move(*addressing));
+    if (auto closed = close(); !closed) return closed;
     if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
     return ensure_bridge();
   }
@@ -409,10 +436,7 @@ class Adding {
 
   /// Attaches the programs and makes the pod a redirect target, in this order.
   Result<> attach_ebpf() {
-    // What is not known to be open is closed.
-    const auto policed = has_policies(conf_.state_dir) ? Policed::kYes : Policed::kNo;
-    const PodEndpoint pod =
-        endpoint_of(attachment_, host_, bridge_.ifindex, bridge_.mac, {}, policed);
+    const PodEndpoint pod = endpoint(may_be_selected(conf_.state_dir, attachment_.pod));
     if (pod.shaped && !has_tcx())
       return failure(EBUSY,
                      "its bandwidth is limited, and before kernel 6.6 the bandwidth plugin "
@@ -429,6 +453,35 @@ class Adding {
     auto mapped = map_host_ports(*netlink_, attachments_, attachment_);
     if (!mapped) return cni_error(std::move(mapped.error()).in("host ports"), "ADD");
     return {};
+  }
+
+  /// The pod runs when its policies are in force. kube-cnid hears of the record, so it has mostly
+  /// seen the pod by now.
+  CniResult<> await_policies() {
+    if (!has_policies(conf_.state_dir)) return {};
+    const auto addresses = attachment_.port.all_addresses();
+    if (!may_be_selected(conf_.state_dir, attachment_.pod))
+      return in_policy_table(open_by_policies(addresses));
+    // The namespace may have got its first policy since attach().
+    if (attachment_.ebpf && !is_policed_)
+      if (auto marked = ebpf_.dataplane->endpoints.add(endpoint(true)); !marked)
+        return cni_error(marked.error(), "ADD");
+    auto known = kubecni::await_policies(addresses, conf_.policy_timeout);
+    if (!known) return cni_error(known.error(), "ADD");
+    if (*known) return {};
+    return cni_error(
+        CniCode::kTryAgainLater,
+        "ADD: the network policies of " + attachment_.pod_text() + " are not in force after " +
+            std::to_string(conf_.policy_timeout.count()) + " s",
+        "kube-cnid puts them in force when it knows the Pod object: does it run, and reach the "
+        "API server?");
+  }
+
+  /// What is not known to be open is policed.
+  PodEndpoint endpoint(bool is_policed) {
+    is_policed_ = is_policed;
+    return endpoint_of(attachment_, host_, bridge_.ifindex, bridge_.mac, {},
+                       is_policed ? Policed::kYes : Policed::kNo);
   }
 
   Result<> remove_from_ebpf() {
@@ -488,7 +541,8 @@ class Adding {
   json dns_ = json::object();  ///< of the delegate
   Link bridge_;
   Link host_;
-  Rollback undo_;  // the last member: its steps need the others
+  bool is_policed_ = false;  ///< the programs leave the pod's packets to netfilter
+  Rollback undo_;            // the last member: its steps need the others
 };
 
 }  // namespace

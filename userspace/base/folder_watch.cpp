@@ -21,8 +21,14 @@ Result<FolderWatch> FolderWatch::open() {
   return FolderWatch(std::move(inotify));
 }
 
-Result<> FolderWatch::watch(const std::filesystem::path& folder) {
-  if (::inotify_add_watch(inotify_.get(), folder.c_str(), kChanges) < 0)
+Result<> FolderWatch::watch(const std::filesystem::path& folder) { return add(folder, kChanges); }
+
+Result<> FolderWatch::watch_names(const std::filesystem::path& folder) {
+  return add(folder, IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
+}
+
+Result<> FolderWatch::add(const std::filesystem::path& folder, std::uint32_t events) {
+  if (::inotify_add_watch(inotify_.get(), folder.c_str(), events) < 0)
     return sys_error(errno, "watch directory " + folder.string());
   return {};
 }

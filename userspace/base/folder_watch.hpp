@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 
+#include <cstdint>
 #include <filesystem>
 
 namespace kubecni {
@@ -23,6 +24,9 @@ class FolderWatch {
   /// Errors: ENOENT, ENOTDIR no such folder; ENOSPC out of watches.
   Result<> watch(const std::filesystem::path& folder);
 
+  /// The same, but only for files that come, by rename, or are removed.
+  Result<> watch_names(const std::filesystem::path& folder);
+
   /// Makes fd() readable, as a change would.
   void wake();
 
@@ -34,6 +38,7 @@ class FolderWatch {
 
  private:
   explicit FolderWatch(UniqueFd inotify) : inotify_(std::move(inotify)) {}
+  Result<> add(const std::filesystem::path& folder, std::uint32_t events);
 
   UniqueFd inotify_;
 };

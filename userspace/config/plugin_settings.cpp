@@ -41,6 +41,11 @@ void take(const json& conf, const Setting& setting, std::optional<Target>& targe
   if (!value.is_null()) target = value.get<Target>();
 }
 
+void take(const json& conf, const Setting& setting, std::chrono::seconds& target) {
+  const json& value = member(conf, setting.key);
+  if (!value.is_null()) target = std::chrono::seconds(value.get<unsigned>());
+}
+
 void take(const json& conf, const Setting& setting, std::filesystem::path& target) {
   const json& value = member(conf, setting.key);
   if (!value.is_null()) target = value.get<std::string>();
@@ -97,6 +102,7 @@ Result<PluginSettings> read_plugin_settings(const json& conf) {
   take(conf, plugin_setting("confDir"), settings.conf_dir);
   take_choice(conf, plugin_setting("podHooks"), settings.pod_hooks);
   take(conf, plugin_setting("logLevel"), settings.log_level);
+  take(conf, plugin_setting("policyTimeout"), settings.policy_timeout);
   settings.subnet = network_in(conf, plugin_setting("subnet"));
   if (const json& ipam = member(conf, "ipam"); !ipam.is_null()) {
     auto read = parse_ipam_conf(ipam);

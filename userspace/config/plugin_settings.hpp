@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -38,6 +39,8 @@ struct PluginSettings {
   std::filesystem::path conf_dir = default_of("confDir");  ///< where the runtime has its lists
   PodHooks pod_hooks = PodHooks::kAuto;
   std::string log_level{default_of("logLevel")};
+  /// How long ADD waits for the pod's policies.
+  std::chrono::seconds policy_timeout{default_number("policyTimeout")};
   /// The network of this node's pods, unless `ipam` says it. If neither does: what the daemon has
   /// learned.
   std::optional<IpNet> subnet;

@@ -131,6 +131,15 @@ inline constexpr std::array kSettings{
             .meaning =
                 "`error`, `warn`, `info` or `debug`; the log goes to standard error. By default, "
                 "the plugin logs nothing for a pod that succeeds"},
+    Setting{.key = "policyTimeout",
+            .owner = Owner::kPlugin,
+            .type = Type::kNumber,
+            .fallback = "10",
+            .least = 1,
+            .most = 100,
+            .help = "a number of seconds",
+            .meaning = "seconds that ADD waits until the network policies of the pod are in force; "
+                       "then it answers code 11, and the runtime tries again later"},
     Setting{.key = "dns",
             .owner = Owner::kPlugin,
             .type = Type::kOther,

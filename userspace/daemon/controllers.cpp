@@ -181,6 +181,12 @@ RoundReport Controllers::run(const ClusterView* view, const PolicyView& policies
   return report;
 }
 
+Outcome Controllers::catch_up_policies() {
+  Outcome outcome{.controller = "policy"};
+  policy_.catch_up(outcome);
+  return outcome;
+}
+
 RoundReport Controllers::clean_up() {
   RoundReport report;
   Outcomes outcomes;

@@ -41,6 +41,14 @@ class Controllers {
   [[nodiscard]] int probe_fd() const { return probe_.news_fd(); }
   void take_probe_news() const { probe_.take_news(); }
 
+  /// Readable when take_policy_changes() may have something; -1: never. They change with run().
+  [[nodiscard]] int records_fd() const { return policy_.records_fd(); }
+  [[nodiscard]] int policy_table_fd() const { return policy_.table_fd(); }
+  /// Whether a pod came or went, or somebody changed the policies' table.
+  bool take_policy_changes() { return policy_.take_changes(); }
+  /// Follows such a change, without a round.
+  Outcome catch_up_policies();
+
   /// Removes only what run() made for traffic between nodes and to the outside. Pods keep the
   /// bridge, and reach each other on this node.
   RoundReport clean_up();

@@ -35,6 +35,8 @@ std::chrono::milliseconds resync_interval(std::size_t nodes) {
 
 // Time between two reads of the kernel's notifications, of which there may be any number.
 constexpr std::chrono::milliseconds kListenInterval{50};
+// The same for those of nftables, of which other programs cause many.
+constexpr std::chrono::milliseconds kHearTableInterval{10};
 // Memory that rare work needed for a moment is given back after this time at the latest.
 constexpr std::chrono::seconds kGiveBackInterval{30};
 
@@ -140,6 +142,13 @@ bool Daemon::hear_changes(bool of_kernel, bool of_ipsec, bool of_folders) {
   return (of_kernel && monitor_.take_changes()) || has_ipsec || of_folders;
 }
 
+/// A pod that comes waits for its policies, and while a table is missing, nothing is denied.
+bool Daemon::catch_up_policies() {
+  const Outcome outcome = controllers_.catch_up_policies();
+  Reporter::tell_changes(outcome);
+  return outcome.conditions.empty();
+}
+
 Result<> Daemon::run() {
   log::info("started", {{"node", options_.node_name}, {"source", cluster_.describe()}});
   cluster_.load_last_known();
@@ -150,21 +159,31 @@ Result<> Daemon::run() {
   bool has_changes = false;  // of the kernel or of a folder
   bool has_news = false;     // of the cluster; the next round takes them
   Clock::time_point listen_from = Clock::now();
-  std::array<pollfd, 7> events{pollfd{.fd = signals_.get(), .events = POLLIN},
+  RoundPacer pacer_of_policies(Clock::now(), std::chrono::milliseconds(0));
+  Clock::time_point catch_up_at = Clock::time_point::max();
+  Clock::time_point hear_table_from = Clock::now();
+  std::array<pollfd, 9> events{pollfd{.fd = signals_.get(), .events = POLLIN},
                                pollfd{.fd = cluster_.fd(), .events = POLLIN},
                                pollfd{.fd = monitor_.fd(), .events = POLLIN},
                                pollfd{.fd = ipsec_.fd(), .events = POLLIN},
                                pollfd{.fd = controllers_.fd(), .events = POLLIN},
                                pollfd{.fd = -1, .events = POLLIN},
-                               pollfd{.fd = policies_.fd(), .events = POLLIN}};
-  auto& [signal, news, kernel, ipsec, folders, probes, policies] = events;
+                               pollfd{.fd = policies_.fd(), .events = POLLIN},
+                               pollfd{.fd = -1, .events = POLLIN},
+                               pollfd{.fd = -1, .events = POLLIN}};
+  auto& [signal, news, kernel, ipsec, folders, probes, policies, records, table] = events;
   for (;;) {
     const bool listens = Clock::now() >= listen_from;
+    const bool hears_table = Clock::now() >= hear_table_from;
     kernel.fd = listens ? monitor_.fd() : -1;
     news.fd = has_news ? -1 : cluster_.fd();
     policies.fd = has_news ? -1 : policies_.fd();
     probes.fd = controllers_.probe_fd();
-    const auto wake_at = listens ? next_run : std::min(next_run, listen_from);
+    records.fd = controllers_.records_fd();
+    table.fd = hears_table ? controllers_.policy_table_fd() : -1;
+    auto wake_at = std::min(next_run, catch_up_at);
+    if (!listens) wake_at = std::min(wake_at, listen_from);
+    if (!hears_table) wake_at = std::min(wake_at, hear_table_from);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(wake_at - Clock::now());
     const int ready = ::poll(events.data(), events.size(),
                              static_cast<int>(std::max<std::int64_t>(wait.count(), 0)));
@@ -184,9 +203,22 @@ Result<> Daemon::run() {
       next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
       has_news = true;
     }
-    if (Clock::now() < next_run) continue;
+    if (table.revents != 0) hear_table_from = Clock::now() + kHearTableInterval;
+    if ((records.revents != 0 || table.revents != 0) && controllers_.take_policy_changes())
+      catch_up_at = std::min(catch_up_at, pacer_of_policies.after_notification(Clock::now()));
     const auto used_before = cpu_time();
-    cluster_.take_news();  // a source may be unable to wake the loop
+    if (Clock::now() < next_run) {
+      if (Clock::now() < catch_up_at) continue;
+      catch_up_at = Clock::time_point::max();
+      if (!catch_up_policies()) {
+        next_run = std::min(next_run, pacer_of_changes.after_notification(Clock::now()));
+        has_changes = true;
+      }
+      pacer_of_policies.pay(Clock::now(), cpu_time() - used_before);
+      continue;
+    }
+    catch_up_at = Clock::time_point::max();  // a round does that, too
+    cluster_.take_news();                    // a source may be unable to wake the loop
     policies_.take_news();
     next_run = Clock::now() + reconcile();
     const auto price = cpu_time() - used_before;

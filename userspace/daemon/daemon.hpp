@@ -55,6 +55,8 @@ class Daemon {
 
   void keep_place();
   bool hear_changes(bool of_kernel, bool of_ipsec, bool of_folders);
+  /// Result: whether it succeeded; else a round has to look at it.
+  bool catch_up_policies();
   /// Runs one round. Result: when the next one is due.
   std::chrono::milliseconds reconcile();
 

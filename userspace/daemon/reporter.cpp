@@ -175,13 +175,17 @@ void Reporter::log_condition(const Condition& condition, std::string_view contro
   }
 }
 
+void Reporter::tell_changes(const Outcome& outcome) {
+  for (const auto& change : outcome.changes)
+    log::info("changed", {{"what", change}, {"controller", std::string(outcome.controller)}});
+}
+
 /// Logs each condition once, as long as it lasts. Before the cluster is known, does not log that
 /// the node is not ready.
 void Reporter::log_news(const RoundReport& report) {
   std::set<Condition> current;
   for (const Outcome& outcome : report.outcomes) {
-    for (const auto& change : outcome.changes)
-      log::info("changed", {{"what", change}, {"controller", std::string(outcome.controller)}});
+    tell_changes(outcome);
     for (const Condition& condition : outcome.conditions) {
       if (!report.reconciled && condition.kind == ConditionKind::kNotReady) continue;
       if (current.insert(condition).second && !told_.contains(condition))

@@ -37,6 +37,8 @@ class Reporter {
       : options_(options), observer_(observer), writer_(writer) {}
 
   void tell(const RoundReport& report, const SourceReport& source);
+  /// Logs what a controller changed.
+  static void tell_changes(const Outcome& outcome);
 
  private:
   void log_news(const RoundReport& report);

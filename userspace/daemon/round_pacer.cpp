@@ -12,7 +12,7 @@ void RoundPacer::earn(Clock::time_point now) {
 RoundPacer::Clock::time_point RoundPacer::after_notification(Clock::time_point now) {
   earn(now);
   const Clock::duration until_paid = std::max(-budget_, Clock::duration::zero()) * kShare;
-  return now + std::clamp<Clock::duration>(until_paid, kSettleTime, kLongestWait);
+  return now + std::clamp<Clock::duration>(until_paid, settle_, kLongestWait);
 }
 
 void RoundPacer::pay(Clock::time_point now, Clock::duration price) {

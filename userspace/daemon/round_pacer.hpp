@@ -22,7 +22,9 @@ class RoundPacer {
   static constexpr std::chrono::milliseconds kFullBudget{250};
   static constexpr std::chrono::seconds kLongestWait{5};
 
-  explicit RoundPacer(Clock::time_point now) : budget_(kFullBudget), counted_at_(now) {}
+  /// `settle` is the time between a notification and its round.
+  explicit RoundPacer(Clock::time_point now, std::chrono::milliseconds settle = kSettleTime)
+      : settle_(settle), budget_(kFullBudget), counted_at_(now) {}
 
   /// When a round may begin that a notification at `now` asks for.
   [[nodiscard]] Clock::time_point after_notification(Clock::time_point now);
@@ -32,6 +34,7 @@ class RoundPacer {
  private:
   void earn(Clock::time_point now);
 
+  std::chrono::milliseconds settle_;
   Clock::duration budget_;  ///< may be negative
   Clock::time_point counted_at_;
 };

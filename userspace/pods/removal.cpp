@@ -3,11 +3,13 @@
 #include "base/file.hpp"
 #include "dataplane/pins.hpp"
 #include "dataplane/pod_dataplane.hpp"
+#include "dataplane/pod_mac.hpp"
 #include "dataplane/pod_neighbours.hpp"
 #include "dataplane/schema_change.hpp"
 #include "net/conntrack.hpp"
 #include "net/link.hpp"
 #include "pods/host_ports.hpp"
+#include "pods/policy_entry.hpp"
 #include "state/attachment.hpp"
 
 #include <algorithm>
@@ -62,6 +64,16 @@ Result<> forget_neighbours(NetlinkSocket& netlink, const std::optional<Attachmen
   if (bridge_ifindex == 0) return {};
   if (record) addresses.push_back(record->port.pod_mac.link_local());
   return delete_neighbours_at(netlink, addresses, bridge_ifindex);
+}
+
+/// As PodPort::all_addresses(). Without the record, the pod had the usual MAC.
+std::vector<IpAddr> with_link_local(const std::optional<Attachment>& record,
+                                    std::vector<IpAddr> addresses) {
+  if (record)
+    addresses.push_back(record->port.pod_mac.link_local());
+  else if (!addresses.empty())
+    addresses.push_back(pod_mac_of(addresses.front()).link_local());
+  return addresses;
 }
 
 /// The pod stays as it was if nothing can be removed, as on a read-only disk. The daemon finds what
@@ -125,6 +137,8 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
     auto removed = remove_record(attachments, network, owner, *again, addresses);
     if (!removed) return fail(removed);
   }
+  auto forgotten = forget_policies(paths.state_dir, with_link_local(*record, addresses));
+  if (!forgotten) return fail(forgotten);
   forget_flows_to(addresses);
   if (auto released = leases.release(owner); !released) return fail(released);
   return addresses;

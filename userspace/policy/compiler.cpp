@@ -123,10 +123,11 @@ class Compiler {
 
  private:
   std::optional<PolicySubject> subject_of(const LocalPod& local) {
-    if (local.pod.empty()) return PolicySubject{};
+    const auto policies = by_space_.find(local.pod.substr(0, local.pod.find('/')));
+    if (local.pod.empty() || policies == by_space_.end()) return PolicySubject{};
     const Pod* const pod = index_.find(local.pod);
     if (!pod || !pod->is_selectable()) return std::nullopt;
-    const Policies selecting = by_space_[pod->space].selecting(*pod);
+    const Policies selecting = policies->second.selecting(*pod);
     if (selecting.empty()) return PolicySubject{};
     // Pods with the same policies and ports have the same chains.
     auto& known = subjects_[{selecting, pod->ports}];

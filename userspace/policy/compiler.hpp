@@ -20,8 +20,9 @@ struct LocalPod {
 ///
 /// What has an address on this node is known from `locals`, whatever the objects say: they come
 /// later than a new pod and stay longer than an old one. A local pod without an object, or with a
-/// malformed one, is no subject; nor is one that has ended. No policy selects a container that is
-/// no pod of Kubernetes, so it is a subject without chains.
+/// malformed one, is no subject; nor is one that has ended. No policy can select a pod whose
+/// namespace has none, nor a container that is no pod of Kubernetes: it is a subject without chains
+/// in any case.
 CompiledPolicy compile_policies(const PolicyObjects& objects, const std::vector<LocalPod>& locals);
 
 }  // namespace kubecni

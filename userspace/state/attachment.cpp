@@ -186,6 +186,12 @@ Result<FileLock> AttachmentStore::lock_host_ports() const {
   return FileLock::acquire(folder_ / ".host-ports.lock", kTimeout);
 }
 
+Result<FileLock> AttachmentStore::lock_policies() const {
+  constexpr std::chrono::seconds kTimeout{30};  // to write a thousand chains takes seconds
+  if (auto made = ensure_directory(folder_); !made) return fail(made);
+  return FileLock::acquire(folder_ / ".policies.lock", kTimeout);
+}
+
 Result<> AttachmentStore::save(const Attachment& attachment) const {
   auto locked = lock();
   return locked ? save(*locked, attachment) : fail(locked);
@@ -227,17 +233,25 @@ Result<std::vector<std::string>> AttachmentStore::keys(const std::string& networ
   return std::vector<std::string>(keys.begin(), keys.end());
 }
 
-Result<AttachmentStore::Listing> AttachmentStore::list() const {
-  Listing listing;
+Result<std::vector<std::filesystem::path>> AttachmentStore::folders() const {
+  std::vector<std::filesystem::path> folders;
   auto networks = list_directory(folder_);
   if (!networks) return fail(networks);
-  for (const auto& network : *networks) {
-    if (network.starts_with('.')) continue;  // the lock
-    auto keys = list_directory(folder_ / network);
+  for (const auto& network : *networks)
+    if (!network.starts_with('.')) folders.push_back(folder_ / network);  // else a lock
+  return folders;
+}
+
+Result<AttachmentStore::Listing> AttachmentStore::list() const {
+  Listing listing;
+  auto networks = folders();
+  if (!networks) return fail(networks);
+  for (const auto& folder : *networks) {
+    auto keys = list_directory(folder);
     if (!keys) return fail(keys);
     for (const auto& key : *keys) {
       if (key.starts_with('.')) continue;  // being written
-      auto attachment = read_attachment(folder_ / network / key);
+      auto attachment = read_attachment(folder / key);
       if (attachment)
         listing.attachments.push_back(std::move(*attachment));
       else if (attachment.error().code != ENOENT)

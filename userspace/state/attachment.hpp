@@ -59,6 +59,11 @@ class AttachmentStore {
   /// Errors: those of FileLock::acquire().
   [[nodiscard]] Result<FileLock> lock_host_ports() const;
 
+  /// The lock for what the policies' table has about pods: held while kube-cnid compares the
+  /// records with the table and writes it, and while entries of a pod that has no record are
+  /// removed. It is taken before lock(). Errors: those of FileLock::acquire().
+  [[nodiscard]] Result<FileLock> lock_policies() const;
+
   /// Takes the lock itself.
   Result<> save(const Attachment& attachment) const;
   /// The same for a caller that has the lock.
@@ -74,6 +79,9 @@ class AttachmentStore {
 
   /// The "container:ifname" of every record of the network, also of half-written ones.
   [[nodiscard]] Result<std::vector<std::string>> keys(const std::string& network) const;
+
+  /// The folders of the networks, which have the records.
+  [[nodiscard]] Result<std::vector<std::filesystem::path>> folders() const;
 
   struct Listing {
     std::vector<Attachment> attachments;

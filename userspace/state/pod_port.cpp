@@ -23,6 +23,12 @@ std::vector<IpAddr> PodPort::plain_addresses() const {
   return all;
 }
 
+std::vector<IpAddr> PodPort::all_addresses() const {
+  auto all = plain_addresses();
+  all.push_back(pod_mac.link_local());
+  return all;
+}
+
 std::string PodPort::addresses_text() const {
   std::string text;
   for (const PodAddress& address : addresses) append_word(text, address.net.str());

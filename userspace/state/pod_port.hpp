@@ -44,7 +44,9 @@ struct PodPort {
   [[nodiscard]] std::vector<IpNet> bridge_addresses() const;
   /// The pod's addresses without prefixes.
   [[nodiscard]] std::vector<IpAddr> plain_addresses() const;
-  /// The same as text: "10.200.0.2/24, fd00::2/64".
+  /// Those, and the link-local address: by it, pods of one bridge reach each other, too.
+  [[nodiscard]] std::vector<IpAddr> all_addresses() const;
+  /// plain_addresses() as text: "10.200.0.2/24, fd00::2/64".
   [[nodiscard]] std::string addresses_text() const;
 };
 

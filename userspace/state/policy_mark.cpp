@@ -3,9 +3,19 @@
 #include "base/file.hpp"
 #include "state/files.hpp"
 
+#include <cerrno>
+#include <string_view>
 #include <system_error>
 
 namespace kubecni {
+
+namespace {
+
+// A name a line follows.
+constexpr std::string_view kMarkHeader = "# The namespaces that have network policies.\n";
+constexpr std::size_t kMaxMarkBytes = std::size_t{16} << 20;  // 64 bytes for each of 250 000
+
+}  // namespace
 
 bool has_policies(const std::filesystem::path& state_dir) {
   std::error_code error;
@@ -13,11 +23,22 @@ bool has_policies(const std::filesystem::path& state_dir) {
   return status.type() != std::filesystem::file_type::not_found;
 }
 
-Result<> mark_policies(const std::filesystem::path& state_dir, bool has_policies) {
+bool may_be_selected(const std::filesystem::path& state_dir, const std::string& pod) {
+  if (pod.empty()) return false;
+  const auto text = read_file(state_dir / kPoliciesFile, kMaxMarkBytes);
+  if (!text) return text.error().code != ENOENT;
+  const std::string line = "\n" + pod.substr(0, pod.find('/')) + "\n";
+  return !text->starts_with(kMarkHeader) || text->find(line) != text->npos;
+}
+
+Result<> mark_policies(const std::filesystem::path& state_dir,
+                       const std::set<std::string>& spaces) {
   const auto path = state_dir / kPoliciesFile;
-  if (!has_policies) return delete_file(path);
-  return write_file_atomically(
-      path, "The cluster has network policies, so pods are closed until theirs are known.\n");
+  if (spaces.empty()) return delete_file(path);
+  std::string text(kMarkHeader);
+  for (const std::string& space : spaces) text += space + "\n";
+  const auto before = read_file(path, kMaxMarkBytes);
+  return before && *before == text ? Result<>() : write_file_atomically(path, text);
 }
 
 }  // namespace kubecni

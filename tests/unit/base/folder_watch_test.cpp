@@ -8,6 +8,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <fstream>
 
 namespace kubecni::test {
 namespace {
@@ -39,6 +40,19 @@ TEST_F(FolderWatchTest, TellsOfEachKindOfChangeOnce) {
   std::filesystem::permissions(path, std::filesystem::perms::owner_read);
   EXPECT_TRUE(watch_.drain());
 
+  ASSERT_TRUE(delete_file(path));
+  EXPECT_TRUE(watch_.drain());
+}
+
+TEST_F(FolderWatchTest, OfNamesTellsOnlyOfFilesThatComeAndGo) {
+  ASSERT_TRUE(watch_.watch_names(folder_.path()));
+  const auto path = folder_ / "file";
+
+  std::ofstream(path) << "half";
+  EXPECT_FALSE(watch_.drain()) << "it is being written";
+
+  ASSERT_TRUE(write_file_atomically(path, "one"));
+  EXPECT_TRUE(watch_.drain());
   ASSERT_TRUE(delete_file(path));
   EXPECT_TRUE(watch_.drain());
 }

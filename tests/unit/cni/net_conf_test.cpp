@@ -49,6 +49,7 @@ TEST(NetConf, HasTheValueOfEveryKey) {
                                {"runDir", "/srv/run"},
                                {"bpffs", "/srv/bpf"},
                                {"logLevel", "debug"},
+                               {"policyTimeout", 3},
                                {"network", "10.200.0.0/16"},
                                {"subnet", "10.200.7.0/24"},
                                {"dns", dns},
@@ -61,6 +62,7 @@ TEST(NetConf, HasTheValueOfEveryKey) {
   EXPECT_EQ(conf.run_dir, "/srv/run");
   EXPECT_EQ(conf.bpffs, "/srv/bpf");
   EXPECT_EQ(conf.log_level, "debug");
+  EXPECT_EQ(conf.policy_timeout, std::chrono::seconds(3));
   EXPECT_EQ(conf.subnet, IpNet::parse("10.200.7.0/24"));
   EXPECT_EQ(conf.dns, dns);
   EXPECT_EQ(conf.prev_result, prev_result);

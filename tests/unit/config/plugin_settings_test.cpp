@@ -40,6 +40,7 @@ json contents(const PluginSettings& settings) {
           settings.conf_dir.string(),
           static_cast<int>(settings.pod_hooks),
           settings.log_level,
+          settings.policy_timeout.count(),
           settings.subnet ? settings.subnet->str() : "",
           settings.is_default_gateway.has_value()};
 }
@@ -76,8 +77,9 @@ TEST(PluginSettings, HaveTheDefaultsOfTheTable) {
     if (!is_of_plugin(setting) || setting.fallback.empty() || setting.type == Type::kOther)
       continue;
 
-    const auto read =
-        read_plugin_settings({{std::string(setting.key), std::string(setting.fallback)}});
+    const json value = setting.type == Type::kNumber ? json::parse(setting.fallback)
+                                                     : json(std::string(setting.fallback));
+    const auto read = read_plugin_settings({{std::string(setting.key), value}});
 
     ASSERT_TRUE(read) << read.error().what;
     EXPECT_EQ(contents(*read), contents(PluginSettings())) << setting.key;

@@ -38,6 +38,14 @@ TEST_F(RoundPacerTest, TheFirstNotificationIsHeardOnceTheKernelHasSettled) {
   EXPECT_EQ(wait(), RoundPacer::kSettleTime);
 }
 
+TEST_F(RoundPacerTest, MayNeedNoTimeToSettle) {
+  pacer_ = RoundPacer(now_, 0ms);
+
+  EXPECT_EQ(wait(), 0ms);
+  round(2 * RoundPacer::kFullBudget);
+  EXPECT_GT(wait(), 0ms) << "its rounds have to be paid, too";
+}
+
 TEST_F(RoundPacerTest, AFewInARowAreHeardAsFast) {
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(wait(), RoundPacer::kSettleTime) << i;

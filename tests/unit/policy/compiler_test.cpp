@@ -236,11 +236,20 @@ TEST_F(Policies, TheNodeKnowsBetterWhoHasAnAddress) {
 }
 
 TEST_F(Policies, ALocalPodWithoutAnObjectIsNotKnownAndAContainerIsOpen) {
+  add_ingress("[]");
   const auto policy =
       compile_policies(objects_in(cluster_), {{"x/new", {ip("10.0.0.8")}}, {"", {ip("10.0.0.9")}}});
 
   EXPECT_FALSE(policy.subjects.contains(ip("10.0.0.8")));
   EXPECT_TRUE(policy.subjects.contains(ip("10.0.0.9")));
+}
+
+TEST_F(Policies, NoneInItsNamespaceMakesAPodOpenWithoutItsObject) {
+  add_ingress("[]");
+  const auto policy = compile_policies(objects_in(cluster_), {{"y/new", {ip("10.0.0.8")}}});
+
+  ASSERT_TRUE(policy.subjects.contains(ip("10.0.0.8")));
+  EXPECT_FALSE(policy.subjects.at(ip("10.0.0.8")).is_isolated());
 }
 
 TEST_F(Policies, PodsWithTheSamePoliciesShareChains) {

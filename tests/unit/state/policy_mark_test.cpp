@@ -1,5 +1,6 @@
 #include "state/policy_mark.hpp"
 
+#include "base/file.hpp"
 #include "support/temp_dir.hpp"
 
 #include <gtest/gtest.h>
@@ -11,13 +12,38 @@ TEST(PolicyMark, IsThereWhileTheClusterHasPolicies) {
   const TempDir dir;
   EXPECT_FALSE(has_policies(dir.path()));
 
-  ASSERT_TRUE(mark_policies(dir.path(), true));
+  ASSERT_TRUE(mark_policies(dir.path(), {"shop"}));
   EXPECT_TRUE(has_policies(dir.path()));
 
   for (int time = 0; time < 2; ++time) {
-    ASSERT_TRUE(mark_policies(dir.path(), false));
+    ASSERT_TRUE(mark_policies(dir.path(), {}));
     EXPECT_FALSE(has_policies(dir.path()));
   }
+}
+
+TEST(PolicyMark, APodMayBeSelectedIfItsNamespaceHasPolicies) {
+  const TempDir dir;
+  EXPECT_FALSE(may_be_selected(dir.path(), "shop/web")) << "there are no policies";
+
+  ASSERT_TRUE(mark_policies(dir.path(), {"shop", "staging"}));
+
+  EXPECT_TRUE(may_be_selected(dir.path(), "shop/web"));
+  EXPECT_TRUE(may_be_selected(dir.path(), "staging/web"));
+  EXPECT_FALSE(may_be_selected(dir.path(), "sho/web"));
+  EXPECT_FALSE(may_be_selected(dir.path(), "shops/web"));
+  EXPECT_FALSE(may_be_selected(dir.path(), "hop/web"));
+  EXPECT_FALSE(may_be_selected(dir.path(), "")) << "it is no pod";
+}
+
+TEST(PolicyMark, OfUnknownContentMayConcernEveryPod) {
+  const TempDir dir;
+  ASSERT_TRUE(write_file_atomically(dir.path() / "policies", "The cluster has policies.\n"));
+
+  EXPECT_TRUE(may_be_selected(dir.path(), "shop/web"));
+  EXPECT_FALSE(may_be_selected(dir.path(), "")) << "it is no pod";
+
+  ASSERT_TRUE(mark_policies(dir.path(), {"staging"}));
+  EXPECT_FALSE(may_be_selected(dir.path(), "shop/web"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <set>
 #include <string>
+#include <utility>
 
 namespace kubecni {
 
@@ -24,31 +25,47 @@ bool is_in(const std::vector<IpNet>& networks, const IpAddr& address) {
                              [&](const IpNet& network) { return network.contains(address); });
 }
 
-}  // namespace
-
-std::vector<LocalPod> local_pods(const std::vector<Attachment>& attachments) {
-  std::vector<LocalPod> locals;
-  for (const Attachment& attachment : attachments) {
-    LocalPod local{attachment.pod, attachment.port.plain_addresses()};
-    // By it, pods of one bridge reach each other, too.
-    local.addresses.push_back(attachment.port.pod_mac.link_local());
-    locals.push_back(std::move(local));
-  }
-  std::ranges::sort(locals);
-  return locals;
-}
-
-PolicyTableSpec plan_policies(const PolicyObjects& objects, const std::vector<LocalPod>& locals,
-                              const OwnNetworks& own) {
-  PolicyTableSpec spec{.policy = compile_policies(objects, locals),
-                       .own_pods = own.pods,
-                       .open = own.not_pods,
-                       .closed = {}};
+PolicyTableSpec spec_of(CompiledPolicy policy, const std::vector<LocalPod>& locals,
+                        const OwnNetworks& own) {
+  PolicyTableSpec spec{
+      .policy = std::move(policy), .own_pods = own.pods, .open = own.not_pods, .closed = {}};
   for (const LocalPod& local : locals)
     for (const IpAddr& address : local.addresses)
       if (!spec.policy.subjects.contains(address) && !is_in(own.pods, address))
         spec.closed.push_back(address);
   return spec;
+}
+
+}  // namespace
+
+std::vector<LocalPod> local_pods(const std::vector<Attachment>& attachments) {
+  std::vector<LocalPod> locals;
+  locals.reserve(attachments.size());
+  for (const Attachment& attachment : attachments)
+    locals.push_back({attachment.pod, attachment.port.all_addresses()});
+  std::ranges::sort(locals);
+  return locals;
+}
+
+std::set<std::string> namespaces_with_policies(const PolicyObjects& objects) {
+  std::set<std::string> spaces;
+  for (const NetworkPolicy& policy : objects.policies) spaces.insert(policy.space);
+  return spaces;
+}
+
+PolicyTableSpec plan_policies(const PolicyObjects& objects, const std::vector<LocalPod>& locals,
+                              const OwnNetworks& own) {
+  return spec_of(compile_policies(objects, locals), locals, own);
+}
+
+PolicyTableSpec plan_by_mark(const std::filesystem::path& state_dir,
+                             const std::vector<LocalPod>& locals, const OwnNetworks& own) {
+  CompiledPolicy policy;
+  for (const LocalPod& local : locals)
+    if (!may_be_selected(state_dir, local.pod))
+      for (const IpAddr& address : local.addresses)
+        policy.subjects.emplace(address, PolicySubject{});
+  return spec_of(std::move(policy), locals, own);
 }
 
 Result<PolicyController> PolicyController::open(const DaemonOptions& options) {
@@ -69,42 +86,42 @@ bool PolicyController::open_table(Outcome& outcome) {
 
 void PolicyController::prepare(const OwnNetworks& own, const PolicyView& policies,
                                Outcome& outcome) {
+  view_ = policies;
+  own_ = own;
+  // Before the records are read: an ADD that has not seen the mark has written its record.
+  decide(outcome);
+  listen(outcome);
   auto listing = AttachmentStore(options_.state_dir).list();
   if (!listing) return outcome.fail(listing.error().what);
   attachments_ = std::move(listing->attachments);
-  if (!policies.is_on) {
-    mode_ = Mode::kOff;
-  } else if (policies.objects) {
-    mode_ = policies.objects->policies.empty() ? Mode::kOff : Mode::kEnforce;
-    if (mode_ == Mode::kEnforce) plan(policies, own, outcome);
-  } else if (mode_ == Mode::kAsIs && has_policies(options_.state_dir)) {
-    close_all(own, outcome);
-  }
-  if (policies.is_on && !policies.error.empty())
-    outcome.say(ConditionKind::kPolicy,
-                "network policies cannot be read, and stay as they were: " + policies.error);
-}
-
-void PolicyController::plan(const PolicyView& policies, const OwnNetworks& own, Outcome& outcome) {
-  // Before anything is enforced: from now on a new pod is closed first.
-  if (!has_policies(options_.state_dir) || planned_version_ != policies.version)
-    if (auto marked = mark_policies(options_.state_dir, true); !marked)
-      outcome.fail("policies not marked: " + marked.error().what);
+  if (mode_ != Mode::kEnforce) return;
   is_removed_ = false;
-  auto locals = local_pods(attachments_);
-  if (planned_version_ != policies.version || planned_locals_ != locals || planned_own_ != own) {
-    spec_ = plan_policies(*policies.objects, locals, own);
-    plan_ = plan_policy_table(spec_);
-    planned_version_ = policies.version;
-    planned_locals_ = std::move(locals);
-    planned_own_ = own;
-  }
+  plan();
   for (const PolicyProblem& problem : spec_.policy.problems)
     outcome.say(ConditionKind::kPolicy, problem.reason + "; it closes its pods", problem.policy);
 }
 
-/// Nothing is known yet. A table of before goes on; without one, as after a boot, nobody may talk.
-void PolicyController::close_all(const OwnNetworks& own, Outcome& outcome) {
+void PolicyController::decide(Outcome& outcome) {
+  if (!view_.is_on) {
+    mode_ = Mode::kOff;
+  } else if (view_.objects) {
+    mode_ = view_.objects->policies.empty() ? Mode::kOff : Mode::kEnforce;
+    if (mode_ == Mode::kEnforce &&
+        (planned_version_ != view_.version || !has_policies(options_.state_dir)))
+      if (auto marked = mark_policies(options_.state_dir, namespaces_with_policies(*view_.objects));
+          !marked)
+        outcome.fail("policies not marked: " + marked.error().what);
+  } else if (mode_ == Mode::kAsIs && has_policies(options_.state_dir)) {
+    decide_by_mark(outcome);
+  }
+  if (view_.is_on && !view_.error.empty())
+    outcome.say(ConditionKind::kPolicy,
+                "network policies cannot be read, and stay as they were: " + view_.error);
+}
+
+/// Nothing is known yet. A table of before goes on; without one, as after a boot, nobody may talk
+/// whom a policy may select.
+void PolicyController::decide_by_mark(Outcome& outcome) {
   if (!open_table(outcome)) return;
   auto exists = table_->exists();
   if (!exists) return outcome.fail(exists.error().what);
@@ -112,12 +129,41 @@ void PolicyController::close_all(const OwnNetworks& own, Outcome& outcome) {
               *exists ? "network policies are not known yet: they stay as they were"
                       : "network policies are not known yet, and the cluster has some: the pods of "
                         "this node are closed");
-  if (*exists) return;
-  mode_ = Mode::kEnforce;
-  spec_ = plan_policies({}, local_pods(attachments_), own);
-  spec_.policy.subjects.clear();
+  if (!*exists) mode_ = Mode::kEnforce;
+}
+
+/// Hears at once of new pods, and of what others do to the table. Without it, a round is needed.
+void PolicyController::listen(Outcome& outcome) {
+  if (mode_ != Mode::kEnforce) {
+    records_.reset();
+    monitor_.reset();
+    return;
+  }
+  const auto keep = [&](auto& listener, auto opened) {
+    if (!opened) return outcome.fail(opened.error().what);
+    listener.emplace(std::move(*opened));
+  };
+  if (!records_) keep(records_, FolderWatch::open());
+  if (!monitor_) keep(monitor_, NftMonitor::open(kPolicyTableName));
+  if (!records_) return;
+  auto folders = AttachmentStore(options_.state_dir).folders();
+  if (!folders) return outcome.fail(folders.error().what);
+  for (const auto& folder : *folders)
+    if (auto watched = records_->watch_names(folder); !watched && watched.error().code != ENOENT)
+      outcome.fail(watched.error().what);
+}
+
+/// Anew if anything has changed.
+void PolicyController::plan() {
+  auto locals = local_pods(attachments_);
+  if (planned_version_ == view_.version && planned_locals_ == locals && planned_own_ == own_)
+    return;
+  spec_ = view_.objects ? plan_policies(*view_.objects, locals, own_)
+                        : plan_by_mark(options_.state_dir, locals, own_);
   plan_ = plan_policy_table(spec_);
-  planned_version_.reset();
+  planned_version_ = view_.version;
+  planned_locals_ = std::move(locals);
+  planned_own_ = own_;
 }
 
 Policed PolicyController::policed(const Attachment& attachment) const {
@@ -168,18 +214,47 @@ void PolicyController::end_answers(Outcome& outcome) {
   generation->raise();
 }
 
-void PolicyController::apply(Outcome& outcome) {
-  if (mode_ == Mode::kOff) return remove(outcome);
-  if (mode_ == Mode::kAsIs) return;
-  if (!open_table(outcome)) return;
-  const bool met_netfilter = !sync_bridges(outcome);
-  auto change = table_->sync(plan_);
+/// By the records as they are while nobody else may change what the table has about pods: ADD and
+/// DEL remove what it has about an address that no record has.
+Result<std::string> PolicyController::sync_table() {
+  const AttachmentStore store(options_.state_dir);
+  auto lock = store.lock_policies();
+  if (!lock) return fail(lock);
+  auto listing = store.list();
+  if (!listing) return fail(listing);
+  attachments_ = std::move(listing->attachments);
+  plan();
+  return table_->sync(plan_);
+}
+
+/// Result: whether the table may have changed.
+bool PolicyController::write_table(Outcome& outcome) {
+  auto change = sync_table();
   if (!change)
     outcome.fail("network policies are not enforced as they should be: " + change.error().what);
   else if (!change->empty())
     outcome.changes.push_back(*change);
   // A change that failed may have been made in part.
-  if (!change || !change->empty() || !met_netfilter || must_end_again_) end_answers(outcome);
+  return !change || !change->empty();
+}
+
+void PolicyController::apply(Outcome& outcome) {
+  if (mode_ == Mode::kOff) return remove(outcome);
+  if (mode_ == Mode::kAsIs) return;
+  if (!open_table(outcome)) return;
+  const bool met_netfilter = !sync_bridges(outcome);
+  const bool has_changed = write_table(outcome);
+  if (has_changed || !met_netfilter || must_end_again_) end_answers(outcome);
+}
+
+bool PolicyController::take_changes() {
+  const bool of_records = records_ && records_->drain();
+  const bool of_table = monitor_ && monitor_->take_changes();
+  return of_records || (of_table && table_ && !table_->is_as_left());
+}
+
+void PolicyController::catch_up(Outcome& outcome) {
+  if (mode_ == Mode::kEnforce && table_ && write_table(outcome)) end_answers(outcome);
 }
 
 void PolicyController::remove(Outcome& outcome) {
@@ -199,7 +274,7 @@ void PolicyController::remove(Outcome& outcome) {
     if (*removed)
       outcome.changes.push_back(std::string("nftables table ") + kPolicyTable + " removed");
   }
-  auto marked = mark_policies(options_.state_dir, false);
+  auto marked = mark_policies(options_.state_dir, {});
   if (!marked) return outcome.fail(marked.error().what);
   is_removed_ = true;
 }

@@ -1,16 +1,21 @@
 #pragma once
 
+#include "base/folder_watch.hpp"
 #include "control/options.hpp"
 #include "control/outcome.hpp"
 #include "control/policy/policy_table.hpp"
 #include "dataplane/endpoint_table.hpp"
 #include "k8s/policy_objects.hpp"
 #include "net/netlink.hpp"
+#include "net/nft_monitor.hpp"
 #include "policy/compiler.hpp"
 #include "state/attachment.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -35,15 +40,24 @@ struct OwnNetworks {
 /// The attachments as the compiler takes them.
 std::vector<LocalPod> local_pods(const std::vector<Attachment>& attachments);
 
+/// The namespaces that have policies.
+std::set<std::string> namespaces_with_policies(const PolicyObjects& objects);
+
 /// What to enforce: the compiled policies, and which addresses are closed without one. Pure.
 PolicyTableSpec plan_policies(const PolicyObjects& objects, const std::vector<LocalPod>& locals,
                               const OwnNetworks& own);
+
+/// The same before the objects are known: all pods are closed that a policy may select, as far as
+/// the mark in the state folder tells.
+PolicyTableSpec plan_by_mark(const std::filesystem::path& state_dir,
+                             const std::vector<LocalPod>& locals, const OwnNetworks& own);
 
 /// Keeps the nftables table `inet kube-cni-policy`, and says which pods it has to judge. While the
 /// cluster has no policies there is no table. Runs in the node's namespace.
 ///
 /// A round calls prepare(), marks the pods by policed(), and calls apply(): the kernel path has a
-/// pod's packets before the table relies on it.
+/// pod's packets before the table relies on it. Between rounds, catch_up() follows the pods that
+/// come and go, and what others do to the table.
 class PolicyController {
  public:
   /// Errors: those of opening netlink.
@@ -61,6 +75,16 @@ class PolicyController {
   /// 10 ms).
   void apply(Outcome& outcome);
 
+  /// Readable, for poll(2), when take_changes() may have something; -1: never. They change with
+  /// prepare().
+  [[nodiscard]] int records_fd() const { return records_ ? records_->fd() : -1; }
+  [[nodiscard]] int table_fd() const { return monitor_ ? monitor_->fd() : -1; }
+  /// Whether a pod's record came or went, or somebody changed the table, since the last time.
+  bool take_changes();
+  /// Makes the table right for the pods that there are now, by the objects of the last prepare().
+  /// Who is policed does not change by that: ADD marks a new pod itself.
+  void catch_up(Outcome& outcome);
+
   static void clean_up(Outcome& outcome);
 
  private:
@@ -70,15 +94,23 @@ class PolicyController {
       : options_(std::move(options)), netlink_(std::move(netlink)) {}
 
   bool open_table(Outcome& outcome);
-  void plan(const PolicyView& policies, const OwnNetworks& own, Outcome& outcome);
-  void close_all(const OwnNetworks& own, Outcome& outcome);
+  void decide(Outcome& outcome);
+  void decide_by_mark(Outcome& outcome);
+  void listen(Outcome& outcome);
+  void plan();
   void remove(Outcome& outcome);
   bool sync_bridges(Outcome& outcome);
+  Result<std::string> sync_table();
+  bool write_table(Outcome& outcome);
   void end_answers(Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;
   std::optional<PolicyTable> table_;
+  std::optional<FolderWatch> records_;  ///< both while policies are enforced
+  std::optional<NftMonitor> monitor_;
+  PolicyView view_;
+  OwnNetworks own_;
   std::vector<Attachment> attachments_;
   Mode mode_ = Mode::kAsIs;
   bool is_removed_ = false;      ///< there is no table, and no mark

@@ -1,5 +1,6 @@
 #include "control/policy/policy_table.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -64,6 +65,21 @@ std::string plan_removals(const std::set<std::string>& objects, const PolicyTabl
   return chains + sets;
 }
 
+bool lacks_elements(const AddressElements& now, const AddressElements& left,
+                    const AddressElements& wanted) {
+  static const std::set<AddressElement> kNone;
+  const auto in = [](const AddressElements& all, const std::string& set) -> const auto& {
+    const auto found = all.find(set);
+    return found == all.end() ? kNone : found->second;
+  };
+  return std::ranges::any_of(left, [&](const auto& entry) {
+    const auto& [set, elements] = entry;
+    return std::ranges::any_of(elements, [&](const AddressElement& element) {
+      return in(wanted, set).contains(element) && !in(now, set).contains(element);
+    });
+  });
+}
+
 Result<PolicyTable> PolicyTable::open() {
   auto nftables = Nftables::open();
   if (!nftables) return fail(nftables);
@@ -84,7 +100,7 @@ Result<> PolicyTable::read_elements(const std::set<std::string>& objects) {
 
 /// Makes known_ and objects_ what the table has, if any table has changed since the last time.
 /// Result: whether somebody else changed ours.
-Result<bool> PolicyTable::look() {
+Result<bool> PolicyTable::look(const PolicyTablePlan& wanted) {
   auto generation = nftables_.generation();
   if (!generation) return fail(generation);
   if (is_known_ && *generation == generation_) return false;
@@ -102,7 +118,7 @@ Result<bool> PolicyTable::look() {
   const AddressElements before = std::move(known_.elements);
   if (auto read = read_elements(objects_); !read) return fail(read);
   generation_ = *generation;
-  return was_known && (!is_known_ || known_.elements != before);
+  return was_known && (!is_known_ || lacks_elements(known_.elements, before, wanted.elements));
 }
 
 Result<> PolicyTable::write(const PolicyTablePlan& wanted) {
@@ -125,7 +141,7 @@ Result<> PolicyTable::write(const PolicyTablePlan& wanted) {
 }
 
 Result<std::string> PolicyTable::sync(const PolicyTablePlan& wanted) {
-  auto was_changed = look();
+  auto was_changed = look(wanted);
   if (!was_changed) {
     is_known_ = false;
     return fail(was_changed, "nftables table " + kTable);
@@ -144,6 +160,11 @@ Result<std::string> PolicyTable::sync(const PolicyTablePlan& wanted) {
   is_known_ = true;
   return "nftables table " + kTable +
          (*was_changed ? " put right: somebody changed it" : " changed");
+}
+
+bool PolicyTable::is_as_left() {
+  const auto generation = nftables_.generation();
+  return is_known_ && generation && *generation == generation_;
 }
 
 Result<bool> PolicyTable::exists() {

@@ -19,6 +19,11 @@ std::string plan_additions(const PolicyTablePlan& known, const PolicyTablePlan& 
 /// Pure.
 std::string plan_removals(const std::set<std::string>& objects, const PolicyTablePlan& wanted);
 
+/// Whether somebody took away elements that `left` and `wanted` have. ADD and DEL change those of
+/// their own pod. Pure.
+bool lacks_elements(const AddressElements& now, const AddressElements& left,
+                    const AddressElements& wanted);
+
 /// The nftables table that enforces the policies. Runs in the node's namespace.
 ///
 /// A change is three transactions: new chains and sets, which nobody uses yet; all elements at
@@ -34,6 +39,9 @@ class PolicyTable {
   /// Errors: EOPNOTSUPP, ENOENT the kernel lacks a part of nftables.
   Result<std::string> sync(const PolicyTablePlan& wanted);
 
+  /// Whether no table of the namespace has changed since sync().
+  bool is_as_left();
+
   /// Whether the table exists.
   Result<bool> exists();
   /// Removes the table; absent is success. Result: whether it was there.
@@ -42,7 +50,7 @@ class PolicyTable {
  private:
   explicit PolicyTable(Nftables nftables) : nftables_(std::move(nftables)) {}
 
-  Result<bool> look();
+  Result<bool> look(const PolicyTablePlan& wanted);
   Result<> read_elements(const std::set<std::string>& objects);
   Result<> write(const PolicyTablePlan& wanted);
 
@@ -52,6 +60,7 @@ class PolicyTable {
   bool is_known_ = false;          // both are right
   std::string structure_;          // how the table without elements looked when we had written it
   std::uint32_t generation_ = 0;   // when it was last seen as we left it
+};
 };
 
 }  // namespace kubecni

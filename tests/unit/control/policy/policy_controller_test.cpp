@@ -1,6 +1,8 @@
 #include "control/policy/policy_controller.hpp"
 
+#include "state/policy_mark.hpp"
 #include "support/cluster.hpp"
+#include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,12 +27,39 @@ TEST(PolicyController, TakesThePodsFromTheRecordsWithTheirLinkLocalAddresses) {
 }
 
 TEST(PolicyController, APodThatIsNotKnownIsClosedWhateverItsAddress) {
-  const auto spec = plan_policies({}, {{"a/b", {addr("10.0.0.1")}}, {"a/c", {addr("192.0.2.1")}}},
-                                  {.pods = {net("10.0.0.0/24")}, .not_pods = {}});
+  PolicyObjects objects;
+  objects.policies.push_back({.space = "a", .name = "some"});
+
+  const auto spec =
+      plan_policies(objects, {{"a/b", {addr("10.0.0.1")}}, {"a/c", {addr("192.0.2.1")}}},
+                    {.pods = {net("10.0.0.0/24")}, .not_pods = {}});
 
   EXPECT_TRUE(spec.policy.subjects.empty());
   EXPECT_THAT(spec.closed, testing::ElementsAre(addr("192.0.2.1")))
       << "the other one is in the node's network";
+}
+
+TEST(PolicyController, NotesTheNamespacesThatHavePolicies) {
+  PolicyObjects objects;
+  for (const char* space : {"shop", "staging", "shop"})
+    objects.policies.push_back({.space = space, .name = "some"});
+
+  EXPECT_THAT(namespaces_with_policies(objects), testing::ElementsAre("shop", "staging"));
+}
+
+TEST(PolicyController, BeforeTheObjectsAreKnownOnlyPodsThatNoPolicyCanSelectAreOpen) {
+  const TempDir dir;
+  ASSERT_TRUE(mark_policies(dir.path(), {"shop"}));
+
+  const auto spec = plan_by_mark(dir.path(),
+                                 {{"", {addr("10.0.0.1")}},
+                                  {"shop/web", {addr("10.0.0.2"), addr("192.0.2.2")}},
+                                  {"tools/ci", {addr("10.0.0.3")}}},
+                                 {.pods = {net("10.0.0.0/24")}, .not_pods = {}});
+
+  EXPECT_THAT(spec.policy.subjects, testing::UnorderedElementsAre(testing::Key(addr("10.0.0.1")),
+                                                                  testing::Key(addr("10.0.0.3"))));
+  EXPECT_THAT(spec.closed, testing::ElementsAre(addr("192.0.2.2")));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "control/policy/policy_table_plan.hpp"
 
+#include "dataplane/policy_sets.hpp"
 #include "support/cluster.hpp"
 
 #include <gmock/gmock.h>
@@ -53,6 +54,24 @@ TEST(PolicyTablePlan, AChainHasTheTermsOfItsFamily) {
   EXPECT_THAT(plan.chains.at("in_16"), Not(HasSubstr("10.0.0.0")));
   EXPECT_EQ(plan.elements.at("set_1_4"), (std::set<AddressElement>{{{addr("10.200.1.3")}}}));
   EXPECT_EQ(plan.elements.at("set_1_6"), (std::set<AddressElement>{{{addr("fd00::3")}}}));
+}
+
+// ADD and DEL remove what they find there.
+TEST(PolicyTablePlan, AllThatIsSaidOfAPodIsUnderItsKeys) {
+  for (const char* text : {"10.200.1.2", "fd00::2"}) {
+    PolicyTableSpec spec = one_pod();
+    const IpAddr pod = addr(text);
+    spec.policy.chains["eg_1"] = {.direction = PolicyDirection::kEgress, .policies = {"shop/web"}};
+    spec.policy.subjects = {{pod, {.ingress = "in_1", .egress = "eg_1"}}};
+    spec.closed = {pod};
+
+    AddressElements said;
+    for (const auto& [set, elements] : plan_policy_table(spec).elements)
+      for (const AddressElement& element : elements)
+        if (element.key.front() == pod) said[set].insert({element.key});
+
+    EXPECT_EQ(said, policy_keys_of(pod));
+  }
 }
 
 TEST(PolicyTablePlan, ASubjectIsKnownAndHasItsChains) {

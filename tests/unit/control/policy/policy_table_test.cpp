@@ -48,5 +48,22 @@ TEST(PolicyTable, WhatIsNotWantedAnyMoreIsRemovedChainsFirst) {
             "delete set inet kube-cni-policy set_4\n");
 }
 
+TEST(PolicyTable, OnlyWhatWasLeftAndIsWantedWasTakenAway) {
+  const auto element = [](const char* address) {
+    return AddressElement{.key = {IpAddr::parse(address).value()}};
+  };
+  const AddressElements left{{"known4", {element("10.0.0.1"), element("10.0.0.2")}}};
+
+  EXPECT_FALSE(lacks_elements(left, left, left));
+  EXPECT_TRUE(lacks_elements({}, left, left));
+  EXPECT_FALSE(lacks_elements({{"known4", {element("10.0.0.1")}}}, left,
+                              {{"known4", {element("10.0.0.1")}}}))
+      << "DEL removes what its pod had";
+  EXPECT_FALSE(lacks_elements(
+      {{"known4", {element("10.0.0.1"), element("10.0.0.2")}}, {"closed4", {element("10.0.0.3")}}},
+      left, left))
+      << "ADD closes its pod";
+}
+
 }  // namespace
 }  // namespace kubecni

@@ -1,0 +1,286 @@
+// ADD and DEL of pods that policies are about: a pod is closed from its first instant on, and its
+// policies are in force when ADD returns.
+
+#include "net/nft_batch.hpp"
+#include "policy_nodes.hpp"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+namespace kubecni::test {
+namespace {
+
+using AddClock = std::chrono::steady_clock;
+
+/// Sends datagrams from a namespace as fast as it can, from before it has any interface until it is
+/// destroyed.
+class Impatient {
+ public:
+  Impatient(const NetNs& netns, std::uint16_t source_port, std::vector<IpAddr> targets)
+      : targets_(std::move(targets)) {
+    netns.enter([&] { socket_ = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)); });
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    own.sin_port = htons(source_port);
+    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof(own)) != 0)
+      throw std::runtime_error("bind");
+    thread_ = std::thread([this] { run(); });
+  }
+  Impatient(const Impatient&) = delete;
+  Impatient& operator=(const Impatient&) = delete;
+  ~Impatient() {
+    is_over_ = true;
+    thread_.join();
+  }
+
+  /// How many datagrams an interface has taken.
+  [[nodiscard]] unsigned sent() const { return sent_; }
+
+ private:
+  void run() {
+    while (!is_over_) {
+      for (const IpAddr& target : targets_) {
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        to.sin_port = htons(kFirstPort);
+        std::memcpy(&to.sin_addr, target.data(), sizeof(to.sin_addr));
+        if (::sendto(socket_.get(), "x", 1, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to),
+                     sizeof(to)) == 1)
+          ++sent_;
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+  }
+
+  std::vector<IpAddr> targets_;
+  UniqueFd socket_;
+  std::atomic<bool> is_over_ = false;
+  std::atomic<unsigned> sent_ = 0;
+  std::thread thread_;
+};
+
+/// Pods 0 and 3 are in the namespace x, 4 is in y, 2 in z. Pods that come later are number 6, in x
+/// and on the first node, where 0, 2 and 4 are, too.
+class PolicyAdd : public PolicyOfANode {
+ protected:
+  static constexpr std::size_t kLate = 6;
+  static constexpr std::uint16_t kPort = 50000;
+
+  /// The policy of x: its pods reach only those of y, by one more port for each `change`.
+  void write_policy(const std::string& space, int change = 0, bool has_late_pod = true) {
+    auto all = addresses();
+    all.push_back({"203.0.113.1", "2001:db8::1"});  // the node knows better
+    json objects = RandomPolicies(1).cluster(has_late_pod ? kLate + 1 : kLate, 0, all);
+    json to_y{
+        {"to",
+         {{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "y"}}}}}}}},
+        {"ports", json::array()}};
+    for (int port = kFirstPort; port <= kFirstPort + change; ++port)
+      to_y["ports"].push_back({{"protocol", "UDP"}, {"port", port}});
+    objects["policies"].push_back(
+        {{"kind", "NetworkPolicy"},
+         {"metadata", {{"name", "out"}, {"namespace", space}}},
+         {"spec", {{"policyTypes", {"Egress"}}, {"egress", json::array({to_y})}}}});
+    write(objects);
+  }
+
+  /// Until the daemon of the first node enforces what was written.
+  void await_table(const std::string& text) {
+    ASSERT_TRUE(eventually([&] {
+      return has_table(cluster.a) &&
+             cluster.a.must_run({"nft", "list", "table", "inet", "kube-cni-policy"}).find(text) !=
+                 std::string::npos;
+    })) << cluster.daemon_a->err();
+  }
+  void await_policy() { await_table("x/out#egress0"); }
+
+  void stop_daemon() {
+    cluster.daemon_a->signal(SIGTERM);
+    cluster.daemon_a->wait();
+  }
+
+  [[nodiscard]] std::string known() const {
+    return cluster.a.must_run({"nft", "list", "set", "inet", "kube-cni-policy", "known4"});
+  }
+  [[nodiscard]] bool has_known() const {
+    std::optional<std::vector<NftElement>> known;
+    cluster.a.netns.enter([&] { known = must(list_nft_elements("kube-cni-policy", "known4")); });
+    return known && !known->empty();
+  }
+  [[nodiscard]] std::vector<IpAddr> targets() const {
+    return {pods_[0]->address, pods_[3]->address, pods_[4]->address};
+  }
+  /// How many datagrams have arrived from the port at the pod.
+  std::size_t arrived(std::size_t at, std::uint16_t port = kPort) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(captures_[at]->frames(), [&](const WireFrame& frame) {
+          return frame.outer.dst_mac == ports_[at].pod_mac && frame.outer.src_port == port;
+        }));
+  }
+
+  /// Milliseconds that an ADD takes; the pod goes again.
+  double time_add(std::size_t i) {
+    const Pod pod("timed");
+    const auto begin = AddClock::now();
+    EXPECT_TRUE(ok(node_of(i).call(call_for("ADD", pod, i))));
+    const std::chrono::duration<double, std::milli> taken = AddClock::now() - begin;
+    EXPECT_TRUE(ok(node_of(i).call(call_for("DEL", pod, i))));
+    return taken.count();
+  }
+  std::string times_of_add(std::size_t i) {
+    std::vector<double> all(15);
+    for (double& one : all) one = time_add(i);
+    std::ranges::sort(all);
+    char text[80];
+    std::snprintf(text, sizeof(text), "median %.1f ms, longest %.1f ms", all[all.size() / 2],
+                  all.back());
+    return text;
+  }
+};
+
+TEST_F(PolicyAdd, ReturnsWhenThePoliciesAreInForce) {
+  write_policy("x");
+  await_policy();
+
+  add_pod(kLate);
+
+  EXPECT_TRUE(is_policed(kLate));
+  Impatient sender(pods_[kLate]->netns, kPort, targets());
+  EXPECT_TRUE(eventually([&] { return arrived(4) > 0; })) << "y is allowed";
+  EXPECT_EQ(arrived(0), 0u) << "x is not";
+  EXPECT_EQ(arrived(3), 0u);
+}
+
+TEST_F(PolicyAdd, APodIsClosedFromItsFirstInstantWhilePoliciesChange) {
+  write_policy("x");
+  await_policy();
+
+  for (std::uint16_t i = 0; i < 25; ++i) {
+    const std::uint16_t port = kPort + i;
+    const Pod pod("pod" + std::to_string(kLate));
+    Impatient sender(pod.netns, port, targets());
+    write_policy("x", i % 2);
+    ASSERT_TRUE(ok(cluster.a.call(call_for("ADD", pod, kLate)))) << cluster.daemon_a->err();
+    write_policy("x", (i + 1) % 2);
+    EXPECT_TRUE(eventually([&] { return arrived(4, port) > 0; })) << "y is allowed";
+    EXPECT_GT(sender.sent(), 0u);
+    ASSERT_TRUE(ok(cluster.a.call(call_for("DEL", pod, kLate))));
+    EXPECT_EQ(arrived(0, port), 0u) << "in round " << i;
+    EXPECT_EQ(arrived(3, port), 0u) << "in round " << i;
+  }
+}
+
+TEST_F(PolicyAdd, WithoutThePodObjectThePodIsClosedAndAddAnswersTryAgain) {
+  write_policy("x", 0, false);
+  await_policy();
+  const Pod pod("pod6");
+  Impatient sender(pod.netns, kPort, targets());
+
+  EXPECT_TRUE(failed(cluster.a.call(call_for("ADD", pod, kLate, {{"policyTimeout", 1}})), 11,
+                     "network policies of pod x/pod6 are not in force after 1 s"));
+
+  EXPECT_GT(sender.sent(), 0u);
+  for (const std::size_t at : {0, 3, 4}) EXPECT_EQ(arrived(at), 0u) << at;
+  const auto records = must(AttachmentStore(cluster.a.state_dir()).list()).attachments;
+  EXPECT_EQ(std::ranges::count(records, "x/pod6", &Attachment::pod), 0);
+}
+
+TEST_F(PolicyAdd, AnObjectThatComesLateEndsTheWait) {
+  write_policy("x", 0, false);
+  await_policy();
+  const Pod pod("pod6");
+  Process adding = cluster.a.start(call_for("ADD", pod, kLate));
+  ASSERT_TRUE(eventually([&] {
+    const auto records = must(AttachmentStore(cluster.a.state_dir()).list()).attachments;
+    return std::ranges::count(records, "x/pod6", &Attachment::pod) == 1;
+  }));
+  EXPECT_TRUE(adding.is_running());
+
+  write_policy("x");
+
+  const auto answer = adding.wait();
+  EXPECT_EQ(answer.status, 0) << answer.out << answer.err;
+}
+
+TEST_F(PolicyAdd, WithoutTheDaemonTheLastKnownStateDecidesWhereThatSuffices) {
+  write_policy("x");
+  await_policy();
+  stop_daemon();
+
+  // Of y, number 10: no policy can select it.
+  const Pod open("pod10"), closed("pod6");
+  const auto answer = cluster.a.call(call_for("ADD", open, 10));
+  ASSERT_TRUE(ok(answer));
+  Impatient sender(open.netns, kPort, {pods_[0]->address});
+  EXPECT_TRUE(eventually([&] { return arrived(0) > 0; })) << "by the programs or the kernel path";
+  EXPECT_NE(
+      known().find(IpNet::parse(answer.json["ips"][0]["address"].get<std::string>())->addr.str()),
+      std::string::npos)
+      << known();
+  EXPECT_TRUE(failed(cluster.a.call(call_for("ADD", closed, kLate, {{"policyTimeout", 1}})), 11,
+                     "not in force"));
+}
+
+TEST_F(PolicyAdd, AnAddressThatAPodHasLeftIsClosedForTheNext) {
+  write_policy("x");
+  await_policy();
+  Pod former("pod6");
+  const auto answer = cluster.a.call(call_for("ADD", former, kLate));
+  ASSERT_TRUE(ok(answer));
+  const auto address = IpNet::parse(answer.json["ips"][0]["address"].get<std::string>())->addr;
+  ASSERT_NE(known().find(address.str()), std::string::npos);
+  stop_daemon();
+  ASSERT_TRUE(ok(cluster.a.call(call_for("DEL", former, kLate))));
+  EXPECT_EQ(known().find(address.str()), std::string::npos) << known();
+
+  const Pod next("pod12");  // of x, too
+  Impatient sender(next.netns, kPort, targets());
+  Process adding = cluster.a.start(call_for(
+      "ADD", next, 12, {{"policyTimeout", 2}, {"runtimeConfig", {{"ips", {address.str()}}}}}));
+  EXPECT_TRUE(eventually([&] { return sender.sent() > 1000; }));
+  const auto refused = adding.wait();
+
+  EXPECT_NE(refused.out.find("\"code\": 11"), std::string::npos) << refused.out;
+  for (const std::size_t at : {0, 3, 4}) EXPECT_EQ(arrived(at), 0u) << at;
+  const auto table = cluster.a.must_run({"nft", "list", "table", "inet", "kube-cni-policy"});
+  EXPECT_EQ(table.find(address.str()), std::string::npos) << table;
+}
+
+TEST_F(PolicyAdd, AFlushedTableIsBackAtOnce) {
+  write_policy("x");
+  await_policy();
+  add_pod(kLate);
+  Impatient sender(pods_[kLate]->netns, kPort, {pods_[0]->address});
+  ASSERT_TRUE(eventually([&] { return sender.sent() > 0; }));
+
+  std::vector<double> times;
+  for (int i = 0; i < 10; ++i) {
+    cluster.a.must_run({"nft", "flush", "ruleset"});
+    const auto begin = AddClock::now();
+    ASSERT_TRUE(eventually([&] { return has_known(); }));
+    times.push_back(std::chrono::duration<double, std::milli>(AddClock::now() - begin).count());
+  }
+
+  std::ranges::sort(times);
+  std::printf("the table was back after: median %.1f ms, longest %.1f ms; %zu datagrams passed\n",
+              times[times.size() / 2], times.back(), arrived(0));
+}
+
+TEST_F(PolicyAdd, TakesLittleLongerWithPolicies) {
+  const std::string without = times_of_add(kLate);
+  write_policy("x");
+  await_policy();
+  const std::string open = times_of_add(10);
+  const std::string selected = times_of_add(kLate);
+
+  std::printf("ADD without policies: %s\nno policy in its namespace: %s\nselected: %s\n",
+              without.c_str(), open.c_str(), selected.c_str());
+}
+
+}  // namespace
+}  // namespace kubecni::test

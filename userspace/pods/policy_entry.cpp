@@ -1,0 +1,78 @@
+#include "pods/policy_entry.hpp"
+
+#include "dataplane/policy_sets.hpp"
+#include "net/address_elements.hpp"
+#include "net/nft_monitor.hpp"
+#include "state/attachment.hpp"
+#include "state/policy_mark.hpp"
+
+#include <algorithm>
+
+namespace kubecni {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Replaces what the fixed sets have about the addresses by `wanted`.
+Result<> replace_entries(const std::filesystem::path& state_dir,
+                         const std::vector<IpAddr>& addresses, AddressElements wanted) {
+  AddressElements keys;
+  for (const IpAddr& address : addresses)
+    for (const auto& [set, elements] : policy_keys_of(address))
+      keys[set].insert(elements.begin(), elements.end());
+  auto lock = AttachmentStore(state_dir).lock_policies();
+  if (!lock) return fail(lock);
+  auto found = find_address_elements(kPolicyTableName, keys);
+  if (!found) return fail(found);
+  for (const auto& [set, elements] : *found) wanted[set];  // what is not wanted is removed
+  return change_address_elements(kPolicyTableName, *found, wanted);
+}
+
+Result<bool> are_known(const AddressElements& wanted) {
+  auto found = find_address_elements(kPolicyTableName, wanted);
+  if (!found) return fail(found);
+  return *found == wanted;
+}
+
+AddressElements known_elements(const std::vector<IpAddr>& addresses) {
+  AddressElements elements;
+  for (const IpAddr& address : addresses) elements[known_set_of(address)].insert({{address}});
+  return elements;
+}
+
+}  // namespace
+
+Result<> forget_policies(const std::filesystem::path& state_dir,
+                         const std::vector<IpAddr>& addresses) {
+  if (addresses.empty() || !has_policies(state_dir)) return {};
+  return replace_entries(state_dir, addresses, {});
+}
+
+Result<> close_by_policies(const std::filesystem::path& state_dir,
+                           const std::vector<IpAddr>& addresses) {
+  AddressElements closed;
+  for (const IpAddr& address : addresses) closed[closed_set_of(address)].insert({{address}});
+  return replace_entries(state_dir, addresses, closed);
+}
+
+Result<> open_by_policies(const std::vector<IpAddr>& addresses) {
+  return change_address_elements(kPolicyTableName, {}, known_elements(addresses));
+}
+
+Result<bool> await_policies(const std::vector<IpAddr>& addresses,
+                            std::chrono::milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  const AddressElements wanted = known_elements(addresses);
+  auto known = are_known(wanted);
+  if (!known || *known) return known;
+  auto monitor = NftMonitor::open(kPolicyTableName);
+  if (!monitor) return fail(monitor);
+  for (;;) {
+    known = are_known(wanted);
+    if (!known || *known || Clock::now() >= deadline) return known;
+    monitor->wait_until(deadline);
+  }
+}
+
+}  // namespace kubecni
