@@ -106,13 +106,14 @@ void Cluster::write_file(const std::string& text) const {
   must(write_file_atomically(kNodesFile, text));
 }
 
-Process Cluster::start_daemon(const Node& node, const std::vector<std::string>& more) const {
+Process Cluster::start_daemon(const Node& node, const std::vector<std::string>& more,
+                              const std::vector<std::string>& wrapper) const {
   std::vector<std::string> options = node_source;
   for (const auto& each : members_)
     if (&each->node == &node)
       options.insert(options.end(), each->options.begin(), each->options.end());
   options.insert(options.end(), more.begin(), more.end());
-  return node.start_daemon(options);
+  return node.start_daemon(options, wrapper);
 }
 
 Pod Cluster::add_pod(const Node& node, const std::string& name) const {

@@ -48,9 +48,9 @@ class Cluster {
   /// The same for a cluster of two nodes with IPv4.
   static std::vector<nlohmann::json> two_nodes();
 
-  /// Starts the node's daemon as at first, with `more` options at the end.
-  [[nodiscard]] Process start_daemon(const Node& node,
-                                     const std::vector<std::string>& more = {}) const;
+  /// Starts the node's daemon as at first, with `more` options at the end, executed by `wrapper`.
+  [[nodiscard]] Process start_daemon(const Node& node, const std::vector<std::string>& more = {},
+                                     const std::vector<std::string>& wrapper = {}) const;
   /// Adds a pod with addresses from the PodCIDRs that the daemon has learned.
   [[nodiscard]] Pod add_pod(const Node& node, const std::string& name) const;
 

@@ -1,17 +1,22 @@
-// kill_after N PROGRAM [ARG...]: runs the program and ends it with SIGKILL right
-// after the N-th of its system calls that may change something outside of it.
-// Prints the name of that call to standard error and exits with 0; if the
-// program ended before, exits with 3.
+// kill_after N[n] PROGRAM [ARG...]: runs the program and ends it with SIGKILL right
+// after the N-th of its system calls that may change something outside of it; with "t", of its
+// transactions of nftables. Only its first thread counts. Prints the name of that call to standard
+// error and exits with 0; if the program ended before, exits with 3.
 
 #include "support/kill_after.hpp"
 
 #include <fcntl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 
@@ -59,7 +64,25 @@ const char* changing(const __ptrace_syscall_info& info) {
   }
 }
 
-int run(unsigned long count, char** argv) {
+template <typename Value>
+Value read_from(pid_t process, std::uint64_t address) {
+  Value value{};
+  iovec here{.iov_base = &value, .iov_len = sizeof(value)};
+  iovec there{.iov_base = reinterpret_cast<void*>(address), .iov_len = sizeof(value)};
+  ::process_vm_readv(process, &here, 1, &there, 1, 0);
+  return value;
+}
+
+/// Whether the call sends a transaction of nftables.
+bool is_transaction(pid_t process, const __ptrace_syscall_info& info) {
+  if (info.entry.nr != SYS_sendmsg) return false;
+  const auto message = read_from<msghdr>(process, info.entry.args[1]);
+  const auto part = read_from<iovec>(process, reinterpret_cast<std::uint64_t>(message.msg_iov));
+  const auto first = read_from<nlmsghdr>(process, reinterpret_cast<std::uint64_t>(part.iov_base));
+  return message.msg_iovlen > 0 && first.nlmsg_type == NFNL_MSG_BATCH_BEGIN;
+}
+
+int run(unsigned long count, bool only_transactions, char** argv) {
   const pid_t child = ::fork();
   if (child < 0) return kFailed;
   if (child == 0) {
@@ -79,7 +102,8 @@ int run(unsigned long count, char** argv) {
     __ptrace_syscall_info info{};
     if (deliver != 0 || ::ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info) <= 0)
       continue;
-    if (info.op == PTRACE_SYSCALL_INFO_ENTRY) name = changing(info);
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+      name = !only_transactions || is_transaction(child, info) ? changing(info) : nullptr;
     if (info.op != PTRACE_SYSCALL_INFO_EXIT || !name || ++seen != count) continue;
     ::kill(child, SIGKILL);
     ::waitpid(child, &status, 0);
@@ -93,5 +117,7 @@ int run(unsigned long count, char** argv) {
 
 int main(int argc, char** argv) {
   if (argc < 3) return kFailed;
-  return run(std::strtoul(argv[1], nullptr, 10), argv + 2);
+  char* unit = nullptr;
+  const unsigned long count = std::strtoul(argv[1], &unit, 10);
+  return run(count, *unit == 't', argv + 2);
 }

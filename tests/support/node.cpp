@@ -112,18 +112,12 @@ EndpointKey Node::endpoint_key(const Pod& pod) const {
 
 ExitCounts Node::counters() const { return must(read_exit_counts(bpffs_)); }
 
-Process Node::start_daemon(const std::vector<std::string>& options) const {
-  std::vector<std::string> argv{program(programs_ + "kube-cnid"),
-                                "--node-name",
-                                name(),
-                                "--dataplane",
-                                dataplane_,
-                                "--state-dir",
-                                state_dir(),
-                                "--run-dir",
-                                run_dir(),
-                                "--bpffs",
-                                bpffs_};
+Process Node::start_daemon(const std::vector<std::string>& options,
+                           const std::vector<std::string>& wrapper) const {
+  std::vector<std::string> argv = wrapper;
+  argv.insert(argv.end(),
+              {program(programs_ + "kube-cnid"), "--node-name", name(), "--dataplane", dataplane_,
+               "--state-dir", state_dir(), "--run-dir", run_dir(), "--bpffs", bpffs_});
   argv.insert(argv.end(), options.begin(), options.end());
   return Process({.argv = argv, .netns_fd = netns.fd()});
 }

@@ -99,8 +99,9 @@ class Node {
   [[nodiscard]] IpAddr gateway(int family = 0) const;
 
   /// Starts kube-cnid on the node, as its service does. `options` say where the
-  /// nodes come from.
-  [[nodiscard]] Process start_daemon(const std::vector<std::string>& options) const;
+  /// nodes come from. `wrapper` is a program that executes it.
+  [[nodiscard]] Process start_daemon(const std::vector<std::string>& options,
+                                     const std::vector<std::string>& wrapper = {}) const;
 
   NetNs netns;
 
