@@ -146,7 +146,7 @@ bool Daemon::hear_changes(bool of_kernel, bool of_ipsec, bool of_folders) {
 bool Daemon::catch_up_policies() {
   const Outcome outcome = controllers_.catch_up_policies();
   Reporter::tell_changes(outcome);
-  return outcome.conditions.empty();
+  return outcome.texts_of(ConditionKind::kFailed).empty();
 }
 
 Result<> Daemon::run() {

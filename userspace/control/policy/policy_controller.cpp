@@ -1,5 +1,6 @@
 #include "control/policy/policy_controller.hpp"
 
+#include "base/text.hpp"
 #include "dataplane/map_generation.hpp"
 #include "dataplane/pins.hpp"
 #include "net/bridge.hpp"
@@ -234,6 +235,12 @@ bool PolicyController::write_table(Outcome& outcome) {
     outcome.fail("network policies are not enforced as they should be: " + change.error().what);
   else if (!change->empty())
     outcome.changes.push_back(*change);
+  for (const auto& [chain, reason] : table_->refused())
+    for (const auto& [name, content] : spec_.policy.chains)
+      if (chain.starts_with(name))
+        outcome.say(ConditionKind::kPolicy,
+                    "the kernel refuses its rules, so it closes its pods: " + reason,
+                    joined(content.policies));
   // A change that failed may have been made in part.
   return !change || !change->empty();
 }

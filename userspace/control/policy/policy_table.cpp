@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace kubecni {
 
@@ -20,6 +21,15 @@ std::set<std::string> objects_of(const PolicyTablePlan& plan) {
   for (const auto& [name, declaration] : plan.sets) objects.insert(object_in(declaration));
   for (const auto& [name, body] : plan.chains) objects.insert("chain " + name);
   return objects;
+}
+
+constexpr std::chrono::minutes kTryRefusedAfter{1};
+constexpr const char* kRefusedBody =
+    "\t\tcounter drop comment \"the kernel refuses its policies\"\n";
+
+/// Whether the chain decides for some pods. Its name says what it has.
+bool is_of_policies(const std::string& chain) {
+  return chain.starts_with("in_") || chain.starts_with("eg_");
 }
 
 std::string name_in(const std::string& object) { return object.substr(object.find(' ') + 1); }
@@ -121,18 +131,55 @@ Result<bool> PolicyTable::look(const PolicyTablePlan& wanted) {
   return was_known && (!is_known_ || lacks_elements(known_.elements, before, wanted.elements));
 }
 
-Result<> PolicyTable::write(const PolicyTablePlan& wanted) {
-  if (const auto additions = plan_additions(known_, wanted); !additions.empty()) {
-    auto added = nftables_.run(additions);
-    if (!added) {
-      // Something of another type has one of the names.
-      auto anew = nftables_.run("add table " + kTable + "\ndelete table " + kTable + "\n" +
-                                plan_additions({}, wanted));
-      if (!anew) return fail(added);
-      known_ = {};
-      objects_.clear();
-    }
+Result<> PolicyTable::add(const PolicyTablePlan& wanted) {
+  const auto additions = plan_additions(known_, wanted);
+  if (additions.empty()) return {};
+  auto added = nftables_.run(additions);
+  if (added) return {};
+  // Something of another type has one of the names.
+  auto anew = nftables_.run("add table " + kTable + "\ndelete table " + kTable + "\n" +
+                            plan_additions({}, wanted));
+  if (!anew) return added;
+  known_ = {};
+  objects_.clear();
+  return {};
+}
+
+/// Which of the policies' chains the kernel refuses. By halves, since mostly one is to blame.
+void PolicyTable::find_refused(const PolicyTablePlan& wanted, std::span<const std::string> chains,
+                               std::map<std::string, std::string>& refused) {
+  PolicyTablePlan some{.sets = wanted.sets, .chains = {}, .elements = {}};
+  for (const std::string& name : chains) some.chains[name] = wanted.chains.at(name);
+  const auto added = nftables_.run(plan_additions({}, some));
+  if (added) return;
+  if (chains.size() == 1) {
+    refused[chains.front()] = added.error().what;
+    return;
   }
+  find_refused(wanted, chains.first(chains.size() / 2), refused);
+  find_refused(wanted, chains.subspan(chains.size() / 2), refused);
+}
+
+/// Closes the pods of the refused chains, so that all others have what is wanted.
+Result<> PolicyTable::add_without_refused(PolicyTablePlan& wanted, const Error& error) {
+  std::vector<std::string> chains;
+  chains.reserve(wanted.chains.size());
+  for (const auto& [name, body] : wanted.chains)
+    if (is_of_policies(name)) chains.push_back(name);
+  std::map<std::string, std::string> refused;
+  if (!chains.empty()) find_refused(wanted, chains, refused);
+  if (refused.empty()) return std::unexpected(error);
+  for (const auto& [name, reason] : refused) wanted.chains[name] = kRefusedBody;
+  if (auto added = add(wanted); !added) return std::unexpected(error);
+  refused_ = std::move(refused);
+  try_refused_at_ = std::chrono::steady_clock::now() + kTryRefusedAfter;
+  return {};
+}
+
+/// `wanted` becomes what was written.
+Result<> PolicyTable::write(PolicyTablePlan& wanted) {
+  if (auto added = add(wanted); !added)
+    if (auto others = add_without_refused(wanted, added.error()); !others) return others;
   auto changed = change_address_elements(kPolicyTableName, known_.elements, wanted.elements);
   if (!changed) return changed;
   if (const auto removals = plan_removals(objects_, wanted); !removals.empty())
@@ -140,12 +187,17 @@ Result<> PolicyTable::write(const PolicyTablePlan& wanted) {
   return {};
 }
 
-Result<std::string> PolicyTable::sync(const PolicyTablePlan& wanted) {
-  auto was_changed = look(wanted);
+Result<std::string> PolicyTable::sync(const PolicyTablePlan& planned) {
+  auto was_changed = look(planned);
   if (!was_changed) {
     is_known_ = false;
     return fail(was_changed, "nftables table " + kTable);
   }
+  if (std::chrono::steady_clock::now() >= try_refused_at_) refused_.clear();
+  if (is_known_ && refused_.empty() && known_ == planned) return "";
+  PolicyTablePlan wanted = planned;
+  std::erase_if(refused_, [&](const auto& entry) { return !wanted.chains.contains(entry.first); });
+  for (const auto& [name, reason] : refused_) wanted.chains[name] = kRefusedBody;
   if (is_known_ && known_ == wanted) return "";
   is_known_ = false;  // until it is known how the table looks
   if (auto written = write(wanted); !written) return fail(written, "nftables table " + kTable);
@@ -153,8 +205,8 @@ Result<std::string> PolicyTable::sync(const PolicyTablePlan& wanted) {
   if (!generation) return fail(generation);
   auto structure = nftables_.list_structure(kTable);
   if (!structure) return fail(structure);
-  known_ = wanted;
   objects_ = objects_of(wanted);
+  known_ = std::move(wanted);
   structure_ = std::move(*structure);
   generation_ = *generation;
   is_known_ = true;

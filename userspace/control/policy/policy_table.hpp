@@ -5,8 +5,11 @@
 #include "net/address_elements.hpp"
 #include "net/nftables.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <set>
+#include <span>
 #include <string>
 
 namespace kubecni {
@@ -36,8 +39,13 @@ class PolicyTable {
 
   /// Makes the table as planned. Result: what changed, as a phrase; empty: nothing. When all is
   /// right it costs one question to the kernel, and a look at the table if any table was changed.
-  /// Errors: EOPNOTSUPP, ENOENT the kernel lacks a part of nftables.
+  /// A policy's chain that the kernel refuses drops everything, and is tried again after a minute.
+  /// Errors: EOPNOTSUPP, ENOENT the kernel lacks a part of nftables. Then the table may be as it
+  /// was.
   Result<std::string> sync(const PolicyTablePlan& wanted);
+
+  /// The chains that the kernel refused, with its reason.
+  [[nodiscard]] const std::map<std::string, std::string>& refused() const { return refused_; }
 
   /// Whether no table of the namespace has changed since sync().
   bool is_as_left();
@@ -52,7 +60,11 @@ class PolicyTable {
 
   Result<bool> look(const PolicyTablePlan& wanted);
   Result<> read_elements(const std::set<std::string>& objects);
-  Result<> write(const PolicyTablePlan& wanted);
+  Result<> write(PolicyTablePlan& wanted);
+  Result<> add(const PolicyTablePlan& wanted);
+  Result<> add_without_refused(PolicyTablePlan& wanted, const Error& error);
+  void find_refused(const PolicyTablePlan& wanted, std::span<const std::string> chains,
+                    std::map<std::string, std::string>& refused);
 
   Nftables nftables_;
   PolicyTablePlan known_;          // what the table has
@@ -60,7 +72,8 @@ class PolicyTable {
   bool is_known_ = false;          // both are right
   std::string structure_;          // how the table without elements looked when we had written it
   std::uint32_t generation_ = 0;   // when it was last seen as we left it
-};
+  std::map<std::string, std::string> refused_;
+  std::chrono::steady_clock::time_point try_refused_at_{};
 };
 
 }  // namespace kubecni
