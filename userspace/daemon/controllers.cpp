@@ -130,6 +130,7 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
     firewall_.sync(view, !guards, outcomes.firewall);
   pods_.sync(view, for_pods, policed, outcomes.pods);
   policy_.apply(outcomes.policy);
+  report.policy = policy_.status();
   if (plan)
     probe_.sync(view, plan_probe_targets(view, *plan), plan->desired.mtu,
                 firewall_.drops_forwarded(),

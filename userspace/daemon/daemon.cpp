@@ -194,12 +194,14 @@ Result<> Daemon::run() {
       has_changes = true;
     }
     if (news.revents != 0 || policies.revents != 0) {
+      policies_.hear();
       next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
       has_news = true;
     }
     if (kernel.revents != 0) listen_from = Clock::now() + kListenInterval;
     if (probes.revents != 0) {
       controllers_.take_probe_news();
+      policies_.hear();  // its own news are not looked for until the next round
       next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
       has_news = true;
     }

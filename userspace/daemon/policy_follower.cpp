@@ -4,8 +4,13 @@
 
 namespace kubecni {
 
+void PolicyFollower::hear() {
+  if (!heard_at_) heard_at_ = Clock::now();
+}
+
 void PolicyFollower::take_news() {
   if (!source_) return;
+  const auto heard_at = std::exchange(heard_at_, std::nullopt).value_or(Clock::now());
   const bool has_changed = source_->take();
   if (std::string error = source_->error(); error != error_) {
     error_ = std::move(error);
@@ -17,6 +22,7 @@ void PolicyFollower::take_news() {
   if (!has_changed) return;
   objects_ = source_->read();
   is_known_ = true;
+  changed_at_ = heard_at;
   ++version_;
 }
 
@@ -24,7 +30,8 @@ PolicyView PolicyFollower::view() const {
   return {.is_on = source_ != nullptr,
           .objects = is_known_ ? &objects_ : nullptr,
           .version = version_,
-          .error = error_};
+          .error = error_,
+          .heard_at = changed_at_};
 }
 
 }  // namespace kubecni

@@ -206,6 +206,9 @@ void Reporter::tell(const RoundReport& report, const SourceReport& source) {
                                 {observer_.describe_metrics(), observer_.describe_health()});
   if (auto written = write_daemon_status(options_.run_dir, status); !written)
     log::error("status not written", {{"err", written.error().what}});
+  if (report.reconciled)
+    if (auto written = write_policy_status(options_.run_dir, report.policy); !written)
+      log::error("status of policies not written", {{"err", written.error().what}});
   observer_.end_round(metrics_of(report));
 }
 

@@ -4,6 +4,7 @@
 #include "control/nodes/peer_path.hpp"
 #include "control/outcome.hpp"
 #include "control/probe/probe_table.hpp"
+#include "state/policy_status.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -28,6 +29,7 @@ struct RoundReport {
   std::string dataplane;  ///< "ebpf" or "bridge"; empty: the cluster is not known
   std::string tunnel_checksum_offload;
   ListState list;
+  PolicyStatus policy;
 
   /// The texts of the conditions of a kind, in the order of the controllers.
   [[nodiscard]] std::vector<std::string> texts_of(ConditionKind kind) const;

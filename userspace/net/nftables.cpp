@@ -34,6 +34,11 @@ std::string_view shorten(std::string_view errors) {
   return errors.substr(0, errors.find('\n'));
 }
 
+constexpr const char* kNoListing = R"({"nftables": []})";
+
+constexpr unsigned kWithCounters = 0;
+constexpr unsigned kWithoutCounters = NFT_CTX_OUTPUT_STATELESS;
+
 struct Free {
   void operator()(nft_ctx* context) const { nft_ctx_free(context); }
 };
@@ -42,13 +47,13 @@ struct Free {
 ///
 /// Uses a new context each time: a context keeps the kernel's answers, every element of every set.
 /// In a large cluster that is more than all that the daemon stores.
-Result<std::string> execute(const std::string& commands, unsigned more_flags = 0) {
+Result<std::string> execute(const std::string& commands, unsigned more_flags = 0,
+                            unsigned counters = kWithoutCounters) {
   const std::unique_ptr<nft_ctx, Free> context(nft_ctx_new(NFT_CTX_DEFAULT));
   if (!context || nft_ctx_buffer_output(context.get()) != 0 ||
       nft_ctx_buffer_error(context.get()) != 0)
     return sys_error(ENOMEM, "nftables");
-  nft_ctx_output_set_flags(context.get(),
-                           NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL | more_flags);
+  nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_NUMERIC_ALL | more_flags | counters);
   if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) == 0)
     return nft_ctx_get_output_buffer(context.get());
   const std::string explanation(shorten(nft_ctx_get_error_buffer(context.get())));
@@ -86,6 +91,18 @@ Result<std::string> Nftables::list_structure(const std::string& name) {
   return listing_of(name, NFT_CTX_OUTPUT_TERSE);
 }
 
+Result<std::string> Nftables::list_json(const std::string& name, Elements elements) {
+  auto number = generation();
+  if (!number) return fail(number);
+  if (*number == 0) return kNoListing;  // the kernel has no nftables
+  unsigned flags = NFT_CTX_OUTPUT_JSON;
+  if (elements == Elements::kNone) flags |= NFT_CTX_OUTPUT_TERSE;
+  auto listed = execute("list table " + name, flags, kWithCounters);
+  if (!listed && listed.error().code == ENOENT) return kNoListing;
+  if (!listed) return fail(listed, "list table " + name);
+  return listed;
+}
+
 Result<std::set<std::string>> Nftables::list_objects(const std::string& name) {
   std::set<std::string> objects;
   auto listed = execute("list table " + name, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE);
@@ -103,7 +120,7 @@ Result<std::string> Nftables::list_chains() { return execute("list chains", NFT_
 
 Result<std::string> Nftables::list_rules(const std::string& name) {
   auto listed = execute("list chain " + name, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
-  if (!listed && listed.error().code == ENOENT) return R"({"nftables": []})";
+  if (!listed && listed.error().code == ENOENT) return kNoListing;
   if (!listed) return fail(listed, "list chain " + name);
   return listed;
 }

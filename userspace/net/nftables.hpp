@@ -27,6 +27,11 @@ class Nftables {
   /// The same without the elements of its sets, which are not even read.
   Result<std::string> list_structure(const std::string& name);
 
+  /// The table `name` as JSON (libnftables-json(5)), with the values of counters; with or without
+  /// the elements of its sets. An empty list if there is no such table.
+  enum class Elements { kAll, kNone };
+  Result<std::string> list_json(const std::string& name, Elements elements);
+
   /// The parts of the table `name`, as "set nodes4" or "chain postrouting"; empty if there is no
   /// such table.
   Result<std::set<std::string>> list_objects(const std::string& name);

@@ -18,11 +18,14 @@ inline constexpr std::array kStateFiles{kAttachmentsFolder, kLeasesFolder,     k
 
 // In the run folder, until the next boot.
 inline constexpr const char* kStatusFile = "status.json";
+/// What the daemon knows of the network policies.
+inline constexpr const char* kPolicyStatusFile = "policies.json";
 inline constexpr const char* kCallStatsFile = "plugin-stats";
 /// The daemon holds it while it runs.
 inline constexpr const char* kDaemonLock = "kube-cnid.lock";
 /// Held while programs and maps are loaded or switched.
 inline constexpr const char* kDataplaneLock = "dataplane.lock";
-inline constexpr std::array kRunFiles{kStatusFile, kCallStatsFile, kDaemonLock, kDataplaneLock};
+inline constexpr std::array kRunFiles{kStatusFile, kPolicyStatusFile, kCallStatsFile, kDaemonLock,
+                                      kDataplaneLock};
 
 }  // namespace kubecni

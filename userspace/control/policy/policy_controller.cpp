@@ -13,8 +13,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <set>
 #include <string>
+#include <system_error>
+#include <tuple>
 #include <utility>
 
 namespace kubecni {
@@ -24,6 +27,25 @@ namespace {
 bool is_in(const std::vector<IpNet>& networks, const IpAddr& address) {
   return std::ranges::any_of(networks,
                              [&](const IpNet& network) { return network.contains(address); });
+}
+
+PolicyOrigin origin_of(const DaemonOptions& options) {
+  std::error_code error;  // then the path stays relative
+  const auto file = options.policy_file.empty()
+                        ? options.policy_file
+                        : std::filesystem::absolute(options.policy_file, error);
+  return {.policy_file = file.string(),
+          .kubeconfig = options.api.kubeconfig.string(),
+          .api_servers = options.api.api_servers,
+          .ca_file = options.api.ca_file,
+          .token_file = options.api.token_file,
+          .is_insecure = options.api.insecure_skip_tls_verify};
+}
+
+PolicyIsolation isolation_by(const std::string& chain, const CompiledPolicy& policy) {
+  const auto found = policy.chains.find(chain);
+  if (found == policy.chains.end()) return {};
+  return {.chain = chain, .policies = found->second.policies};
 }
 
 PolicyTableSpec spec_of(CompiledPolicy policy, const std::vector<LocalPod>& locals,
@@ -38,6 +60,27 @@ PolicyTableSpec spec_of(CompiledPolicy policy, const std::vector<LocalPod>& loca
 }
 
 }  // namespace
+
+std::vector<PolicyPodStatus> describe_pods(const PolicyTableSpec& spec,
+                                           const std::vector<Attachment>& attachments) {
+  std::vector<PolicyPodStatus> pods;
+  pods.reserve(attachments.size());
+  for (const Attachment& attachment : attachments) {
+    PolicyPodStatus& pod = pods.emplace_back();
+    pod.pod = attachment.pod;
+    for (const IpAddr& address : attachment.port.plain_addresses()) {
+      pod.addresses.push_back(address.str());
+      const auto subject = spec.policy.subjects.find(address);
+      if (subject == spec.policy.subjects.end()) continue;
+      pod.is_known = true;
+      pod.ingress = isolation_by(subject->second.ingress, spec.policy);
+      pod.egress = isolation_by(subject->second.egress, spec.policy);
+    }
+  }
+  std::ranges::sort(pods, {},
+                    [](const PolicyPodStatus& pod) { return std::tie(pod.pod, pod.addresses); });
+  return pods;
+}
 
 std::vector<LocalPod> local_pods(const std::vector<Attachment>& attachments) {
   std::vector<LocalPod> locals;
@@ -228,30 +271,63 @@ Result<std::string> PolicyController::sync_table() {
   return table_->sync(plan_);
 }
 
-/// Result: whether the table may have changed.
-bool PolicyController::write_table(Outcome& outcome) {
+/// Fills status_ with all but what force() finds out.
+void PolicyController::describe() {
+  const bool are_known = view_.is_on && view_.objects;
+  status_.origin = origin_of(options_);
+  status_.mode = !view_.is_on ? "off" : !are_known ? "not known" : "enforced";
+  status_.error = view_.error;
+  status_.broken.clear();
+  status_.pods.clear();
+  status_.policies = 0;
+  if (!are_known) return;
+  status_.policies = static_cast<unsigned>(view_.objects->policies.size());
+  status_.revision = static_cast<unsigned>(view_.version);
+  if (mode_ == Mode::kOff) {
+    status_.mode = "none";
+    return;
+  }
+  for (const PolicyProblem& problem : spec_.policy.problems)
+    status_.broken.push_back({problem.policy, problem.reason});
+  status_.pods = describe_pods(spec_, attachments_);
+}
+
+/// The table is as the objects want it.
+void PolicyController::note_in_force() {
+  if (status_.revision == status_.forced_revision) return;
+  status_.forced_revision = status_.revision;
+  status_.seconds_to_force =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - view_.heard_at).count();
+}
+
+/// Writes the table, and ends what the former one let pass.
+void PolicyController::force(bool must_end, Outcome& outcome) {
   auto change = sync_table();
-  if (!change)
-    outcome.fail("network policies are not enforced as they should be: " + change.error().what);
-  else if (!change->empty())
-    outcome.changes.push_back(*change);
+  describe();
   for (const auto& [chain, reason] : table_->refused())
     for (const auto& [name, content] : spec_.policy.chains)
       if (chain.starts_with(name))
         outcome.say(ConditionKind::kPolicy,
                     "the kernel refuses its rules, so it closes its pods: " + reason,
                     joined(content.policies));
+  if (!change) {
+    outcome.fail("network policies are not enforced as they should be: " + change.error().what);
+    status_.error = change.error().what;
+  } else if (!change->empty()) {
+    outcome.changes.push_back(*change);
+  }
   // A change that failed may have been made in part.
-  return !change || !change->empty();
+  if (!change || !change->empty() || must_end) end_answers(outcome);
+  if (change) note_in_force();
 }
 
 void PolicyController::apply(Outcome& outcome) {
+  describe();
   if (mode_ == Mode::kOff) return remove(outcome);
   if (mode_ == Mode::kAsIs) return;
   if (!open_table(outcome)) return;
   const bool met_netfilter = !sync_bridges(outcome);
-  const bool has_changed = write_table(outcome);
-  if (has_changed || !met_netfilter || must_end_again_) end_answers(outcome);
+  force(!met_netfilter || must_end_again_, outcome);
 }
 
 bool PolicyController::take_changes() {
@@ -261,11 +337,11 @@ bool PolicyController::take_changes() {
 }
 
 void PolicyController::catch_up(Outcome& outcome) {
-  if (mode_ == Mode::kEnforce && table_ && write_table(outcome)) end_answers(outcome);
+  if (mode_ == Mode::kEnforce && table_) force(false, outcome);
 }
 
 void PolicyController::remove(Outcome& outcome) {
-  if (is_removed_) return;
+  if (is_removed_) return note_in_force();
   planned_version_.reset();
   auto opened = table_ ? Result<>() : [&]() -> Result<> {
     auto table = PolicyTable::open();
@@ -284,6 +360,7 @@ void PolicyController::remove(Outcome& outcome) {
   auto marked = mark_policies(options_.state_dir, {});
   if (!marked) return outcome.fail(marked.error().what);
   is_removed_ = true;
+  note_in_force();
 }
 
 void PolicyController::clean_up(Outcome& outcome) {

@@ -10,7 +10,9 @@
 #include "net/nft_monitor.hpp"
 #include "policy/compiler.hpp"
 #include "state/attachment.hpp"
+#include "state/policy_status.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -27,6 +29,8 @@ struct PolicyView {
   const PolicyObjects* objects = nullptr;  ///< null: not known yet
   std::uint64_t version = 0;               ///< changes with the objects
   std::string error = {};                  ///< why they cannot be read
+  /// When the news were heard of that made this version.
+  std::chrono::steady_clock::time_point heard_at = {};
 };
 
 /// This node's PodCIDRs, and its own addresses in them.
@@ -51,6 +55,10 @@ PolicyTableSpec plan_policies(const PolicyObjects& objects, const std::vector<Lo
 /// the mark in the state folder tells.
 PolicyTableSpec plan_by_mark(const std::filesystem::path& state_dir,
                              const std::vector<LocalPod>& locals, const OwnNetworks& own);
+
+/// What `spec` says of each of the pods. Pure.
+std::vector<PolicyPodStatus> describe_pods(const PolicyTableSpec& spec,
+                                           const std::vector<Attachment>& attachments);
 
 /// Keeps the nftables table `inet kube-cni-policy`, and says which pods it has to judge. While the
 /// cluster has no policies there is no table. Runs in the node's namespace.
@@ -85,6 +93,9 @@ class PolicyController {
   /// Who is policed does not change by that: ADD marks a new pod itself.
   void catch_up(Outcome& outcome);
 
+  /// What is known after the last apply() or catch_up().
+  [[nodiscard]] const PolicyStatus& status() const { return status_; }
+
   static void clean_up(Outcome& outcome);
 
  private:
@@ -93,6 +104,8 @@ class PolicyController {
   PolicyController(DaemonOptions options, NetlinkSocket netlink)
       : options_(std::move(options)), netlink_(std::move(netlink)) {}
 
+  void describe();
+  void note_in_force();
   bool open_table(Outcome& outcome);
   void decide(Outcome& outcome);
   void decide_by_mark(Outcome& outcome);
@@ -101,7 +114,7 @@ class PolicyController {
   void remove(Outcome& outcome);
   bool sync_bridges(Outcome& outcome);
   Result<std::string> sync_table();
-  bool write_table(Outcome& outcome);
+  void force(bool must_end, Outcome& outcome);
   void end_answers(Outcome& outcome);
 
   DaemonOptions options_;
@@ -120,6 +133,7 @@ class PolicyController {
   std::optional<std::uint64_t> planned_version_;
   std::vector<LocalPod> planned_locals_;
   OwnNetworks planned_own_;
+  PolicyStatus status_;
 };
 
 }  // namespace kubecni

@@ -62,5 +62,27 @@ TEST(PolicyController, BeforeTheObjectsAreKnownOnlyPodsThatNoPolicyCanSelectAreO
   EXPECT_THAT(spec.closed, testing::ElementsAre(addr("192.0.2.2")));
 }
 
+TEST(PolicyController, SaysOfEachPodWhetherItIsKnownAndByWhichPoliciesItIsIsolated) {
+  PolicyTableSpec spec;
+  spec.policy.chains["in_1"] = {.policies = {"a/p", "a/q"}};
+  spec.policy.subjects[addr("10.0.0.1")] = {.ingress = "in_1"};
+  spec.policy.subjects[addr("10.0.0.3")] = {};
+
+  const auto pods = describe_pods(
+      spec,
+      {attachment("a/c", "10.0.0.2"), attachment("a/b", "10.0.0.1"), attachment("", "10.0.0.3")});
+
+  ASSERT_EQ(pods.size(), 3u);
+  EXPECT_TRUE(pods[0].pod.empty());
+  EXPECT_TRUE(pods[0].is_known);
+  EXPECT_EQ(pods[0].ingress, PolicyIsolation());
+  EXPECT_EQ(pods[1].pod, "a/b");
+  EXPECT_THAT(pods[1].addresses, testing::ElementsAre("10.0.0.1"));
+  EXPECT_TRUE(pods[1].is_known);
+  EXPECT_EQ(pods[1].ingress, (PolicyIsolation{"in_1", {"a/p", "a/q"}}));
+  EXPECT_EQ(pods[1].egress, PolicyIsolation());
+  EXPECT_FALSE(pods[2].is_known);
+}
+
 }  // namespace
 }  // namespace kubecni::test
