@@ -3,6 +3,7 @@
 
 #include "base/json.hpp"
 #include "policy_nodes.hpp"
+#include "scrape.hpp"
 #include "support/program.hpp"
 
 #include <csignal>
@@ -119,6 +120,26 @@ TEST_F(PolicyTools, CountWhatEachPolicyHasDenied) {
   EXPECT_NE(ping.status, 0);
   EXPECT_EQ(denied_by(cluster.a, "x/closed"), 3u);
   EXPECT_EQ(denied_by(cluster.b, "x/closed"), 0u);
+  EXPECT_EQ(scrape(cluster.a)
+                ["kube_cni_policy_denied_packets_total{direction=\"ingress\",reason=\"x/closed\"}"],
+            3);
+}
+
+TEST_F(PolicyTools, MetricsCountPoliciesAndPods) {
+  json objects = closing("x");
+  objects["pods"].erase(2);  // z/pod2
+  objects["policies"].push_back({{"kind", "NetworkPolicy"},
+                                 {"metadata", {{"name", "odd"}, {"namespace", "z"}}},
+                                 {"spec", {{"podSelector", 1}}}});
+  put_in_force(objects);
+
+  const Scrape now = scrape(cluster.a);
+
+  EXPECT_EQ(now["kube_cni_policies"], 2);
+  EXPECT_EQ(now["kube_cni_policies_broken"], 1);
+  EXPECT_EQ(now["kube_cni_policy_pods{state=\"isolated\"}"], 1);
+  EXPECT_EQ(now["kube_cni_policy_pods{state=\"closed\"}"], 1);
+  EXPECT_GT(now["kube_cni_policy_force_seconds"], 0);
 }
 
 TEST_F(PolicyTools, APodIsClosedUntilItIsKnownAndThatIsSaid) {
@@ -186,6 +207,37 @@ TEST_F(PolicyTools, NameTheRuleThePortAndTheOtherNode) {
 
   EXPECT_EQ(ask(cluster.a, "z/pod2", "x/pod0", "nothing").status, 2);
   EXPECT_EQ(ask(cluster.a, "z/pod99", "x/pod0").status, 2);
+}
+
+TEST_F(PolicyTools, ReadTheObjectsFromAnApiServerToo) {
+  const json objects = closing("x");
+  put_in_force(objects);
+  std::unique_ptr<ApiServer> server;
+  cluster.a.netns.enter([&] { server = must(ApiServer::start()); });
+  const std::string policies = "/apis/networking.k8s.io/v1/networkpolicies";
+  server->add_kind(policies, "NetworkPolicyList", "networkpolicies.networking.k8s.io");
+  server->add_kind("/api/v1/pods", "PodList", "pods");
+  server->add_kind("/api/v1/namespaces", "NamespaceList", "namespaces");
+  for (const json& pod : objects["pods"]) server->set_object("/api/v1/pods", pod);
+  for (const json& space : objects["namespaces"]) server->set_object("/api/v1/namespaces", space);
+  const auto config = cluster.a.folder() / "kubeconfig";
+  must(write_file_atomically(
+      config, json{{"clusters", {{{"name", "c"}, {"cluster", {{"server", server->url()}}}}}},
+                   {"users", {{{"name", "u"}, {"user", {{"token", "t"}}}}}},
+                   {"contexts", {{{"name", "x"}, {"context", {{"cluster", "c"}, {"user", "u"}}}}}},
+                   {"current-context", "x"}}
+                  .dump()));
+  const std::vector<std::string> question{"policy", "test",         "z/pod2", "x/pod0",
+                                          "80/udp", "--kubeconfig", config};
+
+  const Outcome other = cnictl(cluster.a, question);
+  EXPECT_EQ(other.status, 2) << other.out << other.err;
+  EXPECT_THAT(other.out, HasSubstr("differ")) << "this server has no policy";
+
+  server->set_object(policies, objects["policies"][0]);
+  const Outcome same = cnictl(cluster.a, question);
+  EXPECT_EQ(same.status, 1) << same.out << same.err;
+  EXPECT_THAT(same.out, HasSubstr("no rule of x/closed"));
 }
 
 TEST_F(PolicyTools, SayThatTheTableIsNotAsTheObjectsWantIt) {

@@ -25,6 +25,10 @@ constexpr const char* kModeHelp = "1 for the dataplane that this node uses, 0 fo
 constexpr const char* kPeersHelp =
     "PodCIDRs of other nodes, by whether packets of pods get there and back";
 
+constexpr const char* kPolicyPodsHelp =
+    "Pods of this node that some network policy isolates, and those that are closed until they are "
+    "known";
+
 }  // namespace
 
 LoopMetrics::LoopMetrics()
@@ -54,6 +58,17 @@ LoopMetrics::LoopMetrics()
           gauge_in(registry_, "kube_cni_probe_detours",
                    "PodCIDRs of other nodes that are reached through the tunnel, since packets "
                    "of pods do not get there directly")),
+      policies_(gauge_in(registry_, "kube_cni_policies", "Network policies of the cluster")),
+      broken_policies_(gauge_in(registry_, "kube_cni_policies_broken",
+                                "Network policies that cannot be understood, and close their "
+                                "pods; see kube-cnictl policy")),
+      isolated_pods_(
+          gauge_in(registry_, "kube_cni_policy_pods", kPolicyPodsHelp, {{"state", "isolated"}})),
+      closed_pods_(
+          gauge_in(registry_, "kube_cni_policy_pods", kPolicyPodsHelp, {{"state", "closed"}})),
+      seconds_to_force_(gauge_in(registry_, "kube_cni_policy_force_seconds",
+                                 "Time from when the last change of policies, pods or namespaces "
+                                 "was heard of until it was in force")),
       ebpf_(gauge_in(registry_, "kube_cni_dataplane_mode", kModeHelp, {{"mode", "ebpf"}})),
       bridge_(gauge_in(registry_, "kube_cni_dataplane_mode", kModeHelp, {{"mode", "bridge"}})) {
   gauge_in(registry_, "kube_cni_build_info", "Version of kube-cnid and schema of its eBPF maps",
@@ -69,6 +84,11 @@ void LoopMetrics::add(const Round& round, std::chrono::duration<double> duration
   unknown_.Set(static_cast<double>(round.unknown_peers));
   detours_.Set(static_cast<double>(round.detours));
   if (!round.reconciled) return;
+  policies_.Set(static_cast<double>(round.policies.known));
+  broken_policies_.Set(static_cast<double>(round.policies.broken));
+  isolated_pods_.Set(static_cast<double>(round.policies.isolated));
+  closed_pods_.Set(static_cast<double>(round.policies.closed));
+  seconds_to_force_.Set(round.policies.seconds_to_force);
   duration_.Observe(duration.count());
   changes_.Increment(static_cast<double>(round.changes));
   errors_.Increment(static_cast<double>(round.errors));

@@ -13,6 +13,15 @@
 
 namespace kubecni {
 
+/// Of network policies.
+struct PolicyCounts {
+  std::size_t known = 0;     ///< in the whole cluster
+  std::size_t broken = 0;    ///< that cannot be understood
+  std::size_t isolated = 0;  ///< pods of this node
+  std::size_t closed = 0;    ///< likewise, since nothing is known of them
+  double seconds_to_force = 0;
+};
+
 /// A summary of what one round of the daemon's loop found and did.
 struct Round {
   bool reconciled = false;        ///< false: the cluster is not known, and nothing was done
@@ -26,6 +35,7 @@ struct Round {
   std::size_t detours = 0;  ///< reached through the tunnel since direct does not get through
   std::size_t changes = 0;
   std::size_t errors = 0;
+  PolicyCounts policies;
   std::string not_ready;  ///< why the node cannot take pods; empty: it can
 };
 
@@ -52,6 +62,11 @@ class LoopMetrics {
   prometheus::Gauge& silent_;
   prometheus::Gauge& unknown_;
   prometheus::Gauge& detours_;
+  prometheus::Gauge& policies_;
+  prometheus::Gauge& broken_policies_;
+  prometheus::Gauge& isolated_pods_;
+  prometheus::Gauge& closed_pods_;
+  prometheus::Gauge& seconds_to_force_;
   prometheus::Gauge& ebpf_;
   prometheus::Gauge& bridge_;
 };

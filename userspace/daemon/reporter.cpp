@@ -82,6 +82,17 @@ std::string why_no_pod_starts(const RoundReport& report) {
   return reason.empty() ? report.first_of(ConditionKind::kListPending) : reason;
 }
 
+PolicyCounts counts_of(const PolicyStatus& status) {
+  PolicyCounts counts{.known = status.policies,
+                      .broken = status.broken.size(),
+                      .seconds_to_force = status.seconds_to_force};
+  for (const PolicyPodStatus& pod : status.pods) {
+    if (!pod.is_known) ++counts.closed;
+    if (!pod.ingress.chain.empty() || !pod.egress.chain.empty()) ++counts.isolated;
+  }
+  return counts;
+}
+
 Round metrics_of(const RoundReport& report) {
   std::set<std::string_view> skipped;
   for (const Outcome& outcome : report.outcomes)
@@ -97,6 +108,7 @@ Round metrics_of(const RoundReport& report) {
           .detours = report.probes.detours.size(),
           .changes = report.count_changes(),
           .errors = report.texts_of(ConditionKind::kFailed).size(),
+          .policies = counts_of(report.policy),
           .not_ready = why_no_pod_starts(report)};
 }
 

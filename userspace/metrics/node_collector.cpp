@@ -5,15 +5,19 @@
 #include "dataplane/map_fill.hpp"
 #include "ipam/lease_store.hpp"
 #include "net/link.hpp"
+#include "net/nftables.hpp"
 #include "net/qdisc.hpp"
 #include "pods/endpoint.hpp"
 #include "pods/removal.hpp"
+#include "policy/denied_packets.hpp"
 #include "state/attachment.hpp"
 #include "state/call_stats.hpp"
+#include "state/policy_mark.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <utility>
 
 namespace kubecni {
 
@@ -91,6 +95,36 @@ Result<Families> collect_leases(const Paths& paths) {
   return Families{std::move(leases), std::move(addresses)};
 }
 
+/// Sums of what the chains have dropped, by direction and policies. Chains of different contents
+/// may have the same policies. Prometheus gets no more series than kMostReasons: the rest of the
+/// reasons is one.
+Result<Families> collect_denied(const Paths&) {
+  constexpr std::size_t kMostReasons = 100;
+  auto nftables = Nftables::open();
+  if (!nftables && nftables.error().code != EPROTONOSUPPORT) return fail(nftables);
+  auto listing = nftables ? nftables->list_json(std::string("inet ") + kPolicyTableName,
+                                                Nftables::Elements::kNone)
+                          : Result<std::string>(R"({"nftables": []})");
+  if (!listing) return fail(listing);
+  auto table = LiveTable::parse(*listing);
+  if (!table) return fail(table);
+  // There from the beginning, so that their first packets show as an increase.
+  std::map<std::pair<std::string, std::string>, std::uint64_t> sums{
+      {{"any", "policy not known"}, 0}, {{"any", "to many"}, 0}};
+  for (const DeniedPackets& denied : denied_packets(*table)) {
+    const bool has_room = sums.size() < kMostReasons;
+    const std::pair key{denied.direction, denied.reason};
+    sums[has_room || sums.contains(key) ? key : std::pair{denied.direction, "others"}] +=
+        denied.packets;
+  }
+  auto packets = counter("kube_cni_policy_denied_packets_total",
+                         "Packets that network policies denied on this node, by the policies that "
+                         "isolate the pod, or the reason");
+  for (const auto& [key, count] : sums)
+    add(packets, {{"direction", key.first}, {"reason", key.second}}, count);
+  return Families{std::move(packets)};
+}
+
 prometheus::ClientMetric durations_of(const VerbStats& stats) {
   constexpr double kNanosecondsPerSecond = 1e9;
   prometheus::ClientMetric metric;
@@ -140,7 +174,7 @@ void NodeCollector::note(const std::string& collector, const std::string& error)
 Families NodeCollector::collect() {
   constexpr std::pair<const char*, Result<Families> (*)(const Paths&)> kCollectors[] = {
       {"exits", collect_exits},   {"maps", collect_maps},   {"endpoints", collect_endpoints},
-      {"leases", collect_leases}, {"calls", collect_calls},
+      {"leases", collect_leases}, {"calls", collect_calls}, {"denied", collect_denied},
   };
   Families all;
   auto success = gauge("kube_cni_collector_success",
