@@ -72,10 +72,12 @@ class PolicyAdd : public PolicyOfANode {
   static constexpr std::uint16_t kPort = 50000;
 
   /// The policy of x: its pods reach only those of y, by one more port for each `change`.
-  void write_policy(const std::string& space, int change = 0, bool has_late_pod = true) {
+  void write_policy(const std::string& space, int change = 0, bool has_late_pod = true,
+                    const std::string& uid = "") {
     auto all = addresses();
     all.push_back({"203.0.113.1", "2001:db8::1"});  // the node knows better
     json objects = RandomPolicies(1).cluster(has_late_pod ? kLate + 1 : kLate, 0, all);
+    objects["pods"].back()["metadata"]["uid"] = uid;
     json to_y{
         {"to",
          {{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "y"}}}}}}}},
@@ -188,6 +190,20 @@ TEST_F(PolicyAdd, WithoutThePodObjectThePodIsClosedAndAddAnswersTryAgain) {
   for (const std::size_t at : {0, 3, 4}) EXPECT_EQ(arrived(at), 0u) << at;
   const auto records = must(AttachmentStore(cluster.a.state_dir()).list()).attachments;
   EXPECT_EQ(std::ranges::count(records, "x/pod6", &Attachment::pod), 0);
+}
+
+// As of a StatefulSet: the daemon may still have the object of the pod that had the name before.
+TEST_F(PolicyAdd, TheObjectOfAFormerPodWithTheNameDoesNotCount) {
+  write_policy("x", 0, true, "former");
+  await_policy();
+  const Pod pod("pod6");
+  CniCall call = call_for("ADD", pod, kLate, {{"policyTimeout", 1}});
+  for (std::string& variable : call.env)
+    if (variable.starts_with("CNI_ARGS=")) variable += ";K8S_POD_UID=new";
+
+  EXPECT_TRUE(failed(cluster.a.call(call), 11, "not in force"));
+  write_policy("x", 0, true, "new");
+  EXPECT_TRUE(eventually([&] { return cluster.a.call(call).status == 0; }));
 }
 
 TEST_F(PolicyAdd, AnObjectThatComesLateEndsTheWait) {

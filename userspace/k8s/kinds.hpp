@@ -44,8 +44,9 @@ inline const Kind<Pod> kPods{
                .selector = "fieldSelector=status.phase%21%3DFailed%2Cstatus.phase%21%3DSucceeded",
                .list_kind = "PodList",
                .resource = "pods",
-               .kept = {"metadata.uid", "metadata.labels", "spec.containers", "spec.initContainers",
-                        "spec.hostNetwork", "status.phase", "status.podIP", "status.podIPs"}},
+               .kept = {"metadata.uid", "metadata.ownerReferences", "metadata.labels",
+                        "spec.containers", "spec.initContainers", "spec.hostNetwork",
+                        "status.phase", "status.podIP", "status.podIPs"}},
     .parse = parse_pod};
 
 inline const Kind<Namespace> kNamespaces{.source = {.path = "/api/v1/namespaces",

@@ -64,6 +64,13 @@ Result<std::vector<IpAddr>> addresses_of(const json& pod) {
   return addresses;
 }
 
+/// kubelet made the object, for a pod that it has from a file.
+bool is_of_static_pod(const json& object) {
+  return std::ranges::any_of(
+      member(member(object, "metadata"), "ownerReferences"),
+      [](const json& owner) { return text_of(member(owner, "kind")) == "Node"; });
+}
+
 Result<> read_pod(const json& object, Pod& pod) {
   auto labels = parse_labels(object);
   if (!labels) return fail(labels);
@@ -82,7 +89,7 @@ Result<> read_pod(const json& object, Pod& pod) {
 Pod parse_pod(const json& object) {
   Pod pod{.space = metadata_text(object, "namespace"),
           .name = metadata_text(object, "name"),
-          .uid = metadata_text(object, "uid"),
+          .uid = is_of_static_pod(object) ? "" : metadata_text(object, "uid"),
           .labels = {},
           .addresses = {},
           .ports = {}};

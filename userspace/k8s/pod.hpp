@@ -25,6 +25,7 @@ struct NamedPort {
 struct Pod {
   std::string space;  ///< its namespace
   std::string name;
+  /// Empty for the object of a static pod: the runtime knows that pod by another one.
   std::string uid;
   ObjectLabels labels;
   std::vector<IpAddr> addresses;  ///< status.podIPs: sorted, each once

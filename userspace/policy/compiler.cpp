@@ -101,10 +101,22 @@ class PolicyIndex {
   Policies others_;
 };
 
+/// A pod whose name has the object of another one gets a name that no object has.
+std::vector<LocalPod> with_own_names(const PolicyObjects& objects, std::vector<LocalPod> locals) {
+  std::map<std::string, const std::string*> uids;
+  for (const Pod& pod : objects.pods) uids.emplace(pod.key(), &pod.uid);
+  for (LocalPod& local : locals) {
+    const auto uid = uids.find(local.pod);
+    if (uid == uids.end() || uid->second->empty() || local.uid.empty()) continue;
+    if (*uid->second != local.uid) local.pod += " " + local.uid;
+  }
+  return locals;
+}
+
 class Compiler {
  public:
   Compiler(const PolicyObjects& objects, const std::vector<LocalPod>& locals)
-      : locals_(locals), index_(objects, locals) {
+      : locals_(with_own_names(objects, locals)), index_(objects, locals_) {
     for (const NetworkPolicy& policy : objects.policies) {
       by_space_[policy.space].add(policy);
       if (!policy.problem.empty()) result_.problems.push_back({policy.key(), policy.problem});
@@ -232,7 +244,7 @@ class Compiler {
     return name;
   }
 
-  const std::vector<LocalPod>& locals_;
+  const std::vector<LocalPod> locals_;
   PeerIndex index_;
   std::map<std::string, PolicyIndex> by_space_;
   std::map<std::pair<Policies, std::vector<NamedPort>>, std::optional<PolicySubject>> subjects_;

@@ -12,6 +12,7 @@ namespace kubecni {
 struct LocalPod {
   std::string pod;                ///< "NAMESPACE/NAME"; empty: no pod of Kubernetes
   std::vector<IpAddr> addresses;  ///< that ADD gave it
+  std::string uid = {};           ///< as the runtime gave it; empty: unknown
 
   auto operator<=>(const LocalPod&) const = default;
 };
@@ -19,7 +20,8 @@ struct LocalPod {
 /// Resolves all policies for the pods of this node. Pure.
 ///
 /// What has an address on this node is known from `locals`, whatever the objects say: they come
-/// later than a new pod and stay longer than an old one. A local pod without an object, or with a
+/// later than a new pod and stay longer than an old one. An object with another UID is that of a
+/// pod which had the name before, or has it now. A local pod without an object, or with a
 /// malformed one, is no subject; nor is one that has ended. No policy can select a pod whose
 /// namespace has none, nor a container that is no pod of Kubernetes: it is a subject without chains
 /// in any case.

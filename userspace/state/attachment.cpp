@@ -48,6 +48,7 @@ json to_json(const Attachment& attachment) {
           {"containerID", attachment.container_id},
           {"netns", attachment.netns},
           {"pod", attachment.pod},
+          {"podUID", attachment.pod_uid},
           {"bridge", port.bridge},
           {"hostInterface", port.host_ifname},
           {"hostMAC", port.host_mac.str()},
@@ -131,6 +132,7 @@ Attachment from_json(const json& record) {
       .container_id = record.at("containerID"),
       .netns = record.at("netns"),
       .pod = record.at("pod"),
+      .pod_uid = record.value("podUID", ""),  // older records lack it
       .port = {.bridge = record.at("bridge"),
                .host_ifname = record.at("hostInterface"),
                .host_mac = parsed<MacAddr>(record, "hostMAC"),

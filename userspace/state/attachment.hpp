@@ -19,8 +19,9 @@ namespace kubecni {
 struct Attachment {
   std::string network;
   std::string container_id;
-  std::string netns;  ///< path, as the runtime gave it
-  std::string pod;    ///< "namespace/name" if the runtime gave it, for logs
+  std::string netns;         ///< path, as the runtime gave it
+  std::string pod;           ///< "namespace/name" if the runtime gave it
+  std::string pod_uid = {};  ///< likewise
   PodPort port;
   std::vector<PortMapping> mappings;    ///< ports of the node that lead to the pod
   bool shaped = false;                  ///< the runtime or the list limits its bandwidth

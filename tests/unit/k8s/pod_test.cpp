@@ -34,6 +34,13 @@ TEST(Pod, HasWhatPoliciesAskFor) {
   EXPECT_TRUE(web.is_selectable());
 }
 
+// Its object's UID is another one than the runtime's.
+TEST(Pod, ThatIsStaticHasNoUid) {
+  EXPECT_EQ(pod(R"({"metadata":{"uid":"u1","ownerReferences":[{"kind":"Node","uid":"n1"}]}})").uid,
+            "");
+  EXPECT_EQ(pod(R"({"metadata":{"uid":"u1","ownerReferences":[{"kind":"Job"}]}})").uid, "u1");
+}
+
 TEST(Pod, WithoutAddressesIsSelectable) {
   EXPECT_TRUE(pod(R"({"metadata":{"name":"a"},"status":{"podIP":""}})").is_selectable());
 }

@@ -244,6 +244,24 @@ TEST_F(Policies, ALocalPodWithoutAnObjectIsNotKnownAndAContainerIsOpen) {
   EXPECT_TRUE(policy.subjects.contains(ip("10.0.0.9")));
 }
 
+TEST_F(Policies, AnObjectWithAnotherUidIsNotThePods) {
+  add_ingress(R"([{"from":[{"podSelector":{"matchLabels":{"pod":"b"}}}]}])");
+  for (const std::size_t i : {0, 1}) cluster_["pods"][i]["metadata"]["uid"] = "former";
+  const auto compiled = [&](const std::string& uid) {
+    return compile_policies(objects_in(cluster_), {{"x/a", {ip(a_)}, uid}, {"x/b", {ip(b_)}, uid}});
+  };
+
+  EXPECT_TRUE(compiled("former").subjects.contains(ip(a_)));
+  EXPECT_TRUE(compiled("").subjects.contains(ip(a_))) << "the runtime may give none";
+  EXPECT_FALSE(compiled("new").subjects.contains(ip(a_)));
+  const PolicyFlow flow{ip(b_), ip(a_), IPPROTO_TCP, 80};
+  EXPECT_TRUE(allows(compiled("former"), flow));
+  EXPECT_FALSE(allows(compile_policies(objects_in(cluster_),
+                                       {{"x/a", {ip(a_)}, "former"}, {"x/b", {ip(b_)}, "new"}}),
+                      flow))
+      << "nor are the labels";
+}
+
 TEST_F(Policies, NoneInItsNamespaceMakesAPodOpenWithoutItsObject) {
   add_ingress("[]");
   const auto policy = compile_policies(objects_in(cluster_), {{"y/new", {ip("10.0.0.8")}}});

@@ -28,6 +28,7 @@ Attachment attachment(const std::string& network, const std::string& container_i
       .container_id = container_id,
       .netns = "/run/netns/pod",
       .pod = "shop/web",
+      .pod_uid = "u1",
       .port = {.bridge = "cni0",
                .host_ifname = host_ifname_for(network, container_id, ifname),
                .host_mac = MacAddr::parse("0a:58:0a:c8:00:aa").value(),
@@ -80,6 +81,7 @@ TEST_F(AttachmentStoreTest, FindsWhatWasSaved) {
   const Attachment& read = **found;
   EXPECT_EQ(read.network, saved.network);
   EXPECT_EQ(read.container_id, saved.container_id);
+  EXPECT_EQ(read.pod_uid, saved.pod_uid);
   EXPECT_EQ(read.netns, saved.netns);
   EXPECT_EQ(read.pod, saved.pod);
   EXPECT_EQ(read.port.bridge, saved.port.bridge);
@@ -236,7 +238,7 @@ TEST_F(AttachmentStoreTest, ReportsARecordWithAnyKeyOfTheWrongType) {
     EXPECT_EQ(found.error().code, EBADMSG) << changed;
   }
 
-  EXPECT_EQ(keys, 33u);
+  EXPECT_EQ(keys, 34u);
 }
 
 TEST_F(AttachmentStoreTest, ListsThoseOfEveryNetwork) {

@@ -86,7 +86,7 @@ std::vector<LocalPod> local_pods(const std::vector<Attachment>& attachments) {
   std::vector<LocalPod> locals;
   locals.reserve(attachments.size());
   for (const Attachment& attachment : attachments)
-    locals.push_back({attachment.pod, attachment.port.all_addresses()});
+    locals.push_back({attachment.pod, attachment.port.all_addresses(), attachment.pod_uid});
   std::ranges::sort(locals);
   return locals;
 }
