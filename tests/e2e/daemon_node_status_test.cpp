@@ -156,6 +156,34 @@ TEST_F(DaemonNodeStatus, TellsThatNoAddressIsFreeAndWhenOneIsFreeAgain) {
               testing::UnorderedElementsAre("NoFreeAddress", "AddressFree"));
 }
 
+TEST_F(DaemonNodeStatus, TellsWhichPolicyClosesPodsSinceItIsNotUnderstood) {
+  const std::string policies = "/apis/networking.k8s.io/v1/networkpolicies";
+  server->add_kind(policies, "NetworkPolicyList", "networkpolicies.networking.k8s.io");
+  server->add_kind("/api/v1/pods", "PodList", "pods");
+  server->add_kind("/api/v1/namespaces", "NamespaceList", "namespaces");
+  server->set_object("/api/v1/pods", {{"metadata", {{"name", "pod"}, {"namespace", "shop"}}}});
+  server->set_object("/api/v1/namespaces", {{"metadata", {{"name", "shop"}}}});
+  server->set_object(policies, {{"metadata", {{"name", "odd"}, {"namespace", "shop"}}},
+                                {"spec", {{"ingress", 1}}}});
+  const Pod pod("pod");
+  CniCall call = node.call_for("ADD", pod, {{"subnet", "10.200.1.0/24"}});
+  std::erase(call.env, "CNI_ARGS=");
+  call.env.push_back("CNI_ARGS=K8S_POD_NAMESPACE=shop;K8S_POD_NAME=pod");
+  ASSERT_TRUE(ok(node.call(call)));
+  const auto is_broken = [&] { return condition("NetworkPolicyBroken").value("status", "none"); };
+
+  start_daemon();
+  ASSERT_TRUE(eventually([&] { return is_broken() == "True"; }, kReconnect)) << daemon->err();
+  EXPECT_THAT(condition("NetworkPolicyBroken")["message"],
+              testing::HasSubstr("shop/odd closes shop/pod"));
+
+  server->delete_object(policies, "odd");
+  EXPECT_TRUE(eventually([&] { return is_broken() == "False"; }, kReconnect)) << daemon->err();
+  std::vector<json> reasons;
+  for (const json& event : server->events()) reasons.push_back(event["reason"]);
+  EXPECT_THAT(reasons, testing::UnorderedElementsAre("PolicyNotUnderstood", "PoliciesUnderstood"));
+}
+
 TEST_F(DaemonNodeStatus, NodeWorksWithoutTheRightToWriteIt) {
   server->forbid("patch nodes/status");
 

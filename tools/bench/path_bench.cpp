@@ -139,7 +139,7 @@ class PathRun {
 
 bool is_wanted(const PathOptions& options, const Candidate& candidate,
                const std::vector<Candidate>& all) {
-  if (std::ranges::find(options.groups, candidate.group) == options.groups.end()) return false;
+  if (!is_listed(options.groups, candidate.group)) return false;
   return std::ranges::any_of(all, [&](const Candidate& other) {
     return other.group == candidate.group && is_named(options, other) &&
            (candidate.name == other.name || candidate.name == other.limit ||

@@ -15,7 +15,7 @@ namespace kubecni::bench {
 /// The options of `kube-cni-bench path`.
 struct PathOptions {
   PathPrograms programs;
-  std::vector<std::string> groups;      ///< as of path_candidates.hpp
+  std::vector<std::string> groups;      ///< of all_groups(); empty: all
   std::vector<std::string> candidates;  ///< parts of their names; empty: all
   std::vector<std::string> works;       ///< WorkInfo::name; empty: all
   std::vector<Cores> cores{Cores::kTwo, Cores::kOne};

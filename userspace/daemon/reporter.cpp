@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <map>
@@ -74,6 +75,22 @@ std::string not_reached(const ProbeReport& report) {
   if (causes.size() > kNamed) nodes += " and " + std::to_string(causes.size() - kNamed) + " others";
   const auto& [first, cause] = *causes.begin();
   return "Pods do not reach those of " + nodes + ". " + first + ": " + cause;
+}
+
+bool isolates(const std::string& policy, const PolicyPodStatus& pod) {
+  return std::ranges::find(pod.ingress.policies, policy) != pod.ingress.policies.end() ||
+         std::ranges::find(pod.egress.policies, policy) != pod.egress.policies.end();
+}
+
+/// The first policy that closes pods of this node since it cannot be understood. Other nodes say it
+/// of theirs, and not each node of all.
+std::string broken_policy(const PolicyStatus& status) {
+  for (const BrokenPolicyStatus& broken : status.broken)
+    for (const PolicyPodStatus& pod : status.pods)
+      if (isolates(broken.policy, pod))
+        return "The network policy " + broken.policy + " closes " + pod.pod +
+               " and others that it selects: " + broken.reason;
+  return "";
 }
 
 /// Without the list of plugins the runtime starts no pod, even if the node is ready otherwise.
@@ -213,7 +230,8 @@ void Reporter::tell(const RoundReport& report, const SourceReport& source) {
     writer_->want({.why_not_ready = report.first_of(ConditionKind::kNotReady),
                    .kernel_path_reason = report.first_of(ConditionKind::kKernelPath),
                    .no_address = report.first_of(ConditionKind::kFullPool),
-                   .not_reached = not_reached(report.probes)});
+                   .not_reached = not_reached(report.probes),
+                   .broken_policy = broken_policy(report.policy)});
   const auto status = status_of(report, options_.node_name, source,
                                 {observer_.describe_metrics(), observer_.describe_health()});
   if (auto written = write_daemon_status(options_.run_dir, status); !written)

@@ -37,6 +37,10 @@ constexpr Trouble kNoAddress{"PodAddressesExhausted", "KubeCniNoFreeAddress",
 constexpr Trouble kNotReached{"PodPathsBroken",     "KubeCniPodsNotReached",
                               "KubeCniPodsReached", "PodsNotReached",
                               "PodsReached",        "Pods reach those of other nodes"};
+constexpr Trouble kBrokenPolicy{
+    "NetworkPolicyBroken",       "KubeCniPolicyNotUnderstood",
+    "KubeCniPoliciesUnderstood", "PolicyNotUnderstood",
+    "PoliciesUnderstood",        "No network policy closes pods since it cannot be understood"};
 
 /// The node's condition as it is; null: it has none.
 json present_condition(const json& node, const char* type) {
@@ -169,6 +173,7 @@ NodeStatusPlan plan_node_status(const json& node, const NodeReadiness& wanted,
   plan_network(plan, node, wanted, may_take_back, now);
   plan_trouble(plan, node, kNoAddress, wanted.no_address, now);
   plan_trouble(plan, node, kNotReached, wanted.not_reached, now);
+  plan_trouble(plan, node, kBrokenPolicy, wanted.broken_policy, now);
   if (wanted.why_not_ready.empty() && !startup_taint.empty())
     plan.taints = plan_taints(node, startup_taint);
   return plan;

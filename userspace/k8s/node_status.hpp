@@ -14,6 +14,9 @@ struct NodeReadiness {
   std::string no_address = {};     ///< why another pod gets no address; empty: it gets one
   std::string not_reached = {};    ///< whose pods its pods do not reach, and why; empty: nobody's
 
+  /// Which policy closes pods of this node since it cannot be understood, and why; empty: none.
+  std::string broken_policy = {};
+
   bool operator==(const NodeReadiness&) const = default;
 };
 
@@ -28,9 +31,10 @@ struct NodeStatusPlan {
 /// and, once the node can take pods, the removal of all taints called `startup_taint` (empty:
 /// none). Plans only what differs.
 ///
-/// A full subnet and pods of other nodes that are not reached are conditions of their own,
-/// PodAddressesExhausted and PodPathsBroken, with an Event for each change: the network is there,
-/// and the node's pods have it. A node has such a condition only if it was true once.
+/// A full subnet, pods of other nodes that are not reached, and a network policy that cannot be
+/// understood are conditions of their own, PodAddressesExhausted, PodPathsBroken and
+/// NetworkPolicyBroken, with an Event for each change: the network is there, and the node's pods
+/// have it. A node has such a condition only if it was true once.
 ///
 /// A condition that says that the network is there stays, unless `may_take_back`; in any other case
 /// a node that is not ready says so at once.

@@ -158,6 +158,22 @@ TEST(NodeStatus, PodsThatAreNotReachedAreAConditionOfTheirOwnAndAWarning) {
   EXPECT_EQ(plan(broken, kReady).events.at(0)["reason"], "PodsReached");
 }
 
+TEST(NodeStatus, APolicyThatIsNotUnderstoodIsAConditionOfItsOwnAndAWarning) {
+  NodeReadiness wanted = kReady;
+  wanted.broken_policy = "The network policy a/b closes a/pod: no such operator";
+  json broken = node(written(kReady));
+
+  const auto planned = plan(broken, wanted);
+
+  EXPECT_EQ(condition_of(planned)["type"], "NetworkPolicyBroken");
+  EXPECT_EQ(condition_of(planned)["status"], "True");
+  EXPECT_EQ(planned.events.at(0)["reason"], "PolicyNotUnderstood");
+  EXPECT_EQ(planned.events.at(0)["message"], wanted.broken_policy);
+  broken["status"]["conditions"].push_back(condition_of(planned));
+  EXPECT_TRUE(plan(broken, wanted).status.is_null());
+  EXPECT_EQ(plan(broken, kReady).events.at(0)["reason"], "PoliciesUnderstood");
+}
+
 TEST(NodeStatus, ASubnetThatIsFullNoMoreSaysSoOnce) {
   json was_full = node(written(kReady));
   was_full["status"]["conditions"].push_back(condition_of(plan(was_full, kFull)));

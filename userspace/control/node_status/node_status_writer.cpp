@@ -66,7 +66,8 @@ void NodeStatusWriter::want(NodeReadiness readiness) {
   if (!wanted_ || was_ready != is_ready ||
       wanted_->kernel_path_reason != readiness.kernel_path_reason ||
       wanted_->no_address != readiness.no_address ||
-      wanted_->not_reached.empty() != readiness.not_reached.empty())
+      wanted_->not_reached.empty() != readiness.not_reached.empty() ||
+      wanted_->broken_policy != readiness.broken_policy)
     is_due_ = true;
   wanted_ = std::move(readiness);
   changed_.notify_all();
