@@ -19,6 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(status.error().code == EBADMSG, "the report is good or damaged");
     return 0;
   }
-  print_policy({{"daemon", to_json(*status)}, {"hasTable", false}, {"chains", json::array()}});
+  print_policy({{"daemon", to_json(*status)},
+                {"running", false},
+                {"hasTable", false},
+                {"chains", json::array()}});
   return 0;
 }

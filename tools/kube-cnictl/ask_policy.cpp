@@ -102,7 +102,7 @@ json ask_table(const Reach& reach, const PolicyFlow& flow, const LiveTable& tabl
     return {{"verdict", "unknown"}, {"by", {live.error().what}}};
   }
   if (live->is_allowed != reach.is_allowed_here(flow)) doubts.differs = true;
-  if (!table.exists()) live->by = {"there is no table"};
+  if (live->by.empty()) live->by = {table.exists() ? "no chain is for it" : "there is no table"};
   return {{"verdict", word(live->is_allowed)}, {"by", live->by}};
 }
 

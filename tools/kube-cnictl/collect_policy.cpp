@@ -62,6 +62,8 @@ class ChainRows {
 Result<json> collect_policy(const NodePaths& paths) {
   auto status = read_policy_status(paths.run_dir);
   if (!status) return fail(status);
+  auto daemon = daemon_status(paths);
+  if (!daemon) return fail(daemon);
   auto table = read_live_table(Nftables::Elements::kNone);
   if (!table) return fail(table);
   ChainRows rows;
@@ -72,6 +74,7 @@ Result<json> collect_policy(const NodePaths& paths) {
     }
   for (const DeniedPackets& denied : denied_packets(*table)) rows.add_denied(denied);
   return json{{"daemon", *status ? to_json(**status) : json()},
+              {"running", daemon->is_object() && (*daemon)["running"] == true},
               {"hasTable", table->exists()},
               {"chains", rows.list()}};
 }

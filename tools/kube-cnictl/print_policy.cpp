@@ -37,6 +37,8 @@ void print_summary(const json& policy) {
   }
   if (!daemon.is_null() && daemon["error"] != "")
     std::cout << "            ERROR " << daemon["error"].get<std::string>() << "\n";
+  if (!daemon.is_null() && !policy["running"])
+    std::cout << "            ERROR kube-cnid is not running: this is its last report\n";
   const bool needs_table = !daemon.is_null() && daemon["mode"] == "enforced";
   if (needs_table && !policy["hasTable"])
     std::cout << "            ERROR there is no table inet kube-cni-policy: all pods are open\n";
