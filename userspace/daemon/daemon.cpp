@@ -37,6 +37,9 @@ std::chrono::milliseconds resync_interval(std::size_t nodes) {
 constexpr std::chrono::milliseconds kListenInterval{50};
 // The same for those of nftables, of which other programs cause many.
 constexpr std::chrono::milliseconds kHearTableInterval{10};
+// Policies are to be in force soon, and their rounds may cost a tenth of a core.
+constexpr std::chrono::milliseconds kPolicySettleTime{10};
+constexpr int kPolicyShare = 10;
 // Memory that rare work needed for a moment is given back after this time at the latest.
 constexpr std::chrono::seconds kGiveBackInterval{30};
 
@@ -156,10 +159,12 @@ Result<> Daemon::run() {
   Clock::time_point next_run = Clock::now() + reconcile();
   // A pod that makes the kernel report without end does not hold up what the cluster says.
   RoundPacer pacer_of_changes(Clock::now()), pacer_of_news(Clock::now());
-  bool has_changes = false;  // of the kernel or of a folder
-  bool has_news = false;     // of the cluster; the next round takes them
+  bool has_changes = false;      // of the kernel or of a folder
+  bool has_news = false;         // of the cluster; the next round takes them
+  bool has_policy_news = false;  // likewise
   Clock::time_point listen_from = Clock::now();
   RoundPacer pacer_of_policies(Clock::now(), std::chrono::milliseconds(0));
+  RoundPacer pacer_of_policy_news(Clock::now(), kPolicySettleTime, kPolicyShare);
   Clock::time_point catch_up_at = Clock::time_point::max();
   Clock::time_point hear_table_from = Clock::now();
   std::array<pollfd, 9> events{pollfd{.fd = signals_.get(), .events = POLLIN},
@@ -177,7 +182,7 @@ Result<> Daemon::run() {
     const bool hears_table = Clock::now() >= hear_table_from;
     kernel.fd = listens ? monitor_.fd() : -1;
     news.fd = has_news ? -1 : cluster_.fd();
-    policies.fd = has_news ? -1 : policies_.fd();
+    policies.fd = has_policy_news ? -1 : policies_.fd();
     probes.fd = controllers_.probe_fd();
     records.fd = controllers_.records_fd();
     table.fd = hears_table ? controllers_.policy_table_fd() : -1;
@@ -193,15 +198,18 @@ Result<> Daemon::run() {
       next_run = std::min(next_run, pacer_of_changes.after_notification(Clock::now()));
       has_changes = true;
     }
-    if (news.revents != 0 || policies.revents != 0) {
-      policies_.hear();
+    if (news.revents != 0) {
       next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
       has_news = true;
+    }
+    if (policies.revents != 0) {
+      policies_.hear();
+      next_run = std::min(next_run, pacer_of_policy_news.after_notification(Clock::now()));
+      has_policy_news = true;
     }
     if (kernel.revents != 0) listen_from = Clock::now() + kListenInterval;
     if (probes.revents != 0) {
       controllers_.take_probe_news();
-      policies_.hear();  // its own news are not looked for until the next round
       next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
       has_news = true;
     }
@@ -226,6 +234,7 @@ Result<> Daemon::run() {
     const auto price = cpu_time() - used_before;
     if (std::exchange(has_changes, false)) pacer_of_changes.pay(Clock::now(), price);
     if (std::exchange(has_news, false)) pacer_of_news.pay(Clock::now(), price);
+    if (std::exchange(has_policy_news, false)) pacer_of_policy_news.pay(Clock::now(), price);
   }
   log::info("stopped; everything stays as it is");
   return {};

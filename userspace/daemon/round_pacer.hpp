@@ -17,14 +17,15 @@ class RoundPacer {
 
   /// Changes come in bursts, and some are our own.
   static constexpr std::chrono::milliseconds kSettleTime{50};
-  /// The budget grows by the passed time divided by this.
+  /// The budget grows by the passed time divided by the share.
   static constexpr int kShare = 40;
   static constexpr std::chrono::milliseconds kFullBudget{250};
   static constexpr std::chrono::seconds kLongestWait{5};
 
   /// `settle` is the time between a notification and its round.
-  explicit RoundPacer(Clock::time_point now, std::chrono::milliseconds settle = kSettleTime)
-      : settle_(settle), budget_(kFullBudget), counted_at_(now) {}
+  explicit RoundPacer(Clock::time_point now, std::chrono::milliseconds settle = kSettleTime,
+                      int share = kShare)
+      : settle_(settle), share_(share), budget_(kFullBudget), counted_at_(now) {}
 
   /// When a round may begin that a notification at `now` asks for.
   [[nodiscard]] Clock::time_point after_notification(Clock::time_point now);
@@ -35,6 +36,7 @@ class RoundPacer {
   void earn(Clock::time_point now);
 
   std::chrono::milliseconds settle_;
+  int share_;
   Clock::duration budget_;  ///< may be negative
   Clock::time_point counted_at_;
 };

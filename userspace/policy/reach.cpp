@@ -74,8 +74,9 @@ std::optional<std::uint8_t> protocol_named(std::string name) {
   std::ranges::transform(name, name.begin(), [](char c) {
     return 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP})
-    if (protocol_name(protocol) == name) return protocol;
+  for (const int number : {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP})
+    if (const auto protocol = static_cast<std::uint8_t>(number); protocol_name(protocol) == name)
+      return protocol;
   return std::nullopt;
 }
 

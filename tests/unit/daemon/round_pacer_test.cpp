@@ -61,6 +61,15 @@ TEST_F(RoundPacerTest, AStormCostsABoundedShareWhateverARoundCosts) {
   }
 }
 
+TEST_F(RoundPacerTest, AStormCostsTheShareThatWasAskedFor) {
+  pacer_ = RoundPacer(now_, 10ms, 10);
+  share_in_storm(1min, 100ms);
+
+  const double share = share_in_storm(10min, 100ms);
+  EXPECT_LE(share, 0.101);
+  EXPECT_GE(share, 0.09);
+}
+
 TEST_F(RoundPacerTest, NoRoundWaitsLongerThanTheLongestWait) {
   for (int i = 0; i < 100; ++i) {
     EXPECT_LE(wait(), RoundPacer::kLongestWait);
