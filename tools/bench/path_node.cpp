@@ -156,7 +156,7 @@ Result<PathEnd> PathNode::add_empty_pod() {
   const std::string id = name_ + "-pod-" + std::to_string(pods_.size());
   auto netns = create_netns("/run/netns/" + id);
   if (!netns) return fail(netns, id);
-  const PathEnd end{netns->get(), {}, {}};
+  PathEnd end{netns->get(), {}, {}};
   pods_.push_back(std::move(*netns));
   const auto inside = NetnsGuard::enter(end.netns);
   if (!inside) return std::unexpected(inside.error());
