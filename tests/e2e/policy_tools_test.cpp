@@ -143,13 +143,14 @@ TEST_F(PolicyTools, MetricsCountPoliciesAndPods) {
   EXPECT_GT(now["kube_cni_policy_force_seconds"], 0);
 }
 
-TEST_F(PolicyTools, APodIsClosedUntilItIsKnownAndThatIsSaid) {
-  put_in_force(closing("x"));
-  add_pod(4);  // y/pod4, on the first node, of which there is no object
+TEST_F(PolicyTools, SayThatAPodWithoutAnObjectIsClosed) {
+  json objects = closing("x");
+  objects["pods"].erase(0);  // x/pod0, on the first node
+  put_in_force(objects);
 
-  EXPECT_TRUE(eventually([&] { return member(pod_of(cluster.a, "y/pod4"), "known") == false; }))
+  EXPECT_TRUE(eventually([&] { return member(pod_of(cluster.a, "x/pod0"), "known") == false; }))
       << policy_of(cluster.a).dump(1);
-  const auto answer = ask(cluster.a, "y/pod4", "z/pod2");
+  const auto answer = ask(cluster.a, "x/pod0", "z/pod2");
   EXPECT_EQ(answer.status, 1) << answer.what;
   EXPECT_EQ(answer.what["flows"][0]["table"]["by"], json::array({"forward: policy not known"}));
 }
