@@ -85,7 +85,9 @@ CniResult<> check_policies(const NetConf& conf) {
 CniResult<> in_policy_table(const Result<>& done) {
   if (done) return {};
   if (done.error().code == ENOENT) return std::unexpected(without_policy_table());
-  return cni_error(done.error(), "ADD");
+  // kube-cnid has the lock while it writes the table.
+  return cni_error(done.error(), "ADD",
+                   done.error().code == ETIMEDOUT ? CniCode::kTryAgainLater : CniCode::kSystem);
 }
 
 CniResult<> check_ifname_is_free(const CniEnv& env, int pod_netns_fd) {
@@ -208,12 +210,12 @@ class Adding {
         attachments_(conf.state_dir) {}
 
   CniResult<json> run() {
-    for (const auto step : {&Adding::prepare, &Adding::reserve, &Adding::connect,
-                            &Adding::ask_delegate, &Adding::configure, &Adding::add_routes,
-                            &Adding::attach, &Adding::map_ports, &Adding::await_policies}) {
+    for (const auto step :
+         {&Adding::prepare, &Adding::reserve, &Adding::connect, &Adding::ask_delegate,
+          &Adding::configure, &Adding::add_routes, &Adding::attach, &Adding::map_ports,
+          &Adding::save, &Adding::await_policies}) {
       if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
     }
-    if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
     auto result = add_result(conf_, attachment_, previous_, dns_);
     if (!result) return cni_error(result.error(), "ADD", CniCode::kInvalidConfig);
     undo_.keep();
@@ -456,18 +458,25 @@ class Adding {
     return {};
   }
 
+  /// The finished record. From now on kube-cnid keeps the pod's flag in the map as the policies
+  /// want it.
+  CniResult<> save() {
+    if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
+    return {};
+  }
+
   /// The pod runs when its policies are in force. kube-cnid hears of the record, so it has mostly
   /// seen the pod by now.
   CniResult<> await_policies() {
     if (!has_policies(conf_.state_dir)) return {};
     const auto addresses = attachment_.port.all_addresses();
     if (!may_be_selected(conf_.state_dir, attachment_.pod))
-      return in_policy_table(open_by_policies(addresses));
+      return in_policy_table(open_by_policies(conf_.state_dir, addresses));
     // The namespace may have got its first policy since attach().
     if (attachment_.ebpf && !is_policed_)
       if (auto marked = ebpf_.dataplane->endpoints.add(endpoint(true)); !marked)
         return cni_error(marked.error(), "ADD");
-    auto known = kubecni::await_policies(addresses, conf_.policy_timeout);
+    auto known = kubecni::await_policies(conf_.state_dir, addresses, conf_.policy_timeout);
     if (!known) return cni_error(known.error(), "ADD");
     if (*known) return {};
     return cni_error(

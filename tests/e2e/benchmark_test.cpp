@@ -63,9 +63,10 @@ TEST(Benchmark, CniVerbsHaveARowForEachPluginAndScenario) {
 }
 
 TEST(Benchmark, FootprintHasEachProgramAndEachScenario) {
-  const Outcome outcome = run({.argv = {KUBECNI_BENCH, "footprint", "--nodes", "3", "--pods", "2",
-                                        "--settle", "0", "--seconds", "1", "-o", "json"}},
-                              kRunDeadline);
+  const Outcome outcome =
+      run({.argv = {KUBECNI_BENCH, "footprint", "--nodes", "3", "--pods", "2", "--settle", "0",
+                    "--seconds", "1", "--cluster-pods", "20", "--policies", "4", "-o", "json"}},
+          kRunDeadline);
 
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const auto report = nlohmann::json::parse(outcome.out);
@@ -84,7 +85,10 @@ TEST(Benchmark, FootprintHasEachProgramAndEachScenario) {
               testing::ElementsAre("1 node", "3 nodes", "3 nodes, 2 pods",
                                    "3 nodes, 2 pods, each node reports its status every 5 min",
                                    "3 nodes, 2 pods, 8 nodes a second get another address",
-                                   "3 nodes, 2 pods, one of them takes its eth0 down and up"));
+                                   "3 nodes, 2 pods, one of them takes its eth0 down and up",
+                                   "3 nodes, 2 pods of 20, 4 policies"));
+  ASSERT_EQ(report["delays"].size(), 3u) << report["delays"];
+  for (const auto& row : report["delays"]) EXPECT_GT(row["medianMs"], 0) << row;
 }
 
 TEST(Benchmark, ProgHasATimeForEachWalkAndASizeForEachProgram) {

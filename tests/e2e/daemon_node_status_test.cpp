@@ -175,7 +175,7 @@ TEST_F(DaemonNodeStatus, TellsWhichPolicyClosesPodsSinceItIsNotUnderstood) {
   start_daemon();
   ASSERT_TRUE(eventually([&] { return is_broken() == "True"; }, kReconnect)) << daemon->err();
   EXPECT_THAT(condition("NetworkPolicyBroken")["message"],
-              testing::HasSubstr("shop/odd closes shop/pod"));
+              testing::HasSubstr("shop/odd closes the pods"));
 
   server->delete_object(policies, "odd");
   EXPECT_TRUE(eventually([&] { return is_broken() == "False"; }, kReconnect)) << daemon->err();

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace kubecni::test {
 
@@ -11,6 +12,8 @@ namespace kubecni::test {
 class NftListing {
  public:
   using json = nlohmann::json;
+  /// Of a rule. Compilers differ in whether json{part} is a list.
+  using Parts = std::vector<json>;
 
   NftListing() {
     for (const char* chain : {"forward", "original", "reply"}) add_chain(chain);
@@ -27,7 +30,7 @@ class NftListing {
       elements.push_back({address, {{"jump", {{"target", chain}}}}});
     add("map", {{"name", name}, {"elem", elements}});
   }
-  void add_rule(const std::string& chain, json parts, const std::string& comment = "") {
+  void add_rule(const std::string& chain, Parts parts, const std::string& comment = "") {
     add("rule", {{"chain", chain}, {"comment", comment}, {"expr", std::move(parts)}});
   }
 

@@ -21,7 +21,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::minutes kStatusInterval{5};
 // A cluster that grows by 5000 nodes in ten minutes.
 constexpr std::chrono::milliseconds kMoveInterval{125};
-constexpr unsigned kChanges = 15;  ///< of policies, of each kind
+constexpr unsigned kChanges = 5;  ///< of policies, of each kind
 
 /// The size of a program as shipped.
 Result<SizeRow> measure_stripped(const fs::path& program) {

@@ -48,7 +48,7 @@ Result<std::vector<LocalPod>> pods_here(const NodePaths& paths) {
   std::vector<LocalPod> locals;
   locals.reserve(listing->attachments.size());
   for (const Attachment& attachment : listing->attachments)
-    locals.push_back({attachment.pod, attachment.port.plain_addresses()});
+    locals.push_back({attachment.pod, attachment.port.plain_addresses(), attachment.pod_uid});
   return locals;
 }
 

@@ -27,7 +27,8 @@ void print_summary(const json& policy) {
   } else if (daemon["mode"] == "off") {
     std::cout << "policies:   not enforced (--network-policy off)\n";
   } else if (daemon["mode"] == "not known") {
-    std::cout << "policies:   not known yet; what was enforced stays\n";
+    std::cout << "policies:   not known yet; until then what was enforced stays, or all pods that "
+                 "a policy may select are closed\n";
   } else {
     std::cout << "policies:   " << daemon["policies"] << " in the cluster\n";
     print_revision(daemon);
@@ -45,7 +46,7 @@ void print_summary(const json& policy) {
 }
 
 std::string state_of(const json& pod) {
-  if (!pod["known"]) return "closed: not known yet";
+  if (!pod["known"]) return "closed: no Pod object of it";
   return pod["ingress"]["chain"] == "" && pod["egress"]["chain"] == "" ? "open" : "isolated";
 }
 

@@ -184,6 +184,8 @@ RoundReport Controllers::run(const ClusterView* view, const PolicyView& policies
 
 Outcome Controllers::catch_up_policies() {
   Outcome outcome{.controller = "policy"};
+  // First, so that no pod whose policies are in force can send as another one.
+  pods_.guard(outcome);
   policy_.catch_up(outcome);
   return outcome;
 }
@@ -196,7 +198,7 @@ RoundReport Controllers::clean_up() {
   else
     outcomes.firewall.fail("nftables table inet kube-cni stays: it may guard the tunnel device");
   pods_.clean_up(outcomes.pods);
-  PolicyController::clean_up(outcomes.policy);
+  policy_.clean_up(outcomes.policy);
   probe_.clean_up(outcomes.probe);
   outcomes.move_to(report);
   return report;

@@ -37,7 +37,7 @@ std::chrono::milliseconds resync_interval(std::size_t nodes) {
 constexpr std::chrono::milliseconds kListenInterval{50};
 // The same for those of nftables, of which other programs cause many.
 constexpr std::chrono::milliseconds kHearTableInterval{10};
-// Policies are to be in force soon, and their rounds may cost a tenth of a core.
+// Policies are to be in force soon, and what that costs may be a tenth of a core.
 constexpr std::chrono::milliseconds kPolicySettleTime{10};
 constexpr int kPolicyShare = 10;
 // Memory that rare work needed for a moment is given back after this time at the latest.
@@ -163,7 +163,7 @@ Result<> Daemon::run() {
   bool has_news = false;         // of the cluster; the next round takes them
   bool has_policy_news = false;  // likewise
   Clock::time_point listen_from = Clock::now();
-  RoundPacer pacer_of_policies(Clock::now(), std::chrono::milliseconds(0));
+  RoundPacer pacer_of_policies(Clock::now(), std::chrono::milliseconds(0), kPolicyShare);
   RoundPacer pacer_of_policy_news(Clock::now(), kPolicySettleTime, kPolicyShare);
   Clock::time_point catch_up_at = Clock::time_point::max();
   Clock::time_point hear_table_from = Clock::now();

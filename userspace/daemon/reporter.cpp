@@ -86,10 +86,10 @@ bool isolates(const std::string& policy, const PolicyPodStatus& pod) {
 /// of theirs, and not each node of all.
 std::string broken_policy(const PolicyStatus& status) {
   for (const BrokenPolicyStatus& broken : status.broken)
-    for (const PolicyPodStatus& pod : status.pods)
-      if (isolates(broken.policy, pod))
-        return "The network policy " + broken.policy + " closes " + pod.pod +
-               " and others that it selects: " + broken.reason;
+    if (std::ranges::any_of(status.pods,
+                            [&](const auto& pod) { return isolates(broken.policy, pod); }))
+      return "The network policy " + broken.policy +
+             " closes the pods that it selects: " + broken.reason;
   return "";
 }
 

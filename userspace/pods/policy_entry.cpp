@@ -14,6 +14,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// nftables does not report that the mark of the cluster's policies has gone.
+constexpr std::chrono::milliseconds kLookAgain{200};
+
 /// Replaces what the fixed sets have about the addresses by `wanted`.
 Result<> replace_entries(const std::filesystem::path& state_dir,
                          const std::vector<IpAddr>& addresses, AddressElements wanted) {
@@ -56,11 +59,13 @@ Result<> close_by_policies(const std::filesystem::path& state_dir,
   return replace_entries(state_dir, addresses, closed);
 }
 
-Result<> open_by_policies(const std::vector<IpAddr>& addresses) {
-  return change_address_elements(kPolicyTableName, {}, known_elements(addresses));
+Result<> open_by_policies(const std::filesystem::path& state_dir,
+                          const std::vector<IpAddr>& addresses) {
+  return replace_entries(state_dir, addresses, known_elements(addresses));
 }
 
-Result<bool> await_policies(const std::vector<IpAddr>& addresses,
+Result<bool> await_policies(const std::filesystem::path& state_dir,
+                            const std::vector<IpAddr>& addresses,
                             std::chrono::milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
   const AddressElements wanted = known_elements(addresses);
@@ -70,8 +75,10 @@ Result<bool> await_policies(const std::vector<IpAddr>& addresses,
   if (!monitor) return fail(monitor);
   for (;;) {
     known = are_known(wanted);
-    if (!known || *known || Clock::now() >= deadline) return known;
-    monitor->wait_until(deadline);
+    if (!known || *known) return known;
+    if (!has_policies(state_dir)) return true;  // there were some
+    if (Clock::now() >= deadline) return false;
+    monitor->wait_until(std::min(deadline, Clock::now() + kLookAgain));
   }
 }
 

@@ -27,11 +27,14 @@ Result<> close_by_policies(const std::filesystem::path& state_dir,
 
 /// Makes the addresses known: for a pod that no policy can select. Errors: ENOENT there is no
 /// table.
-Result<> open_by_policies(const std::vector<IpAddr>& addresses);
+Result<> open_by_policies(const std::filesystem::path& state_dir,
+                          const std::vector<IpAddr>& addresses);
 
 /// Waits until kube-cnid has made all of the addresses known, and with that, in the same
-/// transaction, all that policies say of them. Result: whether it did so in time.
-Result<bool> await_policies(const std::vector<IpAddr>& addresses,
+/// transaction, all that policies say of them, or until the cluster has no policies any more.
+/// Result: whether that was in time.
+Result<bool> await_policies(const std::filesystem::path& state_dir,
+                            const std::vector<IpAddr>& addresses,
                             std::chrono::milliseconds timeout);
 
 }  // namespace kubecni

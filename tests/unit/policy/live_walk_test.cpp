@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 using testing::ElementsAre;
 using L = NftListing;
+using Parts = NftListing::Parts;
 
 constexpr const char* kPod = "10.0.0.1";
 constexpr const char* kPeer = "10.0.1.1";
@@ -31,12 +32,12 @@ class LiveWalkTest : public testing::Test {
   }
 
   /// What the table says to a packet from `source`, if the chain allows `matches`.
-  LiveVerdict judge(json matches, const std::string& source, std::uint16_t port = 80,
+  LiveVerdict judge(Parts matches, const std::string& source, std::uint16_t port = 80,
                     std::uint8_t protocol = IPPROTO_TCP) {
     return must_judge(std::move(matches), source, kPod, port, protocol).value();
   }
 
-  Result<LiveVerdict> must_judge(json matches, const std::string& source, const std::string& to,
+  Result<LiveVerdict> must_judge(Parts matches, const std::string& source, const std::string& to,
                                  std::uint16_t port = 80, std::uint8_t protocol = IPPROTO_TCP) {
     NftListing whole = listing;
     matches.push_back(L::verdict("return"));
@@ -53,7 +54,7 @@ class LiveWalkTest : public testing::Test {
 };
 
 TEST_F(LiveWalkTest, NamesTheRuleThatLetsThePacketPassOrDropsIt) {
-  const json rule{L::match(L::payload("ip", "saddr"), "@some")};
+  const Parts rule{L::match(L::payload("ip", "saddr"), "@some")};
 
   const auto allowed = judge(rule, kPeer);
   EXPECT_TRUE(allowed.is_allowed);
@@ -72,7 +73,7 @@ TEST_F(LiveWalkTest, APodThatIsNotInTheMapHasNoChain) {
 }
 
 TEST_F(LiveWalkTest, KnowsNetworksAndTheirExceptions) {
-  const json rule{
+  const Parts rule{
       L::match(L::payload("ip", "saddr"), {{"prefix", {{"addr", "10.0.0.0"}, {"len", 8}}}}),
       L::match(L::payload("ip", "saddr"),
                {{"set", json::array({{{"range", {"10.3.0.0", "10.4.255.255"}}}, "10.5.0.1"})}},
@@ -86,20 +87,20 @@ TEST_F(LiveWalkTest, KnowsNetworksAndTheirExceptions) {
 }
 
 TEST_F(LiveWalkTest, KnowsPortsAndProtocols) {
-  const json ports{
+  const Parts ports{
       L::match(L::payload("tcp", "dport"), {{"set", json::array({{{"range", {80, 90}}}, 100})}})};
   EXPECT_TRUE(judge(ports, kPeer, 80).is_allowed);
   EXPECT_TRUE(judge(ports, kPeer, 100).is_allowed);
   EXPECT_FALSE(judge(ports, kPeer, 91).is_allowed);
   EXPECT_FALSE(judge(ports, kPeer, 80, IPPROTO_UDP).is_allowed);
 
-  const json protocol{L::match({{"meta", {{"key", "l4proto"}}}}, IPPROTO_SCTP)};
+  const Parts protocol{L::match({{"meta", {{"key", "l4proto"}}}}, IPPROTO_SCTP)};
   EXPECT_TRUE(judge(protocol, kPeer, 80, IPPROTO_SCTP).is_allowed);
   EXPECT_FALSE(judge(protocol, kPeer, 80).is_allowed);
 }
 
 TEST_F(LiveWalkTest, ARuleOfAnotherFamilyIsNotForThePacket) {
-  const json rule{L::match(L::payload("ip6", "saddr"), "2001:db8::1", "!=")};
+  const Parts rule{L::match(L::payload("ip6", "saddr"), "2001:db8::1", "!=")};
 
   EXPECT_FALSE(judge(rule, kPeer).is_allowed);
 }
@@ -122,7 +123,7 @@ TEST_F(LiveWalkTest, APairOfAddressesIsOneKey) {
 }
 
 TEST_F(LiveWalkTest, RefusesToGuessWhatSomebodyElseHasWritten) {
-  const json rules[] = {
+  const Parts rules[] = {
       {L::match({{"meta", {{"key", "mark"}}}}, 1)},
       {L::match(L::payload("ip", "ttl"), 1)},
       {L::match(L::payload("ip", "saddr"), "@nowhere")},
@@ -131,10 +132,10 @@ TEST_F(LiveWalkTest, RefusesToGuessWhatSomebodyElseHasWritten) {
       {L::go("nowhere")},
       {L::go("forward")},
   };
-  for (const json& rule : rules) {
+  for (const Parts& rule : rules) {
     const auto verdict = must_judge(rule, kPeer, kPod);
-    ASSERT_FALSE(verdict) << rule;
-    EXPECT_EQ(verdict.error().code, ENOTSUP) << rule;
+    ASSERT_FALSE(verdict) << json(rule);
+    EXPECT_EQ(verdict.error().code, ENOTSUP) << json(rule);
   }
 }
 

@@ -22,7 +22,8 @@ Result<PodsController> PodsController::open(const DaemonOptions& options) {
 }
 
 /// Who the pods are, for what they give to the bridge.
-void PodsController::sync_guard(const std::vector<Attachment>& attachments, Outcome& outcome) {
+void PodsController::sync_guard(std::vector<Attachment> attachments, Outcome& outcome) {
+  std::ranges::copy(lost_records_.awaited(), std::back_inserter(attachments));
   if (!guard_) {
     auto opened = PodGuard::open();
     if (!opened) return outcome.fail(opened.error().what);
@@ -58,9 +59,7 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane,
   if (!listing) return outcome.fail(listing.error().what);
   for (const std::string& damaged : listing->damaged) outcome.fail(damaged);
   lost_records_.sync(netlink_, listing->attachments, *links, outcome);
-  auto guarded = listing->attachments;
-  std::ranges::copy(lost_records_.awaited(), std::back_inserter(guarded));
-  sync_guard(guarded, outcome);
+  sync_guard(listing->attachments, outcome);
   sync_host_ports(store, listing->attachments, outcome);
   restore_bridge_macs(netlink_, listing->attachments, *links, outcome);
   sync_pod_bridges(netlink_, store, listing->attachments, options_.bridge, *links, outcome);
@@ -71,6 +70,12 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane,
     remove_strange_neighbours(netlink_, listing->attachments, *links, neighbours, outcome);
   sync_pods(netlink_, store, listing->attachments, dataplane ? &dataplane->pods : nullptr, policed,
             outcome);
+}
+
+void PodsController::guard(Outcome& outcome) {
+  auto listing = AttachmentStore(options_.state_dir).list();
+  if (!listing) return outcome.fail(listing.error().what);
+  sync_guard(std::move(listing->attachments), outcome);
 }
 
 void PodsController::fill_maps(EbpfDataplane& dataplane, const PolicedPods& policed,

@@ -29,6 +29,8 @@ class PodsController {
   /// `policed` says which pods netfilter has to judge.
   void sync(const ClusterView& view, EbpfDataplane* dataplane, const PolicedPods& policed,
             Outcome& outcome);
+  /// The guard alone, for pods that have come since.
+  void guard(Outcome& outcome);
   /// The maps alone: what a schema change begins with.
   void fill_maps(EbpfDataplane& dataplane, const PolicedPods& policed, Outcome& outcome);
   /// Removes what pods left that ended without a DEL; now and then is enough.
@@ -43,7 +45,7 @@ class PodsController {
         netlink_(std::move(netlink)),
         lost_records_(options_.state_dir) {}
 
-  void sync_guard(const std::vector<Attachment>& attachments, Outcome& outcome);
+  void sync_guard(std::vector<Attachment> attachments, Outcome& outcome);
   void sync_host_ports(const AttachmentStore& store, const std::vector<Attachment>& attachments,
                        Outcome& outcome);
 

@@ -151,10 +151,13 @@ void PolicyController::decide(Outcome& outcome) {
   } else if (view_.objects) {
     mode_ = view_.objects->policies.empty() ? Mode::kOff : Mode::kEnforce;
     if (mode_ == Mode::kEnforce &&
-        (planned_version_ != view_.version || !has_policies(options_.state_dir)))
-      if (auto marked = mark_policies(options_.state_dir, namespaces_with_policies(*view_.objects));
-          !marked)
+        (marked_version_ != view_.version || !has_policies(options_.state_dir))) {
+      auto marked = mark_policies(options_.state_dir, namespaces_with_policies(*view_.objects));
+      if (marked)
+        marked_version_ = view_.version;
+      else
         outcome.fail("policies not marked: " + marked.error().what);
+    }
   } else if (mode_ == Mode::kAsIs && has_policies(options_.state_dir)) {
     decide_by_mark(outcome);
   }
@@ -246,7 +249,7 @@ bool PolicyController::sync_bridges(Outcome& outcome) {
 
 /// Ends what the programs have noted of flows that the former rules let pass. A packet that was
 /// judged by these rules may be noted after that, so it is done again when none is on its way.
-void PolicyController::end_answers(Outcome& outcome) {
+void PolicyController::end_answers(bool is_change, Outcome& outcome) {
   auto generation = MapGeneration::open(PinPaths(options_.bpffs).maps);
   if (!generation && generation.error().code == ENOENT) return;  // no programs are loaded
   if (!generation) return outcome.fail(generation.error().what);
@@ -254,7 +257,7 @@ void PolicyController::end_answers(Outcome& outcome) {
   // Packets are processed under RCU, and this waits for it. It fails with nohz_full
   // (membarrier(2)).
   const bool has_failed = ::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0;
-  must_end_again_ = has_failed && !must_end_again_;
+  must_end_again_ = has_failed && (is_change || !must_end_again_);
   generation->raise();
 }
 
@@ -306,10 +309,12 @@ void PolicyController::force(bool must_end, Outcome& outcome) {
   describe();
   for (const auto& [chain, reason] : table_->refused())
     for (const auto& [name, content] : spec_.policy.chains)
-      if (chain.starts_with(name))
-        outcome.say(ConditionKind::kPolicy,
-                    "the kernel refuses its rules, so it closes its pods: " + reason,
+      if (chain.starts_with(name)) {
+        const std::string what = "the kernel refuses its rules: " + reason;
+        outcome.say(ConditionKind::kPolicy, what + "; it closes its pods",
                     joined(content.policies));
+        for (const std::string& policy : content.policies) status_.broken.push_back({policy, what});
+      }
   if (!change) {
     outcome.fail("network policies are not enforced as they should be: " + change.error().what);
     status_.error = change.error().what;
@@ -317,7 +322,8 @@ void PolicyController::force(bool must_end, Outcome& outcome) {
     outcome.changes.push_back(*change);
   }
   // A change that failed may have been made in part.
-  if (!change || !change->empty() || must_end) end_answers(outcome);
+  const bool is_change = !change || !change->empty();
+  if (is_change || must_end) end_answers(is_change, outcome);
   if (change) note_in_force();
 }
 
@@ -343,6 +349,7 @@ void PolicyController::catch_up(Outcome& outcome) {
 void PolicyController::remove(Outcome& outcome) {
   if (is_removed_) return note_in_force();
   planned_version_.reset();
+  marked_version_.reset();
   auto opened = table_ ? Result<>() : [&]() -> Result<> {
     auto table = PolicyTable::open();
     if (!table) return fail(table);
@@ -363,14 +370,17 @@ void PolicyController::remove(Outcome& outcome) {
   note_in_force();
 }
 
-void PolicyController::clean_up(Outcome& outcome) {
+void PolicyController::clean_up(Outcome& outcome) const {
   auto table = PolicyTable::open();
-  if (!table && table.error().code == EPROTONOSUPPORT) return;
-  auto removed = table ? table->remove() : fail(table);
-  if (!removed)
-    outcome.fail(removed.error().what);
-  else if (*removed)
+  auto removed = table                                   ? table->remove()
+                 : table.error().code == EPROTONOSUPPORT ? Result<bool>(false)
+                                                         : fail(table);
+  if (!removed) return outcome.fail(removed.error().what);
+  if (*removed)
     outcome.changes.push_back(std::string("nftables table ") + kPolicyTable + " removed");
+  // With the mark, and without the table, ADD would refuse every pod.
+  if (auto marked = mark_policies(options_.state_dir, {}); !marked)
+    outcome.fail(marked.error().what);
 }
 
 }  // namespace kubecni

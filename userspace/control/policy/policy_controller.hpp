@@ -96,7 +96,8 @@ class PolicyController {
   /// What is known after the last apply() or catch_up().
   [[nodiscard]] const PolicyStatus& status() const { return status_; }
 
-  static void clean_up(Outcome& outcome);
+  /// Removes table and mark.
+  void clean_up(Outcome& outcome) const;
 
  private:
   enum class Mode { kOff, kAsIs, kEnforce };
@@ -115,7 +116,7 @@ class PolicyController {
   bool sync_bridges(Outcome& outcome);
   Result<std::string> sync_table();
   void force(bool must_end, Outcome& outcome);
-  void end_answers(Outcome& outcome);
+  void end_answers(bool is_change, Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;
@@ -130,6 +131,7 @@ class PolicyController {
   bool must_end_again_ = false;  ///< end_answers() could not wait
   PolicyTableSpec spec_;
   PolicyTablePlan plan_;
+  std::optional<std::uint64_t> marked_version_;
   std::optional<std::uint64_t> planned_version_;
   std::vector<LocalPod> planned_locals_;
   OwnNetworks planned_own_;

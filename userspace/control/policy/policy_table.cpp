@@ -32,6 +32,12 @@ bool is_of_policies(const std::string& chain) {
   return chain.starts_with("in_") || chain.starts_with("eg_");
 }
 
+/// Whether the kernel may accept the same a moment later.
+bool is_passing(const Error& error) {
+  return error.code == ENOBUFS || error.code == ENOMEM || error.code == EINTR ||
+         error.code == EAGAIN || error.code == EBUSY;
+}
+
 std::string name_in(const std::string& object) { return object.substr(object.find(' ') + 1); }
 
 }  // namespace
@@ -151,7 +157,7 @@ void PolicyTable::find_refused(const PolicyTablePlan& wanted, std::span<const st
   PolicyTablePlan some{.sets = wanted.sets, .chains = {}, .elements = {}};
   for (const std::string& name : chains) some.chains[name] = wanted.chains.at(name);
   const auto added = nftables_.run(plan_additions({}, some));
-  if (added) return;
+  if (added || is_passing(added.error())) return;
   if (chains.size() == 1) {
     refused[chains.front()] = added.error().what;
     return;
@@ -160,12 +166,15 @@ void PolicyTable::find_refused(const PolicyTablePlan& wanted, std::span<const st
   find_refused(wanted, chains.subspan(chains.size() / 2), refused);
 }
 
-/// Closes the pods of the refused chains, so that all others have what is wanted.
+/// Closes the pods of the refused chains, so that all others have what is wanted. A chain that is
+/// there as it is wanted is not among them.
 Result<> PolicyTable::add_without_refused(PolicyTablePlan& wanted, const Error& error) {
   std::vector<std::string> chains;
   chains.reserve(wanted.chains.size());
   for (const auto& [name, body] : wanted.chains)
-    if (is_of_policies(name)) chains.push_back(name);
+    if (const auto old = known_.chains.find(name);
+        is_of_policies(name) && (old == known_.chains.end() || old->second != body))
+      chains.push_back(name);
   std::map<std::string, std::string> refused;
   if (!chains.empty()) find_refused(wanted, chains, refused);
   if (refused.empty()) return std::unexpected(error);
@@ -205,11 +214,16 @@ Result<std::string> PolicyTable::sync(const PolicyTablePlan& planned) {
   if (!generation) return fail(generation);
   auto structure = nftables_.list_structure(kTable);
   if (!structure) return fail(structure);
+  auto after = nftables_.generation();
+  if (!after) return fail(after);
+  const bool has_changed = known_ != wanted;
   objects_ = objects_of(wanted);
   known_ = std::move(wanted);
   structure_ = std::move(*structure);
   generation_ = *generation;
-  is_known_ = true;
+  // What somebody changed meanwhile would be taken for ours.
+  is_known_ = *after == generation_ && !structure_.empty();
+  if (!has_changed) return "";
   return "nftables table " + kTable +
          (*was_changed ? " put right: somebody changed it" : " changed");
 }
