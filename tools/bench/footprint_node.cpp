@@ -265,7 +265,8 @@ Result<std::chrono::nanoseconds> FootprintNode::change_policy(unsigned policy) {
 
 Result<std::chrono::nanoseconds> FootprintNode::change_peer(unsigned pod) {
   const auto begin = Clock::now();
-  server_->set_object(kPodPath, make_bench_pod(pod_elsewhere(pod, app_name(pod + 1))));
+  const std::string app = app_name(pod) == app_name(1) ? "no-app" : app_name(1);
+  server_->set_object(kPodPath, make_bench_pod(pod_elsewhere(pod, app)));
   return wait_for_policies(begin);
 }
 

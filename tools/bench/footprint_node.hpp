@@ -47,8 +47,8 @@ class FootprintNode {
   /// policies for those of this node. Each names the pods of one of 100 apps as peers. Result: the
   /// time from then until all are in force. Errors: ETIMEDOUT, with the daemon's log.
   Result<std::chrono::nanoseconds> announce_policies(unsigned pods, unsigned policies);
-  /// Another app is a peer of the policy; or another pod belongs to the app. Result, errors:
-  /// likewise.
+  /// Another app is a peer of the policy. Or the pod of another node comes to the app that policy 0
+  /// names after that, or leaves it. Result, errors: likewise.
   Result<std::chrono::nanoseconds> change_policy(unsigned policy);
   Result<std::chrono::nanoseconds> change_peer(unsigned pod);
 
