@@ -77,6 +77,11 @@ Result<> write_file_atomically(const std::filesystem::path& path, std::string_vi
   return {};
 }
 
+Result<> update_file(const std::filesystem::path& path, std::string_view content) {
+  const auto present = read_file(path, content.size());
+  return present && *present == content ? Result<>() : write_file_atomically(path, content);
+}
+
 Result<> write_setting(const std::filesystem::path& path, std::string_view value) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd) return sys_error(errno, "open " + path.string());

@@ -26,6 +26,9 @@ Result<std::string> read_all(int fd, std::size_t max_bytes);
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view content,
                                unsigned mode = 0644);
 
+/// The same, but does not write what the file has.
+Result<> update_file(const std::filesystem::path& path, std::string_view content);
+
 /// Where the new content of `path` is written until it is complete: beside it, hidden. A killed
 /// process leaves this file behind; the next write reuses it.
 std::filesystem::path unfinished_name(const std::filesystem::path& path);

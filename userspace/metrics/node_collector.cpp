@@ -100,11 +100,8 @@ Result<Families> collect_leases(const Paths& paths) {
 /// reasons is one.
 Result<Families> collect_denied(const Paths&) {
   constexpr std::size_t kMostReasons = 100;
-  auto nftables = Nftables::open();
-  if (!nftables && nftables.error().code != EPROTONOSUPPORT) return fail(nftables);
-  auto listing = nftables ? nftables->list_json(std::string("inet ") + kPolicyTableName,
-                                                Nftables::Elements::kNone)
-                          : Result<std::string>(R"({"nftables": []})");
+  auto listing =
+      Nftables::list_json(std::string("inet ") + kPolicyTableName, Nftables::Elements::kNone);
   if (!listing) return fail(listing);
   auto table = LiveTable::parse(*listing);
   if (!table) return fail(table);

@@ -92,7 +92,9 @@ Result<std::string> Nftables::list_structure(const std::string& name) {
 }
 
 Result<std::string> Nftables::list_json(const std::string& name, Elements elements) {
-  auto number = generation();
+  auto nftables = open();
+  if (!nftables && nftables.error().code == EPROTONOSUPPORT) return kNoListing;
+  auto number = nftables ? nftables->generation() : fail(nftables);
   if (!number) return fail(number);
   if (*number == 0) return kNoListing;  // the kernel has no nftables
   unsigned flags = NFT_CTX_OUTPUT_JSON;

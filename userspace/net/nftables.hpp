@@ -28,9 +28,10 @@ class Nftables {
   Result<std::string> list_structure(const std::string& name);
 
   /// The table `name` as JSON (libnftables-json(5)), with the values of counters; with or without
-  /// the elements of its sets. An empty list if there is no such table.
+  /// the elements of its sets. An empty list if there is no such table, nor netfilter in the
+  /// kernel. Errors: EPERM no CAP_NET_ADMIN.
   enum class Elements { kAll, kNone };
-  Result<std::string> list_json(const std::string& name, Elements elements);
+  static Result<std::string> list_json(const std::string& name, Elements elements);
 
   /// The parts of the table `name`, as "set nodes4" or "chain postrouting"; empty if there is no
   /// such table.

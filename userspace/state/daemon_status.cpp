@@ -188,9 +188,7 @@ Result<DaemonStatus> parse_daemon_status(std::string_view text) {
 Result<> write_daemon_status(const std::filesystem::path& run_dir, const DaemonStatus& status) {
   const std::string text =
       to_json(status).dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-  const auto path = run_dir / kStatusFile;
-  if (const auto present = read_file(path); present && *present == text) return {};
-  return write_file_atomically(path, text);
+  return update_file(run_dir / kStatusFile, text);
 }
 
 Result<std::optional<DaemonStatus>> read_daemon_status(const std::filesystem::path& run_dir) {

@@ -86,9 +86,7 @@ Result<> save_last_known(const std::filesystem::path& state_dir, const NodeSnaps
   text += "}";
   if (view.self) text += ",\n\"self\": " + compact(to_json(*view.self));
   text += "}\n";
-  const auto path = state_dir / kClusterFile;
-  if (const auto present = read_file(path); present && *present == text) return {};
-  return write_file_atomically(path, text);
+  return update_file(state_dir / kClusterFile, text);
 }
 
 Result<std::optional<LastKnown>> load_last_known(const std::filesystem::path& state_dir) {

@@ -37,8 +37,7 @@ Result<> mark_policies(const std::filesystem::path& state_dir,
   if (spaces.empty()) return delete_file(path);
   std::string text(kMarkHeader);
   for (const std::string& space : spaces) text += space + "\n";
-  const auto before = read_file(path, kMaxMarkBytes);
-  return before && *before == text ? Result<>() : write_file_atomically(path, text);
+  return update_file(path, text);
 }
 
 }  // namespace kubecni

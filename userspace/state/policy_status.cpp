@@ -97,9 +97,7 @@ Result<PolicyStatus> parse_policy_status(std::string_view text) {
 Result<> write_policy_status(const std::filesystem::path& run_dir, const PolicyStatus& status) {
   const std::string text =
       to_json(status).dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-  const auto path = run_dir / kPolicyStatusFile;
-  if (const auto present = read_file(path); present && *present == text) return {};
-  return write_file_atomically(path, text);
+  return update_file(run_dir / kPolicyStatusFile, text);
 }
 
 Result<std::optional<PolicyStatus>> read_policy_status(const std::filesystem::path& run_dir) {

@@ -87,6 +87,19 @@ TEST(WriteFileAtomically, LeavesTheOldContentToThoseWhoHaveItOpen) {
   EXPECT_EQ(read_all(reader.get(), 100), "old");
 }
 
+TEST(UpdateFile, WritesOnlyWhatTheFileHasNot) {
+  const TempDir dir;
+  for (const char* content : {"old", "", "longer"}) {
+    ASSERT_TRUE(update_file(dir / "file", content));
+    EXPECT_EQ(read_file(dir / "file"), content);
+    const auto before = identify(dir / "file");
+
+    ASSERT_TRUE(update_file(dir / "file", content));
+
+    EXPECT_TRUE(before.value() == identify(dir / "file").value()) << content;
+  }
+}
+
 TEST(WriteFileAtomically, GivesTheModeWhateverTheUmask) {
   const TempDir dir;
   for (const unsigned mask : {0u, 022u, 0777u}) {
