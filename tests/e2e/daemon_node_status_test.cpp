@@ -181,7 +181,7 @@ TEST_F(DaemonNodeStatus, TellsWhichPolicyClosesPodsSinceItIsNotUnderstood) {
   EXPECT_TRUE(eventually([&] { return is_broken() == "False"; }, kReconnect)) << daemon->err();
   std::vector<json> reasons;
   for (const json& event : server->events()) reasons.push_back(event["reason"]);
-  EXPECT_THAT(reasons, testing::UnorderedElementsAre("PolicyNotUnderstood", "PoliciesUnderstood"));
+  EXPECT_THAT(reasons, testing::UnorderedElementsAre("PolicyNotEnforced", "PoliciesEnforced"));
 }
 
 TEST_F(DaemonNodeStatus, NodeWorksWithoutTheRightToWriteIt) {

@@ -60,7 +60,7 @@ LoopMetrics::LoopMetrics()
                    "of pods do not get there directly")),
       policies_(gauge_in(registry_, "kube_cni_policies", "Network policies of the cluster")),
       broken_policies_(gauge_in(registry_, "kube_cni_policies_broken",
-                                "Network policies that cannot be understood, and close their "
+                                "Network policies that cannot be enforced, and close their "
                                 "pods; see kube-cnictl policy")),
       isolated_pods_(
           gauge_in(registry_, "kube_cni_policy_pods", kPolicyPodsHelp, {{"state", "isolated"}})),

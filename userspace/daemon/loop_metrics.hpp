@@ -16,7 +16,7 @@ namespace kubecni {
 /// Of network policies.
 struct PolicyCounts {
   std::size_t known = 0;     ///< in the whole cluster
-  std::size_t broken = 0;    ///< that cannot be understood
+  std::size_t broken = 0;    ///< that cannot be enforced
   std::size_t isolated = 0;  ///< pods of this node
   std::size_t closed = 0;    ///< likewise, since nothing is known of them
   double seconds_to_force = 0;

@@ -82,7 +82,7 @@ bool isolates(const std::string& policy, const PolicyPodStatus& pod) {
          std::ranges::find(pod.egress.policies, policy) != pod.egress.policies.end();
 }
 
-/// The first policy that closes pods of this node since it cannot be understood. Other nodes say it
+/// The first policy that closes pods of this node since it cannot be enforced. Other nodes say it
 /// of theirs, and not each node of all.
 std::string broken_policy(const PolicyStatus& status) {
   for (const BrokenPolicyStatus& broken : status.broken)

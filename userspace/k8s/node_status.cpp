@@ -38,9 +38,9 @@ constexpr Trouble kNotReached{"PodPathsBroken",     "KubeCniPodsNotReached",
                               "KubeCniPodsReached", "PodsNotReached",
                               "PodsReached",        "Pods reach those of other nodes"};
 constexpr Trouble kBrokenPolicy{
-    "NetworkPolicyBroken",       "KubeCniPolicyNotUnderstood",
-    "KubeCniPoliciesUnderstood", "PolicyNotUnderstood",
-    "PoliciesUnderstood",        "No network policy closes pods since it cannot be understood"};
+    "NetworkPolicyBroken",     "KubeCniPolicyNotEnforced",
+    "KubeCniPoliciesEnforced", "PolicyNotEnforced",
+    "PoliciesEnforced",        "No network policy closes pods since it cannot be enforced"};
 
 /// The node's condition as it is; null: it has none.
 json present_condition(const json& node, const char* type) {

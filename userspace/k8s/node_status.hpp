@@ -14,7 +14,7 @@ struct NodeReadiness {
   std::string no_address = {};     ///< why another pod gets no address; empty: it gets one
   std::string not_reached = {};    ///< whose pods its pods do not reach, and why; empty: nobody's
 
-  /// Which policy closes pods of this node since it cannot be understood, and why; empty: none.
+  /// Which policy closes pods of this node since it cannot be enforced, and why; empty: none.
   std::string broken_policy = {};
 
   bool operator==(const NodeReadiness&) const = default;
@@ -32,7 +32,7 @@ struct NodeStatusPlan {
 /// none). Plans only what differs.
 ///
 /// A full subnet, pods of other nodes that are not reached, and a network policy that cannot be
-/// understood are conditions of their own, PodAddressesExhausted, PodPathsBroken and
+/// enforced are conditions of their own, PodAddressesExhausted, PodPathsBroken and
 /// NetworkPolicyBroken, with an Event for each change: the network is there, and the node's pods
 /// have it. A node has such a condition only if it was true once.
 ///

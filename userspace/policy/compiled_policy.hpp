@@ -75,7 +75,7 @@ struct PolicySubject {
   [[nodiscard]] bool is_isolated() const { return !ingress.empty() || !egress.empty(); }
 };
 
-/// A policy that closes its pods, since it cannot be understood.
+/// A policy that cannot be enforced, so it closes its pods.
 struct PolicyProblem {
   std::string policy;  ///< "NAMESPACE/POLICY"
   std::string reason;  ///< a sentence that names it

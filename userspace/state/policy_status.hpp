@@ -31,7 +31,7 @@ struct PolicyPodStatus {
   bool operator==(const PolicyPodStatus&) const = default;
 };
 
-/// A policy that closes its pods, since it cannot be understood.
+/// A policy that closes its pods, since it cannot be understood, or the kernel refuses its rules.
 struct BrokenPolicyStatus {
   std::string policy;
   std::string reason;

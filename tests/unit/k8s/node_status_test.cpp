@@ -167,11 +167,11 @@ TEST(NodeStatus, APolicyThatIsNotUnderstoodIsAConditionOfItsOwnAndAWarning) {
 
   EXPECT_EQ(condition_of(planned)["type"], "NetworkPolicyBroken");
   EXPECT_EQ(condition_of(planned)["status"], "True");
-  EXPECT_EQ(planned.events.at(0)["reason"], "PolicyNotUnderstood");
+  EXPECT_EQ(planned.events.at(0)["reason"], "PolicyNotEnforced");
   EXPECT_EQ(planned.events.at(0)["message"], wanted.broken_policy);
   broken["status"]["conditions"].push_back(condition_of(planned));
   EXPECT_TRUE(plan(broken, wanted).status.is_null());
-  EXPECT_EQ(plan(broken, kReady).events.at(0)["reason"], "PoliciesUnderstood");
+  EXPECT_EQ(plan(broken, kReady).events.at(0)["reason"], "PoliciesEnforced");
 }
 
 TEST(NodeStatus, ASubnetThatIsFullNoMoreSaysSoOnce) {

@@ -1,6 +1,5 @@
 #include "control/policy/policy_controller.hpp"
 
-#include "base/text.hpp"
 #include "dataplane/map_generation.hpp"
 #include "dataplane/pins.hpp"
 #include "net/bridge.hpp"
@@ -14,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <system_error>
@@ -303,18 +303,28 @@ void PolicyController::note_in_force() {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - view_.heard_at).count();
 }
 
+/// The policies of the chains that the kernel refuses, each once.
+std::vector<PolicyProblem> PolicyController::refused_policies() const {
+  std::map<std::string, std::string> reasons;
+  for (const auto& [chain, reason] : table_->refused())
+    for (const auto& [name, content] : spec_.policy.chains)
+      if (chain.starts_with(name))
+        for (const std::string& policy : content.policies) reasons.emplace(policy, reason);
+  std::vector<PolicyProblem> refused;
+  refused.reserve(reasons.size());
+  for (const auto& [policy, reason] : reasons)
+    refused.push_back({policy, "the kernel refuses its rules: " + reason});
+  return refused;
+}
+
 /// Writes the table, and ends what the former one let pass.
 void PolicyController::force(bool must_end, Outcome& outcome) {
   auto change = sync_table();
   describe();
-  for (const auto& [chain, reason] : table_->refused())
-    for (const auto& [name, content] : spec_.policy.chains)
-      if (chain.starts_with(name)) {
-        const std::string what = "the kernel refuses its rules: " + reason;
-        outcome.say(ConditionKind::kPolicy, what + "; it closes its pods",
-                    joined(content.policies));
-        for (const std::string& policy : content.policies) status_.broken.push_back({policy, what});
-      }
+  for (const PolicyProblem& refused : refused_policies()) {
+    outcome.say(ConditionKind::kPolicy, refused.reason + "; it closes its pods", refused.policy);
+    status_.broken.push_back({refused.policy, refused.reason});
+  }
   if (!change) {
     outcome.fail("network policies are not enforced as they should be: " + change.error().what);
     status_.error = change.error().what;

@@ -115,6 +115,7 @@ class PolicyController {
   void remove(Outcome& outcome);
   bool sync_bridges(Outcome& outcome);
   Result<std::string> sync_table();
+  [[nodiscard]] std::vector<PolicyProblem> refused_policies() const;
   void force(bool must_end, Outcome& outcome);
   void end_answers(bool is_change, Outcome& outcome);
 
