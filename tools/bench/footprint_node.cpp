@@ -246,9 +246,9 @@ Result<std::chrono::nanoseconds> FootprintNode::announce_policies(unsigned pods,
   for (const BenchPod& pod : pods_) server_->set_object(kPodPath, make_bench_pod(pod));
   for (unsigned number = here; number < pods; ++number)
     server_->set_object(kPodPath, make_bench_pod(pod_elsewhere(number, app_name(number))));
-  const auto begin = Clock::now();
-  for (unsigned policy = 0; policy < policies; ++policy) announce_policy(policy, policy % kApps);
-  return wait_for_policies(begin);
+  return time_policies([&] {
+    for (unsigned policy = 0; policy < policies; ++policy) announce_policy(policy, policy % kApps);
+  });
 }
 
 void FootprintNode::announce_policy(unsigned policy, unsigned app) {
@@ -258,23 +258,23 @@ void FootprintNode::announce_policy(unsigned policy, unsigned app) {
 }
 
 Result<std::chrono::nanoseconds> FootprintNode::change_policy(unsigned policy) {
-  const auto begin = Clock::now();
-  announce_policy(policy, policy + 1);
-  return wait_for_policies(begin);
+  return time_policies([&] { announce_policy(policy, policy + 1); });
 }
 
 Result<std::chrono::nanoseconds> FootprintNode::change_peer(unsigned pod) {
-  const auto begin = Clock::now();
   const std::string app = app_name(pod) == app_name(1) ? "no-app" : app_name(1);
-  server_->set_object(kPodPath, make_bench_pod(pod_elsewhere(pod, app)));
-  return wait_for_policies(begin);
+  return time_policies(
+      [&] { server_->set_object(kPodPath, make_bench_pod(pod_elsewhere(pod, app))); });
 }
 
 /// The daemon raises the maps' generation when a change of the policies is in force.
-Result<std::chrono::nanoseconds> FootprintNode::wait_for_policies(Clock::time_point begin) const {
+Result<std::chrono::nanoseconds> FootprintNode::time_policies(
+    const std::function<void()>& change) const {
   auto generation = MapGeneration::open(PinPaths(kBpffs).maps);
   if (!generation) return fail(generation);
   unsigned last = generation->number();
+  const auto begin = Clock::now();
+  change();
   std::optional<Clock::time_point> changed;
   while (!changed || Clock::now() < *changed + kQuiet) {
     if (Clock::now() > begin + kReadyTimeout)

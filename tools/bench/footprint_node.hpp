@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -73,8 +74,8 @@ class FootprintNode {
   Result<> start_server();
   Result<> spawn_daemon();
   void announce_policy(unsigned policy, unsigned app);
-  Result<std::chrono::nanoseconds> wait_for_policies(
-      std::chrono::steady_clock::time_point begin) const;
+  [[nodiscard]] Result<std::chrono::nanoseconds> time_policies(
+      const std::function<void()>& change) const;
   [[nodiscard]] Result<bool> is_complete(unsigned nodes) const;
 
   Programs programs_;

@@ -59,12 +59,12 @@ void ApiClient::begin_waiting() {
 }
 
 void ApiClient::turn(Clock::time_point until) {
+  begin_waiting();
+  wait(until);
   int running = 0;
   curl_multi_perform(multi_, &running);
   note_ends();
-  const bool has_settled = settle_ended();
-  begin_waiting();
-  if (!has_settled) wait(until);
+  settle_ended();
 }
 
 void ApiClient::note_ends() {
@@ -79,8 +79,7 @@ void ApiClient::note_ends() {
     if (!call->has_ended() && now >= call->give_up_at()) call->end_late(now);
 }
 
-/// Result: whether any had ended.
-bool ApiClient::settle_ended() {
+void ApiClient::settle_ended() {
   const auto ended =
       std::ranges::stable_partition(calls_, [](const auto& call) { return !call->has_ended(); });
   std::vector<std::unique_ptr<ApiCall>> calls(std::make_move_iterator(ended.begin()),
@@ -98,7 +97,6 @@ bool ApiClient::settle_ended() {
     }
     calls_.push_back(std::move(call));
   }
-  return !calls.empty();
 }
 
 void ApiClient::wait(Clock::time_point until) {

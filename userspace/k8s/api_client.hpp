@@ -89,7 +89,7 @@ class ApiClient {
 
   void begin_waiting();
   void note_ends();
-  bool settle_ended();
+  void settle_ended();
   void wait(Clock::time_point until);
   [[nodiscard]] bool may_share_connection(const ApiCall& ended) const;
   void drop_connections();

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace kubecni {
 namespace {
@@ -73,11 +74,13 @@ TEST_F(ApiPolicySourceTest, WithoutPoliciesNobodyAsksForPods) {
 
   EXPECT_TRUE(source_->is_known());
   EXPECT_FALSE(has_asked_for_pods());
+  std::this_thread::sleep_for(500ms);  // for nothing else to be going on when the first one comes
   server_->set_object(kNetworkPolicies.source.path, object("shop", "web"));
-  EXPECT_TRUE(eventually([&] {
+  const auto has_read_the_pod = [&] {
     source_->take();
     return source_->is_known() && source_->read().pods.size() == 1;
-  }));
+  };
+  EXPECT_TRUE(eventually(has_read_the_pod, 3s)) << "it waits for news of something else";
 }
 
 TEST_F(ApiPolicySourceTest, AsksTheServerToLeaveOutPodsThatHaveEnded) {
