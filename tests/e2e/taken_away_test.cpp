@@ -8,6 +8,7 @@
 #include "state/files.hpp"
 #include "state/inventory.hpp"
 #include "support/program.hpp"
+#include "support/temp_dir.hpp"
 #include "support/traffic.hpp"
 
 #include <sys/socket.h>
@@ -150,6 +151,16 @@ const std::vector<Loss>& losses() {
       {"host ports", run("nft flush map inet kube-cni-hostports ports4"),
        shown("nft list map inet kube-cni-hostports ports4 | grep 'tcp . 18080'"),
        "the host's tcp port 18080 does not lead to"},
+      {"policy entries",
+       [](const Site& site) {
+         (void)site.sh("nft delete element inet kube-cni-policy known4 '{ " +
+                       site.pod.address.str() + " }'");
+       },
+       [](const Site& site) {
+         return site.sh("nft list set inet kube-cni-policy known4 | grep -ow " +
+                        site.pod.address.str());
+       },
+       "", "its network policies are not in force"},
       {"attachment record", [](const Site& site) { fs::remove(record_of(site)); },
        [](const Site& site) { return must(read_file(record_of(site))); }, ""},
       {"lease", [](const Site& site) { fs::remove_all(site.node.state_dir() / kLeasesFolder); },
@@ -172,6 +183,8 @@ const std::vector<Loss>& losses() {
        shown("ip -4 -o addr show dev cni0 | grep -o 'inet [0-9./]*'"), "", "lost its address"},
       {"multicast snooping", run("ip link set cni0 type bridge mcast_snooping 1"),
        shown("ip -d -o link show dev cni0 | grep -o 'mcast_snooping [01]'"), ""},
+      {"policy hooks", run("ip link set cni0 type bridge nf_call_iptables 0"),
+       shown("ip -d -o link show dev cni0 | grep -o 'nf_call_iptables [01]'"), ""},
       {"node forwarding", set("net/ipv4/ip_forward", "0"), value_of("net/ipv4/ip_forward"), "",
        "net/ipv4/ip_forward=0"},
       {"bridge forwarding", set("net/ipv4/conf/cni0/forwarding", "0"),
@@ -222,15 +235,22 @@ const std::vector<Loss>& losses() {
        shown("nft -s list table inet kube-cni-hostports"), ""},
       {"forward rules", run("nft flush chain ip filter FORWARD"),
        shown("nft list chain ip filter FORWARD | grep -o 'accept comment .*'"), ""},
+      {"policy table", run("nft delete table inet kube-cni-policy"),
+       // The order of elements is any.
+       shown("nft -s list table inet kube-cni-policy | tr -s ' ,{}\\t' '\\n' | sort"), "",
+       "its network policies are not in force"},
       {"probe port", run("ip link del kcni.probe"),
        shown("ip -o link show dev kcni.probe | grep -o 'master cni0'"), ""},
       {"node.json", [](const Site& site) { fs::remove(site.node.state_dir() / kNodeFile); },
        [](const Site& site) { return must(read_file(site.node.state_dir() / kNodeFile)); }, ""},
+      {"policy mark", [](const Site& site) { fs::remove(site.node.state_dir() / kPoliciesFile); },
+       [](const Site& site) { return must(read_file(site.node.state_dir() / kPoliciesFile)); }, ""},
       {"run folder", [](const Site& site) { fs::remove_all(site.node.run_dir()); },
        [](const Site& site) {
          const fs::path run_dir = site.node.run_dir();
          return std::string(fs::exists(run_dir / kDaemonLock) ? "lock " : "") +
-                (fs::exists(run_dir / kStatusFile) ? "status" : "");
+                (fs::exists(run_dir / kStatusFile) ? "status " : "") +
+                (fs::exists(run_dir / kPolicyStatusFile) ? "policies" : "");
        },
        ""},
   };
@@ -240,16 +260,45 @@ const std::vector<Loss>& losses() {
 class TakenAway : public testing::TestWithParam<Loss> {
  protected:
   TakenAway() {
-    added = cluster.a.cni("ADD", pod, kWanted);
+    CniCall call = cluster.a.call_for("ADD", pod, kWanted);
+    if (is_of_policies())
+      for (std::string& variable : call.env)
+        if (variable == "CNI_ARGS=")
+          variable = "CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web";
+    added = cluster.a.call(call);
     if (added.status != 0) throw std::runtime_error("ADD: " + added.msg());
     const PodPort port = cluster.a.attachment(pod).port;
     pod.address = port.addresses.front().net.addr;
     site.host = port.host_ifname;
     site.mac = port.pod_mac.str();
+    if (is_of_policies()) write_objects(policy_for_the_pod());
     if (GetParam().thing == "forward rules")  // the daemon makes them only for such a chain
       (void)site.sh(
           "nft add table ip filter; nft add chain ip filter FORWARD "
           "'{ type filter hook forward priority filter; policy drop; }'");
+  }
+
+  static bool is_of_policies() { return GetParam().thing.starts_with("policy "); }
+
+  /// The daemons' --policy-file.
+  std::string write_objects(const json& items) const {
+    must(write_file_atomically(folder / "policies.json",
+                               json{{"kind", "List"}, {"items", items}}.dump()));
+    return folder / "policies.json";
+  }
+  /// One that isolates the pod, and lets everything in.
+  [[nodiscard]] json policy_for_the_pod() const {
+    const std::string address = pod.address.str();
+    return json::array(
+        {{{"kind", "Namespace"}, {"metadata", {{"name", "shop"}}}},
+         {{"kind", "Pod"},
+          {"metadata", {{"name", "web"}, {"namespace", "shop"}}},
+          {"status", {{"podIP", address}, {"podIPs", json::array({json{{"ip", address}}})}}}},
+         {{"kind", "NetworkPolicy"},
+          {"metadata", {{"name", "open"}, {"namespace", "shop"}}},
+          {"spec",
+           {{"policyTypes", json::array({"Ingress"})},
+            {"ingress", json::array({json::object()})}}}}});
   }
 
   /// What it looks like; empty while it is not there.
@@ -310,8 +359,10 @@ class TakenAway : public testing::TestWithParam<Loss> {
         .has_value();
   }
 
+  TempDir folder;
   // A direct peer, and one behind the tunnel.
-  Cluster cluster{{.topology = Topology::kMixed}};
+  Cluster cluster{{.topology = Topology::kMixed,
+                   .daemon_options = {"--policy-file", write_objects(json::array())}}};
   const json kWanted{
       {"subnet", nullptr},
       {"ipam", nullptr},

@@ -8,9 +8,11 @@
 #include "dataplane/schema_change.hpp"
 #include "net/qdisc.hpp"
 #include "pods/endpoint.hpp"
+#include "pods/policy_entry.hpp"
 #include "state/attachment.hpp"
 #include "state/daemon_status.hpp"
 #include "state/files.hpp"
+#include "state/policy_mark.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -137,6 +139,12 @@ Result<json> collect_endpoints(const NodePaths& paths) {
       problems.insert(problems.end(), found->begin(), found->end());
     }
     if (attachment.ebpf && !dataplane) problems.push_back(dataplane.error().what);
+    if (has_policies(paths.state_dir)) {
+      auto known = are_policies_known(port.all_addresses());
+      if (!known) return fail(known);
+      if (!*known)
+        problems.emplace_back("its network policies are not in force; see kube-cnictl policy");
+    }
     endpoints.push_back(
         {{"pod", attachment.pod},
          {"container", attachment.container_id},

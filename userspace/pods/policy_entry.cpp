@@ -64,6 +64,10 @@ Result<> open_by_policies(const std::filesystem::path& state_dir,
   return replace_entries(state_dir, addresses, known_elements(addresses));
 }
 
+Result<bool> are_policies_known(const std::vector<IpAddr>& addresses) {
+  return are_known(known_elements(addresses));
+}
+
 Result<bool> await_policies(const std::filesystem::path& state_dir,
                             const std::vector<IpAddr>& addresses,
                             std::chrono::milliseconds timeout) {

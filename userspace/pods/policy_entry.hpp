@@ -30,6 +30,10 @@ Result<> close_by_policies(const std::filesystem::path& state_dir,
 Result<> open_by_policies(const std::filesystem::path& state_dir,
                           const std::vector<IpAddr>& addresses);
 
+/// Whether kube-cnid knows the policies of the pod with these addresses. Errors: EPERM no
+/// CAP_NET_ADMIN.
+Result<bool> are_policies_known(const std::vector<IpAddr>& addresses);
+
 /// Waits until kube-cnid has made all of the addresses known, and with that, in the same
 /// transaction, all that policies say of them, or until the cluster has no policies any more.
 /// Result: whether that was in time.

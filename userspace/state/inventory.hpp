@@ -36,6 +36,8 @@ inline constexpr std::array kMadeThings{
     MadeThing{"endpoint entry", "`endpoints4`, `endpoints6`", kByAdd, kByDaemon},
     MadeThing{"pod_ifaces entry", "`pod_ifaces`", kByAdd, kByDaemon},
     MadeThing{"host ports", "the elements of the host port table", kByAdd, kByDaemon},
+    MadeThing{"policy entries", "the elements of the policy table, while the cluster has policies",
+              kByBoth, kByDaemon},
     MadeThing{"attachment record", "in the state folder, `attachments/`", kByAdd, kByDaemon},
     MadeThing{"lease", "in the state folder, `ipam/`", kByAdd, kByDaemon},
     // Of the bridge.
@@ -45,6 +47,10 @@ inline constexpr std::array kMadeThings{
     MadeThing{"bridge FDB entry", "the bridge's own MAC", "the kernel", kByDaemon},
     MadeThing{"gateway address", "on the bridge, one of each family", kByBoth, kByDaemon},
     MadeThing{"multicast snooping", "off on the bridge", kByBoth, kByDaemon},
+    MadeThing{"policy hooks",
+              "the bridge's `nf_call_iptables` and `nf_call_ip6tables`, while the cluster has "
+              "policies",
+              kByDaemon, kByDaemon},
     // Settings of the node.
     MadeThing{"node forwarding", "`ip_forward`; for IPv6 `conf/all/forwarding`", kByBoth,
               kByDaemon},
@@ -80,11 +86,16 @@ inline constexpr std::array kMadeThings{
               kByBoth, kByDaemon},
     MadeThing{"forward rules", "accept this node's pods in a chain that drops by its policy",
               kByDaemon, kByDaemon},
+    MadeThing{"policy table", "`inet kube-cni-policy`, while the cluster has policies", kByDaemon,
+              kByDaemon},
     MadeThing{"probe port", "`kcni.probe`, at which other nodes test this one", kByDaemon,
               kByDaemon},
     // Files.
     MadeThing{"node.json", "in the state folder: what the plugin is told", kByDaemon, kByDaemon},
-    MadeThing{"run folder", "the daemon's lock, `status.json`", kByBoth, kByDaemon},
+    MadeThing{"policy mark", "in the state folder, `policies`: which namespaces have policies",
+              kByDaemon, kByDaemon},
+    MadeThing{"run folder", "the daemon's lock, `status.json`, `policies.json`", kByBoth,
+              kByDaemon},
 };
 
 }  // namespace kubecni
