@@ -14,7 +14,7 @@ LearnedHook learner(std::shared_ptr<ApiEndpoints> endpoints,
                     std::function<void(const std::vector<std::string>&)> learned) {
   return [endpoints = std::move(endpoints), learned = std::move(learned)](const auto& slices) {
     for (const auto& [name, servers] : slices.objects())
-      if (endpoints->learn(servers.addresses)) learned(servers.addresses);
+      if (endpoints->learn(servers->addresses)) learned(servers->addresses);
   };
 }
 

@@ -10,8 +10,8 @@ namespace kubecni {
 namespace {
 
 template <typename Object>
-std::vector<Object> copy_of(const Informer<Object>& informer) {
-  std::vector<Object> objects;
+std::vector<Shared<Object>> copy_of(const Informer<Object>& informer) {
+  std::vector<Shared<Object>> objects;
   informer.read([&](const ObjectTable<Object>& table) {
     objects.reserve(table.objects().size());
     for (const auto& [key, object] : table.objects()) objects.push_back(object);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/shared.hpp"
 #include "k8s/delta_news.hpp"
 
 #include <map>
@@ -15,10 +16,14 @@ class ObjectTable {
  public:
   /// Result: the change; empty: an equal object is there already.
   std::optional<Change> set(const std::string& key, Object object) {
-    const auto [known, is_new] = objects_.try_emplace(key);
-    if (!is_new && known->second == object) return std::nullopt;
-    known->second = std::move(object);
-    return is_new ? Change::kAdded : Change::kChanged;
+    const auto known = objects_.find(key);
+    if (known == objects_.end()) {
+      objects_.emplace(key, std::move(object));
+      return Change::kAdded;
+    }
+    if (*known->second == object) return std::nullopt;
+    known->second = Shared<Object>(std::move(object));
+    return Change::kChanged;
   }
 
   /// Result: whether it existed.
@@ -30,10 +35,10 @@ class ObjectTable {
     for (const auto& [key, object] : objects_) visit(key);
   }
 
-  [[nodiscard]] const std::map<std::string, Object>& objects() const { return objects_; }
+  [[nodiscard]] const std::map<std::string, Shared<Object>>& objects() const { return objects_; }
 
  private:
-  std::map<std::string, Object> objects_;
+  std::map<std::string, Shared<Object>> objects_;
 };
 
 }  // namespace kubecni

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "base/shared.hpp"
 #include "k8s/network_policy.hpp"
 #include "k8s/pod.hpp"
 
@@ -9,11 +10,11 @@
 
 namespace kubecni {
 
-/// All that policies are made of.
+/// All that policies are made of. A copy shares the objects.
 struct PolicyObjects {
-  std::vector<NetworkPolicy> policies = {};
-  std::vector<Pod> pods = {};
-  std::vector<Namespace> spaces = {};
+  std::vector<Shared<NetworkPolicy>> policies = {};
+  std::vector<Shared<Pod>> pods = {};
+  std::vector<Shared<Namespace>> spaces = {};
 
   bool operator==(const PolicyObjects&) const = default;
 };

@@ -21,8 +21,9 @@ bool has(const std::vector<IpAddr>& addresses, const IpAddr& address) {
 }
 
 const Pod* find_pod(const PolicyObjects& objects, const std::string& key) {
-  const auto found = std::ranges::find(objects.pods, key, &Pod::key);
-  return found == objects.pods.end() ? nullptr : &*found;
+  for (const Pod& pod : objects.pods)
+    if (pod.key() == key) return &pod;
+  return nullptr;
 }
 
 FlowEnd end_of(const LocalPod& local) {

@@ -61,9 +61,9 @@ TEST_F(ApiPolicySourceTest, IsKnownWhenAllKindsWereRead) {
 
   EXPECT_TRUE(source_->is_known());
   const auto objects = source_->read();
-  EXPECT_EQ(objects.policies.at(0).key(), "shop/web");
-  EXPECT_EQ(objects.pods.at(0).key(), "shop/web-1");
-  EXPECT_EQ(objects.spaces.at(0).name, "shop");
+  EXPECT_EQ(objects.policies.at(0)->key(), "shop/web");
+  EXPECT_EQ(objects.pods.at(0)->key(), "shop/web-1");
+  EXPECT_EQ(objects.spaces.at(0)->name, "shop");
 }
 
 TEST_F(ApiPolicySourceTest, WithoutPoliciesNobodyAsksForPods) {

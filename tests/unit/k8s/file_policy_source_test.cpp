@@ -24,7 +24,7 @@ TEST(FilePolicySource, ReadsTheFileAgainOnEachEdit) {
   EXPECT_TRUE(source->take());
   EXPECT_TRUE(source->is_known());
   EXPECT_EQ(source->error(), "");
-  EXPECT_EQ(source->read().policies.at(0).key(), "a/p");
+  EXPECT_EQ(source->read().policies.at(0)->key(), "a/p");
 
   EXPECT_FALSE(source->take()) << "nothing is new";
 }

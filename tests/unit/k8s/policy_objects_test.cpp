@@ -19,11 +19,11 @@ TEST(PolicyObjects, AMixedListHasAllKinds) {
 
   ASSERT_TRUE(objects.has_value()) << objects.error().what;
   ASSERT_EQ(objects->policies.size(), 1u);
-  EXPECT_EQ(objects->policies[0].key(), "a/p");
+  EXPECT_EQ(objects->policies[0]->key(), "a/p");
   ASSERT_EQ(objects->pods.size(), 1u);
-  EXPECT_EQ(objects->pods[0].key(), "a/p");
+  EXPECT_EQ(objects->pods[0]->key(), "a/p");
   ASSERT_EQ(objects->spaces.size(), 1u);
-  EXPECT_EQ(objects->spaces[0].name, "a");
+  EXPECT_EQ(objects->spaces[0]->name, "a");
 }
 
 TEST(PolicyObjects, ItemsOfATypedListNeedNoKind) {

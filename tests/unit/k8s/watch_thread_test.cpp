@@ -79,7 +79,7 @@ class WatchThreadTest : public testing::Test {
     return all;
   }
 
-  std::map<std::string, Widget> known() const {
+  std::map<std::string, Shared<Widget>> known() const {
     return widgets_->read([](const auto& table) { return table.objects(); });
   }
 

@@ -20,11 +20,12 @@ IpAddr address_of(const char* text) { return IpAddr::parse(text).value(); }
 class ReachTest : public testing::Test {
  protected:
   ReachTest() {
-    view.objects.pods = {pod("a", {"10.0.0.1", "fd00::1"}), pod("b", {"10.0.0.2"}),
-                         pod("c", {"10.0.1.1", "fd00:1::1"}), pod("d", {"192.0.2.9"})};
-    view.objects.pods[0].ports = {{"dns", IPPROTO_UDP, 53}, {"web", IPPROTO_TCP, 80}};
-    view.objects.pods[3].uses_host_network = true;
-    view.objects.spaces = {{.name = "x", .labels = {}}};
+    Pod a = pod("a", {"10.0.0.1", "fd00::1"});
+    a.ports = {{"dns", IPPROTO_UDP, 53}, {"web", IPPROTO_TCP, 80}};
+    Pod d = pod("d", {"192.0.2.9"});
+    d.uses_host_network = true;
+    view.objects.pods = {a, pod("b", {"10.0.0.2"}), pod("c", {"10.0.1.1", "fd00:1::1"}), d};
+    view.objects.spaces = {Namespace{.name = "x", .labels = {}}};
     view.locals = {{"x/a", {address_of("10.0.0.1"), address_of("fd00::1"), address_of("fe80::1")}},
                    {"x/b", {address_of("10.0.0.2")}},
                    {"x/new", {address_of("10.0.0.3")}}};
@@ -115,7 +116,9 @@ TEST_F(ReachTest, NamesTheRuleThatAllowsAndThePolicyThatDoesNot) {
 }
 
 TEST_F(ReachTest, AlsoSaysWhatThePoliciesOfAPodOfAnotherNodeSay) {
-  view.objects.policies[0].subjects = {};  // all pods of x
+  NetworkPolicy of_all_pods = view.objects.policies[0];
+  of_all_pods.subjects = {};
+  view.objects.policies = {of_all_pods};
 
   const auto answer = ask("x/a", "x/c");
 

@@ -28,7 +28,7 @@ TEST(PolicyController, TakesThePodsFromTheRecordsWithTheirLinkLocalAddresses) {
 
 TEST(PolicyController, APodThatIsNotKnownIsClosedWhateverItsAddress) {
   PolicyObjects objects;
-  objects.policies.push_back({.space = "a", .name = "some"});
+  objects.policies.push_back(NetworkPolicy{.space = "a", .name = "some"});
 
   const auto spec =
       plan_policies(objects, {{"a/b", {addr("10.0.0.1")}}, {"a/c", {addr("192.0.2.1")}}},
@@ -42,7 +42,7 @@ TEST(PolicyController, APodThatIsNotKnownIsClosedWhateverItsAddress) {
 TEST(PolicyController, NotesTheNamespacesThatHavePolicies) {
   PolicyObjects objects;
   for (const char* space : {"shop", "staging", "shop"})
-    objects.policies.push_back({.space = space, .name = "some"});
+    objects.policies.push_back(NetworkPolicy{.space = space, .name = "some"});
 
   EXPECT_THAT(namespaces_with_policies(objects), testing::ElementsAre("shop", "staging"));
 }
