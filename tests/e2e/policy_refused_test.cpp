@@ -8,15 +8,16 @@ namespace {
 
 class PolicyRefused : public LinkPair {
  protected:
-  static PolicyTablePlan plan(const std::vector<std::string>& chains) {
-    PolicyTablePlan plan;
+  static std::shared_ptr<PolicyTablePlan> plan(const std::vector<std::string>& chains) {
+    auto made = std::make_shared<PolicyTablePlan>();
+    PolicyTablePlan& plan = *made;
     for (const std::string& name : chains)
       plan.chains[name] = name.starts_with("in_bad") ? "\t\tjump nowhere\n" : "\t\treturn\n";
     plan.sets["ingress4"] = "map ingress4 { type ipv4_addr : verdict; }";
     for (const std::string& name : chains)
       plan.elements["ingress4"].insert(
           {{addr("192.0.2." + std::to_string(plan.elements["ingress4"].size() + 1))}, name});
-    return plan;
+    return made;
   }
 
   std::string listed() { return Node::must_run_in(here, {"nft", "list", "ruleset"}); }
@@ -49,7 +50,7 @@ TEST_F(PolicyRefused, AFaultOfTheTableItselfLeavesItAsItWas) {
     must(table.sync(plan({"in_1"})));
     const auto before = listed();
     auto wrong = plan({"in_1", "in_bad1"});
-    wrong.chains["forward"] =
+    wrong->chains["forward"] =
         "\t\ttype filter hook forward priority filter - 5; policy accept;\n"
         "\t\tjump nowhere\n";
 

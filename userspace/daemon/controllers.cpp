@@ -190,6 +190,12 @@ Outcome Controllers::catch_up_policies() {
   return outcome;
 }
 
+bool Controllers::follow_policies(const PolicyView& policies, Outcome& outcome) {
+  outcome.controller = "policy";
+  pods_.guard(outcome);
+  return policy_.follow(policies, outcome);
+}
+
 RoundReport Controllers::clean_up() {
   RoundReport report;
   Outcomes outcomes;

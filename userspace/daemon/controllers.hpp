@@ -48,6 +48,8 @@ class Controllers {
   bool take_policy_changes() { return policy_.take_changes(); }
   /// Follows such a change, without a round.
   Outcome catch_up_policies();
+  /// Follows other objects of policies, without a round. Result: false if that needs one.
+  bool follow_policies(const PolicyView& policies, Outcome& outcome);
 
   /// Removes only what run() made for traffic between nodes and to the outside. Pods keep the
   /// bridge, and reach each other on this node.

@@ -37,9 +37,9 @@ std::chrono::milliseconds resync_interval(std::size_t nodes) {
 constexpr std::chrono::milliseconds kListenInterval{50};
 // The same for those of nftables, of which other programs cause many.
 constexpr std::chrono::milliseconds kHearTableInterval{10};
-// Policies are to be in force soon, and what that costs may be a tenth of a core.
+// Policies are to be in force soon, and what that costs may be a quarter of a core.
 constexpr std::chrono::milliseconds kPolicySettleTime{10};
-constexpr int kPolicyShare = 10;
+constexpr int kPolicyShare = 4;
 // Memory that rare work needed for a moment is given back after this time at the latest.
 constexpr std::chrono::seconds kGiveBackInterval{30};
 
@@ -152,6 +152,15 @@ bool Daemon::catch_up_policies() {
   return outcome.texts_of(ConditionKind::kFailed).empty();
 }
 
+/// A round looks at everything, and takes long in a large cluster.
+bool Daemon::follow_policies() {
+  policies_.take_news();
+  Outcome outcome;
+  const bool has_followed = controllers_.follow_policies(policies_.view(), outcome);
+  Reporter::tell_changes(outcome);
+  return has_followed && outcome.texts_of(ConditionKind::kFailed).empty();
+}
+
 Result<> Daemon::run() {
   log::info("started", {{"node", options_.node_name}, {"source", cluster_.describe()}});
   cluster_.load_last_known();
@@ -161,11 +170,12 @@ Result<> Daemon::run() {
   RoundPacer pacer_of_changes(Clock::now()), pacer_of_news(Clock::now());
   bool has_changes = false;      // of the kernel or of a folder
   bool has_news = false;         // of the cluster; the next round takes them
-  bool has_policy_news = false;  // likewise
+  bool has_policy_news = false;  // likewise, or follow_policies() before it
   Clock::time_point listen_from = Clock::now();
   RoundPacer pacer_of_policies(Clock::now(), std::chrono::milliseconds(0), kPolicyShare);
   RoundPacer pacer_of_policy_news(Clock::now(), kPolicySettleTime, kPolicyShare);
   Clock::time_point catch_up_at = Clock::time_point::max();
+  Clock::time_point follow_at = Clock::time_point::max();
   Clock::time_point hear_table_from = Clock::now();
   std::array<pollfd, 9> events{pollfd{.fd = signals_.get(), .events = POLLIN},
                                pollfd{.fd = cluster_.fd(), .events = POLLIN},
@@ -186,7 +196,7 @@ Result<> Daemon::run() {
     probes.fd = controllers_.probe_fd();
     records.fd = controllers_.records_fd();
     table.fd = hears_table ? controllers_.policy_table_fd() : -1;
-    auto wake_at = std::min(next_run, catch_up_at);
+    auto wake_at = std::min({next_run, catch_up_at, follow_at});
     if (!listens) wake_at = std::min(wake_at, listen_from);
     if (!hears_table) wake_at = std::min(wake_at, hear_table_from);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(wake_at - Clock::now());
@@ -204,7 +214,7 @@ Result<> Daemon::run() {
     }
     if (policies.revents != 0) {
       policies_.hear();
-      next_run = std::min(next_run, pacer_of_policy_news.after_notification(Clock::now()));
+      follow_at = pacer_of_policy_news.after_notification(Clock::now());
       has_policy_news = true;
     }
     if (kernel.revents != 0) listen_from = Clock::now() + kListenInterval;
@@ -217,6 +227,17 @@ Result<> Daemon::run() {
     if ((records.revents != 0 || table.revents != 0) && controllers_.take_policy_changes())
       catch_up_at = std::min(catch_up_at, pacer_of_policies.after_notification(Clock::now()));
     const auto used_before = cpu_time();
+    if (Clock::now() < next_run && Clock::now() >= follow_at) {
+      follow_at = catch_up_at = Clock::time_point::max();
+      has_policy_news = !follow_policies();
+      pacer_of_policy_news.pay(Clock::now(), cpu_time() - used_before);
+      // A round is needed at once, or soon, for the status.
+      next_run = has_policy_news
+                     ? Clock::now()
+                     : std::min(next_run, pacer_of_news.after_notification(Clock::now()));
+      has_news = has_news || !has_policy_news;
+      continue;
+    }
     if (Clock::now() < next_run) {
       if (Clock::now() < catch_up_at) continue;
       catch_up_at = Clock::time_point::max();
@@ -227,8 +248,8 @@ Result<> Daemon::run() {
       pacer_of_policies.pay(Clock::now(), cpu_time() - used_before);
       continue;
     }
-    catch_up_at = Clock::time_point::max();  // a round does that, too
-    cluster_.take_news();                    // a source may be unable to wake the loop
+    catch_up_at = follow_at = Clock::time_point::max();  // a round does that, too
+    cluster_.take_news();                                // a source may be unable to wake the loop
     policies_.take_news();
     next_run = Clock::now() + reconcile();
     const auto price = cpu_time() - used_before;

@@ -55,8 +55,10 @@ class Daemon {
 
   void keep_place();
   bool hear_changes(bool of_kernel, bool of_ipsec, bool of_folders);
-  /// Result: whether it succeeded; else a round has to look at it.
+  /// Both change the policies' table for what has changed. Result: whether that was all; else a
+  /// round has to look at it.
   bool catch_up_policies();
+  bool follow_policies();
   /// Runs one round. Result: when the next one is due.
   std::chrono::milliseconds reconcile();
 

@@ -207,7 +207,8 @@ void PolicyController::plan() {
     return;
   spec_ = view_.objects ? plan_policies(*view_.objects, locals, own_)
                         : plan_by_mark(options_.state_dir, locals, own_);
-  plan_ = plan_policy_table(spec_);
+  plan_ = std::make_shared<const PolicyTablePlan>(plan_policy_table(spec_));
+  spec_.policy.sets.clear();  // large, and in the plan now
   planned_version_ = view_.version;
   planned_locals_ = std::move(locals);
   planned_own_ = own_;
@@ -263,7 +264,7 @@ void PolicyController::end_answers(bool is_change, Outcome& outcome) {
 
 /// By the records as they are while nobody else may change what the table has about pods: ADD and
 /// DEL remove what it has about an address that no record has.
-Result<std::string> PolicyController::sync_table() {
+Result<std::string> PolicyController::sync_table(const std::function<void()>& in_force) {
   const AttachmentStore store(options_.state_dir);
   auto lock = store.lock_policies();
   if (!lock) return fail(lock);
@@ -271,7 +272,7 @@ Result<std::string> PolicyController::sync_table() {
   if (!listing) return fail(listing);
   attachments_ = std::move(listing->attachments);
   plan();
-  return table_->sync(plan_);
+  return table_->sync(plan_, in_force);
 }
 
 /// Fills status_ with all but what force() finds out.
@@ -319,7 +320,11 @@ std::vector<PolicyProblem> PolicyController::refused_policies() const {
 
 /// Writes the table, and ends what the former one let pass.
 void PolicyController::force(bool must_end, Outcome& outcome) {
-  auto change = sync_table();
+  bool has_ended = false;
+  auto change = sync_table([&] {
+    end_answers(true, outcome);
+    has_ended = true;
+  });
   describe();
   for (const PolicyProblem& refused : refused_policies()) {
     outcome.say(ConditionKind::kPolicy, refused.reason + "; it closes its pods", refused.policy);
@@ -333,7 +338,7 @@ void PolicyController::force(bool must_end, Outcome& outcome) {
   }
   // A change that failed may have been made in part.
   const bool is_change = !change || !change->empty();
-  if (is_change || must_end) end_answers(is_change, outcome);
+  if (!has_ended && (is_change || must_end)) end_answers(is_change, outcome);
   if (change) note_in_force();
 }
 
@@ -354,6 +359,21 @@ bool PolicyController::take_changes() {
 
 void PolicyController::catch_up(Outcome& outcome) {
   if (mode_ == Mode::kEnforce && table_) force(false, outcome);
+}
+
+bool PolicyController::follow(const PolicyView& policies, Outcome& outcome) {
+  if (mode_ != Mode::kEnforce || !table_) return false;
+  std::vector<const Attachment*> free;
+  for (const Attachment& attachment : attachments_)
+    if (policed(attachment) == Policed::kNo) free.push_back(&attachment);
+  view_ = policies;
+  decide(outcome);
+  if (mode_ != Mode::kEnforce) return false;
+  plan();
+  const auto is_free = [this](const Attachment* pod) { return policed(*pod) == Policed::kNo; };
+  if (!std::ranges::all_of(free, is_free)) return false;
+  force(false, outcome);
+  return true;
 }
 
 void PolicyController::remove(Outcome& outcome) {

@@ -15,6 +15,8 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -65,7 +67,7 @@ std::vector<PolicyPodStatus> describe_pods(const PolicyTableSpec& spec,
 ///
 /// A round calls prepare(), marks the pods by policed(), and calls apply(): the kernel path has a
 /// pod's packets before the table relies on it. Between rounds, catch_up() follows the pods that
-/// come and go, and what others do to the table.
+/// come and go, and what others do to the table, and follow() the objects.
 class PolicyController {
  public:
   /// Errors: those of opening netlink.
@@ -92,6 +94,9 @@ class PolicyController {
   /// Makes the table right for the pods that there are now, by the objects of the last prepare().
   /// Who is policed does not change by that: ADD marks a new pod itself.
   void catch_up(Outcome& outcome);
+  /// Makes the table right for other objects. Result: false if that needs a round, since more pods
+  /// are policed, or policies come first or go last; then nothing is changed.
+  bool follow(const PolicyView& policies, Outcome& outcome);
 
   /// What is known after the last apply() or catch_up().
   [[nodiscard]] const PolicyStatus& status() const { return status_; }
@@ -114,7 +119,7 @@ class PolicyController {
   void plan();
   void remove(Outcome& outcome);
   bool sync_bridges(Outcome& outcome);
-  Result<std::string> sync_table();
+  Result<std::string> sync_table(const std::function<void()>& in_force);
   [[nodiscard]] std::vector<PolicyProblem> refused_policies() const;
   void force(bool must_end, Outcome& outcome);
   void end_answers(bool is_change, Outcome& outcome);
@@ -131,7 +136,7 @@ class PolicyController {
   bool is_removed_ = false;      ///< there is no table, and no mark
   bool must_end_again_ = false;  ///< end_answers() could not wait
   PolicyTableSpec spec_;
-  PolicyTablePlan plan_;
+  std::shared_ptr<const PolicyTablePlan> plan_;  ///< shared with table_
   std::optional<std::uint64_t> marked_version_;
   std::optional<std::uint64_t> planned_version_;
   std::vector<LocalPod> planned_locals_;

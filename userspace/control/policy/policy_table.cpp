@@ -40,6 +40,19 @@ bool is_passing(const Error& error) {
 
 std::string name_in(const std::string& object) { return object.substr(object.find(' ') + 1); }
 
+/// Of all sets among `objects`.
+Result<AddressElements> read_elements(const std::set<std::string>& objects) {
+  AddressElements elements;
+  for (const std::string& object : objects) {
+    if (object.starts_with("chain ")) continue;
+    const std::string name = name_in(object);
+    auto read = list_address_elements(kPolicyTableName, name, key_parts(name));
+    if (!read) return fail(read);
+    elements.emplace(name, std::move(*read));
+  }
+  return elements;
+}
+
 }  // namespace
 
 std::string plan_additions(const PolicyTablePlan& known, const PolicyTablePlan& wanted) {
@@ -99,46 +112,37 @@ bool lacks_elements(const AddressElements& now, const AddressElements& left,
 Result<PolicyTable> PolicyTable::open() {
   auto nftables = Nftables::open();
   if (!nftables) return fail(nftables);
-  return PolicyTable(std::move(*nftables));
+  auto netlink = NetlinkSocket::open(NetlinkPeer::kNetfilter);
+  if (!netlink) return fail(netlink, "nftables");
+  return PolicyTable(std::move(*nftables), std::move(*netlink));
 }
 
-Result<> PolicyTable::read_elements(const std::set<std::string>& objects) {
-  known_.elements.clear();
-  for (const std::string& object : objects) {
-    if (object.starts_with("chain ")) continue;
-    const std::string name = name_in(object);
-    auto read = list_address_elements(kPolicyTableName, name, key_parts(name));
-    if (!read) return fail(read);
-    known_.elements.emplace(name, std::move(*read));
-  }
-  return {};
-}
-
-/// Makes known_ and objects_ what the table has, if any table has changed since the last time.
+/// Makes known_ and structure_ what the table has, if any table has changed since the last time.
 /// Result: whether somebody else changed ours.
 Result<bool> PolicyTable::look(const PolicyTablePlan& wanted) {
   auto generation = nftables_.generation();
   if (!generation) return fail(generation);
   if (is_known_ && *generation == generation_) return false;
   const bool was_known = is_known_;
-  auto structure = nftables_.list_structure(kTable);
+  auto structure = read_nft_structure(netlink_, kPolicyTableName);
   if (!structure) return fail(structure);
   if (!is_known_ || *structure != structure_) {
     // Whatever its chains have, they are filled anew.
-    auto objects = nftables_.list_objects(kTable);
-    if (!objects) return fail(objects);
     is_known_ = false;
-    known_ = {};
-    objects_ = std::move(*objects);
+    known_ = std::make_shared<const PolicyTablePlan>();
+    structure_ = std::move(*structure);
   }
-  const AddressElements before = std::move(known_.elements);
-  if (auto read = read_elements(objects_); !read) return fail(read);
+  auto elements = read_elements(structure_.objects);
+  if (!elements) return fail(elements);
   generation_ = *generation;
-  return was_known && (!is_known_ || lacks_elements(known_.elements, before, wanted.elements));
+  if (*elements == known_->elements) return was_known && !is_known_;
+  const auto before = std::exchange(
+      known_, std::make_shared<const PolicyTablePlan>(known_->sets, known_->chains, *elements));
+  return was_known && (!is_known_ || lacks_elements(*elements, before->elements, wanted.elements));
 }
 
 Result<> PolicyTable::add(const PolicyTablePlan& wanted) {
-  const auto additions = plan_additions(known_, wanted);
+  const auto additions = plan_additions(*known_, wanted);
   if (additions.empty()) return {};
   auto added = nftables_.run(additions);
   if (added) return {};
@@ -146,8 +150,8 @@ Result<> PolicyTable::add(const PolicyTablePlan& wanted) {
   auto anew = nftables_.run("add table " + kTable + "\ndelete table " + kTable + "\n" +
                             plan_additions({}, wanted));
   if (!anew) return added;
-  known_ = {};
-  objects_.clear();
+  known_ = std::make_shared<const PolicyTablePlan>();
+  structure_ = {};
   return {};
 }
 
@@ -172,8 +176,8 @@ Result<> PolicyTable::add_without_refused(PolicyTablePlan& wanted, const Error& 
   std::vector<std::string> chains;
   chains.reserve(wanted.chains.size());
   for (const auto& [name, body] : wanted.chains)
-    if (const auto old = known_.chains.find(name);
-        is_of_policies(name) && (old == known_.chains.end() || old->second != body))
+    if (const auto old = known_->chains.find(name);
+        is_of_policies(name) && (old == known_->chains.end() || old->second != body))
       chains.push_back(name);
   std::map<std::string, std::string> refused;
   if (!chains.empty()) find_refused(wanted, chains, refused);
@@ -185,44 +189,61 @@ Result<> PolicyTable::add_without_refused(PolicyTablePlan& wanted, const Error& 
   return {};
 }
 
-/// `wanted` becomes what was written.
-Result<> PolicyTable::write(PolicyTablePlan& wanted) {
-  if (auto added = add(wanted); !added)
-    if (auto others = add_without_refused(wanted, added.error()); !others) return others;
-  auto changed = change_address_elements(kPolicyTableName, known_.elements, wanted.elements);
-  if (!changed) return changed;
-  if (const auto removals = plan_removals(objects_, wanted); !removals.empty())
-    if (auto removed = nftables_.run(removals); !removed) return removed;
-  return {};
+/// Result: what was written.
+Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::write(
+    std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force) {
+  if (auto added = add(*wanted); !added) {
+    PolicyTablePlan others = *wanted;
+    if (auto done = add_without_refused(others, added.error()); !done) return fail(done);
+    wanted = std::make_shared<const PolicyTablePlan>(std::move(others));
+  }
+  auto changed = change_address_elements(kPolicyTableName, known_->elements, wanted->elements);
+  if (!changed) return fail(changed);
+  in_force();
+  if (const auto removals = plan_removals(structure_.objects, *wanted); !removals.empty())
+    if (auto removed = nftables_.run(removals); !removed) return fail(removed);
+  return wanted;
 }
 
-Result<std::string> PolicyTable::sync(const PolicyTablePlan& planned) {
-  auto was_changed = look(planned);
+/// The plan with the chains that the kernel refuses closed.
+std::shared_ptr<const PolicyTablePlan> PolicyTable::without_refused(
+    std::shared_ptr<const PolicyTablePlan> planned) const {
+  if (refused_.empty()) return planned;
+  PolicyTablePlan wanted = *planned;
+  for (const auto& [name, reason] : refused_) wanted.chains[name] = kRefusedBody;
+  return std::make_shared<const PolicyTablePlan>(std::move(wanted));
+}
+
+Result<std::string> PolicyTable::sync(std::shared_ptr<const PolicyTablePlan> planned,
+                                      const std::function<void()>& in_force) {
+  auto was_changed = look(*planned);
   if (!was_changed) {
     is_known_ = false;
     return fail(was_changed, "nftables table " + kTable);
   }
   if (std::chrono::steady_clock::now() >= try_refused_at_) refused_.clear();
-  if (is_known_ && refused_.empty() && known_ == planned) return "";
-  PolicyTablePlan wanted = planned;
-  std::erase_if(refused_, [&](const auto& entry) { return !wanted.chains.contains(entry.first); });
-  for (const auto& [name, reason] : refused_) wanted.chains[name] = kRefusedBody;
-  if (is_known_ && known_ == wanted) return "";
+  std::erase_if(refused_,
+                [&](const auto& entry) { return !planned->chains.contains(entry.first); });
+  auto wanted = without_refused(std::move(planned));
+  if (is_known_ && (known_ == wanted || *known_ == *wanted)) {
+    known_ = std::move(wanted);
+    return "";
+  }
   is_known_ = false;  // until it is known how the table looks
-  if (auto written = write(wanted); !written) return fail(written, "nftables table " + kTable);
+  auto written = write(std::move(wanted), in_force);
+  if (!written) return fail(written, "nftables table " + kTable);
   auto generation = nftables_.generation();
   if (!generation) return fail(generation);
-  auto structure = nftables_.list_structure(kTable);
+  auto structure = read_nft_structure(netlink_, kPolicyTableName);
   if (!structure) return fail(structure);
   auto after = nftables_.generation();
   if (!after) return fail(after);
-  const bool has_changed = known_ != wanted;
-  objects_ = objects_of(wanted);
-  known_ = std::move(wanted);
+  const bool has_changed = *known_ != **written;
+  known_ = std::move(*written);
   structure_ = std::move(*structure);
   generation_ = *generation;
   // What somebody changed meanwhile would be taken for ours.
-  is_known_ = *after == generation_ && !structure_.empty();
+  is_known_ = *after == generation_ && structure_.exists();
   if (!has_changed) return "";
   return "nftables table " + kTable +
          (*was_changed ? " put right: somebody changed it" : " changed");
@@ -237,9 +258,9 @@ Result<bool> PolicyTable::exists() {
   auto generation = nftables_.generation();
   if (!generation) return fail(generation);
   if (*generation == 0) return false;  // the kernel has no nftables
-  auto structure = nftables_.list_structure(kTable);
+  auto structure = read_nft_structure(netlink_, kPolicyTableName);
   if (!structure) return fail(structure);
-  return !structure->empty();
+  return structure->exists();
 }
 
 Result<bool> PolicyTable::remove() {

@@ -3,11 +3,15 @@
 #include "base/result.hpp"
 #include "control/policy/policy_table_plan.hpp"
 #include "net/address_elements.hpp"
+#include "net/netlink.hpp"
+#include "net/nft_structure.hpp"
 #include "net/nftables.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -40,9 +44,11 @@ class PolicyTable {
   /// Makes the table as planned. Result: what changed, as a phrase; empty: nothing. When all is
   /// right it costs one question to the kernel, and a look at the table if any table was changed.
   /// A policy's chain that the kernel refuses drops everything, and is tried again after a minute.
+  /// Calls `in_force` when packets meet what is new, before it tidies up.
   /// Errors: EOPNOTSUPP, ENOENT the kernel lacks a part of nftables. Then the table may be as it
   /// was.
-  Result<std::string> sync(const PolicyTablePlan& wanted);
+  Result<std::string> sync(
+      std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force = [] {});
 
   /// The chains that the kernel refused, with its reason.
   [[nodiscard]] const std::map<std::string, std::string>& refused() const { return refused_; }
@@ -56,22 +62,26 @@ class PolicyTable {
   Result<bool> remove();
 
  private:
-  explicit PolicyTable(Nftables nftables) : nftables_(std::move(nftables)) {}
+  PolicyTable(Nftables nftables, NetlinkSocket netlink)
+      : nftables_(std::move(nftables)), netlink_(std::move(netlink)) {}
 
   Result<bool> look(const PolicyTablePlan& wanted);
-  Result<> read_elements(const std::set<std::string>& objects);
-  Result<> write(PolicyTablePlan& wanted);
+  Result<std::shared_ptr<const PolicyTablePlan>> write(
+      std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force);
+  [[nodiscard]] std::shared_ptr<const PolicyTablePlan> without_refused(
+      std::shared_ptr<const PolicyTablePlan> planned) const;
   Result<> add(const PolicyTablePlan& wanted);
   Result<> add_without_refused(PolicyTablePlan& wanted, const Error& error);
   void find_refused(const PolicyTablePlan& wanted, std::span<const std::string> chains,
                     std::map<std::string, std::string>& refused);
 
   Nftables nftables_;
-  PolicyTablePlan known_;          // what the table has
-  std::set<std::string> objects_;  // likewise, as "set known4"
-  bool is_known_ = false;          // both are right
-  std::string structure_;          // how the table without elements looked when we had written it
-  std::uint32_t generation_ = 0;   // when it was last seen as we left it
+  NetlinkSocket netlink_;  // of netfilter
+  /// What the table has; mostly the plan of the caller.
+  std::shared_ptr<const PolicyTablePlan> known_ = std::make_shared<const PolicyTablePlan>();
+  NftStructure structure_;        // likewise, when it was last seen
+  bool is_known_ = false;         // known_ is right
+  std::uint32_t generation_ = 0;  // when it was last seen as we left it
   std::map<std::string, std::string> refused_;
   std::chrono::steady_clock::time_point try_refused_at_{};
 };
