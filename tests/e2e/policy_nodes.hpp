@@ -6,6 +6,7 @@
 #include "support/eventually.hpp"
 #include "support/packet.hpp"
 #include "support/policy_oracle.hpp"
+#include "support/program.hpp"
 #include "support/random_policies.hpp"
 #include "support/temp_dir.hpp"
 
@@ -31,6 +32,7 @@ inline constexpr std::size_t kPodsOfNode = 3;
 struct PolicyMode {
   std::string dataplane;
   std::string routing;
+  std::vector<std::string> daemon_options = {};
 };
 
 /// A frame of the truth table. It is known again by its source port, or SCTP's.
@@ -52,8 +54,14 @@ class PolicyTest : public testing::Test {
       : cluster({.dataplane = mode.dataplane,
                  .families = Families::kDual,
                  .routing = {mode.routing},
-                 .daemon_options = {"--policy-file", (folder_ / "policies.json").string()}}) {
+                 .daemon_options = options_of(mode)}) {
     write({{"policies", json::array()}, {"pods", json::array()}, {"namespaces", json::array()}});
+  }
+
+  [[nodiscard]] std::vector<std::string> options_of(const PolicyMode& mode) const {
+    std::vector<std::string> options = mode.daemon_options;
+    options.insert(options.end(), {"--policy-file", (folder_ / "policies.json").string()});
+    return options;
   }
 
   /// Makes the pods that RandomPolicies::cluster() names, on both nodes in turn.
@@ -132,6 +140,17 @@ class PolicyTest : public testing::Test {
       packet.payload[15] = 20;
     }
     send_frame(pods_[probe.from]->netns, "eth0", ip_packet(packet));
+  }
+
+  /// What `kube-cnictl policy test` says of a connection between two pods of one node.
+  [[nodiscard]] std::string verdict(const std::string& from, const std::string& to) const {
+    const Node& node = cluster.a;
+    return Process({.argv = {program("kube-cnictl"), "policy", "test", from, to,
+                             std::to_string(kFirstPort), "--run-dir", node.run_dir(), "--state-dir",
+                             node.state_dir(), "--bpffs", node.bpffs()},
+                    .netns_fd = node.netns.fd()})
+        .wait()
+        .out;
   }
 
   /// The ids of probes that have arrived at the pod.

@@ -41,6 +41,7 @@ class NftListing {
     return {{"match", {{"op", op}, {"left", left}, {"right", right}}}};
   }
   static json verdict(const std::string& kind) { return {{kind, nullptr}}; }
+  static json rejected() { return {{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}}; }
   static json go(const std::string& chain) { return {{"goto", {{"target", chain}}}}; }
   static json counted(std::uint64_t packets) {
     return {{"counter", {{"packets", packets}, {"bytes", 60 * packets}}}};

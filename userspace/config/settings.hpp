@@ -341,6 +341,16 @@ inline constexpr std::array kSettings{
             .help = "on or off: enforce the cluster's network policies",
             .meaning = "the cluster's network policies are enforced. `off`: pods and policies are "
                        "not even watched"},
+    Setting{.key = "policyDenied",
+            .owner = Owner::kDaemon,
+            .type = Type::kChoice,
+            .fallback = "drop",
+            .allowed = "drop|reject",
+            .help = "What a pod hears of a packet that its policies do not let out. drop: nothing; "
+                    "reject: ICMP says that it is prohibited",
+            .meaning = "what a pod hears of a packet that its policies do not let out. `drop`: "
+                       "nothing, so a client waits until it times out. `reject`: an ICMP error, so "
+                       "a client fails soon"},
     Setting{.key = "acceptRa",
             .owner = Owner::kDaemon,
             .type = Type::kFlag,

@@ -8,8 +8,8 @@
 
 namespace kubecni {
 
-/// Packets that a chain has dropped since it was made, of both families and in both directions of
-/// their flows.
+/// Packets that a chain has dropped or rejected since it was made, of both families and in both
+/// directions of their flows.
 struct DeniedPackets {
   std::string chain;      ///< without the suffix of a family; "forward": for all pods
   std::string direction;  ///< "ingress" or "egress" of the pods; "any": of the chain forward

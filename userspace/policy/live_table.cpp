@@ -12,16 +12,16 @@ using nlohmann::json;
 
 namespace {
 
-/// If the rule drops and counts: the packets.
-std::optional<std::uint64_t> dropped_by(const json& rule) {
+/// If the rule denies and counts: the packets.
+std::optional<std::uint64_t> denied_by(const json& rule) {
   std::optional<std::uint64_t> packets;
-  bool drops = false;
+  bool denies = false;
   for (const json& part : member(rule, "expr")) {
     const json& count = member(member(part, "counter"), "packets");
     if (count.is_number_unsigned()) packets = count.get<std::uint64_t>();
-    drops = drops || (part.is_object() && part.contains("drop"));
+    denies = denies || (part.is_object() && (part.contains("drop") || part.contains("reject")));
   }
-  return drops ? packets : std::nullopt;
+  return denies ? packets : std::nullopt;
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ Result<LiveTable> LiveTable::parse(std::string_view listing) {
     if (!rule.is_object()) continue;
     const std::string chain = text_of(member(rule, "chain"));
     table.chains_[chain].push_back(rule);
-    if (const auto packets = dropped_by(rule))
+    if (const auto packets = denied_by(rule))
       table.drops_.push_back({chain, text_of(member(rule, "comment")), *packets});
   }
   return table;

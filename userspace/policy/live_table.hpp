@@ -13,7 +13,7 @@
 
 namespace kubecni {
 
-/// A rule of the table that counts what it drops.
+/// A rule of the table that counts what it drops or rejects.
 struct DropCounter {
   std::string chain;
   std::string comment;  ///< says for whom: "no rule of NAMESPACE/POLICY"
@@ -25,8 +25,8 @@ struct DropCounter {
 /// What the table does with a packet.
 struct LiveVerdict {
   bool is_allowed = true;
-  /// The rule that drops it; else the rules of the pods' chains that let it pass. Each as
-  /// "CHAIN: COMMENT". Empty: no chain is for it.
+  /// The rule that drops or rejects it; else the rules of the pods' chains that let it pass. Each
+  /// as "CHAIN: COMMENT". Empty: no chain is for it.
   std::vector<std::string> by = {};
 };
 

@@ -84,7 +84,7 @@ Result<LiveWalk::Step> LiveWalk::through(const json& rule, const std::string& ch
       continue;
     }
     auto step = kind == "vmap" ? look_up(part["vmap"], depth) : follow(part, depth);
-    const bool is_told = kind == "return" || kind == "drop" || kind == "accept";
+    const bool is_told = kind != "vmap" && kind != "jump" && kind != "goto";
     if (step && is_told && *step == Step::kDrop) verdict_.by.clear();
     if (step && is_told) verdict_.by.push_back(chain + ": " + text_of(member(rule, "comment")));
     return step;
@@ -95,7 +95,7 @@ Result<LiveWalk::Step> LiveWalk::through(const json& rule, const std::string& ch
 Result<LiveWalk::Step> LiveWalk::follow(const json& verdict, unsigned depth) {
   const std::string kind = kind_of(verdict);
   if (kind == "accept") return Step::kAccept;
-  if (kind == "drop") return Step::kDrop;
+  if (kind == "drop" || kind == "reject") return Step::kDrop;
   if (kind == "return") return Step::kReturn;
   if (kind != "jump" && kind != "goto") return std::unexpected(unknown_part(verdict));
   auto step = through(text_of(member(verdict[kind], "target")), depth + 1);

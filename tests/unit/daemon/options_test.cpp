@@ -52,6 +52,7 @@ TEST(DaemonOptions, HaveDefaultsForTheNetwork) {
   EXPECT_TRUE(options->forward_rules);
   EXPECT_TRUE(options->accept_ra);
   EXPECT_TRUE(options->network_policy);
+  EXPECT_EQ(options->policy_denied, "drop");
   EXPECT_EQ(options->policy_file, "");
   EXPECT_FALSE(options->clean_up);
 }
@@ -94,6 +95,8 @@ TEST(DaemonOptions, OfTheNetworkAreTaken) {
                               "off",
                               "--network-policy",
                               "off",
+                              "--policy-denied",
+                              "reject",
                               "--policy-file",
                               "/etc/policies.json",
                               "--probe-port",
@@ -109,6 +112,7 @@ TEST(DaemonOptions, OfTheNetworkAreTaken) {
   EXPECT_FALSE(options->forward_rules);
   EXPECT_FALSE(options->accept_ra);
   EXPECT_FALSE(options->network_policy);
+  EXPECT_EQ(options->policy_denied, "reject");
   EXPECT_EQ(options->policy_file, "/etc/policies.json");
   EXPECT_THAT(options->non_masquerade_cidrs,
               testing::ElementsAre(net("172.16.0.0/12"), net("fd00::/8")));

@@ -65,6 +65,15 @@ TEST_F(LiveWalkTest, NamesTheRuleThatLetsThePacketPassOrDropsIt) {
   EXPECT_THAT(denied.by, ElementsAre("in_14: no rule of a/b"));
 }
 
+TEST_F(LiveWalkTest, ARejectedPacketIsDenied) {
+  listing.add_rule("in_14", {L::counted(1), L::rejected()}, "no rule of a/c");
+
+  const auto denied = judge({}, kPeer);
+
+  EXPECT_FALSE(denied.is_allowed);
+  EXPECT_THAT(denied.by, ElementsAre("in_14: no rule of a/c"));
+}
+
 TEST_F(LiveWalkTest, APodThatIsNotInTheMapHasNoChain) {
   const auto verdict = must_judge({}, kPeer, "10.0.0.2").value();
 

@@ -207,6 +207,7 @@ void PolicyController::plan() {
     return;
   spec_ = view_.objects ? plan_policies(*view_.objects, locals, own_)
                         : plan_by_mark(options_.state_dir, locals, own_);
+  spec_.rejects_egress = options_.policy_denied == "reject";
   plan_ = std::make_shared<const PolicyTablePlan>(plan_policy_table(spec_));
   spec_.policy.sets.clear();  // large, and in the plan now
   planned_version_ = view_.version;

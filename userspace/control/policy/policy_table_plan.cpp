@@ -164,7 +164,15 @@ class Planner {
       if (!peer) continue;
       body += "\t\t" + *peer + text_of(term.ports, way) + "return" + comment(term.origin) + "\n";
     }
-    return body + "\t\tcounter drop" + comment("no rule of " + joined(chain.policies)) + "\n";
+    return body + "\t\tcounter " + end_of(chain, way) +
+           comment("no rule of " + joined(chain.policies)) + "\n";
+  }
+
+  /// Only the pod that opens a flow hears that it may not. Others do not learn that the pod exists.
+  [[nodiscard]] const char* end_of(const PolicyChain& chain, Way way) const {
+    const bool is_of_opener = chain.direction == PolicyDirection::kEgress && way == Way::kOriginal;
+    return spec_.rejects_egress && is_of_opener ? "reject with icmpx type admin-prohibited"
+                                                : "drop";
   }
 
   /// To the chains of both ends.

@@ -24,6 +24,8 @@ struct PolicyTableSpec {
   std::vector<IpAddr> open;
   /// Pods of this node with other addresses that are no subjects: closed, too.
   std::vector<IpAddr> closed;
+  /// What a pod may not send is answered with an ICMP error.
+  bool rejects_egress = false;
 
   /// Whether packets to some pod of this node are judged.
   [[nodiscard]] bool has_isolated_ingress() const {

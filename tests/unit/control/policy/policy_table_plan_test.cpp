@@ -47,6 +47,24 @@ TEST(PolicyTablePlan, AnswersAreJudgedTheOtherWayRound) {
               HasSubstr("\t\tip daddr @set_1_4 tcp sport { 80-90, 443 } return"));
 }
 
+TEST(PolicyTablePlan, OnlyTheOpenersOwnPoliciesReject) {
+  PolicyTableSpec spec = one_pod();
+  spec.policy.chains["eg_1"] = {.direction = PolicyDirection::kEgress, .policies = {"shop/web"}};
+  spec.rejects_egress = true;
+  const auto chains = plan_policy_table(spec).chains;
+
+  EXPECT_EQ(
+      chains.at("eg_14"),
+      "\t\tcounter reject with icmpx type admin-prohibited comment \"no rule of shop/web\"\n");
+  EXPECT_EQ(chains.at("eg_16"), chains.at("eg_14"));
+  for (const char* name : {"eg_14r", "eg_16r", "in_14", "in_16", "in_14r", "in_16r", "forward"})
+    EXPECT_THAT(chains.at(name), Not(HasSubstr("reject"))) << name;
+
+  spec.rejects_egress = false;
+  for (const auto& [name, body] : plan_policy_table(spec).chains)
+    EXPECT_THAT(body, Not(HasSubstr("reject"))) << name;
+}
+
 TEST(PolicyTablePlan, AChainHasTheTermsOfItsFamily) {
   const auto plan = plan_policy_table(one_pod());
 
