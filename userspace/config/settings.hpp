@@ -351,6 +351,14 @@ inline constexpr std::array kSettings{
             .meaning = "what a pod hears of a packet that its policies do not let out. `drop`: "
                        "nothing, so a client waits until it times out. `reject`: an ICMP error, so "
                        "a client fails soon"},
+    Setting{.key = "policyLog",
+            .owner = Owner::kDaemon,
+            .type = Type::kFlag,
+            .fallback = "off",
+            .help = "on or off: log packets that network policies deny, with the pods' names; some "
+                    "ten a second",
+            .meaning = "packets that network policies deny are logged with the names of the pods: "
+                       "ten a second at most, and twenty after a pause"},
     Setting{.key = "acceptRa",
             .owner = Owner::kDaemon,
             .type = Type::kFlag,

@@ -43,6 +43,7 @@ struct DaemonOptions {
   std::uint16_t probe_port = default_number("probePort");  ///< UDP; 0: other nodes are not tested
   bool network_policy = true;
   std::string policy_denied{default_of("policyDenied")};  ///< "drop" or "reject"
+  bool policy_log = false;                                ///< packets that policies deny
   std::filesystem::path policy_file;  ///< empty: the policies come from the API server, if any
   bool masquerade = true;
   bool forward_rules = true;

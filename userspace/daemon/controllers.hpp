@@ -51,6 +51,10 @@ class Controllers {
   /// Follows other objects of policies, without a round. Result: false if that needs one.
   bool follow_policies(const PolicyView& policies, Outcome& outcome);
 
+  /// As those of PolicyController.
+  [[nodiscard]] int denied_fd() const { return policy_.denied_fd(); }
+  std::vector<LoggedDenial> take_denials() { return policy_.take_denials(); }
+
   /// Removes only what run() made for traffic between nodes and to the outside. Pods keep the
   /// bridge, and reach each other on this node.
   RoundReport clean_up();

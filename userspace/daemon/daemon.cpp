@@ -177,16 +177,17 @@ Result<> Daemon::run() {
   Clock::time_point catch_up_at = Clock::time_point::max();
   Clock::time_point follow_at = Clock::time_point::max();
   Clock::time_point hear_table_from = Clock::now();
-  std::array<pollfd, 9> events{pollfd{.fd = signals_.get(), .events = POLLIN},
-                               pollfd{.fd = cluster_.fd(), .events = POLLIN},
-                               pollfd{.fd = monitor_.fd(), .events = POLLIN},
-                               pollfd{.fd = ipsec_.fd(), .events = POLLIN},
-                               pollfd{.fd = controllers_.fd(), .events = POLLIN},
-                               pollfd{.fd = -1, .events = POLLIN},
-                               pollfd{.fd = policies_.fd(), .events = POLLIN},
-                               pollfd{.fd = -1, .events = POLLIN},
-                               pollfd{.fd = -1, .events = POLLIN}};
-  auto& [signal, news, kernel, ipsec, folders, probes, policies, records, table] = events;
+  std::array<pollfd, 10> events{pollfd{.fd = signals_.get(), .events = POLLIN},
+                                pollfd{.fd = cluster_.fd(), .events = POLLIN},
+                                pollfd{.fd = monitor_.fd(), .events = POLLIN},
+                                pollfd{.fd = ipsec_.fd(), .events = POLLIN},
+                                pollfd{.fd = controllers_.fd(), .events = POLLIN},
+                                pollfd{.fd = -1, .events = POLLIN},
+                                pollfd{.fd = policies_.fd(), .events = POLLIN},
+                                pollfd{.fd = -1, .events = POLLIN},
+                                pollfd{.fd = -1, .events = POLLIN},
+                                pollfd{.fd = -1, .events = POLLIN}};
+  auto& [signal, news, kernel, ipsec, folders, probes, policies, records, table, denied] = events;
   for (;;) {
     const bool listens = Clock::now() >= listen_from;
     const bool hears_table = Clock::now() >= hear_table_from;
@@ -196,6 +197,7 @@ Result<> Daemon::run() {
     probes.fd = controllers_.probe_fd();
     records.fd = controllers_.records_fd();
     table.fd = hears_table ? controllers_.policy_table_fd() : -1;
+    denied.fd = controllers_.denied_fd();
     auto wake_at = std::min({next_run, catch_up_at, follow_at});
     if (!listens) wake_at = std::min(wake_at, listen_from);
     if (!hears_table) wake_at = std::min(wake_at, hear_table_from);
@@ -217,6 +219,7 @@ Result<> Daemon::run() {
       follow_at = pacer_of_policy_news.after_notification(Clock::now());
       has_policy_news = true;
     }
+    if (denied.revents != 0) Reporter::tell_denials(controllers_.take_denials());
     if (kernel.revents != 0) listen_from = Clock::now() + kListenInterval;
     if (probes.revents != 0) {
       controllers_.take_probe_news();

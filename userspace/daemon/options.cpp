@@ -87,6 +87,7 @@ void add_network_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("probePort"), options.probe_port);
   add(app, daemon_setting("networkPolicy"), options.network_policy);
   add(app, daemon_setting("policyDenied"), options.policy_denied);
+  add(app, daemon_setting("policyLog"), options.policy_log);
   add(app, daemon_setting("masquerade"), options.masquerade);
   add(app, daemon_setting("forwardRules"), options.forward_rules);
   add(app, daemon_setting("acceptRa"), options.accept_ra);

@@ -209,6 +209,23 @@ void Reporter::tell_changes(const Outcome& outcome) {
     log::info("changed", {{"what", change}, {"controller", std::string(outcome.controller)}});
 }
 
+void Reporter::tell_denials(const std::vector<LoggedDenial>& denials) {
+  for (const LoggedDenial& denial : denials) {
+    const char* msg =
+        denial.is_answer ? "answer denied by network policy" : "packet denied by network policy";
+    const log::Field from{"from", denial.from}, to{"to", denial.to};
+    const log::Field protocol{"protocol", denial.protocol};
+    const log::Field policies{"policies", denial.policies},
+        direction{"direction", denial.direction};
+    if (!denial.port.empty())
+      log::info(msg, {from, to, protocol, {"port", denial.port}, policies, direction});
+    else if (!denial.icmp_type.empty())
+      log::info(msg, {from, to, protocol, {"type", denial.icmp_type}, policies, direction});
+    else
+      log::info(msg, {from, to, protocol, policies, direction});
+  }
+}
+
 /// Logs each condition once, as long as it lasts. Before the cluster is known, does not log that
 /// the node is not ready.
 void Reporter::log_news(const RoundReport& report) {

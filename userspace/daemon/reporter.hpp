@@ -2,6 +2,7 @@
 
 #include "control/node_status/node_status_writer.hpp"
 #include "control/options.hpp"
+#include "control/policy/denied_log.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/round_report.hpp"
 #include "state/daemon_status.hpp"
@@ -9,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kubecni {
 
@@ -39,6 +41,8 @@ class Reporter {
   void tell(const RoundReport& report, const SourceReport& source);
   /// Logs what a controller changed.
   static void tell_changes(const Outcome& outcome);
+  /// Logs packets that policies have denied, each.
+  static void tell_denials(const std::vector<LoggedDenial>& denials);
 
  private:
   void log_news(const RoundReport& report);

@@ -128,6 +128,8 @@ Result<NetlinkSocket> NetlinkSocket::open_in(int netns_fd) {
   return open();
 }
 
+int NetlinkSocket::fd() const { return nl_socket_get_fd(socket_.get()); }
+
 NetlinkRequest::NetlinkRequest(int type, int flags)
     : message_(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags)) {}
 

@@ -28,6 +28,9 @@ class NetlinkSocket {
   /// Opens a socket in the namespace `netns_fd`. Errors: also those of setns(2).
   static Result<NetlinkSocket> open_in(int netns_fd);
 
+  /// For what the kernel sends by itself.
+  [[nodiscard]] int fd() const;
+
  private:
   friend class NetlinkRequest;
   struct Close {

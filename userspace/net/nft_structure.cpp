@@ -49,6 +49,12 @@ class StructureReader {
         structure_.objects.insert(((flags & NFT_SET_MAP) != 0 ? "map " : "set ") +
                                   set.text(NFTA_SET_NAME));
       });
+    if (done)
+      done = dump<NFTA_OBJ_MAX>(NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, [this](const auto& object) {
+        note(object[NFTA_OBJ_HANDLE]);
+        if (ntohl(object.u32(NFTA_OBJ_TYPE)) == NFT_OBJECT_LIMIT)
+          structure_.objects.insert("limit " + object.text(NFTA_OBJ_NAME));
+      });
     if (!done) return fail(done);
     return std::move(structure_);
   }

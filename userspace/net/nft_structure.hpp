@@ -11,7 +11,8 @@ namespace kubecni {
 
 /// A table without the elements of its sets.
 struct NftStructure {
-  std::set<std::string> objects;  ///< its parts: "set nodes4", "map ports", "chain postrouting"
+  /// Its parts: "set nodes4", "map ports", "chain postrouting", "limit denied".
+  std::set<std::string> objects;
   /// Another number for another table, also for one with equal parts that was made anew. Counters
   /// do not matter.
   std::size_t fingerprint = 0;

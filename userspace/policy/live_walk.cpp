@@ -74,15 +74,22 @@ Result<LiveWalk::Step> LiveWalk::through(const std::string& chain, unsigned dept
 
 Result<LiveWalk::Step> LiveWalk::through(const json& rule, const std::string& chain,
                                          unsigned depth) {
+  bool is_limited = false;
   for (const json& part : member(rule, "expr")) {
     const std::string kind = kind_of(part);
-    if (kind == "counter") continue;
+    if (kind == "counter" || kind == "log") continue;
+    if (kind == "limit") {
+      is_limited = true;
+      continue;
+    }
     if (kind == "match") {
       auto fits = matches(part["match"]);
       if (!fits) return fail(fits);
       if (!*fits) return Step::kNext;
       continue;
     }
+    // Whether the packet is one too many is not known.
+    if (is_limited) return std::unexpected(unknown_part(rule));
     auto step = kind == "vmap" ? look_up(part["vmap"], depth) : follow(part, depth);
     const bool is_told = kind != "vmap" && kind != "jump" && kind != "goto";
     if (step && is_told && *step == Step::kDrop) verdict_.by.clear();

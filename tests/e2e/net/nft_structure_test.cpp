@@ -12,6 +12,7 @@ class NftStructureTest : public LinkPair {
   NftStructureTest() {
     nft("add table inet t; add set inet t s { type ipv4_addr; }"
         "; add map inet t m { type ipv4_addr : verdict; }"
+        "; add limit inet t l { rate 10/second; }"
         "; add chain inet t c { type filter hook forward priority 0; }"
         "; add rule inet t c ip saddr { 192.0.2.1, 192.0.2.2 } counter accept");
   }
@@ -30,7 +31,7 @@ class NftStructureTest : public LinkPair {
 TEST_F(NftStructureTest, HasTheTablesPartsAndNobodyElses) {
   nft("add table inet other; add chain inet other x; add table ip t; add chain ip t y");
 
-  EXPECT_THAT(read().objects, ElementsAre("chain c", "map m", "set s"));
+  EXPECT_THAT(read().objects, ElementsAre("chain c", "limit l", "map m", "set s"));
   EXPECT_TRUE(read().exists());
   EXPECT_FALSE(read("nothing").exists());
   EXPECT_THAT(read("nothing").objects, testing::IsEmpty());
@@ -51,8 +52,8 @@ TEST_F(NftStructureTest, ChangesWithEachPart) {
   for (const char* change :
        {"add rule inet t c drop", "replace rule inet t c handle HANDLE return",
         "add chain inet t d", "add set inet t s2 { type ipv4_addr; }", "delete set inet t s",
-        "add chain inet t c { policy drop; }", "flush chain inet t c", "rename chain inet t d e",
-        "add table inet t { flags dormant; }"}) {
+        "add limit inet t l2 { rate 10/second; }", "add chain inet t c { policy drop; }",
+        "flush chain inet t c", "rename chain inet t d e", "add table inet t { flags dormant; }"}) {
     std::string commands = change;
     if (const auto at = commands.find("HANDLE"); at != std::string::npos) {
       const std::string listed = Node::must_run_in(here, {"nft", "-a", "list", "chain inet t c"});

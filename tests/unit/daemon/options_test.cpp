@@ -53,6 +53,7 @@ TEST(DaemonOptions, HaveDefaultsForTheNetwork) {
   EXPECT_TRUE(options->accept_ra);
   EXPECT_TRUE(options->network_policy);
   EXPECT_EQ(options->policy_denied, "drop");
+  EXPECT_FALSE(options->policy_log);
   EXPECT_EQ(options->policy_file, "");
   EXPECT_FALSE(options->clean_up);
 }
@@ -97,6 +98,8 @@ TEST(DaemonOptions, OfTheNetworkAreTaken) {
                               "off",
                               "--policy-denied",
                               "reject",
+                              "--policy-log",
+                              "on",
                               "--policy-file",
                               "/etc/policies.json",
                               "--probe-port",
@@ -113,6 +116,7 @@ TEST(DaemonOptions, OfTheNetworkAreTaken) {
   EXPECT_FALSE(options->accept_ra);
   EXPECT_FALSE(options->network_policy);
   EXPECT_EQ(options->policy_denied, "reject");
+  EXPECT_TRUE(options->policy_log);
   EXPECT_EQ(options->policy_file, "/etc/policies.json");
   EXPECT_THAT(options->non_masquerade_cidrs,
               testing::ElementsAre(net("172.16.0.0/12"), net("fd00::/8")));

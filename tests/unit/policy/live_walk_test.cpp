@@ -74,6 +74,14 @@ TEST_F(LiveWalkTest, ARejectedPacketIsDenied) {
   EXPECT_THAT(denied.by, ElementsAre("in_14: no rule of a/c"));
 }
 
+TEST_F(LiveWalkTest, ARuleThatOnlyLogsDecidesNothing) {
+  const Parts log{json{{"limit", "denied"}}, json{{"log", {{"prefix", "in_14"}, {"group", 84}}}}};
+  listing.add_rule("in_14", log);
+
+  EXPECT_TRUE(judge({L::match(L::payload("ip", "saddr"), "@some")}, kPeer).is_allowed);
+  EXPECT_FALSE(judge({L::match(L::payload("ip", "saddr"), "@some")}, "10.0.1.3").is_allowed);
+}
+
 TEST_F(LiveWalkTest, APodThatIsNotInTheMapHasNoChain) {
   const auto verdict = must_judge({}, kPeer, "10.0.0.2").value();
 
@@ -138,6 +146,7 @@ TEST_F(LiveWalkTest, RefusesToGuessWhatSomebodyElseHasWritten) {
       {L::match(L::payload("ip", "saddr"), "@nowhere")},
       {L::match(L::payload("ip", "saddr"), {{"prefix", 1}}, "<")},
       {json{{"queue", nullptr}}},
+      {json{{"limit", {{"rate", 1}, {"per", "second"}}}}, L::verdict("drop")},
       {L::go("nowhere")},
       {L::go("forward")},
   };

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <system_error>
 #include <tuple>
@@ -135,6 +136,7 @@ void PolicyController::prepare(const OwnNetworks& own, const PolicyView& policie
   // Before the records are read: an ADD that has not seen the mark has written its record.
   decide(outcome);
   listen(outcome);
+  listen_to_denials(outcome);
   auto listing = AttachmentStore(options_.state_dir).list();
   if (!listing) return outcome.fail(listing.error().what);
   attachments_ = std::move(listing->attachments);
@@ -200,6 +202,28 @@ void PolicyController::listen(Outcome& outcome) {
       outcome.fail(watched.error().what);
 }
 
+/// Without it, the table does not log, and enforces all the same.
+void PolicyController::listen_to_denials(Outcome& outcome) {
+  if (!options_.policy_log || mode_ != Mode::kEnforce) {
+    denied_.reset();
+    return;
+  }
+  if (denied_) return;
+  auto opened = DeniedLog::open();
+  if (!opened)
+    return outcome.say(ConditionKind::kPolicy,
+                       "denied packets are not logged: " + opened.error().what);
+  denied_.emplace(std::move(*opened));
+  planned_version_.reset();
+}
+
+std::vector<LoggedDenial> PolicyController::take_denials() {
+  if (!denied_) return {};
+  std::span<const Shared<Pod>> pods;
+  if (view_.objects) pods = view_.objects->pods;
+  return denied_->take(spec_.policy, pods);
+}
+
 /// Anew if anything has changed.
 void PolicyController::plan() {
   auto locals = local_pods(attachments_);
@@ -207,6 +231,7 @@ void PolicyController::plan() {
     return;
   spec_ = view_.objects ? plan_policies(*view_.objects, locals, own_)
                         : plan_by_mark(options_.state_dir, locals, own_);
+  spec_.logs = denied_.has_value();
   spec_.rejects_egress = options_.policy_denied == "reject";
   plan_ = std::make_shared<const PolicyTablePlan>(plan_policy_table(spec_));
   spec_.policy.sets.clear();  // large, and in the plan now

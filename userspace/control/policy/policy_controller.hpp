@@ -3,6 +3,7 @@
 #include "base/folder_watch.hpp"
 #include "control/options.hpp"
 #include "control/outcome.hpp"
+#include "control/policy/denied_log.hpp"
 #include "control/policy/policy_table.hpp"
 #include "dataplane/endpoint_table.hpp"
 #include "k8s/policy_objects.hpp"
@@ -98,6 +99,12 @@ class PolicyController {
   /// are policed, or policies come first or go last; then nothing is changed.
   bool follow(const PolicyView& policies, Outcome& outcome);
 
+  /// Readable, for poll(2), when take_denials() may have something; -1: never. It changes with
+  /// prepare().
+  [[nodiscard]] int denied_fd() const { return denied_ ? denied_->fd() : -1; }
+  /// The packets that the policies have denied since the last time, as far as they are logged.
+  std::vector<LoggedDenial> take_denials();
+
   /// What is known after the last apply() or catch_up().
   [[nodiscard]] const PolicyStatus& status() const { return status_; }
 
@@ -116,6 +123,7 @@ class PolicyController {
   void decide(Outcome& outcome);
   void decide_by_mark(Outcome& outcome);
   void listen(Outcome& outcome);
+  void listen_to_denials(Outcome& outcome);
   void plan();
   void remove(Outcome& outcome);
   bool sync_bridges(Outcome& outcome);
@@ -129,6 +137,7 @@ class PolicyController {
   std::optional<PolicyTable> table_;
   std::optional<FolderWatch> records_;  ///< both while policies are enforced
   std::optional<NftMonitor> monitor_;
+  std::optional<DeniedLog> denied_;  ///< while the table logs
   PolicyView view_;
   OwnNetworks own_;
   std::vector<Attachment> attachments_;

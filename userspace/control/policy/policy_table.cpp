@@ -44,7 +44,7 @@ std::string name_in(const std::string& object) { return object.substr(object.fin
 Result<AddressElements> read_elements(const std::set<std::string>& objects) {
   AddressElements elements;
   for (const std::string& object : objects) {
-    if (object.starts_with("chain ")) continue;
+    if (!object.starts_with("set ") && !object.starts_with("map ")) continue;
     const std::string name = name_in(object);
     auto read = list_address_elements(kPolicyTableName, name, key_parts(name));
     if (!read) return fail(read);
@@ -89,7 +89,7 @@ std::string plan_removals(const std::set<std::string>& objects, const PolicyTabl
     const std::string kind = object.substr(0, object.find(' '));
     const std::string name = kTable + " " + name_in(object) + "\n";
     if (kind == "chain") chains += "flush chain " + name + "delete chain " + name;
-    if (kind == "set" || kind == "map") sets += "delete " + kind + " " + name;
+    if (kind == "set" || kind == "map" || kind == "limit") sets += "delete " + kind + " " + name;
   }
   return chains + sets;
 }

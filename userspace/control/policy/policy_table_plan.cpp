@@ -26,6 +26,8 @@ constexpr std::array kTableFamilies{TableFamily{AF_INET, "4", "ip", "ipv4_addr"}
 
 constexpr std::size_t kLongestComment = 120;  // nft takes 128 bytes
 
+constexpr const char* kLimit = "denied";
+
 /// Whether the packets are of the flow's opener, or answers to it.
 enum class Way { kOriginal, kReply };
 
@@ -76,8 +78,11 @@ class Planner {
       add_fixed_sets(family);
       for (const auto& [name, chain] : spec_.policy.chains)
         for (const Way way : {Way::kOriginal, Way::kReply})
-          plan_.chains[name + suffix_of(family, way)] = body_of(chain, family, way);
+          add_chain(name + suffix_of(family, way), chain, family, way);
     }
+    // One for all chains: a pod that sends much cannot flood the log.
+    if (spec_.logs)
+      plan_.sets[kLimit] = std::string("limit ") + kLimit + " { rate 10/second burst 20 packets; }";
     add_subjects();
     for (const IpAddr& address : spec_.open)
       plan_.elements["known" + family_of(address)].insert({.key = {address}});
@@ -154,7 +159,8 @@ class Planner {
     return text;
   }
 
-  std::string body_of(const PolicyChain& chain, const TableFamily& family, Way way) {
+  void add_chain(const std::string& name, const PolicyChain& chain, const TableFamily& family,
+                 Way way) {
     const bool is_source =
         (chain.direction == PolicyDirection::kIngress) == (way == Way::kOriginal);
     const std::string field = std::string(family.keyword) + (is_source ? " saddr " : " daddr ");
@@ -164,8 +170,11 @@ class Planner {
       if (!peer) continue;
       body += "\t\t" + *peer + text_of(term.ports, way) + "return" + comment(term.origin) + "\n";
     }
-    return body + "\t\tcounter " + end_of(chain, way) +
-           comment("no rule of " + joined(chain.policies)) + "\n";
+    if (spec_.logs)
+      body += std::string("\t\tlimit name \"") + kLimit + "\" log prefix \"" + name + "\" group " +
+              std::to_string(kDeniedLogGroup) + "\n";
+    plan_.chains[name] = body + "\t\tcounter " + end_of(chain, way) +
+                         comment("no rule of " + joined(chain.policies)) + "\n";
   }
 
   /// Only the pod that opens a flow hears that it may not. Others do not learn that the pod exists.

@@ -6,11 +6,15 @@
 #include "state/policy_mark.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace kubecni {
+
+/// The NFLOG group of the rules that log.
+inline constexpr std::uint16_t kDeniedLogGroup = 84;
 
 /// kPolicyTableName with its family, for nft.
 inline constexpr const char* kPolicyTable = "inet kube-cni-policy";
@@ -26,6 +30,9 @@ struct PolicyTableSpec {
   std::vector<IpAddr> closed;
   /// What a pod may not send is answered with an ICMP error.
   bool rejects_egress = false;
+  /// What the policies' chains deny is logged to the NFLOG group kDeniedLogGroup, with the chain's
+  /// name; some ten a second.
+  bool logs = false;
 
   /// Whether packets to some pod of this node are judged.
   [[nodiscard]] bool has_isolated_ingress() const {
@@ -37,7 +44,7 @@ struct PolicyTableSpec {
 
 /// A table, taken apart. Names of chains and sets other than the fixed ones depend on the content.
 struct PolicyTablePlan {
-  std::map<std::string, std::string> sets;    ///< by name: "set NAME { type ...; }"
+  std::map<std::string, std::string> sets;    ///< and limits, by name: "set NAME { type ...; }"
   std::map<std::string, std::string> chains;  ///< by name: what is between its braces
   AddressElements elements;                   ///< of each set
 

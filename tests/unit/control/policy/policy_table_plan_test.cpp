@@ -65,6 +65,21 @@ TEST(PolicyTablePlan, OnlyTheOpenersOwnPoliciesReject) {
     EXPECT_THAT(body, Not(HasSubstr("reject"))) << name;
 }
 
+TEST(PolicyTablePlan, EachChainLogsWithItsNameWithinOneLimit) {
+  PolicyTableSpec spec = one_pod();
+  spec.logs = true;
+  const auto plan = plan_policy_table(spec);
+
+  for (const char* name : {"in_14", "in_14r", "in_16", "in_16r"})
+    EXPECT_THAT(plan.chains.at(name),
+                testing::EndsWith("\t\tlimit name \"denied\" log prefix \"" + std::string(name) +
+                                  "\" group 84\n"
+                                  "\t\tcounter drop comment \"no rule of shop/web\"\n"));
+  EXPECT_EQ(plan.sets.at("denied"), "limit denied { rate 10/second burst 20 packets; }");
+  EXPECT_THAT(plan.elements, Not(Contains(Key("denied"))));
+  EXPECT_THAT(plan_policy_table(one_pod()).sets, Not(Contains(Key("denied"))));
+}
+
 TEST(PolicyTablePlan, AChainHasTheTermsOfItsFamily) {
   const auto plan = plan_policy_table(one_pod());
 

@@ -40,10 +40,11 @@ TEST(PolicyTable, AChainWithAnotherContentIsEmptiedFirst) {
 
 TEST(PolicyTable, WhatIsNotWantedAnyMoreIsRemovedChainsFirst) {
   EXPECT_EQ(plan_removals({"chain in_1", "chain in_2", "chain in_3", "set known4", "set set_4",
-                           "map ingress4"},
+                           "map ingress4", "limit denied"},
                           plan()),
             "flush chain inet kube-cni-policy in_3\n"
             "delete chain inet kube-cni-policy in_3\n"
+            "delete limit inet kube-cni-policy denied\n"
             "delete map inet kube-cni-policy ingress4\n"
             "delete set inet kube-cni-policy set_4\n");
 }
