@@ -58,19 +58,18 @@ Result<LabelRequirement> parse_expression(const json& expression) {
 }
 
 bool holds(const LabelRequirement& requirement, const ObjectLabels& labels) {
-  const auto found = labels.find(requirement.key);
-  const bool exists = found != labels.end();
+  const auto value = labels.find(requirement.key);
   switch (requirement.op) {
     case Operator::kIn:
-      return exists && std::ranges::binary_search(requirement.values, found->second);
+      return value && std::ranges::binary_search(requirement.values, *value);
     case Operator::kNotIn:
-      return !exists || !std::ranges::binary_search(requirement.values, found->second);
+      return !value || !std::ranges::binary_search(requirement.values, *value);
     case Operator::kExists:
-      return exists;
+      return value.has_value();
     case Operator::kDoesNotExist:
       break;
   }
-  return !exists;
+  return !value;
 }
 
 std::string requirement_text(const LabelRequirement& requirement) {
@@ -95,19 +94,53 @@ std::string requirement_text(const LabelRequirement& requirement) {
   return "!" + requirement.key;
 }
 
+bool has_zero(std::string_view text) { return text.contains('\0'); }
+
+/// What comes before the next zero byte; removes both.
+std::string_view take_text(std::string_view& left) {
+  const std::string_view text = left.substr(0, left.find('\0'));
+  left.remove_prefix(text.size() + 1);
+  return text;
+}
+
 }  // namespace
+
+ObjectLabels::ObjectLabels(const Map& labels) {
+  for (const auto& [key, value] : labels)
+    if (!has_zero(key) && !has_zero(value)) text_ += key + '\0' + value + '\0';
+  text_.shrink_to_fit();
+}
+
+ObjectLabels::Map ObjectLabels::map() const {
+  Map labels;
+  for (std::string_view left = text_; !left.empty();) {
+    const std::string_view key = take_text(left);
+    labels.emplace(key, take_text(left));
+  }
+  return labels;
+}
+
+std::optional<std::string_view> ObjectLabels::find(std::string_view key) const {
+  for (std::string_view left = text_; !left.empty();) {
+    const bool is_it = take_text(left) == key;
+    const std::string_view value = take_text(left);
+    if (is_it) return value;
+  }
+  return std::nullopt;
+}
 
 Result<ObjectLabels> parse_labels(const json& object) {
   const json& map = member(member(object, "metadata"), "labels");
   if (!map.is_null() && !map.is_object())
     return failure(EINVAL, "metadata.labels is " + shown(map));
-  ObjectLabels labels;
+  ObjectLabels::Map labels;
   for (const auto& [key, value] : map.items()) {
-    if (!value.is_string())
+    const std::string text = text_of(value);
+    if (!value.is_string() || has_zero(key) || has_zero(text))
       return failure(EINVAL, "the label " + shown(json(key)) + " is " + shown(value));
-    labels.emplace(key, text_of(value));
+    labels.emplace(key, text);
   }
-  return labels;
+  return ObjectLabels(labels);
 }
 
 Result<LabelSelector> parse_selector(const json& selector) {

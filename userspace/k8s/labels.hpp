@@ -5,13 +5,33 @@
 #include <nlohmann/json.hpp>
 
 #include <compare>
+#include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kubecni {
 
-using ObjectLabels = std::map<std::string, std::string>;
+/// An object's labels, in one text, since a cluster has many of them.
+class ObjectLabels {
+ public:
+  using Map = std::map<std::string, std::string>;
+
+  ObjectLabels() = default;
+  /// Leaves out labels with a zero byte.
+  explicit ObjectLabels(const Map& labels);
+  ObjectLabels(std::initializer_list<Map::value_type> labels) : ObjectLabels(Map(labels)) {}
+
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view key) const;
+  [[nodiscard]] Map map() const;
+
+  bool operator==(const ObjectLabels&) const = default;
+
+ private:
+  std::string text_;  ///< keys and values in turn, with a zero byte behind each
+};
 
 /// One condition of a selector.
 struct LabelRequirement {
@@ -31,7 +51,7 @@ struct LabelSelector {
   auto operator<=>(const LabelSelector&) const = default;
 };
 
-/// metadata.labels. Errors: EINVAL not a map of texts.
+/// metadata.labels. Errors: EINVAL not a map of texts, or one of them has a zero byte.
 Result<ObjectLabels> parse_labels(const nlohmann::json& object);
 
 /// Reads matchLabels and matchExpressions; null selects everything.

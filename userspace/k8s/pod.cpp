@@ -108,8 +108,9 @@ Namespace parse_namespace(const json& object) {
     space.problem = "namespace " + space.name + ": " + labels.error().what;
     return space;
   }
-  space.labels = std::move(*labels);
-  space.labels["kubernetes.io/metadata.name"] = space.name;
+  ObjectLabels::Map all = labels->map();
+  all["kubernetes.io/metadata.name"] = space.name;
+  space.labels = ObjectLabels(all);
   return space;
 }
 

@@ -89,7 +89,7 @@ class PolicyIndex {
         if (matches(policy->subjects, pod.labels)) found.push_back(policy);
     };
     add_of(others_);
-    for (const auto& label : pod.labels)
+    for (const auto& label : pod.labels.map())
       if (const auto policies = by_label_.find(label); policies != by_label_.end())
         add_of(policies->second);
     std::ranges::sort(found, {}, &NetworkPolicy::name);

@@ -65,8 +65,7 @@ const PeerIndex::ByValue& PeerIndex::with_label(const Peers& peers, const std::s
   ByValue& by_value = entry->second;
   if (!is_new) return by_value;
   for (const Peer& peer : peers)
-    if (const auto found = peer.pod->labels.find(label); found != peer.pod->labels.end())
-      by_value[found->second].push_back(&peer);
+    if (const auto value = peer.pod->labels.find(label)) by_value[*value].push_back(&peer);
   return by_value;
 }
 

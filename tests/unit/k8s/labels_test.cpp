@@ -61,6 +61,26 @@ TEST(ObjectLabels, AreTexts) {
   EXPECT_EQ(parse_labels(parse_json(R"({"metadata":{"labels":{"a":1}}})").value()).error().code,
             EINVAL);
   EXPECT_EQ(parse_labels(parse_json(R"({"metadata":{"labels":7}})").value()).error().code, EINVAL);
+  const auto with_zero = parse_json(R"({"metadata":{"labels":{"a":"b\u0000c"}}})").value();
+  EXPECT_EQ(parse_labels(with_zero).error().code, EINVAL);
+}
+
+TEST(ObjectLabels, AreFoundByTheirKeys) {
+  const ObjectLabels labels{{"app", "web"}, {"none", ""}, {"tier", "app"}};
+
+  EXPECT_EQ(labels.find("app"), "web");
+  EXPECT_EQ(labels.find("none"), "");
+  EXPECT_EQ(labels.find("tier"), "app");
+  EXPECT_EQ(labels.find("web"), std::nullopt);
+  EXPECT_EQ(labels.find("ap"), std::nullopt);
+  EXPECT_EQ(labels.find(""), std::nullopt);
+  EXPECT_EQ(ObjectLabels().find("app"), std::nullopt);
+}
+
+TEST(ObjectLabels, GoBackIntoAMap) {
+  const ObjectLabels::Map map{{"a", ""}, {"b", "c"}, {"d/e", "f"}};
+  EXPECT_EQ(ObjectLabels(map).map(), map);
+  EXPECT_EQ(ObjectLabels({{"a", std::string("b\0c", 3)}, {"d", "e"}}), (ObjectLabels{{"d", "e"}}));
 }
 
 }  // namespace

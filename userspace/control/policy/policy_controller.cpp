@@ -49,6 +49,12 @@ PolicyIsolation isolation_by(const std::string& chain, const CompiledPolicy& pol
   return {.chain = chain, .policies = found->second.policies};
 }
 
+/// What is large, and in the table's plan, too.
+void forget_content(CompiledPolicy& policy) {
+  policy.sets.clear();
+  for (auto& [name, chain] : policy.chains) chain.terms = std::vector<PolicyTerm>();
+}
+
 PolicyTableSpec spec_of(CompiledPolicy policy, const std::vector<LocalPod>& locals,
                         const OwnNetworks& own) {
   PolicyTableSpec spec{
@@ -234,7 +240,7 @@ void PolicyController::plan() {
   spec_.logs = denied_.has_value();
   spec_.rejects_egress = options_.policy_denied == "reject";
   plan_ = std::make_shared<const PolicyTablePlan>(plan_policy_table(spec_));
-  spec_.policy.sets.clear();  // large, and in the plan now
+  forget_content(spec_.policy);
   planned_version_ = view_.version;
   planned_locals_ = std::move(locals);
   planned_own_ = own_;
