@@ -28,9 +28,10 @@ class PolicyDenied : public PolicyTest {
                                    {"metadata", {{"name", "closed"}, {"namespace", "x"}}},
                                    {"spec", {{"policyTypes", {direction}}}}});
     write(objects);
+    const std::string has_chain = direction == "Egress" ? ": jump eg_" : ": jump in_";
     ASSERT_TRUE(eventually([&] {
-      return cluster.a.must_run({"nft", "list", "ruleset"}).find("no rule of x/closed") !=
-             std::string::npos;
+      const std::string rules = cluster.a.must_run({"nft", "list", "ruleset"});
+      return rules.contains("no rule of x/closed") && rules.contains(has_chain);
     }));
   }
 

@@ -24,8 +24,8 @@ class PolicyLogTest : public PolicyTest {
   }
 
   [[nodiscard]] bool has_rules() const {
-    return cluster.a.must_run({"nft", "list", "ruleset"}).find("log prefix \"in_") !=
-           std::string::npos;
+    const std::string rules = cluster.a.must_run({"nft", "list", "ruleset"});
+    return rules.contains("log prefix \"in_") && rules.contains(": jump in_");
   }
 
   /// The lines about denied packets of the first node's daemon.

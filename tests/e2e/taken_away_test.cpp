@@ -301,6 +301,14 @@ class TakenAway : public testing::TestWithParam<Loss> {
             {"ingress", json::array({json::object()})}}}}});
   }
 
+  bool are_policies_in_force() {
+    try {
+      return site.sh("nft list set inet kube-cni-policy known4").contains(pod.address.str());
+    } catch (const std::exception&) {
+      return false;  // there is no table yet
+    }
+  }
+
   /// What it looks like; empty while it is not there.
   std::string look() {
     try {
@@ -375,6 +383,7 @@ class TakenAway : public testing::TestWithParam<Loss> {
 TEST_P(TakenAway, ComesBackAndIsSaidMeanwhile) {
   ASSERT_TRUE(eventually([&] { return is_known() && reaches_all() && all_is_well(); }, kLimit));
   ASSERT_TRUE(eventually([&] { return !look().empty(); }, kLimit));
+  ASSERT_TRUE(eventually([&] { return !is_of_policies() || are_policies_in_force(); }, kLimit));
   const std::string right = look();
 
   cluster.daemon_a->signal(SIGSTOP);

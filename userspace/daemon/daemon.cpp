@@ -168,9 +168,11 @@ Result<> Daemon::run() {
   Clock::time_point next_run = Clock::now() + reconcile();
   // A pod that makes the kernel report without end does not hold up what the cluster says.
   RoundPacer pacer_of_changes(Clock::now()), pacer_of_news(Clock::now());
+  RoundPacer pacer_of_status(Clock::now());
   bool has_changes = false;      // of the kernel or of a folder
   bool has_news = false;         // of the cluster; the next round takes them
   bool has_policy_news = false;  // likewise, or follow_policies() before it
+  bool has_followed = false;     // the next round tells it
   Clock::time_point listen_from = Clock::now();
   RoundPacer pacer_of_policies(Clock::now(), std::chrono::milliseconds(0), kPolicyShare);
   RoundPacer pacer_of_policy_news(Clock::now(), kPolicySettleTime, kPolicyShare);
@@ -237,8 +239,8 @@ Result<> Daemon::run() {
       // A round is needed at once, or soon, for the status.
       next_run = has_policy_news
                      ? Clock::now()
-                     : std::min(next_run, pacer_of_news.after_notification(Clock::now()));
-      has_news = has_news || !has_policy_news;
+                     : std::min(next_run, pacer_of_status.after_notification(Clock::now()));
+      has_followed = has_followed || !has_policy_news;
       continue;
     }
     if (Clock::now() < next_run) {
@@ -259,6 +261,7 @@ Result<> Daemon::run() {
     if (std::exchange(has_changes, false)) pacer_of_changes.pay(Clock::now(), price);
     if (std::exchange(has_news, false)) pacer_of_news.pay(Clock::now(), price);
     if (std::exchange(has_policy_news, false)) pacer_of_policy_news.pay(Clock::now(), price);
+    if (std::exchange(has_followed, false)) pacer_of_status.pay(Clock::now(), price);
   }
   log::info("stopped; everything stays as it is");
   return {};

@@ -30,7 +30,8 @@ class StructureReader {
     if (done && !structure_.exists()) return NftStructure{};
     if (done)
       done = dump<NFTA_CHAIN_MAX>(NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, [this](const auto& chain) {
-        structure_.objects.insert("chain " + chain.text(NFTA_CHAIN_NAME));
+        const bool is_of_a_rule = (ntohl(chain.u32(NFTA_CHAIN_FLAGS)) & NFT_CHAIN_BINDING) != 0;
+        if (!is_of_a_rule) structure_.objects.insert("chain " + chain.text(NFTA_CHAIN_NAME));
         for (const int part : {NFTA_CHAIN_HANDLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK,
                                NFTA_CHAIN_POLICY, NFTA_CHAIN_FLAGS})
           note(chain[part]);
@@ -55,6 +56,7 @@ class StructureReader {
         if (ntohl(object.u32(NFTA_OBJ_TYPE)) == NFT_OBJECT_LIMIT)
           structure_.objects.insert("limit " + object.text(NFTA_OBJ_NAME));
       });
+    if (!done && done.error().code == ENOENT) return NftStructure{};  // it went meanwhile
     if (!done) return fail(done);
     return std::move(structure_);
   }

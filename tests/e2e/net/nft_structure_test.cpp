@@ -13,7 +13,7 @@ class NftStructureTest : public LinkPair {
     nft("add table inet t; add set inet t s { type ipv4_addr; }"
         "; add map inet t m { type ipv4_addr : verdict; }"
         "; add limit inet t l { rate 10/second; }"
-        "; add chain inet t c { type filter hook forward priority 0; }"
+        "; add chain inet t c { type filter hook output priority 0; }"
         "; add rule inet t c ip saddr { 192.0.2.1, 192.0.2.2 } counter accept");
   }
 
@@ -37,14 +37,22 @@ TEST_F(NftStructureTest, HasTheTablesPartsAndNobodyElses) {
   EXPECT_THAT(read("nothing").objects, testing::IsEmpty());
 }
 
+TEST_F(NftStructureTest, LeavesOutTheChainOfARule) {
+  nft("add rule inet t c tcp dport 80 jump { accept; }");
+
+  EXPECT_THAT(read().objects, ElementsAre("chain c", "limit l", "map m", "set s"));
+}
+
 TEST_F(NftStructureTest, StaysWhileElementsAndOtherTablesChange) {
   const auto before = read();
 
   nft("add element inet t s { 192.0.2.1 }; add element inet t m { 192.0.2.1 : drop }");
   nft("add table inet other; add chain inet other c");
-  nft("reset counters table inet t");
+  Node::must_run_in(here, {"bash", "-c", "echo > /dev/udp/192.0.2.2/9"});
 
   EXPECT_EQ(read(), before);
+  EXPECT_THAT(Node::must_run_in(here, {"nft", "list", "chain", "inet", "t", "c"}),
+              testing::Not(testing::HasSubstr("packets 0")));
 }
 
 TEST_F(NftStructureTest, ChangesWithEachPart) {

@@ -149,6 +149,9 @@ void PolicyController::prepare(const OwnNetworks& own, const PolicyView& policie
   if (mode_ != Mode::kEnforce) return;
   is_removed_ = false;
   plan();
+  judged_.clear();
+  for (const Attachment& attachment : attachments_)
+    if (policed(attachment) != Policed::kNo) judged_.insert(attachment.key());
   for (const PolicyProblem& problem : spec_.policy.problems)
     outcome.say(ConditionKind::kPolicy, problem.reason + "; it closes its pods", problem.policy);
 }
@@ -285,7 +288,10 @@ bool PolicyController::sync_bridges(Outcome& outcome) {
 void PolicyController::end_answers(bool is_change, Outcome& outcome) {
   auto generation = MapGeneration::open(PinPaths(options_.bpffs).maps);
   if (!generation && generation.error().code == ENOENT) return;  // no programs are loaded
-  if (!generation) return outcome.fail(generation.error().what);
+  if (!generation) {
+    must_end_again_ = true;
+    return outcome.fail(generation.error().what);
+  }
   generation->raise();
   // Packets are processed under RCU, and this waits for it. It fails with nohz_full
   // (membarrier(2)).
@@ -394,16 +400,26 @@ void PolicyController::catch_up(Outcome& outcome) {
 }
 
 bool PolicyController::follow(const PolicyView& policies, Outcome& outcome) {
+  if (mode_ == Mode::kOff && is_removed_ && policies.objects &&
+      policies.objects->policies.empty()) {
+    view_ = policies;
+    describe();
+    note_in_force();
+    return true;
+  }
   if (mode_ != Mode::kEnforce || !table_) return false;
-  std::vector<const Attachment*> free;
-  for (const Attachment& attachment : attachments_)
-    if (policed(attachment) == Policed::kNo) free.push_back(&attachment);
   view_ = policies;
   decide(outcome);
   if (mode_ != Mode::kEnforce) return false;
+  // As in prepare(): an ADD whose record is not among them sees the new mark.
+  auto listing = AttachmentStore(options_.state_dir).list();
+  if (!listing) return false;
+  attachments_ = std::move(listing->attachments);
   plan();
-  const auto is_free = [this](const Attachment* pod) { return policed(*pod) == Policed::kNo; };
-  if (!std::ranges::all_of(free, is_free)) return false;
+  const bool needs_round = std::ranges::any_of(attachments_, [this](const Attachment& attachment) {
+    return policed(attachment) != Policed::kNo && !judged_.contains(attachment.key());
+  });
+  if (needs_round) return false;
   force(false, outcome);
   return true;
 }

@@ -92,11 +92,13 @@ class PolicyController {
   [[nodiscard]] int table_fd() const { return monitor_ ? monitor_->fd() : -1; }
   /// Whether a pod's record came or went, or somebody changed the table, since the last time.
   bool take_changes();
-  /// Makes the table right for the pods that there are now, by the objects of the last prepare().
+  /// Makes the table right for the pods that there are now, by the objects of the last prepare() or
+  /// follow().
   /// Who is policed does not change by that: ADD marks a new pod itself.
   void catch_up(Outcome& outcome);
   /// Makes the table right for other objects. Result: false if that needs a round, since more pods
-  /// are policed, or policies come first or go last; then nothing is changed.
+  /// are policed, or policies come first or go last. Then the table is as it was, and a round has
+  /// to come before catch_up().
   bool follow(const PolicyView& policies, Outcome& outcome);
 
   /// Readable, for poll(2), when take_denials() may have something; -1: never. It changes with
@@ -137,6 +139,7 @@ class PolicyController {
   std::optional<PolicyTable> table_;
   std::optional<FolderWatch> records_;  ///< both while policies are enforced
   std::optional<NftMonitor> monitor_;
+  std::set<std::string> judged_;     ///< the pods that the last round left to netfilter
   std::optional<DeniedLog> denied_;  ///< while the table logs
   PolicyView view_;
   OwnNetworks own_;

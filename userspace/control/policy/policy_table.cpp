@@ -184,7 +184,7 @@ Result<> PolicyTable::add_without_refused(PolicyTablePlan& wanted, const Error& 
   if (refused.empty()) return std::unexpected(error);
   for (const auto& [name, reason] : refused) wanted.chains[name] = kRefusedBody;
   if (auto added = add(wanted); !added) return std::unexpected(error);
-  refused_ = std::move(refused);
+  refused_.merge(refused);
   try_refused_at_ = std::chrono::steady_clock::now() + kTryRefusedAfter;
   return {};
 }
