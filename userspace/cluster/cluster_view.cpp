@@ -14,15 +14,6 @@ struct CidrClaim {
   bool incumbent;
 };
 
-/// The accepted PodCIDR that overlaps `cidr`. Accepted ones are disjoint, so only the next and the
-/// previous one can overlap.
-CidrOwners::const_iterator overlapping(const CidrOwners& owners, const IpNet& cidr) {
-  auto next = owners.lower_bound(cidr);
-  if (next != owners.end() && next->first.overlaps(cidr)) return next;
-  if (next != owners.begin() && std::prev(next)->first.overlaps(cidr)) return std::prev(next);
-  return owners.end();
-}
-
 /// Decides on the claims, one after another.
 class Resolution {
  public:
@@ -77,7 +68,7 @@ class Resolution {
 
  private:
   [[nodiscard]] std::string why_taken(const CidrClaim& claim) const {
-    const auto other = overlapping(cidrs_, claim.cidr);
+    const auto other = find_overlapping(cidrs_, claim.cidr);
     if (other == cidrs_.end()) return "";
     return "PodCIDR " + claim.cidr.str() +
            (other->first == claim.cidr ? " is" : " overlaps " + other->first.str() + ",") +
@@ -186,6 +177,14 @@ std::string why_outdated(const std::vector<SkippedNode>& skipped, const std::str
 }
 
 }  // namespace
+
+CidrOwners::const_iterator find_overlapping(const CidrOwners& owners, const IpNet& cidr) {
+  // They are disjoint, so only the next and the previous one can overlap.
+  auto next = owners.lower_bound(cidr);
+  if (next != owners.end() && next->first.overlaps(cidr)) return next;
+  if (next != owners.begin() && std::prev(next)->first.overlaps(cidr)) return std::prev(next);
+  return owners.end();
+}
 
 ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_name,
                          const Incumbents& previous, const ClusterRules& rules) {

@@ -16,6 +16,10 @@ namespace kubecni {
 /// Which node owns which PodCIDR. A node keeps its PodCIDR when another node claims it later.
 using CidrOwners = std::map<IpNet, std::string>;
 
+/// The PodCIDR in `owners` that overlaps `cidr`; end() if none does. They have to be disjoint.
+/// Pure.
+CidrOwners::const_iterator find_overlapping(const CidrOwners& owners, const IpNet& cidr);
+
 /// What the previous view decided.
 struct Incumbents {
   CidrOwners cidrs = {};

@@ -3,9 +3,18 @@
 #include "base/log.hpp"
 #include "state/last_known.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <utility>
 
 namespace kubecni {
+
+namespace {
+
+constexpr std::size_t kFollowedAtOnce = 16;
+
+}  // namespace
 
 void ClusterFollower::load_last_known() {
   auto loaded = kubecni::load_last_known(options_.state_dir);
@@ -17,8 +26,13 @@ void ClusterFollower::load_last_known() {
   log::info("last known cluster loaded", {{"nodes", std::to_string(known.snapshot.nodes.size())}});
 }
 
+std::optional<Result<NodeNews>> ClusterFollower::next_news() {
+  if (untaken_) return std::exchange(untaken_, std::nullopt);
+  return source_->take();
+}
+
 void ClusterFollower::take_news() {
-  while (auto news = source_->take()) {
+  while (auto news = next_news()) {
     // After an error, unchanged nodes may be the refused ones: look at them again.
     if (*news && ((*news)->has_changed || !error_.empty()))
       if (auto seen = look_at_nodes(); !seen) *news = fail(seen);
@@ -31,6 +45,37 @@ void ClusterFollower::take_news() {
     if (!error_.empty()) log::info("nodes read again", {{"source", describe()}});
     error_.clear();
   }
+}
+
+std::optional<std::vector<PeerChange>> ClusterFollower::follow() {
+  const bool has_followed = untaken_ && *untaken_ && !(*untaken_)->names.empty();
+  if (!is_known_ || !error_.empty() || (untaken_ && !has_followed)) return std::nullopt;
+  auto news = source_->take();
+  if (!news) return std::vector<PeerChange>();
+  if (!*news || !(*news)->has_changed) {
+    untaken_ = std::move(news);
+    return std::nullopt;
+  }
+  auto changes = follow_each((*news)->names);
+  // Without names: follow() has to wait for take_news().
+  untaken_ = changes ? std::move(*news) : NodeNews{.has_changed = true};
+  return changes;
+}
+
+std::optional<std::vector<PeerChange>> ClusterFollower::follow_each(
+    const std::vector<std::string>& names) {
+  if (names.empty() || names.size() > kFollowedAtOnce) return std::nullopt;
+  std::optional<std::vector<PeerChange>> changes(std::in_place);
+  source_->read([&](const NodeSnapshot& nodes) {
+    for (const std::string& name : names) {
+      const auto place = std::ranges::lower_bound(nodes.nodes, name, {}, &Node::name);
+      const bool is_there = place != nodes.nodes.end() && place->name == name;
+      auto change = follow_peer(view_, name, is_there ? &*place : nullptr, options_.rules);
+      if (!change) return changes.reset();
+      changes->push_back(std::move(*change));
+    }
+  });
+  return changes;
 }
 
 /// Takes over the nodes of the source. Errors: ENOENT it has no node at all.

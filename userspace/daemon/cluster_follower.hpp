@@ -1,12 +1,15 @@
 #pragma once
 
 #include "cluster/cluster_view.hpp"
+#include "cluster/peer_change.hpp"
 #include "control/options.hpp"
 #include "k8s/node_source.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace kubecni {
 
@@ -18,9 +21,13 @@ class ClusterFollower {
       : options_(options), source_(std::move(source)) {}
 
   void load_last_known();
-  /// Readable when take_news() may have something new.
+  /// Readable when take_news() and follow() may have something new.
   [[nodiscard]] int fd() const { return source_->fd(); }
   void take_news();
+  /// Takes news of few other nodes that touch nobody else (follow_peer()); they cost little. The
+  /// next take_news() looks at all nodes. Empty: there are others, and take_news() has to be
+  /// called.
+  std::optional<std::vector<PeerChange>> follow();
 
   /// Null: the cluster is not known.
   [[nodiscard]] const ClusterView* view() const { return is_known_ ? &view_ : nullptr; }
@@ -34,6 +41,8 @@ class ClusterFollower {
   [[nodiscard]] SourceStatus status() const { return source_->status(); }
 
  private:
+  std::optional<Result<NodeNews>> next_news();
+  std::optional<std::vector<PeerChange>> follow_each(const std::vector<std::string>& names);
   Result<> look_at_nodes();
 
   const DaemonOptions& options_;
@@ -42,6 +51,7 @@ class ClusterFollower {
   bool has_grown_ = true;
   ClusterView view_;
   std::string error_;
+  std::optional<Result<NodeNews>> untaken_;  ///< news that follow() left, or has followed
 };
 
 }  // namespace kubecni

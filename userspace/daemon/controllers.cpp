@@ -196,6 +196,12 @@ bool Controllers::follow_policies(const PolicyView& policies, Outcome& outcome) 
   return policy_.follow(policies, outcome);
 }
 
+bool Controllers::follow_nodes(const std::vector<PeerChange>& changes, Outcome& outcome) {
+  outcome.controller = "nodes";
+  return !programs_.changes_schema() &&
+         nodes_.follow(changes, programs_.dataplane(), programs_.carries_nodes(), outcome);
+}
+
 RoundReport Controllers::clean_up() {
   RoundReport report;
   Outcomes outcomes;

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "cluster/cluster_view.hpp"
+#include "cluster/peer_change.hpp"
 #include "control/bridge/bridge_controller.hpp"
 #include "control/firewall/firewall_controller.hpp"
 #include "control/install/install_controller.hpp"
@@ -50,6 +51,10 @@ class Controllers {
   Outcome catch_up_policies();
   /// Follows other objects of policies, without a round. Result: false if that needs one.
   bool follow_policies(const PolicyView& policies, Outcome& outcome);
+
+  /// Follows changes of other nodes, without a round: their routes and map entries. Result: false
+  /// if that needs one.
+  bool follow_nodes(const std::vector<PeerChange>& changes, Outcome& outcome);
 
   /// As those of PolicyController.
   [[nodiscard]] int denied_fd() const { return policy_.denied_fd(); }

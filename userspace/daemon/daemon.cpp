@@ -161,6 +161,16 @@ bool Daemon::follow_policies() {
   return has_followed && outcome.texts_of(ConditionKind::kFailed).empty();
 }
 
+/// The round that comes after it does the rest: netfilter's sets, probes, status, what is on disk.
+bool Daemon::follow_nodes() {
+  const auto changes = cluster_.follow();
+  if (!changes) return false;
+  Outcome outcome;
+  const bool has_followed = controllers_.follow_nodes(*changes, outcome);
+  Reporter::tell_changes(outcome);
+  return has_followed;
+}
+
 Result<> Daemon::run() {
   log::info("started", {{"node", options_.node_name}, {"source", cluster_.describe()}});
   cluster_.load_last_known();
@@ -171,6 +181,7 @@ Result<> Daemon::run() {
   RoundPacer pacer_of_status(Clock::now());
   bool has_changes = false;      // of the kernel or of a folder
   bool has_news = false;         // of the cluster; the next round takes them
+  bool follows_nodes = true;     // until there are news for which a round has to come
   bool has_policy_news = false;  // likewise, or follow_policies() before it
   bool has_followed = false;     // the next round tells it
   Clock::time_point listen_from = Clock::now();
@@ -194,7 +205,7 @@ Result<> Daemon::run() {
     const bool listens = Clock::now() >= listen_from;
     const bool hears_table = Clock::now() >= hear_table_from;
     kernel.fd = listens ? monitor_.fd() : -1;
-    news.fd = has_news ? -1 : cluster_.fd();
+    news.fd = follows_nodes ? cluster_.fd() : -1;
     policies.fd = has_policy_news ? -1 : policies_.fd();
     probes.fd = controllers_.probe_fd();
     records.fd = controllers_.records_fd();
@@ -213,6 +224,7 @@ Result<> Daemon::run() {
       has_changes = true;
     }
     if (news.revents != 0) {
+      follows_nodes = follow_nodes();
       next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
       has_news = true;
     }
@@ -256,6 +268,7 @@ Result<> Daemon::run() {
     catch_up_at = follow_at = Clock::time_point::max();  // a round does that, too
     cluster_.take_news();                                // a source may be unable to wake the loop
     policies_.take_news();
+    follows_nodes = true;
     next_run = Clock::now() + reconcile();
     const auto price = cpu_time() - used_before;
     if (std::exchange(has_changes, false)) pacer_of_changes.pay(Clock::now(), price);

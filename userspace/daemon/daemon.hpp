@@ -59,6 +59,8 @@ class Daemon {
   /// round has to look at it.
   bool catch_up_policies();
   bool follow_policies();
+  /// Likewise for routes and maps of the nodes that have changed.
+  bool follow_nodes();
   /// Runs one round. Result: when the next one is due.
   std::chrono::milliseconds reconcile();
 

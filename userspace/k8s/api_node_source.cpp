@@ -55,7 +55,11 @@ std::optional<Result<NodeNews>> ApiNodeSource::take() {
   auto news = nodes_->take();
   if (!news) return std::nullopt;
   if (!*news) return fail(*news);
-  return NodeNews{.has_changed = !std::exchange(was_told_, true) || !(*news)->empty()};
+  const bool is_first = !std::exchange(was_told_, true);
+  NodeNews told{.has_changed = is_first || !(*news)->empty()};
+  if (!is_first)
+    for (Delta& delta : **news) told.names.push_back(std::move(delta.key));
+  return told;
 }
 
 void ApiNodeSource::read(const std::function<void(const NodeSnapshot&)>& look) const {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace kubecni {
 
@@ -24,6 +25,8 @@ struct SourceStatus {
 /// The result of take().
 struct NodeNews {
   bool has_changed;  ///< false: an error is over, and the nodes are as before
+  /// Of the nodes that came, changed or went; empty: of any.
+  std::vector<std::string> names = {};
 };
 
 /// Where the nodes of the cluster come from. Only one thread calls it; any thread may call

@@ -141,14 +141,16 @@ void add_self(const ClusterView& view, const Underlay& underlay, DesiredState& s
     state.mtu = without_vxlan(state.mtu, view.self->internal_ips.front().family());
 }
 
-/// Every node of the cluster may send to us by the tunnel, whatever our own way to
-/// it is; and the markers, which say that these are all.
-void add_tunnel_peers(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
+/// Every node of the cluster may send to us by the tunnel, whatever our own way to it is.
+void add_tunnel_peer(const Node& peer, const Underlay& underlay, DesiredState& state) {
   if (!underlay.tunnel) return;
-  for (const Node& peer : view.peers) {
-    for (const IpAddr& address : peer.internal_ips)
-      state.tunnel_peers.emplace(address, kubecni_tunnel_peer{.vni = underlay.tunnel->vni});
-  }
+  for (const IpAddr& address : peer.internal_ips)
+    state.tunnel_peers.emplace(address, kubecni_tunnel_peer{.vni = underlay.tunnel->vni});
+}
+
+/// They say that these are all.
+void add_tunnel_markers(const Underlay& underlay, DesiredState& state) {
+  if (!underlay.tunnel) return;
   for (const int family : {AF_INET, AF_INET6})
     state.tunnel_peers.emplace(IpAddr::any(family), kubecni_tunnel_peer{});
 }
@@ -214,24 +216,35 @@ std::string add_cidr(const Node& peer, const IpNet& cidr, const Underlay& underl
   return "";
 }
 
+void add_peer(const Node& peer, const Underlay& underlay, const std::string& bridge,
+              const ClusterRules& rules, DesiredState& state) {
+  add_tunnel_peer(peer, underlay, state);
+  warn_about_peer(peer, underlay, rules, state);
+  for (const IpNet& cidr : peer.pod_cidrs) {
+    const std::string why = add_cidr(peer, cidr, underlay, bridge, state);
+    if (!why.empty())
+      state.unreachable.push_back({peer.name, "PodCIDR " + cidr.str() + ": " + why});
+  }
+}
+
 }  // namespace
 
 DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
                                 const std::string& bridge, const ClusterRules& rules) {
   DesiredState state;
   add_self(view, underlay, state);
-  add_tunnel_peers(view, underlay, state);
+  add_tunnel_markers(underlay, state);
   warn_about_self(view, underlay, state);
-  for (const Node& peer : view.peers) {
-    warn_about_peer(peer, underlay, rules, state);
-    for (const IpNet& cidr : peer.pod_cidrs) {
-      const std::string why = add_cidr(peer, cidr, underlay, bridge, state);
-      if (!why.empty())
-        state.unreachable.push_back({peer.name, "PodCIDR " + cidr.str() + ": " + why});
-    }
-  }
+  for (const Node& peer : view.peers) add_peer(peer, underlay, bridge, rules, state);
   leave_other_devices_to_the_tunnel(state);
   warn_about_devices(view, underlay, state);
+  return state;
+}
+
+DesiredState plan_peer(const Node& peer, const Underlay& underlay, const std::string& bridge,
+                       const ClusterRules& rules, DesiredState state) {
+  add_peer(peer, underlay, bridge, rules, state);
+  leave_other_devices_to_the_tunnel(state);
   return state;
 }
 

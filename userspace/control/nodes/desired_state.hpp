@@ -46,6 +46,11 @@ struct DesiredState {
 DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
                                 const std::string& bridge, const ClusterRules& rules = {});
 
+/// What of that is there for one `peer`. `state` is the plan for the others, of which only `wires`,
+/// `mtu` and `rules` have to be there: these are of all peers together. Pure.
+DesiredState plan_peer(const Node& peer, const Underlay& underlay, const std::string& bridge,
+                       const ClusterRules& rules, DesiredState state);
+
 /// What must be written and erased so that `actual` equals `wanted`. Pure.
 template <typename Key, typename Value>
 struct Changes {

@@ -3,6 +3,7 @@
 #include "control/nodes/kernel_routes.hpp"
 #include "control/nodes/node_hooks.hpp"
 #include "control/nodes/node_maps.hpp"
+#include "control/nodes/peer_steps.hpp"
 #include "control/nodes/router_advertisements.hpp"
 #include "net/address.hpp"
 #include "net/link.hpp"
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace kubecni {
@@ -102,6 +104,7 @@ void NodesController::fill_maps(const DesiredState& desired, EbpfDataplane& data
 void NodesController::apply(const ClusterView& view, NodesPlan& plan, EbpfDataplane* dataplane,
                             bool by_ebpf, Outcome& outcome) {
   const DesiredState& desired = plan.desired;
+  remember(plan);
   sync_routes(desired, std::move(plan.routes), plan.tunnel_ifindex, outcome);
   if (dataplane && by_ebpf) {
     // from_pod may redirect to a wire only when to_wire is there to clear the mark.
@@ -112,6 +115,36 @@ void NodesController::apply(const ClusterView& view, NodesPlan& plan, EbpfDatapl
     sync_hooks({}, *dataplane, false, outcome);
   }
   tunnel_.sync_offload(view, desired.paths, outcome);
+}
+
+void NodesController::remember(const NodesPlan& plan) {
+  Round& round = last_round_.emplace(plan.underlay, DesiredState());
+  round.of_all.rules = plan.desired.rules;
+  round.of_all.wires = plan.desired.wires;
+  round.of_all.mtu = plan.desired.mtu;
+  std::ranges::copy_if(plan.routes, std::back_inserter(round.underlay.routes),
+                       [](const Route& route) { return route.protocol != kRouteProtocol; });
+}
+
+bool NodesController::follow(const std::vector<PeerChange>& changes, EbpfDataplane* dataplane,
+                             bool by_ebpf, Outcome& outcome) {
+  if (!last_round_) return false;
+  const auto& [underlay, of_all] = *last_round_;
+  const auto plan_for = [&](const std::optional<Node>& node) {
+    return node ? plan_peer(*node, underlay, options_.bridge, options_.rules, of_all) : of_all;
+  };
+  std::vector<PeerSteps> steps;
+  for (const PeerChange& change : changes) {
+    auto step =
+        plan_peer_steps(plan_for(change.before), plan_for(change.after), of_all, underlay.routes);
+    if (!step) return false;
+    steps.push_back(std::move(*step));
+  }
+  for (const PeerSteps& step : steps) {
+    apply_kernel_routes(netlink_, step.routes, outcome);
+    if (dataplane && by_ebpf) apply_node_maps(*dataplane, step.maps, outcome);
+  }
+  return true;
 }
 
 bool NodesController::is_guarding_tunnel(EbpfDataplane* dataplane) {

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "cluster/cluster_view.hpp"
+#include "cluster/peer_change.hpp"
 #include "control/nodes/desired_state.hpp"
 #include "control/nodes/tunnel_device.hpp"
 #include "control/options.hpp"
@@ -42,6 +43,11 @@ class NodesController {
   /// not loaded; unless `by_ebpf` it leads to no node afterwards.
   void apply(const ClusterView& view, NodesPlan& plan, EbpfDataplane* dataplane, bool by_ebpf,
              Outcome& outcome);
+  /// Does for these nodes alone what apply() would do, between two rounds. It writes what differs
+  /// from before, and reads nothing. False: it has done nothing, since that needs a round: one was
+  /// not made yet, or the change concerns more than these nodes. Arguments: as in apply().
+  bool follow(const std::vector<PeerChange>& changes, EbpfDataplane* dataplane, bool by_ebpf,
+              Outcome& outcome);
   /// The maps alone: what a schema change begins with.
   void fill_maps(const DesiredState& desired, EbpfDataplane& dataplane, Outcome& outcome);
 
@@ -58,6 +64,12 @@ class NodesController {
   NodesController(DaemonOptions options, NetlinkSocket netlink)
       : options_(std::move(options)), netlink_(std::move(netlink)), tunnel_(options_.tunnel) {}
 
+  /// What a round found and planned, as far as follow() needs it.
+  struct Round {
+    Underlay underlay;    ///< its routes are those of others
+    DesiredState of_all;  ///< wires, mtu and rules
+  };
+  void remember(const NodesPlan& plan);
   std::optional<Underlay> read_underlay(const ClusterView& view, Outcome& outcome);
   void sync_routes(const DesiredState& desired, std::vector<Route> routes, unsigned tunnel_ifindex,
                    Outcome& outcome);
@@ -68,6 +80,7 @@ class NodesController {
   DaemonOptions options_;
   NetlinkSocket netlink_;
   TunnelDevice tunnel_;
+  std::optional<Round> last_round_;
 };
 
 }  // namespace kubecni
