@@ -91,6 +91,22 @@ TEST(Benchmark, FootprintHasEachProgramAndEachScenario) {
   for (const auto& row : report["delays"]) EXPECT_GT(row["medianMs"], 0) << row;
 }
 
+TEST(Benchmark, SyncSeesEachChangeInMapAndRoutes) {
+  const Outcome outcome = run({.argv = {KUBECNI_BENCH, "sync", "--nodes", "4", "--changes", "2",
+                                        "--settle", "0", "--calls", "1", "-o", "json"}},
+                              kRunDeadline);
+
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto report = nlohmann::json::parse(outcome.out);
+  std::vector<std::string> changes;
+  for (const auto& row : report["rows"]) {
+    EXPECT_GT(row["median"], 0) << row;
+    if (row["times"] == 2) changes.push_back(row["what"]);
+  }
+  EXPECT_THAT(changes,
+              testing::ElementsAre("a node gets other addresses", "a node goes", "a node comes"));
+}
+
 TEST(Benchmark, ProgHasATimeForEachWalkAndASizeForEachProgram) {
   const Outcome outcome =
       run({.argv = {KUBECNI_BENCH, "prog", "--calls", "2", "-o", "json"}}, kRunDeadline);

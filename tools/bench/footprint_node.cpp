@@ -12,8 +12,12 @@
 #include "test_api_server/certificate.hpp"
 #include "test_api_server/make_node.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -60,9 +64,14 @@ std::string pod_cidr(unsigned number) {
   return "10." + std::to_string(128 + number / 256) + "." + std::to_string(number % 256) + ".0/24";
 }
 
-json node_object(unsigned number) {
-  return test::make_node(node_name(number), node_address(number), pod_cidr(number));
+std::string hex(unsigned number) {
+  std::array<char, 8> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), number, 16).ptr;
+  return {digits.begin(), end};
 }
+
+std::string node_address6(unsigned number) { return "fd20::" + hex(number + 1); }
+std::string pod_cidr6(unsigned number) { return "fd10:0:0:" + hex(number + 1) + "::/64"; }
 
 std::string pod_name(std::size_t number) { return "pod-" + std::to_string(number); }
 std::string app_name(std::size_t number) { return "app-" + std::to_string(number % kApps); }
@@ -76,12 +85,27 @@ BenchPod pod_elsewhere(unsigned number, const std::string& app) {
 
 }  // namespace
 
-Result<std::unique_ptr<FootprintNode>> FootprintNode::create(const Programs& programs) {
+json FootprintNode::node_object(unsigned number) const {
+  if (!dual_stack_)
+    return test::make_node(node_name(number), node_address(number), pod_cidr(number));
+  return test::make_node(node_name(number), {node_address(number), node_address6(number)},
+                         {pod_cidr(number), pod_cidr6(number)});
+}
+
+IpNet FootprintNode::pod_cidr_of(unsigned number, int family) {
+  return IpNet::parse(family == AF_INET ? pod_cidr(number) : pod_cidr6(number)).value();
+}
+
+fs::path FootprintNode::bpffs() { return kBpffs; }
+fs::path FootprintNode::run_dir() { return kRunDir; }
+
+Result<std::unique_ptr<FootprintNode>> FootprintNode::create(const Programs& programs,
+                                                             bool dual_stack) {
   for (const auto& folder : {kStateDir, kRunDir})
     if (auto made = ensure_directory(folder); !made) return fail(made);
   auto netns = create_netns("/run/netns/node");
   if (!netns) return fail(netns);
-  std::unique_ptr<FootprintNode> node(new FootprintNode(programs, std::move(*netns)));
+  std::unique_ptr<FootprintNode> node(new FootprintNode(programs, std::move(*netns), dual_stack));
   if (auto connected = node->connect(); !connected) return fail(connected);
   if (auto started = node->start_server(); !started) return fail(started);
   if (auto started = node->start_peers(); !started) return fail(started);
@@ -110,6 +134,9 @@ Result<> FootprintNode::connect() {
   if (!port || !nic) return port ? fail(nic) : fail(port);
   const IpNet own = IpNet::parse(node_address(0) + "/16").value();
   if (auto done = ensure_address(*inside, (*nic)->ifindex, own); !done) return fail(done);
+  const IpNet own6 = IpNet::parse(node_address6(0) + "/64").value();
+  if (dual_stack_)
+    if (auto done = ensure_address(*inside, (*nic)->ifindex, own6); !done) return fail(done);
   if (auto done = set_link_up(*outside, (*port)->ifindex); !done) return fail(done);
   return set_link_up(*inside, (*nic)->ifindex);
 }
@@ -187,7 +214,7 @@ Result<bool> FootprintNode::is_complete(unsigned nodes) const {
   auto routes = list_routes(*netlink);
   if (!routes) return fail(routes);
   const auto ours = std::ranges::count(*routes, kRouteProtocol, &Route::protocol);
-  return ours == nodes - 1 && fs::exists(kStateDir / "node.json");
+  return ours == (dual_stack_ ? 2 : 1) * (nodes - 1) && fs::exists(kStateDir / "node.json");
 }
 
 Result<> FootprintNode::start_daemon(unsigned nodes) {
@@ -197,14 +224,25 @@ Result<> FootprintNode::start_daemon(unsigned nodes) {
   for (unsigned number = 0; number < nodes; ++number) objects.push_back(node_object(number));
   server_->replace_nodes(objects);
   if (auto spawned = spawn_daemon(); !spawned) return fail(spawned);
+  auto done = wait_until([&] { return is_complete(nodes); }, kPoll);
+  if (!done) return fail(done, "the daemon does not know " + std::to_string(nodes) + " nodes");
+  return {};
+}
+
+Result<> FootprintNode::restart_daemon() {
+  daemon_.reset();
+  return spawn_daemon();
+}
+
+Result<> FootprintNode::wait_until(const std::function<Result<bool>()>& is_so,
+                                   std::chrono::nanoseconds poll) {
   for (const auto end = Clock::now() + kReadyTimeout; Clock::now() < end;) {
-    auto complete = is_complete(nodes);
-    if (!complete) return fail(complete);
-    if (*complete) return {};
-    std::this_thread::sleep_for(kPoll);
+    auto now = is_so();
+    if (!now) return fail(now);
+    if (*now) return {};
+    std::this_thread::sleep_for(poll);
   }
-  return failure(ETIMEDOUT, "the daemon does not know " + std::to_string(nodes) +
-                                " nodes within two minutes: " +
+  return failure(ETIMEDOUT, "not within two minutes: " +
                                 read_file(kFolder / "log").value_or("it said nothing"));
 }
 

@@ -7,6 +7,8 @@
 #include "bench/spawn.hpp"
 #include "test_api_server/api_server.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <sys/types.h>
 
 #include <chrono>
@@ -30,8 +32,10 @@ class FootprintNode {
     std::filesystem::path plugin;
   };
 
-  /// Errors: those of network namespaces; EIO there is no certificate for the server.
-  static Result<std::unique_ptr<FootprintNode>> create(const Programs& programs);
+  /// With `dual_stack`, nodes have addresses and PodCIDRs of both families. Errors: those of
+  /// network namespaces; EIO there is no certificate for the server.
+  static Result<std::unique_ptr<FootprintNode>> create(const Programs& programs,
+                                                       bool dual_stack = false);
   FootprintNode(const FootprintNode&) = delete;
   FootprintNode& operator=(const FootprintNode&) = delete;
   ~FootprintNode() = default;
@@ -40,6 +44,11 @@ class FootprintNode {
   /// kB, starts the daemon, and waits until all of them have a route. Errors: ETIMEDOUT not within
   /// two minutes, with the daemon's log.
   Result<> start_daemon(unsigned nodes);
+  /// Ends the daemon, and starts it again. Errors: those of posix_spawn(3).
+  Result<> restart_daemon();
+  /// Errors: ETIMEDOUT `is_so` is not true within two minutes, with the daemon's log; its own.
+  static Result<> wait_until(const std::function<Result<bool>()>& is_so,
+                             std::chrono::nanoseconds poll);
 
   /// Adds `count` pods by the plugin. Errors: EIO the plugin's.
   Result<> add_pods(unsigned count);
@@ -62,11 +71,19 @@ class FootprintNode {
   /// Errors: EIO ip(8) does not.
   Result<> flap_pod(std::chrono::seconds time);
 
+  /// The node with its address, and its PodCIDR.
+  [[nodiscard]] nlohmann::json node_object(unsigned number) const;
+  [[nodiscard]] static IpNet pod_cidr_of(unsigned number, int family);
+  [[nodiscard]] test::ApiServer& server() { return *server_; }
+  [[nodiscard]] int netns() const { return netns_.get(); }
+  static std::filesystem::path bpffs();
+  static std::filesystem::path run_dir();
+
   [[nodiscard]] pid_t daemon_pid() const { return daemon_ ? daemon_->pid() : -1; }
 
  private:
-  FootprintNode(Programs programs, UniqueFd netns)
-      : programs_(std::move(programs)), netns_(std::move(netns)) {}
+  FootprintNode(Programs programs, UniqueFd netns, bool dual_stack)
+      : programs_(std::move(programs)), netns_(std::move(netns)), dual_stack_(dual_stack) {}
 
   Result<> connect();
   static Result<> route_all_to_here();
@@ -80,6 +97,7 @@ class FootprintNode {
 
   Programs programs_;
   UniqueFd netns_;
+  bool dual_stack_;
   std::unique_ptr<test::ApiServer> server_;
   std::unique_ptr<ProbePeers> peers_;
   std::optional<BackgroundProcess> daemon_;

@@ -5,6 +5,7 @@
 #include "bench/footprint_command.hpp"
 #include "bench/path_command.hpp"
 #include "bench/prog_command.hpp"
+#include "bench/sync_command.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   kubecni::bench::add_footprint_command(app);
   kubecni::bench::add_path_command(app);
   kubecni::bench::add_prog_command(app);
+  kubecni::bench::add_sync_command(app);
   CLI11_PARSE(app, argc, argv);
   return 0;
 }

@@ -97,10 +97,11 @@ class ApiServer {
     int lists = 0;                     ///< requests, so one per page
     int watches = 0;
     int live_watches = 0;
-    std::string last_authorization;             ///< the header of the last request
-    std::string last_via;                       ///< likewise: through which proxies it came
-    std::string last_watched_resource_version;  ///< of the last watch
-    std::vector<std::string> requests;          ///< paths with their query
+    std::string last_authorization;                     ///< the header of the last request
+    std::string last_via;                               ///< likewise: through which proxies it came
+    std::string last_watched_resource_version;          ///< of the last watch
+    std::vector<std::string> requests;                  ///< paths with their query
+    std::chrono::steady_clock::time_point listed_at{};  ///< when a list of nodes was last complete
   };
   [[nodiscard]] Counters counters() const;
 

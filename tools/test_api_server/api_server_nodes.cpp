@@ -86,7 +86,10 @@ void ApiServer::State::list(const httplib::Request& request, httplib::Response& 
   json page = make_node_list({});
   page["kind"] = kind.list_kind;
   page["metadata"]["resourceVersion"] = std::to_string(version);
-  if (object != objects.end()) page["metadata"]["continue"] = "after=+&" + last;
+  if (object != objects.end())
+    page["metadata"]["continue"] = "after=+&" + last;
+  else if (request.path == kNodes)
+    counters.listed_at = Clock::now();
   std::string text = page.dump();
   const std::string_view no_items = "\"items\":[";
   text.insert(text.find(no_items) + no_items.size(), items);

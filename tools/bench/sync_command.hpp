@@ -1,0 +1,12 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace kubecni::bench {
+
+/// Adds `kube-cni-bench sync` to `app`.
+void add_sync_command(CLI::App& app);
+
+}  // namespace kubecni::bench
