@@ -94,6 +94,30 @@ Result<> create_veth(NetlinkSocket& netlink, const VethSpec& veth) {
   return created;
 }
 
+Result<> keep_without_link_local(NetlinkSocket& netlink, const Link& link) {
+  NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(link.ifindex)});
+  request.nest(IFLA_AF_SPEC, [&] {
+    request.nest(AF_INET6, [&] {
+      request.put(IFLA_INET6_ADDR_GEN_MODE, std::uint8_t{IN6_ADDR_GEN_MODE_NONE});
+    });
+  });
+  return request.exchange(netlink, "keep " + link.name + " without a link-local address");
+}
+
+Result<> create_ifb(NetlinkSocket& netlink, const std::string& name, unsigned mtu) {
+  NetlinkRequest request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  request.put(IFLA_IFNAME, name);
+  request.put(IFLA_MTU, std::uint32_t{mtu});
+  request.nest(IFLA_LINKINFO, [&] { request.put(IFLA_INFO_KIND, std::string("ifb")); });
+  if (auto created = request.exchange(netlink, "create ifb device " + name); !created)
+    return created;
+  auto ifb = find_link(netlink, name);
+  if (!ifb) return fail(ifb);
+  // A node without IPv6 has no such setting.
+  if (*ifb) (void)keep_without_link_local(netlink, **ifb);
+  return {};
+}
+
 Result<> set_link_up(NetlinkSocket& netlink, unsigned ifindex) {
   NetlinkRequest request(
       RTM_NEWLINK, 0,

@@ -45,6 +45,15 @@ struct VethSpec {
 /// Errors: EEXIST one of the names is taken; EPERM no CAP_NET_ADMIN.
 Result<> create_veth(NetlinkSocket& netlink, const VethSpec& veth);
 
+/// For a link that is down, since it gets the address when it goes up. Kernels refuse this in the
+/// request that creates it. Errors: ENODEV no such link; EAFNOSUPPORT the kernel has no IPv6.
+Result<> keep_without_link_local(NetlinkSocket& netlink, const Link& link);
+
+/// Creates a device that sends back what is led to it, after its queueing discipline; down, and
+/// without an IPv6 address of its own. Errors: EEXIST the name is taken; EOPNOTSUPP the kernel has
+/// no `ifb`.
+Result<> create_ifb(NetlinkSocket& netlink, const std::string& name, unsigned mtu);
+
 /// Errors: ENODEV no such link.
 Result<> set_link_up(NetlinkSocket& netlink, unsigned ifindex);
 

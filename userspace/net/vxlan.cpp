@@ -90,18 +90,6 @@ Result<> create(NetlinkSocket& netlink, const VxlanSpec& spec) {
   return created;
 }
 
-/// Before the device is up, since it gets the address then. Kernels refuse this in the request that
-/// creates it.
-Result<> keep_without_link_local(NetlinkSocket& netlink, const Link& link) {
-  NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{.ifi_index = static_cast<int>(link.ifindex)});
-  request.nest(IFLA_AF_SPEC, [&] {
-    request.nest(AF_INET6, [&] {
-      request.put(IFLA_INET6_ADDR_GEN_MODE, std::uint8_t{IN6_ADDR_GEN_MODE_NONE});
-    });
-  });
-  return request.exchange(netlink, "keep " + link.name + " without a link-local address");
-}
-
 /// Corrects MAC and MTU and sets the device up, in one request.
 Result<> set_up(NetlinkSocket& netlink, const Link& link, const VxlanSpec& spec) {
   NetlinkRequest request(
