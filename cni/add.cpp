@@ -14,6 +14,7 @@
 #include "net/netns.hpp"
 #include "net/nft_batch.hpp"
 #include "node_settings.hpp"
+#include "pods/bandwidth.hpp"
 #include "pods/endpoint.hpp"
 #include "pods/host_ports.hpp"
 #include "pods/liveness.hpp"
@@ -149,25 +150,35 @@ CniCode code_of_refusal(const Error& error) {
   return error.code == EINVAL ? CniCode::kInvalidConfig : CniCode::kSystem;
 }
 
-/// Whether the bandwidth configuration sets any limit.
-bool has_limit(const json& bandwidth) {
-  return std::ranges::any_of(bandwidth,
-                             [](const json& value) { return value.is_number() && value != 0; });
-}
-
 /// What the other plugins of the list mean for how the pod is attached.
 struct Surroundings {
-  bool shaped = false;  ///< the pod's bandwidth will be limited
   AttachKind pod_hooks = AttachKind::kTcx;
+  bool has_limiter = false;  ///< the plugin bandwidth limits the pod, if anybody does
+  bool has_limit = false;    ///< its configuration has a limit for every pod
   bool has_portmap = false;  ///< the plugin portmap is given the host ports
 };
 
-/// An operator's own list may have both; nothing is to be done twice.
-bool is_given_ports(const std::optional<Partners>& partners) {
-  if (!partners) return false;
-  const auto portmap = partners->find("portmap");
-  return portmap != partners->end() &&
-         member(member(portmap->second, "capabilities"), "portMappings") == true;
+/// The configuration of another plugin in the list; null if it is not there, or unknown.
+const json& partner_of(const std::optional<Partners>& partners, const char* type) {
+  static const json null;
+  if (!partners) return null;
+  const auto found = partners->find(type);
+  return found == partners->end() ? null : found->second;
+}
+
+/// Whether the runtime tells the plugin what `capability` is about. An operator's own list may say
+/// so of several plugins; nothing is to be done twice.
+bool is_told(const json& plugin, const char* capability) {
+  return member(member(plugin, "capabilities"), capability) == true;
+}
+
+/// Whether the configuration of the plugin bandwidth has a limit.
+bool has_limit(const json& limiter) {
+  const auto is_set = [&](const char* rate) {
+    const json& value = member_like_go(limiter, rate);
+    return value.is_number() && value != 0;
+  };
+  return is_set("ingressRate") || is_set("egressRate");
 }
 
 AttachKind kind_of(PodHooks hooks, bool all_modest) {
@@ -180,16 +191,19 @@ AttachKind kind_of(PodHooks hooks, bool all_modest) {
 Surroundings look_around(const NetConf& conf, const PodRequests& requests) {
   constexpr std::array kModest{"portmap", "tuning", "firewall", "sbr"};
   const auto partners = list_partners(conf);
-  const bool has_portmap = is_given_ports(partners);
-  const auto limiter = partners ? partners->find("bandwidth") : Partners::const_iterator();
-  if (requests.bandwidth || (partners && limiter != partners->end() && has_limit(limiter->second)))
-    return {.shaped = true, .pod_hooks = AttachKind::kTcx, .has_portmap = has_portmap};
+  const json& limiter = partner_of(partners, "bandwidth");
+  Surroundings around{
+      .has_limiter = is_told(limiter, "bandwidth") || has_limit(limiter),
+      .has_limit = has_limit(limiter),
+      .has_portmap = is_told(partner_of(partners, "portmap"), "portMappings"),
+  };
   const bool all_modest = partners && std::ranges::all_of(*partners, [&](const auto& partner) {
                             return std::ranges::find(kModest, partner.first) != kModest.end();
                           });
-  return {.shaped = false,
-          .pod_hooks = kind_of(conf.pod_hooks, all_modest),
-          .has_portmap = has_portmap};
+  const bool is_limited_later =
+      around.has_limit || (around.has_limiter && !requests.bandwidth.empty());
+  around.pod_hooks = is_limited_later ? AttachKind::kTcx : kind_of(conf.pod_hooks, all_modest);
+  return around;
 }
 
 // MACs follow from addresses, 2^32 of them: one is rarely taken, two in a row never.
@@ -212,8 +226,8 @@ class Adding {
   CniResult<json> run() {
     for (const auto step :
          {&Adding::prepare, &Adding::reserve, &Adding::connect, &Adding::ask_delegate,
-          &Adding::configure, &Adding::add_routes, &Adding::attach, &Adding::map_ports,
-          &Adding::save, &Adding::await_policies}) {
+          &Adding::configure, &Adding::add_routes, &Adding::limit, &Adding::attach,
+          &Adding::map_ports, &Adding::save, &Adding::await_policies}) {
       if (auto done = (this->*step)(); !done) return std::unexpected(done.error());
     }
     auto result = add_result(conf_, attachment_, previous_, dns_);
@@ -250,6 +264,8 @@ class Adding {
     previous_ = std::move(*previous);
     requests_ = *requests;
     around_ = look_around(conf_, requests_);
+    is_shaped_ = around_.has_limit || !requests_.bandwidth.empty();
+    if (around_.has_limiter) requests_.bandwidth = {};  // nothing twice
     if (around_.has_portmap && !requests_.mappings.empty()) {
       log::warn("host ports are left to the plugin portmap, which a list of this network has",
                 {{"confDir", conf_.conf_dir.string()}});
@@ -273,13 +289,14 @@ class Adding {
     for (const auto& repair : leases_.repairs()) log::warn("repaired", {{"what", repair}});
     if (!lease) return cni_error(lease.error(), "ADD", code_of_refusal(lease.error()));
     undo_.add([this, owner] { report_undo("release address", leases_.release(owner)); });
-    attachment_ = plan_attachment(env_, conf_, node_.mtu, requests_, *lease, around_.shaped);
+    attachment_ = plan_attachment(env_, conf_, node_.mtu, requests_, *lease, is_shaped_);
     if (!delegate_) {
       auto addressing = addressing_of(*lease, node_, conf_);
       if (!addressing) return std::unexpected(addressing.error());
       use(std::move(*addressing));
     }
     attachment_.mappings = requests_.mappings;
+    attachment_.bandwidth = requests_.bandwidth;
     undo_.add([this] {
       report_undo("forget policies",
                   forget_policies(conf_.state_dir, attachment_.port.all_addresses()));
@@ -340,6 +357,11 @@ class Adding {
       auto free = check_mac_is_free(*netlink_, bridge_, *requests_.mac);
       if (!free) return refuse(free.error());
     }
+    // It runs when the veth is gone: until then, kube-cnid may make the limit again.
+    undo_.add([this] {
+      if (!attachment_.bandwidth.empty())
+        report_undo("remove limit", remove_bandwidth(*netlink_, attachment_.port.host_ifname));
+    });
     undo_.add([this] {
       report_undo("delete veth", remove_pod_port(*netlink_, attachment_.port.host_ifname));
     });
@@ -419,6 +441,13 @@ class Adding {
     return {};
   }
 
+  CniResult<> limit() {
+    if (attachment_.bandwidth.empty()) return {};
+    auto limited = ensure_bandwidth(*netlink_, attachment_, host_);
+    if (!limited) return cni_error(std::move(limited.error()).in("bandwidth"), "ADD");
+    return {};
+  }
+
   /// Puts the eBPF path on top. On failure the pod keeps the kernel path, unless the mode forbids
   /// it.
   CniResult<> attach() {
@@ -440,7 +469,7 @@ class Adding {
   /// Attaches the programs and makes the pod a redirect target, in this order.
   Result<> attach_ebpf() {
     const PodEndpoint pod = endpoint(may_be_selected(conf_.state_dir, attachment_.pod));
-    if (pod.shaped && !has_tcx())
+    if (attachment_.is_shaped_by_others() && !has_tcx())
       return failure(EBUSY,
                      "its bandwidth is limited, and before kernel 6.6 the bandwidth plugin "
                      "needs the qdisc that would hold the programs");
@@ -551,6 +580,7 @@ class Adding {
   json dns_ = json::object();  ///< of the delegate
   Link bridge_;
   Link host_;
+  bool is_shaped_ = false;   ///< kube-cni or a later plugin limits the pod's bandwidth
   bool is_policed_ = false;  ///< the programs leave the pod's packets to netfilter
   Rollback undo_;            // the last member: its steps need the others
 };

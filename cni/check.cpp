@@ -8,6 +8,7 @@
 #include "ipam/lease_store.hpp"
 #include "net/netns.hpp"
 #include "net/qdisc.hpp"
+#include "pods/bandwidth.hpp"
 #include "pods/endpoint.hpp"
 #include "pods/host_ports.hpp"
 #include "result_shape.hpp"
@@ -125,6 +126,20 @@ Result<> compare_host_ports(const Attachment& attachment, Differences& found) {
   return {};
 }
 
+Result<> compare_bandwidth(NetlinkSocket& netlink, const Attachment& attachment,
+                           Differences& found) {
+  if (attachment.bandwidth.empty()) return {};
+  auto host = find_link(netlink, attachment.port.host_ifname);
+  if (!host) return fail(host);
+  if (!*host) return {};  // reported before
+  auto buckets = list_token_buckets(netlink);
+  if (!buckets) return fail(buckets);
+  auto losses = find_bandwidth_losses(netlink, *buckets, attachment, **host);
+  if (!losses) return fail(losses);
+  std::ranges::copy(*losses, std::back_inserter(found.of_pod));
+  return {};
+}
+
 CniResult<> check_by_delegate(const CniEnv& env, const NetConf& conf) {
   if (conf.ipam.type.empty()) return {};
   auto delegate = Delegate::find(env, conf);
@@ -158,6 +173,8 @@ CniResult<> cmd_check(const CniEnv& env, const NetConf& conf) {
   if (auto compared = compare_ebpf(conf, *netlink, **attachment, *found); !compared)
     return cni_error(compared.error(), "CHECK");
   if (auto compared = compare_host_ports(**attachment, *found); !compared)
+    return cni_error(compared.error(), "CHECK");
+  if (auto compared = compare_bandwidth(*netlink, **attachment, *found); !compared)
     return cni_error(compared.error(), "CHECK");
   // Nothing that another pod would not lack, too.
   if (!found->of_node.empty())

@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -51,10 +50,9 @@ CniResult<PodRequests> read_requests(const CniEnv& env, const NetConf& conf) {
       return cni_error(CniCode::kInvalidConfig,
                        "ADD: the requested MAC \"" + text + "\" is not a unicast Ethernet address");
   }
-  const json& bandwidth = member_like_go(conf.runtime_config, "bandwidth");
-  requests.bandwidth =
-      std::ranges::any_of(bandwidth.is_object() ? bandwidth : json::object(),
-                          [](const json& value) { return value.is_number() && value != 0; });
+  auto bandwidth = read_bandwidth(conf.runtime_config);
+  if (!bandwidth) return std::unexpected(bandwidth.error());
+  requests.bandwidth = *bandwidth;
   auto mappings = read_port_mappings(conf.runtime_config);
   if (!mappings) return std::unexpected(mappings.error());
   requests.mappings = std::move(*mappings);

@@ -4,6 +4,7 @@
 #include "base/file.hpp"
 #include "expect.hpp"
 #include "support/cni_list.hpp"
+#include "support/node_state.hpp"
 #include "support/traffic.hpp"
 #include "test_api_server/api_server.hpp"
 
@@ -23,6 +24,13 @@ const json kLimit{{"ingressRate", kRate},
 
 class Bandwidth : public testing::Test {
  protected:
+  [[nodiscard]] std::filesystem::path conf_dir() const { return node.folder() / "net.d"; }
+  [[nodiscard]] std::vector<json> both_with_the_capability() const {
+    const json capabilities{{"bandwidth", true}};
+    return {{{"type", "kube-cni"}, {"confDir", conf_dir()}, {"capabilities", capabilities}},
+            {{"type", "bandwidth"}, {"capabilities", capabilities}}};
+  }
+
   /// The bytes that passed the queueing disciplines of the node's link.
   [[nodiscard]] std::uint64_t bytes_through_qdisc(const std::string& link) const {
     for (const json& qdisc :
@@ -60,16 +68,33 @@ class Bandwidth : public testing::Test {
   Pod pod{"pod"};
 };
 
-TEST_F(Bandwidth, RequestedByTheRuntimeIsHeededWithoutADaemon) {
-  const json capabilities{{"bandwidth", true}};
-  CniList list(node, {{{"type", "kube-cni"}, {"capabilities", capabilities}},
-                      {{"type", "bandwidth"}, {"capabilities", capabilities}}});
+TEST_F(Bandwidth, RequestedByTheRuntimeIsMadeOnceWithoutADaemon) {
+  const auto plugins = both_with_the_capability();
+  must(ensure_directory(conf_dir()));
+  must(write_file_atomically(conf_dir() / "10-pods.conflist",
+                             json{{"name", "pods"}, {"plugins", plugins}}.dump()));
+  CniList list(node, plugins);
 
   ASSERT_TRUE(ok(list.add(pod, {{"bandwidth", kLimit}})));
 
+  EXPECT_TRUE(node.attachment(pod).bandwidth.empty());
+  EXPECT_EQ(json::parse(node.must_run({"ip", "-j", "link", "show", "type", "ifb"})).size(), 1u);
   expect_limited();
   EXPECT_TRUE(ok(list.check(pod)));
   EXPECT_TRUE(ok(list.del(pod)));
+}
+
+TEST_F(Bandwidth, IsNotMadeTwiceInSilenceWhereTheListIsUnknown) {
+  const std::string before = state_of(node, {&pod}, false);
+  CniList list(node, both_with_the_capability());
+
+  const CniAnswer answer = list.add(pod, {{"bandwidth", kLimit}});
+
+  EXPECT_FALSE(node.attachment(pod).bandwidth.empty());
+  EXPECT_NE(answer.status, 0);
+  EXPECT_THAT(answer.msg(), testing::HasSubstr("file exists"));
+  EXPECT_TRUE(ok(node.cni("DEL", pod)));
+  EXPECT_EQ(state_of(node, {&pod}, false), before);
 }
 
 TEST_F(Bandwidth, DaemonNoticesTheLimitOfTheList) {

@@ -56,9 +56,11 @@ class Killed : public testing::Test {
     return state_of(node, {&bystander}, false) +
            node.must_run({"nft", "-s", "list", "table", "inet", "kube-cni-hostports"});
   }
+  /// A host port and limits.
   static nlohmann::json asking_for(unsigned host_port) {
-    return {
-        {"runtimeConfig", {{"portMappings", {{{"hostPort", host_port}, {"containerPort", 80}}}}}}};
+    return {{"runtimeConfig",
+             {{"portMappings", {{{"hostPort", host_port}, {"containerPort", 80}}}},
+              {"bandwidth", {{"ingressRate", 1'000'000}, {"egressRate", 1'000'000}}}}}};
   }
 
   const nlohmann::json kPort = asking_for(18080);

@@ -94,11 +94,14 @@ TEST_F(PodHooks, FiltersAreCheckedAndGoWithThePod) {
   EXPECT_EQ(state_of(node, {&pod}, false), before);
 }
 
-TEST_F(PodHooks, APodWhoseLimitTheRuntimeAsksForGetsLinksWhateverIsSaid) {
+TEST_F(PodHooks, AreLinksWhereTheBandwidthPluginWillLimitThePodWhateverIsSaid) {
   const json capabilities{{"bandwidth", true}};
-  CniList list(node,
-               {{{"type", "kube-cni"}, {"podHooks", "clsact"}, {"capabilities", capabilities}},
-                {{"type", "bandwidth"}, {"capabilities", capabilities}}});
+  json kube_cni = conf();
+  kube_cni.update({{"type", "kube-cni"}, {"podHooks", "clsact"}, {"capabilities", capabilities}});
+  const std::vector<json> plugins{kube_cni,
+                                  {{"type", "bandwidth"}, {"capabilities", capabilities}}};
+  write_list("10-pods.conflist", plugins);
+  CniList list(node, plugins);
   Pod pod("pod");
 
   EXPECT_TRUE(

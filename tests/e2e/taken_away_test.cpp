@@ -151,6 +151,13 @@ const std::vector<Loss>& losses() {
       {"host ports", run("nft flush map inet kube-cni-hostports ports4"),
        shown("nft list map inet kube-cni-hostports ports4 | grep 'tcp . 18080'"),
        "the host's tcp port 18080 does not lead to"},
+      {"receive limit", run_for_pod("tc qdisc del dev $H root"),
+       shown("tc qdisc show dev $H root | grep -o 'tbf 1: root .*'"),
+       "what the pod receives is not limited", "what the pod receives is not limited"},
+      {"send limit", run_for_pod("ip link del ifb${H#veth}"),
+       shown("tc qdisc show dev ifb${H#veth} root | grep -o 'tbf 1: root .*';"
+             " tc filter show dev $H ingress | grep -o \"Redirect to device ifb${H#veth}\""),
+       "what the pod sends is not limited", "what the pod sends is not limited"},
       {"policy entries",
        [](const Site& site) {
          (void)site.sh("nft delete element inet kube-cni-policy known4 '{ " +
@@ -260,7 +267,11 @@ const std::vector<Loss>& losses() {
 class TakenAway : public testing::TestWithParam<Loss> {
  protected:
   TakenAway() {
-    CniCall call = cluster.a.call_for("ADD", pod, kWanted);
+    json wanted = kWanted;
+    if (is_of_limits())
+      wanted["runtimeConfig"]["bandwidth"] = {{"ingressRate", 80'000'000},
+                                              {"egressRate", 80'000'000}};
+    CniCall call = cluster.a.call_for("ADD", pod, wanted);
     if (is_of_policies())
       for (std::string& variable : call.env)
         if (variable == "CNI_ARGS=")
@@ -278,6 +289,7 @@ class TakenAway : public testing::TestWithParam<Loss> {
           "'{ type filter hook forward priority filter; policy drop; }'");
   }
 
+  static bool is_of_limits() { return GetParam().thing.ends_with(" limit"); }
   static bool is_of_policies() { return GetParam().thing.starts_with("policy "); }
 
   /// The daemons' --policy-file.
@@ -343,7 +355,8 @@ class TakenAway : public testing::TestWithParam<Loss> {
   bool all_is_well() {
     const json status = kube_cnictl("status");
     return status["daemon"].is_object() && status["daemon"]["running"] == true &&
-           status["daemon"]["errors"].empty() && status["podsOnKernelPath"].empty();
+           status["daemon"]["errors"].empty() &&
+           status["podsOnKernelPath"].size() == (is_of_limits() ? 1 : 0);
   }
 
   bool reaches_all() {

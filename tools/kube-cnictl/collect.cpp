@@ -7,6 +7,7 @@
 #include "dataplane/pins.hpp"
 #include "dataplane/schema_change.hpp"
 #include "net/qdisc.hpp"
+#include "pods/bandwidth.hpp"
 #include "pods/endpoint.hpp"
 #include "pods/policy_entry.hpp"
 #include "state/attachment.hpp"
@@ -70,6 +71,20 @@ json texts_of(const std::vector<IpAddr>& addresses) {
   return list;
 }
 
+/// Bits per second; null: as fast as it goes.
+json to_json(const Bandwidth& bandwidth) {
+  const auto rate_of = [](const std::optional<RateLimit>& limit) {
+    return limit ? json(limit->rate) : json();
+  };
+  return {{"ingressRate", rate_of(bandwidth.ingress)}, {"egressRate", rate_of(bandwidth.egress)}};
+}
+
+/// Of a limit by another plugin, only its queueing discipline is known.
+std::string limit_text(const Attachment& attachment) {
+  const std::string text = "its bandwidth is limited";
+  return attachment.bandwidth.empty() ? text : text + ": " + attachment.bandwidth.str();
+}
+
 }  // namespace
 
 Result<json> daemon_status(const NodePaths& paths) {
@@ -117,6 +132,8 @@ Result<json> collect_endpoints(const NodePaths& paths) {
 
   auto shaped = list_shaped_links(*netlink);
   if (!shaped) return fail(shaped);
+  auto buckets = list_token_buckets(*netlink);
+  if (!buckets) return fail(buckets);
   auto state = read_host_state(*netlink);
   if (!state) return fail(state);
 
@@ -138,6 +155,11 @@ Result<json> collect_endpoints(const NodePaths& paths) {
       if (!found) return fail(found);
       problems.insert(problems.end(), found->begin(), found->end());
     }
+    if (host && !attachment.bandwidth.empty()) {
+      auto lost = find_bandwidth_losses(*netlink, *buckets, attachment, *host);
+      if (!lost) return fail(lost);
+      problems.insert(problems.end(), lost->begin(), lost->end());
+    }
     if (attachment.ebpf && !dataplane) problems.push_back(dataplane.error().what);
     if (has_policies(paths.state_dir)) {
       auto known = are_policies_known(port.all_addresses());
@@ -145,18 +167,18 @@ Result<json> collect_endpoints(const NodePaths& paths) {
       if (!*known)
         problems.emplace_back("its network policies are not in force; see kube-cnictl policy");
     }
-    endpoints.push_back(
-        {{"pod", attachment.pod},
-         {"container", attachment.container_id},
-         {"network", attachment.network},
-         {"bridge", port.bridge},
-         {"interface", port.pod_ifname},
-         {"addresses", texts_of(port.plain_addresses())},
-         {"hostInterface", port.host_ifname},
-         {"mac", port.pod_mac.str()},
-         {"path", attachment.ebpf && !limited ? "ebpf" : "kernel"},
-         {"reason", limited ? "its bandwidth is limited" : attachment.fallback_reason},
-         {"problems", problems}});
+    endpoints.push_back({{"pod", attachment.pod},
+                         {"container", attachment.container_id},
+                         {"network", attachment.network},
+                         {"bridge", port.bridge},
+                         {"interface", port.pod_ifname},
+                         {"addresses", texts_of(port.plain_addresses())},
+                         {"hostInterface", port.host_ifname},
+                         {"mac", port.pod_mac.str()},
+                         {"path", attachment.ebpf && !limited ? "ebpf" : "kernel"},
+                         {"reason", limited ? limit_text(attachment) : attachment.fallback_reason},
+                         {"bandwidth", to_json(attachment.bandwidth)},
+                         {"problems", problems}});
   }
   return json{{"endpoints", endpoints}, {"damaged", listing->damaged}};
 }

@@ -147,8 +147,7 @@ inline constexpr std::array kSettings{
     Setting{.key = "runtimeConfig.bandwidth",
             .owner = Owner::kRuntime,
             .type = Type::kOther,
-            .meaning = "a limit for one pod, which the plugin `bandwidth` enforces. Such a pod "
-                       "uses the kernel path"},
+            .meaning = "limits for one pod, see [Bandwidth](#bandwidth)"},
     Setting{.key = "runtimeConfig.ipRanges",
             .owner = Owner::kRuntime,
             .type = Type::kOther,
@@ -443,8 +442,9 @@ inline constexpr std::array kSettings{
             .type = Type::kOther,
             .meaning = "the capabilities for which the runtime tells kube-cni the values of a pod, "
                        "in `runtimeConfig`",
-            .shown_default = "`portMappings`, unless the plugin `portmap` in the chain has it; "
-                             "`bandwidth` if the plugin `bandwidth` in the chain has it"},
+            .shown_default =
+                "`bandwidth`; `portMappings`, unless the plugin `portmap` in the chain "
+                "has it"},
 };
 
 // The parts of one setting; none of these compiles for a key that is not in the table.

@@ -8,6 +8,7 @@
 #include "dataplane/schema_change.hpp"
 #include "net/conntrack.hpp"
 #include "net/link.hpp"
+#include "pods/bandwidth.hpp"
 #include "pods/host_ports.hpp"
 #include "pods/policy_entry.hpp"
 #include "state/attachment.hpp"
@@ -137,6 +138,8 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
     auto removed = remove_record(attachments, network, owner, *again, addresses);
     if (!removed) return fail(removed);
   }
+  // When nobody has a reason to make it again.
+  if (auto removed = remove_bandwidth(*netlink, host_ifname); !removed) return fail(removed);
   auto forgotten = forget_policies(paths.state_dir, with_link_local(*record, addresses));
   if (!forgotten) return fail(forgotten);
   forget_flows_to(addresses);

@@ -16,10 +16,10 @@ struct PodPaths {
 };
 
 /// Undoes whatever of an attachment there is, finished or not: map entries,
-/// programs, veth, host ports, policies, UDP flows that are translated to it, lease, record. It
-/// needs neither the pod's namespace nor any of the records: names are computed, and what is absent
-/// is fine. Runs in the node's namespace, also several times at once. Returns the addresses that
-/// were freed; none when there were none, or when the record was damaged.
+/// programs, veth, limits, host ports, policies, UDP flows that are translated to it, lease,
+/// record. It needs neither the pod's namespace nor any of the records: names are computed, and
+/// what is absent is fine. Runs in the node's namespace, also several times at once. Returns the
+/// addresses that were freed; none when there were none, or when the record was damaged.
 Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::string& network,
                                               const LeaseOwner& owner);
 

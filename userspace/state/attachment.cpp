@@ -42,6 +42,15 @@ json to_json(const std::vector<PortMapping>& mappings) {
   return list;
 }
 
+json to_json(const Bandwidth& bandwidth) {
+  const RateLimit ingress = bandwidth.ingress.value_or(RateLimit{});
+  const RateLimit egress = bandwidth.egress.value_or(RateLimit{});
+  return {{"ingressRate", ingress.rate},
+          {"ingressBurst", ingress.burst},
+          {"egressRate", egress.rate},
+          {"egressBurst", egress.burst}};
+}
+
 json to_json(const Attachment& attachment) {
   const PodPort& port = attachment.port;
   return {{"network", attachment.network},
@@ -60,6 +69,7 @@ json to_json(const Attachment& attachment) {
           {"gatewayMAC", port.gateway_mac.str()},
           {"mtu", port.mtu},
           {"portMappings", to_json(attachment.mappings)},
+          {"bandwidth", to_json(attachment.bandwidth)},
           {"shaped", attachment.shaped},
           {"ebpf", attachment.ebpf},
           {"hooks", attachment.hooks == AttachKind::kTcx ? "tcx" : "clsact"},
@@ -119,6 +129,22 @@ std::vector<PortMapping> mappings_in(const json& list) {
   return mappings;
 }
 
+std::uint64_t bits_in(const json& record, const char* key) {
+  const auto* bits = record.at(key).get_ptr<const json::number_unsigned_t*>();
+  if (!bits) throw std::invalid_argument(key);
+  return *bits;
+}
+
+std::optional<RateLimit> limit_in(const json& record, const char* rate, const char* burst) {
+  const RateLimit limit{.rate = bits_in(record, rate), .burst = bits_in(record, burst)};
+  return limit.rate == 0 ? std::nullopt : std::optional(limit);
+}
+
+Bandwidth bandwidth_in(const json& record) {
+  return {.ingress = limit_in(record, "ingressRate", "ingressBurst"),
+          .egress = limit_in(record, "egressRate", "egressBurst")};
+}
+
 AttachKind kind_in(const json& name) {
   if (name.get<std::string>() == "tcx") return AttachKind::kTcx;
   if (name == "clsact") return AttachKind::kClsact;
@@ -148,6 +174,9 @@ Attachment from_json(const json& record) {
       // Records of builds that made no mappings lack them.
       .mappings = record.contains("portMappings") ? mappings_in(record.at("portMappings"))
                                                   : std::vector<PortMapping>{},
+      // Likewise those of builds that limited no bandwidth.
+      .bandwidth =
+          record.contains("bandwidth") ? bandwidth_in(record.at("bandwidth")) : Bandwidth{},
       .shaped = record.at("shaped"),
       .ebpf = record.at("ebpf"),
       .hooks = kind_in(record.at("hooks")),

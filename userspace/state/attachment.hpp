@@ -3,6 +3,7 @@
 #include "base/file_lock.hpp"
 #include "base/result.hpp"
 #include "state/attach_kind.hpp"
+#include "state/bandwidth.hpp"
 #include "state/files.hpp"
 #include "state/pod_port.hpp"
 #include "state/port_mapping.hpp"
@@ -24,7 +25,8 @@ struct Attachment {
   std::string pod_uid = {};  ///< likewise
   PodPort port;
   std::vector<PortMapping> mappings;    ///< ports of the node that lead to the pod
-  bool shaped = false;                  ///< the runtime or the list limits its bandwidth
+  Bandwidth bandwidth;                  ///< what kube-cni limits it to
+  bool shaped = false;                  ///< kube-cni or another plugin limits its bandwidth
   bool ebpf = false;                    ///< the programs are attached
   AttachKind hooks = AttachKind::kTcx;  ///< how they are attached, if they are
   std::string fallback_reason;          ///< why they are not attached, if they should be
@@ -34,6 +36,8 @@ struct Attachment {
   [[nodiscard]] std::string pod_text() const {
     return pod.empty() ? "container " + container_id : "pod " + pod;
   }
+  /// Whether a later plugin of the list limits its bandwidth.
+  [[nodiscard]] bool is_shaped_by_others() const { return shaped && bandwidth.empty(); }
   [[nodiscard]] HostPorts host_ports() const {
     return plan_host_ports(mappings, port.plain_addresses());
   }

@@ -45,6 +45,8 @@ Attachment attachment(const std::string& network, const std::string& container_i
                     .pod_port = 5353,
                     .host_ip = IpAddr::parse("192.0.2.1").value()},
                    {.protocol = PortProtocol::kTcp, .host_port = 8080, .pod_port = 80}},
+      .bandwidth = {.ingress = RateLimit{.rate = 10'000'000, .burst = 80'000},
+                    .egress = RateLimit{.rate = 1'000'000'000'000}},
       .shaped = true,
       .ebpf = true,
       .hooks = AttachKind::kClsact,
@@ -93,6 +95,7 @@ TEST_F(AttachmentStoreTest, FindsWhatWasSaved) {
   EXPECT_EQ(read.port.routes, saved.port.routes);
   EXPECT_EQ(read.port.owns_gateways, saved.port.owns_gateways);
   EXPECT_EQ(read.mappings, saved.mappings);
+  EXPECT_EQ(read.bandwidth, saved.bandwidth);
   EXPECT_EQ(read.shaped, saved.shaped);
   EXPECT_EQ(read.hooks, saved.hooks);
   EXPECT_EQ(read.port.mtu, saved.port.mtu);
@@ -174,6 +177,31 @@ TEST_F(AttachmentStoreTest, ReadsRecordsFromBeforeThereWereHostPorts) {
   ASSERT_TRUE(found && *found);
   EXPECT_THAT((*found)->mappings, IsEmpty());
   EXPECT_EQ((*found)->pod_text(), "pod shop/web");
+}
+
+TEST_F(AttachmentStoreTest, ReadsRecordsFromBeforeThereWereLimits) {
+  ASSERT_TRUE(store_.save(attachment("net", "abc")));
+  auto record = nlohmann::json::parse(read_file(file("net/abc:eth0")).value());
+  ASSERT_EQ(record.erase("bandwidth"), 1u);
+  write("net/abc:eth0", record.dump());
+
+  const auto found = store_.find("net", "abc", "eth0");
+
+  ASSERT_TRUE(found && *found);
+  EXPECT_TRUE((*found)->bandwidth.empty());
+  EXPECT_TRUE((*found)->is_shaped_by_others());
+}
+
+TEST_F(AttachmentStoreTest, ReportsALimitThatIsNone) {
+  ASSERT_TRUE(store_.save(attachment("net", "abc")));
+  auto record = nlohmann::json::parse(read_file(file("net/abc:eth0")).value());
+  record["bandwidth"]["egressRate"] = -1;
+  write("net/abc:eth0", record.dump());
+
+  const auto found = store_.find("net", "abc", "eth0");
+
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, EBADMSG);
 }
 
 TEST_F(AttachmentStoreTest, ReportsAHostPortThatIsNone) {

@@ -40,11 +40,10 @@ bool is_told(const std::vector<json>& plugins, const char* type, const char* cap
 }
 
 /// What the runtime has to tell kube-cni: the host ports, unless the plugin `portmap` makes them,
-/// and a limit that the plugin `bandwidth` will set.
+/// and the limits of bandwidth, also those that the plugin `bandwidth` makes.
 json capabilities_beside(const std::vector<json>& plugins) {
-  json capabilities;
+  json capabilities{{"bandwidth", true}};
   if (!is_told(plugins, "portmap", "portMappings")) capabilities["portMappings"] = true;
-  if (is_told(plugins, "bandwidth", "bandwidth")) capabilities["bandwidth"] = true;
   return capabilities;
 }
 
@@ -103,7 +102,7 @@ std::string make_conf_list(const DaemonOptions& options, const ChainPlan& chain)
   json capabilities = capabilities_beside(chain.plugins);
   if (const auto given = first.find("capabilities"); given != first.end())
     capabilities.update(*given);
-  if (!capabilities.is_null()) first["capabilities"] = std::move(capabilities);
+  first["capabilities"] = std::move(capabilities);
   json list{{"name", options.cni.network}, {"plugins", json::array({first})}};
   for (const json& plugin : chain.plugins) list["plugins"].push_back(plugin);
 

@@ -3,6 +3,7 @@
 #include "dataplane/host_state.hpp"
 #include "dataplane/kernel_path.hpp"
 #include "net/qdisc.hpp"
+#include "pods/bandwidth.hpp"
 #include "pods/endpoint.hpp"
 
 #include <algorithm>
@@ -17,7 +18,8 @@ namespace {
 
 /// ADD wanted eBPF for it, and had to do without. A limited pod may need what holds the programs.
 bool awaits_ebpf(const Attachment& attachment, bool shaped) {
-  return !attachment.ebpf && !attachment.fallback_reason.empty() && (!shaped || has_tcx());
+  const bool by_others = shaped && attachment.bandwidth.empty();
+  return !attachment.ebpf && !attachment.fallback_reason.empty() && (!by_others || has_tcx());
 }
 
 /// Gives a pod eBPF that was made while there was none. False: DEL has come in between.
@@ -92,6 +94,32 @@ void sync_port(NetlinkSocket& netlink, const AttachmentStore& store, const Attac
                 "pod " + attachment.port.addresses_text() + ": put right that " + lost.front());
 }
 
+/// False: DEL has come in between.
+Result<bool> restore_bandwidth(NetlinkSocket& netlink, const AttachmentStore& store,
+                               const Attachment& attachment, const Link& host) {
+  auto lock = store.lock();
+  if (!lock) return fail(lock);
+  auto current =
+      store.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
+  if (!current) return fail(current);
+  if (!*current) return false;
+  if (auto limited = ensure_bandwidth(netlink, **current, host); !limited) return fail(limited);
+  return true;
+}
+
+void sync_bandwidth(NetlinkSocket& netlink, const AttachmentStore& store,
+                    const Attachment& attachment, const TokenBuckets& buckets, const Link& host,
+                    Outcome& outcome) {
+  if (attachment.bandwidth.empty()) return;
+  auto lost = find_bandwidth_losses(netlink, buckets, attachment, host);
+  if (!lost) return outcome.fail(lost.error().what);
+  if (lost->empty()) return;
+  auto restored = restore_bandwidth(netlink, store, attachment, host);
+  if (restored && !*restored) return;
+  outcome.apply(restored ? Result<>() : fail(restored),
+                "pod " + attachment.port.addresses_text() + ": put right that " + lost->front());
+}
+
 void sync_ebpf(PodDataplane& dataplane, const AttachmentStore& store, const Attachment& attachment,
                const PodEndpoint& pod, Outcome& outcome) {
   const bool is_late = awaits_ebpf(attachment, pod.shaped);
@@ -120,6 +148,8 @@ void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
                const PolicedPods& policed, Outcome& outcome) {
   auto shaped = list_shaped_links(netlink);
   if (!shaped) return outcome.fail(shaped.error().what);
+  auto buckets = list_token_buckets(netlink);
+  if (!buckets) return outcome.fail(buckets.error().what);
   auto state = read_host_state(netlink);
   if (!state) return outcome.fail(state.error().what);
   for (const Attachment& attachment : attachments) {
@@ -127,6 +157,7 @@ void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
     const Link* const bridge = state->find(attachment.port.bridge);
     if (!host || !bridge) continue;
     sync_port(netlink, store, attachment, *state, *host, *bridge, outcome);
+    sync_bandwidth(netlink, store, attachment, *buckets, *host, outcome);
     if (!dataplane) continue;
     const PodEndpoint pod =
         endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped, policed(attachment));

@@ -13,10 +13,10 @@ namespace kubecni {
 
 using PolicedPods = std::function<Policed(const Attachment&)>;
 
-/// Brings back what pods have lost: their place on the bridge, and for pods on eBPF the programs
-/// and map entries, also outdated ones. The pods are those of the plugin's records: `attachments`,
-/// which were read from `store` a moment ago. `dataplane`: null if eBPF is not loaded.
-/// `policed` says which pods netfilter has to judge. Runs in the node's namespace.
+/// Brings back what pods have lost: their place on the bridge, their limits, and for pods on eBPF
+/// the programs and map entries, also outdated ones. The pods are those of the plugin's records:
+/// `attachments`, which were read from `store` a moment ago. `dataplane`: null if eBPF is not
+/// loaded. `policed` says which pods netfilter has to judge. Runs in the node's namespace.
 void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
                const std::vector<Attachment>& attachments, PodDataplane* dataplane,
                const PolicedPods& policed, Outcome& outcome);

@@ -33,7 +33,7 @@ TEST(ConfList, OfDefaultsNamesThePluginAlone) {
 
   EXPECT_EQ(list, json::parse(R"({"name": "k8s-pod-network", "cniVersion": "1.0.0",
     "cniVersions": ["1.0.0", "1.1.0"],
-    "plugins": [{"type": "kube-cni", "confDir": "", "capabilities": {"portMappings": true}}]})"));
+    "plugins": [{"type": "kube-cni", "confDir": "", "capabilities": {"bandwidth": true, "portMappings": true}}]})"));
 }
 
 TEST(ConfList, HasWhatTheDaemonWasToldAndThePluginHasToKnow) {
@@ -88,14 +88,14 @@ TEST(ConfList, IsOf110AloneWhereAPartnerSpeaksNothingElse) {
   EXPECT_FALSE(list.contains("cniVersions"));
 }
 
-TEST(ConfList, GivesKubeCniTheLimitsThatBandwidthWillMake) {
+TEST(ConfList, GivesKubeCniTheLimitsWhoeverMakesThem) {
   ChainLink bandwidth = link("bandwidth", kOurs);
   bandwidth.conf["capabilities"] = {{"bandwidth", true}};
 
   EXPECT_EQ(list_of(kDefaults, plan_chain(kOurs, {bandwidth}))["plugins"][0]["capabilities"],
             json({{"bandwidth", true}, {"portMappings", true}}));
   EXPECT_EQ(list_of(kDefaults, plan_chain(kOurs, {}))["plugins"][0]["capabilities"],
-            json({{"portMappings", true}}));
+            json({{"bandwidth", true}, {"portMappings", true}}));
 }
 
 TEST(ConfList, LeavesHostPortsToPortmapWhereItIsInTheChain) {
@@ -104,9 +104,9 @@ TEST(ConfList, LeavesHostPortsToPortmapWhereItIsInTheChain) {
     return list_of(kDefaults, plan_chain(kOurs, {portmap}))["plugins"][0]["capabilities"];
   };
 
-  EXPECT_EQ(capabilities(), json({{"portMappings", true}})) << "nobody tells it the ports";
+  EXPECT_EQ(capabilities()["portMappings"], true) << "nobody tells it the ports";
   portmap.conf["capabilities"] = {{"portMappings", true}};
-  EXPECT_EQ(capabilities(), json());
+  EXPECT_EQ(capabilities(), json({{"bandwidth", true}}));
 }
 
 TEST(ConfList, AddsToTheCapabilitiesThatTheOperatorGave) {
@@ -119,7 +119,7 @@ TEST(ConfList, AddsToTheCapabilitiesThatTheOperatorGave) {
             json({{"bandwidth", true}, {"mac", true}, {"portMappings", true}}));
   options.cni.plugin = {{"capabilities", {{"portMappings", false}}}};
   EXPECT_EQ(list_of(options, plan_chain(kOurs, {}))["plugins"][0]["capabilities"],
-            json({{"portMappings", false}}));
+            json({{"bandwidth", true}, {"portMappings", false}}));
 }
 
 TEST(ConfList, DoesNotChangeWhileNothingElseDoes) {

@@ -1,0 +1,296 @@
+// Limits of bandwidth that kube-cni makes itself (runtimeConfig.bandwidth): the rates that come
+// through, what a hostile pod can do about them, and that nothing of them stays.
+
+#include "base/file.hpp"
+#include "cluster.hpp"
+#include "support/node_state.hpp"
+#include "support/packet.hpp"
+#include "support/program.hpp"
+#include "support/traffic.hpp"
+#include "support/udp.hpp"
+
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+namespace kubecni::test {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+constexpr double kAsked = 40'000'000;  // bits per second
+constexpr double kTolerance = 0.05;
+constexpr unsigned kMtu = 1500;
+constexpr unsigned kEthernetHeader = 14;
+
+json limited_to(double ingress, double egress = 0) {
+  // The bursts are containerd's.
+  return {{"runtimeConfig",
+           {{"bandwidth",
+             {{"ingressRate", static_cast<std::uint64_t>(ingress)},
+              {"ingressBurst", 4'294'967'295},
+              {"egressRate", static_cast<std::uint64_t>(egress)},
+              {"egressBurst", 4'294'967'295}}}}}};
+}
+
+/// How fast `bytes` grows, in bits per second, once it does so steadily.
+double measure(const std::function<std::uint64_t()>& bytes) {
+  constexpr milliseconds kStart{700}, kLength{2200};
+  std::this_thread::sleep_for(kStart);
+  const auto from = std::chrono::steady_clock::now();
+  const std::uint64_t before = bytes();
+  std::this_thread::sleep_for(kLength);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count();
+  return 8 * static_cast<double>(bytes() - before) / seconds;
+}
+
+/// The rate of the frames that `flows` TCP connections make with full segments.
+double tcp_rate(const NetNs& client, const NetNs& server, const IpAddr& to, unsigned flows) {
+  std::vector<std::unique_ptr<TcpTransfer>> transfers;
+  for (unsigned i = 0; i < flows; ++i)
+    transfers.push_back(std::make_unique<TcpTransfer>(
+        TcpTransfer::Options{.client = client,
+                             .server = server,
+                             .to = to,
+                             .port = static_cast<std::uint16_t>(5001 + i),
+                             .bytes = TcpTransfer::kUntilFinish}));
+  const double payload = measure([&] {
+    std::uint64_t received = 0;
+    for (const auto& transfer : transfers) received += transfer->bytes_received();
+    return received;
+  });
+  const unsigned headers = (to.family() == AF_INET ? 20 : 40) + 20 + 12;  // with timestamps
+  return payload * (kMtu + kEthernetHeader) / (kMtu - headers);
+}
+
+/// The bytes of the frames that came in by the pod's interface.
+std::uint64_t received_by(const Pod& pod) {
+  const auto link = json::parse(
+      Node::must_run_in(pod.netns, {"ip", "-j", "-s", "link", "show", "dev", pod.ifname}));
+  return link[0]["stats64"]["rx"]["bytes"];
+}
+
+/// Calls `send` about `per_second` times a second, until it is destroyed.
+class Flood {
+ public:
+  Flood(unsigned per_second, std::function<void()> send)
+      : thread_([this, per_second, send = std::move(send)] {
+          constexpr milliseconds kStep{2};
+          for (auto next = std::chrono::steady_clock::now(); !stop_; next += kStep) {
+            for (unsigned i = 0; i < per_second * kStep.count() / 1000; ++i) send();
+            std::this_thread::sleep_until(next);
+          }
+        }) {}
+  Flood(const Flood&) = delete;
+  Flood& operator=(const Flood&) = delete;
+  ~Flood() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
+
+/// Datagrams of 1472 bytes, half as many again as the limit lets through.
+class UdpFlood {
+ public:
+  UdpFlood(const Pod& from, const Pod& to)
+      : socket_(from.netns, AF_INET),
+        flood_(5'000, [this, &to] { (void)socket_.send(to.address, 9, std::string(1472, 'x')); }) {}
+
+ private:
+  UdpSocket socket_;
+  Flood flood_;
+};
+
+/// Sends frames by the pod's interface.
+UniqueFd frame_socket(const Pod& pod) {
+  UniqueFd fd;
+  pod.netns.enter([&] {
+    fd.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    sockaddr_ll at{};
+    at.sll_family = AF_PACKET;
+    at.sll_ifindex = static_cast<int>(::if_nametoindex(pod.ifname.c_str()));
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof(at)) != 0)
+      must(Result<>(sys_error(errno, "bind to " + pod.ifname)));
+  });
+  return fd;
+}
+
+struct RateCase {
+  std::string name;
+  std::string dataplane;
+  bool is_to_pod;
+  unsigned flows;
+  int family;
+  bool is_with_node = false;  ///< the other end is the node, not another pod
+
+  friend void PrintTo(const RateCase& rate, std::ostream* out) { *out << rate.name; }
+};
+
+class BandwidthRate : public testing::TestWithParam<RateCase> {};
+
+TEST_P(BandwidthRate, OfTcpIsAsAskedFor) {
+  const auto& [name, dataplane, is_to_pod, flows, family, is_with_node] = GetParam();
+  const Node node("node", std::vector<std::string>{"10.200.0.0/24", "fd00:1::/64"}, dataplane);
+  const Pod other = node.add_pod("other");
+  const Pod pod = node.add_pod("pod", limited_to(is_to_pod ? kAsked : 0, is_to_pod ? 0 : kAsked));
+  const NetNs& peer = is_with_node ? node.netns : other.netns;
+  const IpAddr peer_address = is_with_node ? node.gateway(family) : other.address_of(family);
+
+  const double rate = is_to_pod ? tcp_rate(peer, pod.netns, pod.address_of(family), flows)
+                                : tcp_rate(pod.netns, peer, peer_address, flows);
+
+  EXPECT_NEAR(rate, kAsked, kTolerance * kAsked);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, BandwidthRate,
+    testing::Values(RateCase{"ToPodOneFlow", "ebpf", true, 1, AF_INET},
+                    RateCase{"ToPodEightFlowsOfIpv6", "ebpf", true, 8, AF_INET6},
+                    RateCase{"FromPodOneFlowOfIpv6", "ebpf", false, 1, AF_INET6},
+                    RateCase{"FromPodEightFlows", "ebpf", false, 8, AF_INET},
+                    RateCase{"FromPodToTheNode", "ebpf", false, 1, AF_INET, true},
+                    RateCase{"ToPodWithoutEbpf", "bridge", true, 1, AF_INET},
+                    RateCase{"FromPodWithoutEbpf", "bridge", false, 8, AF_INET}),
+    [](const auto& tested) { return tested.param.name; });
+
+class BandwidthLimit : public testing::Test {
+ protected:
+  [[nodiscard]] std::string record_of(const Pod& pod) const {
+    return node.state_dir() / "attachments" / "pods" / (pod.container_id + ":eth0");
+  }
+  [[nodiscard]] std::string limits_of(const Pod& pod) const {
+    const std::string host = node.attachment(pod).port.host_ifname;
+    return node.must_run(
+        {"sh", "-c", "tc qdisc show; tc filter show dev " + host + " ingress; ip -o link"});
+  }
+
+  Node node{"node", "10.200.0.0/24", "ebpf"};
+  Pod other = node.add_pod("other");
+};
+
+TEST_F(BandwidthLimit, OfUdpIsAsAskedForInBothDirectionsAtOnce) {
+  const Pod pod = node.add_pod("pod", limited_to(kAsked, kAsked));
+  const UdpFlood to_pod(other, pod), from_pod(pod, other);
+
+  double to_pod_rate = 0;
+  std::thread measuring([&] { to_pod_rate = measure([&] { return received_by(pod); }); });
+  const double from_pod_rate = measure([&] { return received_by(other); });
+  measuring.join();
+
+  EXPECT_NEAR(to_pod_rate, kAsked, kTolerance * kAsked);
+  EXPECT_NEAR(from_pod_rate, kAsked, kTolerance * kAsked);
+}
+
+TEST_F(BandwidthLimit, HoldsForFramesOfAHostilePod) {
+  constexpr double kLow = 1'000'000;
+  const Pod pod = node.add_pod("pod", limited_to(0, kLow));
+  Node::must_run_in(pod.netns, {"sh", "-c",
+                                "tc qdisc del dev eth0 root 2>/dev/null;"
+                                "ip link set eth0 txqueuelen 10000 mtu 1500"});
+  const PodPort port = node.attachment(pod).port;
+  const Frame frame = arp_packet({.dst_mac = node.attachment(other).port.pod_mac.str(),
+                                  .src_mac = port.pod_mac.str(),
+                                  .sender_mac = port.pod_mac.str(),
+                                  .sender_ip = pod.address.str(),
+                                  .target_ip = other.address.str()});
+  const UniqueFd socket = frame_socket(pod);
+  const Flood flood(10'000, [&] { (void)::send(socket.get(), frame.data(), frame.size(), 0); });
+
+  const double rate = measure([&] { return received_by(other); });
+
+  EXPECT_NEAR(rate, kLow, kTolerance * kLow);
+}
+
+TEST_F(BandwidthLimit, IsSaidAndLeavesNothing) {
+  const Pod pod("pod");
+  const std::string before = state_of(node, {&pod}, false);
+  json wanted = limited_to(kAsked, kAsked);
+
+  const CniAnswer added = node.cni("ADD", pod, wanted);
+  ASSERT_TRUE(ok(added));
+  EXPECT_THAT(limits_of(pod), HasSubstr("ifb"));
+  const auto endpoints =
+      must_run({.argv = {program("kube-cnictl"), "endpoints", "--state-dir", node.state_dir(),
+                         "--run-dir", node.run_dir(), "--bpffs", node.bpffs()},
+                .netns_fd = node.netns.fd()});
+  EXPECT_THAT(endpoints, HasSubstr("it receives 40 Mbit/s and sends 40 Mbit/s at most"));
+  wanted["prevResult"] = added.json;
+  EXPECT_TRUE(ok(node.cni("CHECK", pod, wanted)));
+
+  EXPECT_TRUE(ok(node.cni("DEL", pod)));
+  EXPECT_EQ(state_of(node, {&pod}, false), before);
+}
+
+TEST_F(BandwidthLimit, ThatIsMissingOrAnotherIsFoundByCheck) {
+  const Pod pod("pod");
+  json wanted = limited_to(kAsked, kAsked);
+  wanted["prevResult"] = node.cni("ADD", pod, wanted).json;
+  const std::string host = node.attachment(pod).port.host_ifname, ifb = "ifb" + host.substr(4);
+  const auto says = [&](const std::string& script, const std::string& what) {
+    node.must_run({"sh", "-ec", "H=" + host + "; I=" + ifb + "; " + script});
+    return failed(node.cni("CHECK", pod, wanted), 100, what);
+  };
+
+  EXPECT_TRUE(says("tc qdisc change dev $H root tbf rate 50mbit burst 100000 limit 250000",
+                   "what the pod receives is not limited to 40 Mbit/s by a tbf on " + host));
+  EXPECT_TRUE(
+      says("tc qdisc replace dev $H root tbf rate 40mbit burst 100000 limit 250000;"
+           "tc filter del dev $H ingress pref 100",
+           "what the pod sends is not limited to 40 Mbit/s by a tbf on " + ifb));
+  EXPECT_TRUE(says("ip link del $I", "what the pod sends is not limited"));
+}
+
+TEST_F(BandwidthLimit, IsRemovedByGcAndThoughTheRecordIsLost) {
+  const Pod gone("gone"), lost("lost");
+  const std::string before = state_of(node, {}, false);
+  for (const Pod* pod : {&gone, &lost})
+    ASSERT_TRUE(ok(node.cni("ADD", *pod, limited_to(1e6, 1e6))));
+  std::filesystem::remove(record_of(lost));
+
+  EXPECT_TRUE(ok(node.cni("DEL", lost)));
+  EXPECT_TRUE(
+      ok(node.cni("GC", gone,
+                  {{"cni.dev/valid-attachments",
+                    json::array({{{"containerID", other.container_id}, {"ifname", "eth0"}}})}})));
+
+  EXPECT_EQ(state_of(node, {}, false), before);
+}
+
+TEST_F(BandwidthLimit, ThatIsMalformedChangesNothing) {
+  const Pod pod("pod");
+  const std::string before = state_of(node, {&pod}, false);
+
+  EXPECT_TRUE(failed(node.cni("ADD", pod, limited_to(100)), 7, "ingressRate is 100"));
+
+  EXPECT_EQ(state_of(node, {&pod}, false), before);
+}
+
+TEST(BandwidthBetweenNodes, IsAsAskedFor) {
+  Cluster cluster("ebpf");
+  Pod pod("pod");
+  json wanted = limited_to(0, kAsked);
+  wanted.update({{"subnet", nullptr}, {"ipam", nullptr}});
+  ASSERT_TRUE(ok(cluster.a.cni("ADD", pod, wanted)));
+
+  EXPECT_NEAR(tcp_rate(pod.netns, cluster.pod_b->netns, cluster.pod_b->address, 8), kAsked,
+              kTolerance * kAsked);
+
+  EXPECT_TRUE(ok(cluster.a.cni("DEL", pod)));
+}
+
+}  // namespace
+}  // namespace kubecni::test
