@@ -243,11 +243,11 @@ static __always_inline struct exit judge_flow(struct __sk_buff *skb, struct walk
 	return EXIT(PASS_KERNEL_FLOW);
 }
 
-/* eBPF carries the flow as it is. Where conntrack cannot be asked, the table
- * is for what the kernel path has carried. */
+/* eBPF carries the flow as it is. Where conntrack cannot be asked about any, the
+ * table is for what the kernel path has carried. */
 static __always_inline void keep_carrying(const struct walk *walk, struct flow *flow)
 {
-	if (can_ask_conntrack(&flow->l4) && !flow->l4.is_error && !flow->is_outer)
+	if (HAS_CONNTRACK && !flow->l4.is_error && !flow->is_outer)
 		keep_answer(&walk->pkt, flow, KUBECNI_FLOW_EBPF);
 	else
 		flow->answer.owner = KUBECNI_FLOW_EBPF;
@@ -382,7 +382,8 @@ static __always_inline struct exit decide_and_carry(struct __sk_buff *skb, const
 {
 	if (is_exit(flow->exit) && !flow->is_elsewhere)
 		return flow->exit;
-	RUN_STAGE(decide, skb, family, flow);
+	if (!is_decided(flow)) /* by the flow of a quoted packet */
+		RUN_STAGE(decide, skb, family, flow);
 	if (flow->needs_way)
 		RUN_STAGE(find_translated_way, skb, family, flow);
 	judge_policed(flow);

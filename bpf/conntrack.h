@@ -20,6 +20,8 @@ enum tracking {
 
 #ifdef KUBECNI_NO_CONNTRACK
 
+#define HAS_CONNTRACK false
+
 static __always_inline bool can_ask_conntrack(const struct transport *l4)
 {
 	(void)l4;
@@ -44,6 +46,8 @@ static __always_inline enum tracking ask_about_answer(struct __sk_buff *skb,
 }
 
 #else
+
+#define HAS_CONNTRACK true
 
 /* Looks up the flow of which `tuple` is a packet. With `translation`, which may
  * be NULL, prolongs the life in conntrack of a flow that is TRACKED or

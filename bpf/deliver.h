@@ -7,6 +7,7 @@
 #define KUBECNI_BPF_DELIVER_H
 
 #include "carry.h"
+#include "errors.h"
 #include "exits.h"
 #include "lookup.h"
 #include "packet.h"
@@ -20,7 +21,15 @@ static __always_inline struct exit parse_arrival(struct __sk_buff *skb, struct w
 	return CONTINUE;
 }
 
-/* Finds the receiver, a pod of this node, for a pod of another one. */
+/* Whether the packet may be an ICMP error of a router: of anybody but a pod of
+ * this node. */
+static __always_inline bool may_be_router(const struct packet *pkt)
+{
+	return HAS_CONNTRACK && is_icmp(pkt) && !node_of(src_of(pkt), pkt->family);
+}
+
+/* Finds the receiver, a pod of this node, for a pod of another one, or for who
+ * sends an error about what the receiver has sent to another node. */
 static __always_inline struct exit find_ends(struct __sk_buff *skb, const int family,
 					     struct flow *flow)
 {
@@ -40,12 +49,18 @@ static __always_inline struct exit find_ends(struct __sk_buff *skb, const int fa
 	const struct exit unable = judge_pod(&answer->pod);
 	if (is_exit(unable))
 		return unable;
-	if (!is_remote_pod(src_of(&walk.pkt), family))
+	const bool is_from_pod = is_remote_pod(src_of(&walk.pkt), family);
+	if (!is_from_pod && !may_be_router(&walk.pkt))
 		return EXIT(PASS_NOT_FROM_POD);
 	const struct exit unplain = judge_ip_header(&walk.pkt);
 	if (is_exit(unplain))
 		return unplain;
-	return hops_of(&walk.pkt) <= 1 ? EXIT(PASS_TTL_EXPIRED) : CONTINUE;
+	if (hops_of(&walk.pkt) <= 1)
+		return EXIT(PASS_TTL_EXPIRED);
+	if (HAS_CONNTRACK && is_icmp(&walk.pkt))
+		answer->owner =
+			owner_of_quoted(skb, family, answer->pod.host_ifindex, flow->generation);
+	return is_from_pod || is_decided(flow) ? CONTINUE : EXIT(PASS_NOT_FROM_POD);
 }
 
 GLOBAL_STAGE(__weak, find_ends_of_arrival, find_ends)

@@ -8,9 +8,9 @@
  * to_tunnel see exactly the packets of the kernel path. If netfilter has
  * translated one, an answer for the other direction may be wrong: they end it.
  *
- * Conntrack cannot be asked about an ICMP echo, and on some kernels about
- * nothing at all. There, the answers to what the kernel path has carried stay
- * the kernel's. */
+ * Conntrack cannot be asked about ICMP echoes and SCTP, and on some kernels
+ * about nothing at all. There, the answers to what the kernel path has carried
+ * stay the kernel's. */
 #ifndef KUBECNI_BPF_FLOWS_H
 #define KUBECNI_BPF_FLOWS_H
 
@@ -24,6 +24,9 @@
 /* How long an echo stays the kernel's after its last packet there:
  * conntrack's own timeout (nf_conntrack_icmp_timeout). */
 #define ECHO_NS (30 * NS_PER_S)
+/* The same for an association of SCTP: the longest time that a kernel's
+ * conntrack keeps a silent one by default (nf_conntrack_sctp_timeout_established). */
+#define SCTP_NS (5 * 24 * 3600 * NS_PER_S)
 /* The same note is written again only after this time: a store per packet
  * would bounce the entry between the CPUs. */
 #define REFRESH_NS (1 * NS_PER_S)
@@ -69,12 +72,14 @@ static __always_inline void fill_key_of_reply(struct kubecni_flow_state *answer,
 		FILL_KEY(&answer->flow.v4, 4, dst_of(pkt), src_of(pkt), l4->dst_port, l4->src_port);
 }
 
-static __always_inline bool have_same_key(const struct kubecni_flow_state *a,
-					  const struct kubecni_flow_state *b, int family)
+/* Whether two keys, of `family`, are the same. */
+static __always_inline bool have_same_key(const void *a, const void *b, int family)
 {
-	const __u32 *x = (const void *)&a->flow, *y = (const void *)&b->flow;
+	const __u32 *x = a, *y = b;
 	__u32 difference = 0;
-	const int words = family == AF_INET6 ? sizeof(a->flow.v6) / 4 : sizeof(a->flow.v4) / 4;
+	const int words =
+		(family == AF_INET6 ? sizeof(struct kubecni_flow6) : sizeof(struct kubecni_flow4)) /
+		4;
 	for (int i = 0; i < words; i++)
 		difference |= x[i] ^ y[i];
 	/* Else clang 19 would branch for each word, and the verifier walk all
@@ -102,7 +107,7 @@ static __always_inline bool is_current(const struct kubecni_flow_state *answer,
 #ifdef KUBECNI_NO_CONNTRACK
 	return true;
 #else
-	return age_ns < ECHO_NS;
+	return age_ns < (l4->protocol == IPPROTO_SCTP ? SCTP_NS : ECHO_NS);
 #endif
 }
 
@@ -124,7 +129,7 @@ static __always_inline bool recall(struct kubecni_flow_state *answer, int family
 	/* The LRU may give the entry to another flow at any time. It writes
 	 * the key first, so the key is read last. */
 	asm volatile("" ::: "memory");
-	return have_same_key(answer, found, family);
+	return have_same_key(&answer->flow, &found->flow, family);
 }
 
 /* Keeps the answer, which was decided by maps of this generation. */

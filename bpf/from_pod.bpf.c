@@ -133,11 +133,41 @@ static __always_inline struct exit find_receiver(const struct packet *pkt, struc
 	return flow->network != cluster_network() ? EXIT(PASS_OTHER_NETWORK) : CONTINUE;
 }
 
-static __always_inline struct exit judge_way(const struct ethhdr *eth, const struct flow *flow)
+/* Whether the kernel does not know the Ethernet address of the next hop to a
+ * node without a tunnel. What eBPF sends there waits for it like all packets. But
+ * if the next hop does not answer, only the kernel path tells the sender. */
+static __always_inline bool lacks_neighbour(struct __sk_buff *skb, const struct kubecni_node *node)
+{
+	if (node->kind != KUBECNI_NODE_DIRECT)
+		return false;
+	struct bpf_fib_lookup fib = {.family = node->next_hop_family,
+				     .ifindex = node->egress_ifindex};
+	if (node->next_hop_family == AF_INET6)
+		__builtin_memcpy(fib.ipv6_dst, node->next_hop, 16);
+	else
+		__builtin_memcpy(&fib.ipv4_dst, node->next_hop, 4);
+	return bpf_fib_lookup(skb, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT) ==
+	       BPF_FIB_LKUP_RET_NO_NEIGH;
+}
+
+/* Whether the packet may open a flow, or is of one that nobody opens. Later ones
+ * of TCP stay: conntrack may not know their connection. */
+static __always_inline bool may_begin(const struct transport *l4)
+{
+	return l4->is_first || l4->protocol == IPPROTO_UDP;
+}
+
+static __always_inline struct exit judge_way(struct __sk_buff *skb, const struct ethhdr *eth,
+					     const struct flow *flow)
 {
 	const struct kubecni_flow_state *answer = &flow->answer;
-	if (!answer->is_to_pod)
-		return answer->is_routed ? CONTINUE : EXIT(PASS_OTHER_MAC);
+	if (!answer->is_to_pod) {
+		if (!answer->is_routed)
+			return EXIT(PASS_OTHER_MAC);
+		return may_begin(&flow->l4) && lacks_neighbour(skb, &answer->node)
+			       ? EXIT(PASS_NO_NEIGHBOUR)
+			       : CONTINUE;
+	}
 	const struct exit exit = judge_pod(&answer->pod);
 	if (is_exit(exit))
 		return exit;
@@ -161,7 +191,7 @@ static __always_inline struct exit find_ends(struct __sk_buff *skb, const int fa
 		return exit;
 	exit = find_receiver(&walk.pkt, flow);
 	flow->is_elsewhere = is_exit(exit);
-	return is_exit(exit) ? exit : judge_way(walk.pkt.eth, flow);
+	return is_exit(exit) ? exit : judge_way(skb, walk.pkt.eth, flow);
 }
 
 GLOBAL_STAGE(, find_ends, find_ends)

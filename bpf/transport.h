@@ -41,15 +41,19 @@ struct icmp_echo {
 	__be16 sequence;
 };
 
+/* What `gso_size` says if the packet's fragments are the segments, as of SCTP. */
+#define GSO_BY_FRAGMENTS 0xffff
+
 /* The fields of a transport header that the dataplane uses. The ports are
- * the first four bytes of TCP and UDP; type and identifier are in the first
- * eight of an ICMP echo. An ICMP error belongs to the flow of the packet
+ * the first four bytes of TCP, UDP and SCTP; type and identifier are in the
+ * first eight of an ICMP echo. An ICMP error belongs to the flow of the packet
  * that it quotes, which its receiver had sent. */
 struct transport {
 	__u8 src_port[2];
 	__u8 dst_port[2];
 	__u8 protocol; /* IPPROTO_*, of the flow */
 	bool is_error;
+	bool is_first;	  /* TCP: SYN without ACK */
 	bool is_opening;  /* TCP: SYN, also with ACK */
 	bool is_closing;  /* TCP: FIN or RST */
 	__u32 header_len; /* bytes */
@@ -98,29 +102,58 @@ static __always_inline bool is_error_type(__u8 type, int family)
 	       type == ICMP_PARAMETER_PROBLEM;
 }
 
+/* Reads the ports of a quoted packet, which come next. False: it is of no flow
+ * that eBPF carries, or the quote ends before. */
+static __always_inline bool read_quoted_ports(struct cursor *cur, const struct packet *quoted,
+					      __u8 *src_port, __u8 *dst_port)
+{
+	const __u8 protocol = protocol_of(quoted);
+	if (is_icmp(quoted)) {
+		const struct icmp_echo *echo = pull(cur, sizeof(*echo));
+		if (!echo || !is_echo_type(echo->type, quoted->family))
+			return false;
+		__builtin_memcpy(src_port, echo->identifier, 2);
+		__builtin_memcpy(dst_port, echo->identifier, 2);
+		return true;
+	}
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP)
+		return false;
+	const __u8 *ports = pull(cur, 4);
+	if (!ports)
+		return false;
+	__builtin_memcpy(src_port, ports, 2);
+	__builtin_memcpy(dst_port, ports + 2, 2);
+	return true;
+}
+
+/* Reads the quote of an ICMP error, which comes next: a packet that the
+ * error's receiver has sent. `l4` gets the ports of what answers that packet.
+ * False: it is no such packet of a flow that eBPF carries. */
+static __always_inline bool read_quote(struct cursor *cur, const struct packet *pkt,
+				       struct packet *quoted, struct transport *l4)
+{
+	if (!pull_ip(cur, quoted) || !is_sound(quoted) || !is_plain(quoted))
+		return false;
+	if (!same_addr(src_of(quoted), dst_of(pkt), pkt->family))
+		return false;
+	if (!read_quoted_ports(cur, quoted, l4->dst_port, l4->src_port))
+		return false;
+	l4->protocol = protocol_of(quoted);
+	return true;
+}
+
 /* Reads the quote of an ICMP error, which comes next. The error takes the
  * path of the flow that it is about: netfilter would call it INVALID if it
  * had not seen the flow, and has to translate it if it translates the flow.
- * This holds for errors between the two ends of the flow; the kernel gets
- * all others. */
+ * This holds for errors between the two ends of the flow. errors.h has those of
+ * routers; the kernel gets all others. */
 static __always_inline enum reading read_error(struct cursor *cur, const struct packet *pkt,
 					       struct transport *l4)
 {
 	struct packet quoted = {.family = pkt->family};
-	if (!pull_ip(cur, &quoted) || !is_sound(&quoted) || !is_plain(&quoted))
-		return READ_OTHER;
-	const __u8 protocol = protocol_of(&quoted);
-	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
-		return READ_OTHER;
-	if (!same_addr(src_of(&quoted), dst_of(pkt), pkt->family) ||
+	if (!read_quote(cur, pkt, &quoted, l4) ||
 	    !same_addr(dst_of(&quoted), src_of(pkt), pkt->family))
 		return READ_OTHER;
-	const __u8 *ports = pull(cur, 4);
-	if (!ports)
-		return READ_OTHER;
-	__builtin_memcpy(l4->dst_port, ports, 2);
-	__builtin_memcpy(l4->src_port, ports + 2, 2);
-	l4->protocol = protocol;
 	l4->is_error = true;
 	return READ_FLOW;
 }
@@ -148,19 +181,21 @@ static __always_inline enum reading read_transport(struct cursor *cur, const str
 						   struct transport *l4)
 {
 	l4->protocol = protocol_of(pkt);
-	l4->is_error = l4->is_opening = l4->is_closing = false;
+	l4->is_error = l4->is_first = l4->is_opening = l4->is_closing = false;
 	if (protocol_of(pkt) == IPPROTO_TCP) {
 		struct tcphdr *tcp = pull(cur, sizeof(*tcp));
 		if (!tcp)
 			return READ_SHORT;
 		__builtin_memcpy(l4->src_port, &tcp->source, 2);
 		__builtin_memcpy(l4->dst_port, &tcp->dest, 2);
+		l4->is_first = tcp->syn && !tcp->ack;
 		l4->is_opening = tcp->syn;
 		l4->is_closing = tcp->fin || tcp->rst;
 		l4->header_len = tcp->doff * 4;
 		return READ_FLOW;
 	}
-	if (protocol_of(pkt) == IPPROTO_UDP) {
+	/* SCTP has its ports at the same place. Its checksum is without addresses. */
+	if (protocol_of(pkt) == IPPROTO_UDP || protocol_of(pkt) == IPPROTO_SCTP) {
 		struct udphdr *udp = pull(cur, sizeof(*udp));
 		if (!udp)
 			return READ_SHORT;
@@ -188,10 +223,13 @@ static __always_inline bool parse_headers(struct __sk_buff *skb, struct walk *wa
 }
 
 /* Length of the IP packet on the wire. For a GSO packet: of each of its
- * segments. */
+ * segments. 0: not known. Segments of SCTP are as long as its sender found that
+ * the path allows. */
 static __always_inline __u32 wire_ip_len(const struct __sk_buff *skb, int family,
 					 const struct transport *l4)
 {
+	if (skb->gso_size == GSO_BY_FRAGMENTS)
+		return 0;
 	if (skb->gso_size)
 		return skb->gso_size + ip_header_len(family) + l4->header_len;
 	return skb->len - ETH_HLEN;

@@ -299,7 +299,7 @@ enum kubecni_programs {
 	X(PASS_OVER_MTU, PASS, FROM_ANYWHERE,                                                      \
 	  "kernel path: longer than the path's MTU, the kernel answers")                           \
 	X(PASS_PROTOCOL, PASS, FROM_ANYWHERE,                                                      \
-	  "kernel path: not TCP, UDP, an ICMP echo, or an ICMP error about one of these")          \
+	  "kernel path: not TCP, UDP, SCTP, an ICMP echo, or an ICMP error about one of these")    \
 	X(PASS_KERNEL_FLOW, PASS, FROM_ANYWHERE, "kernel path: the kernel carries this flow")      \
 	X(PASS_NO_NODE, PASS, FROM_POD, "kernel path: no node owns the address")                   \
 	X(PASS_NO_ENDPOINT, PASS, FROM_ANYWHERE,                                                   \
@@ -368,7 +368,9 @@ enum kubecni_programs {
 	X(DROP_MISPLACED_CHECKSUM, DROP, FROM_POD,                                                 \
 	  "dropped: pod asks for a checksum to be written over a header")                          \
 	X(PASS_POLICED, PASS, FROM_ANYWHERE,                                                       \
-	  "kernel path: a policy selects a pod of the flow, and netfilter has to judge it")
+	  "kernel path: a policy selects a pod of the flow, and netfilter has to judge it")        \
+	X(PASS_NO_NEIGHBOUR, PASS, FROM_POD,                                                       \
+	  "kernel path: a flow begins, and the next hop to the node has not answered yet")
 
 enum kubecni_exit_reason {
 #define X(name, verdict, programs, text) KUBECNI_##name,

@@ -105,7 +105,7 @@ inline constexpr unsigned kNetwork = 7;  // the ifindex of the bridge that the p
 inline constexpr unsigned kVni = 84;
 inline constexpr unsigned kNicMtu = 1500;
 // The protocols that eBPF forwards.
-inline constexpr std::uint8_t kProtocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
+inline constexpr std::uint8_t kProtocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_ICMP};
 
 /// A packet's metadata, besides its bytes.
 struct Metadata {

@@ -155,12 +155,15 @@ TEST_P(FromPod, IcmpErrorToAThirdOrAboutAnotherProtocolIsLeftToTheKernel) {
   EXPECT_THAT(about(of_another), LeftToKernel(KUBECNI_PASS_PROTOCOL));
   IpPacket echo = own;
   echo.protocol = IPPROTO_ICMP;
-  EXPECT_THAT(about(echo), LeftToKernel(KUBECNI_PASS_PROTOCOL));
+  EXPECT_EQ(about(echo).reason, KUBECNI_FAST_TO_NODE);
+  IpPacket other = own;
+  other.protocol = IPPROTO_GRE;
+  EXPECT_THAT(about(other), LeftToKernel(KUBECNI_PASS_PROTOCOL));
   EXPECT_THAT(about(own, family().ip_header + 3), LeftToKernel(KUBECNI_PASS_PROTOCOL));
 }
 
 TEST_P(FromPod, OtherProtocolIsLeftToTheKernel) {
-  for (const auto protocol : std::initializer_list<std::uint8_t>{IPPROTO_SCTP, IPPROTO_NONE})
+  for (const auto protocol : std::initializer_list<std::uint8_t>{IPPROTO_GRE, IPPROTO_NONE})
     EXPECT_THAT(send({.protocol = protocol}), LeftToKernel(KUBECNI_PASS_PROTOCOL));
 }
 

@@ -123,7 +123,7 @@ TEST_F(FromWireHeaders, NeighbourDiscoveryIsLeftToTheKernel) {
 }
 
 TEST_P(FromWire, OtherProtocolsAreLeftToTheKernel) {
-  EXPECT_THAT(receive({.protocol = IPPROTO_SCTP}), LeftToKernel(KUBECNI_PASS_PROTOCOL));
+  EXPECT_THAT(receive({.protocol = IPPROTO_GRE}), LeftToKernel(KUBECNI_PASS_PROTOCOL));
 }
 
 TEST_P(FromWire, OtherEthertypesAreLeftToTheKernel) {

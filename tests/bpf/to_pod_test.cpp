@@ -63,7 +63,7 @@ TEST_P(ToPod, MulticastPassesAndIsNotNoted) {
 TEST_P(ToPod, WhatNeverIsRedirectedIsNotNoted) {
   EXPECT_THAT(deliver({.src = family().outside, .protocol = IPPROTO_ICMP}),
               LeftToKernel(KUBECNI_KERNEL_TO_POD));
-  EXPECT_THAT(deliver({.protocol = IPPROTO_SCTP}), LeftToKernel(KUBECNI_KERNEL_TO_POD));
+  EXPECT_THAT(deliver({.protocol = IPPROTO_GRE}), LeftToKernel(KUBECNI_KERNEL_TO_POD));
   EXPECT_THAT(deliver({.protocol = IPPROTO_ICMP, .icmp_type = family().icmp_error}),
               LeftToKernel(KUBECNI_KERNEL_TO_POD));
 

@@ -68,7 +68,8 @@ TEST_P(Truncation, ToPodPassesEverythingAndRecordsWhenTheHeadersAreComplete) {
     for_each_beginning(kToPod, frame_at(kToPod, {.protocol = protocol}), [&](const auto& cut) {
       EXPECT_THAT(cut, LeftToKernel(KUBECNI_KERNEL_TO_POD));
       // Conntrack answers about the others.
-      const bool is_noted = protocol == IPPROTO_ICMP && cut.in.size() >= headers_end(protocol);
+      const bool is_noted = (protocol == IPPROTO_ICMP || protocol == IPPROTO_SCTP) &&
+                            cut.in.size() >= headers_end(protocol);
       EXPECT_EQ(flows().empty(), !is_noted);
     });
   }
@@ -80,7 +81,8 @@ TEST_P(Truncation, ToWirePassesEverythingAndRecordsWhenTheHeadersAreComplete) {
     for_each_beginning(kToWire, frame_at(kToWire, {.protocol = protocol}), [&](const auto& cut) {
       EXPECT_THAT(cut, LeftToKernel(KUBECNI_KERNEL_TO_WIRE));
       // Conntrack answers about the others.
-      const bool is_noted = protocol == IPPROTO_ICMP && cut.in.size() >= headers_end(protocol);
+      const bool is_noted = (protocol == IPPROTO_ICMP || protocol == IPPROTO_SCTP) &&
+                            cut.in.size() >= headers_end(protocol);
       EXPECT_EQ(flows().empty(), !is_noted);
     });
   }

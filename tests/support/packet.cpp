@@ -116,6 +116,28 @@ Frame udp_datagram(const IpPacket& packet) {
   return udp;
 }
 
+/// CRC32c: RFC 9260, appendix A.
+std::uint32_t crc32c(std::span<const std::uint8_t> bytes) {
+  std::uint32_t crc = ~0U;
+  for (const std::uint8_t byte : bytes) {
+    crc ^= byte;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78U : 0);
+  }
+  return ~crc;
+}
+
+/// That opens an association.
+Frame sctp_init(const IpPacket& packet) {
+  Frame sctp;
+  put16(sctp, packet.src_port);
+  put16(sctp, packet.dst_port);
+  put(sctp, {0, 0, 0, 0, 0, 0, 0, 0});  // tag, checksum
+  put(sctp, {1, 0, 0, 20, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1});
+  const std::uint32_t checksum = crc32c(sctp);
+  for (std::size_t i = 0; i < 4; ++i) sctp[8 + i] = std::uint8_t(checksum >> 8 * i);
+  return sctp;
+}
+
 Frame icmp_message(const IpPacket& packet) {
   const std::uint8_t request = is_v6(packet) ? 128 : 8;
   const std::uint8_t reply = is_v6(packet) ? 129 : 0;
@@ -149,6 +171,7 @@ Frame ip_payload(const IpPacket& packet) {
     if (packet.protocol == IPPROTO_ICMP) return icmp_message(packet);
   }
   if (!packet.payload.empty()) return packet.payload;
+  if (packet.fragment_offset == 0 && packet.protocol == IPPROTO_SCTP) return sctp_init(packet);
   Frame payload;
   put_payload(payload, packet.payload_bytes);
   return payload;

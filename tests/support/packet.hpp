@@ -22,8 +22,8 @@ struct IpPacket {
   std::string src_mac = {};
   std::string src = {};
   std::string dst = {};
-  /// IPPROTO_ICMP is the family's own. One other than TCP, UDP and ICMP gets a
-  /// payload only.
+  /// IPPROTO_ICMP is the family's own. SCTP is a packet that opens an association. One other than
+  /// TCP, UDP, SCTP and ICMP gets a payload only.
   std::uint8_t protocol = IPPROTO_UDP;
   std::uint16_t src_port = 40000;  ///< of an ICMP echo: the identifier
   std::uint16_t dst_port = 8080;
@@ -44,7 +44,7 @@ struct IpPacket {
   bool more_fragments = false;
   bool dont_fragment = false;
   std::size_t payload_bytes = 16;  ///< after the transport header
-  Frame payload = {};  ///< of a protocol other than TCP, UDP and ICMP, instead of payload_bytes
+  Frame payload = {};  ///< of a protocol other than TCP, UDP and ICMP, instead of all else
 };
 Frame ip_packet(const IpPacket& packet);
 
