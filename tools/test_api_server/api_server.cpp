@@ -182,7 +182,8 @@ void ApiServer::cut_connections(Cut where) {
 
 void ApiServer::send_raw_line(const std::string& line) {
   const std::lock_guard lock(state_->mutex);
-  state_->history.push_back({State::kNodes, ++state_->version, false, line + "\n"});
+  state_->history.push_back(
+      {.path = State::kNodes, .version = ++state_->version, .type = "", .object = line});
   state_->changed.notify_all();
 }
 
@@ -200,6 +201,11 @@ void ApiServer::break_off_lists(int requests) {
   state_->halves_left = requests;
 }
 
+void ApiServer::refuse(const std::string& part) {
+  const std::lock_guard lock(state_->mutex);
+  state_->refused.insert(part);
+}
+
 void ApiServer::forbid(const std::string& permission) {
   const std::lock_guard lock(state_->mutex);
   state_->forbidden.insert(permission);
@@ -208,6 +214,7 @@ void ApiServer::forbid(const std::string& permission) {
 void ApiServer::allow_all() {
   const std::lock_guard lock(state_->mutex);
   state_->forbidden.clear();
+  state_->refused.clear();
 }
 
 void ApiServer::require_token(const std::string& token, std::function<void()> on_other) {

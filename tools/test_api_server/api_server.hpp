@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace kubecni::test {
 
 /// A real HTTP server that behaves like the Kubernetes API server: LIST, WATCH, GET and PATCH of
 /// nodes, POST of events, and LIST and WATCH of the API servers' EndpointSlice and of any other
-/// kind. It fails on demand. Any thread may call it.
+/// kind, with field selectors. It fails on demand. Any thread may call it.
 class ApiServer {
  public:
   struct Options {
@@ -80,6 +81,8 @@ class ApiServer {
   void fail_events(int requests);
   /// Ends the connection of the next `requests` to list nodes in the middle.
   void break_off_lists(int requests);
+  /// Answers 503 to requests whose path with its query has `part`, until allow_all().
+  void refuse(const std::string& part);
   /// Answers 403 to a verb on a resource from now on: "patch nodes/status".
   void forbid(const std::string& permission);
   void allow_all();
@@ -97,10 +100,11 @@ class ApiServer {
     int lists = 0;                     ///< requests, so one per page
     int watches = 0;
     int live_watches = 0;
-    std::string last_authorization;                     ///< the header of the last request
-    std::string last_via;                               ///< likewise: through which proxies it came
-    std::string last_watched_resource_version;          ///< of the last watch
-    std::vector<std::string> requests;                  ///< paths with their query
+    std::multiset<std::string> live;            ///< paths with their query of all live watches
+    std::string last_authorization;             ///< the header of the last request
+    std::string last_via;                       ///< likewise: through which proxies it came
+    std::string last_watched_resource_version;  ///< of the last watch
+    std::vector<std::string> requests;          ///< paths with their query
     std::chrono::steady_clock::time_point listed_at{};  ///< when a list of nodes was last complete
   };
   [[nodiscard]] Counters counters() const;

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kGoneCheck{200};
 
-std::string event_line(const char* type, const std::string& object) {
-  return std::string("{\"type\":\"") + type + "\",\"object\":" + object + "}\n";
+std::string event_line(const std::string& type, const std::string& object) {
+  return "{\"type\":\"" + type + "\",\"object\":" + object + "}\n";
 }
 
 /// `object` as text with `ballast`, which is JSON, as one more member: merging it into the object
@@ -69,6 +69,8 @@ void ApiServer::State::list(const httplib::Request& request, httplib::Response& 
       std::min<std::size_t>(number_at(request, "limit", SIZE_MAX), page_limit);
   // The token has characters that survive only if the client escapes them.
   const std::string from = request.get_param_value("continue");
+  const auto selector = FieldSelector::parse(request.get_param_value("fieldSelector"));
+  if (!selector) return answer_status(400, "BadRequest", selector.error().what, response);
   const Collection& kind = collections.at(request.path);
   const auto& objects = kind.objects;
   auto object =
@@ -76,7 +78,9 @@ void ApiServer::State::list(const httplib::Request& request, httplib::Response& 
 
   std::string items;
   std::string last;
-  for (std::size_t count = 0; object != objects.end() && count < limit; ++object, ++count) {
+  for (std::size_t count = 0; object != objects.end() && count < limit; ++object) {
+    if (!selector->selects(fields_of(object->second))) continue;
+    ++count;
     json item = object->second;
     item.erase("kind");  // like the real one
     item.erase("apiVersion");
@@ -125,16 +129,21 @@ void ApiServer::State::watch(const httplib::Request& request, httplib::Response&
     response.set_content(gone_status().dump(), "application/json");
     return;
   }
+  const auto selector = FieldSelector::parse(request.get_param_value("fieldSelector"));
+  if (!selector) return answer_status(400, "BadRequest", selector.error().what, response);
   const auto end = Clock::now() + std::chrono::seconds(number_at(request, "timeoutSeconds", 3600));
-  auto state = std::make_shared<Watch>(Watch{
-      request.path, from, is_true(request.get_param_value("allowWatchBookmarks")), cuts, end});
+  auto state = std::make_shared<Watch>(
+      Watch{request.path, *selector, from, is_true(request.get_param_value("allowWatchBookmarks")),
+            cuts, end});
   if (is_of_nodes) ++counters.live_watches;
+  counters.live.insert(request.target);
   response.set_chunked_content_provider(
       "application/json",
       [this, state](std::size_t, httplib::DataSink& sink) { return write_next(*state, sink); },
-      [this, is_of_nodes](bool) {
+      [this, is_of_nodes, target = request.target](bool) {
         const std::lock_guard lock(mutex);
         if (is_of_nodes) --counters.live_watches;
+        counters.live.extract(target);
       });
 }
 
@@ -164,12 +173,24 @@ bool ApiServer::State::write_next(Watch& watch, httplib::DataSink& sink) {
   return sink.is_writable();
 }
 
+/// To a watch with a selector, an object that stops matching is deleted.
+std::string ApiServer::State::line_for(const Watch& watch, const Change& change) {
+  if (change.type.empty()) return change.object + "\n";
+  if (change.type == "BOOKMARK")
+    return watch.wants_bookmarks ? event_line(change.type, change.object) : "";
+  const bool is_update = change.type == "MODIFIED";
+  const bool was_there =
+      change.type != "ADDED" && watch.selector.selects(is_update ? change.before : change.after);
+  const bool is_there = change.type != "DELETED" && watch.selector.selects(change.after);
+  if (!was_there && !is_there) return "";
+  return event_line(!is_there ? "DELETED" : was_there ? "MODIFIED" : "ADDED", change.object);
+}
+
 std::string ApiServer::State::lines_for(Watch& watch) const {
   std::string lines;
   for (const Change& change : history)
-    if (change.path == watch.path && change.version > watch.version &&
-        (watch.wants_bookmarks || !change.is_bookmark))
-      lines += change.line;
+    if (change.path == watch.path && change.version > watch.version)
+      lines += line_for(watch, change);
   watch.version = version;
   return lines;
 }
@@ -186,17 +207,20 @@ bool ApiServer::State::write(const std::string& lines, std::unique_lock<std::mut
   return true;
 }
 
-void ApiServer::State::record(const char* type, json& object, const std::string& path) {
+void ApiServer::State::record(const char* type, json& object, const std::string& path,
+                              const json& before) {
   object["metadata"]["resourceVersion"] = std::to_string(++version);
-  history.push_back({path, version, std::string(type) == "BOOKMARK",
-                     event_line(type, with_ballast(object, ballast))});
+  history.push_back(
+      {path, version, type, with_ballast(object, ballast), fields_of(before), fields_of(object)});
   changed.notify_all();
 }
 
 void ApiServer::State::store(json object, const std::string& path) {
   const std::string name = object.at("metadata").at("name");
   auto& objects = collections.at(path).objects;
-  record(objects.contains(name) ? "MODIFIED" : "ADDED", object, path);
+  const auto known = objects.find(name);
+  record(known != objects.end() ? "MODIFIED" : "ADDED", object, path,
+         known != objects.end() ? known->second : json());
   objects[name] = std::move(object);
 }
 

@@ -72,6 +72,12 @@ bool ApiServer::State::admit(const std::string& permission, const httplib::Reque
     answer_status(401, "Unauthorized", "Unauthorized", response);
     return false;
   }
+  if (std::ranges::any_of(refused, [&](const std::string& part) {
+        return request.target.find(part) != std::string::npos;
+      })) {
+    answer_status(503, "ServiceUnavailable", "refused for now", response);
+    return false;
+  }
   if (!forbidden.contains(permission)) return true;
   answer_status(403, "Forbidden", "cannot " + permission, response);
   return false;

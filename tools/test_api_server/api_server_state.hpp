@@ -1,6 +1,7 @@
 #pragma once
 
 #include "test_api_server/api_server.hpp"
+#include "test_api_server/field_selector.hpp"
 
 #include <httplib.h>
 
@@ -30,12 +31,14 @@ struct ApiServer::State {
   struct Change {
     std::string path;  ///< of the collection
     std::uint64_t version;
-    bool is_bookmark;
-    std::string line;
+    std::string type;    ///< "ADDED"; empty: `object` is the whole line
+    std::string object;  ///< as JSON
+    SelectableFields before = {}, after = {};
   };
   /// The position of one watch.
   struct Watch {
     std::string path;
+    FieldSelector selector;
     std::uint64_t version;
     bool wants_bookmarks;
     unsigned cuts_seen;
@@ -69,6 +72,7 @@ struct ApiServer::State {
   int retry_after_s = 0;
   int halves_left = 0;
   std::set<std::string> forbidden;  ///< "patch nodes/status"
+  std::set<std::string> refused;    ///< parts of paths
   std::string token;                ///< empty: every client is accepted
   std::function<void()> on_other_token;
   std::size_t split_bytes = 0;
@@ -91,9 +95,11 @@ struct ApiServer::State {
   void patch_node(const httplib::Request& request, httplib::Response& response);
   void post_event(const httplib::Request& request, httplib::Response& response);
   void answer_slowly(std::string text, httplib::Response& response);
+  static std::string line_for(const Watch& watch, const Change& change);
   std::string lines_for(Watch& watch) const;
   /// Gives `object` the next resourceVersion, and makes it an event for watches.
-  void record(const char* type, json& object, const std::string& path = kNodes);
+  void record(const char* type, json& object, const std::string& path = kNodes,
+              const json& before = {});
   void store(json object, const std::string& path = kNodes);
 
   bool write_next(Watch& watch, httplib::DataSink& sink);
