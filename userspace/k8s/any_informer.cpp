@@ -77,6 +77,14 @@ Result<bool> AnyInformer::apply(const WatchEvent& event) {
   return any_changed;
 }
 
+void AnyInformer::forget() {
+  forget_listed();
+  forget_table();
+  expire();
+  connected_ = false;
+  news_.forget();
+}
+
 void AnyInformer::set_connected(bool is_connected) {
   connected_ = is_connected;
   if (is_connected) news_.post(std::vector<Delta>());

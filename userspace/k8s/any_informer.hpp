@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -24,6 +25,8 @@ namespace kubecni {
 /// list replaces the old content in one step, when its last page is in.
 class AnyInformer {
  public:
+  using Clock = std::chrono::steady_clock;
+
   AnyInformer(const AnyInformer&) = delete;
   AnyInformer& operator=(const AnyInformer&) = delete;
   virtual ~AnyInformer() = default;
@@ -42,10 +45,14 @@ class AnyInformer {
   [[nodiscard]] const KindSource& source() const { return source_; }
   [[nodiscard]] const ObjectFields& kept() const { return kept_; }
 
-  /// Does not list or watch before release(). To be called before the thread starts.
-  void hold() { is_held_ = true; }
-  void release() { is_held_ = false; }
-  [[nodiscard]] bool is_held() const { return is_held_; }
+  /// From `at` on, or from an earlier call's, nothing is listed or watched, and what is known is
+  /// forgotten, until release(). To be called before the thread starts, or on it.
+  void hold(Clock::time_point at = {}) { held_from_ = std::min(held_from_, at); }
+  void release() { held_from_ = Clock::time_point::max(); }
+  /// max(): it is not held.
+  [[nodiscard]] Clock::time_point held_from() const { return held_from_; }
+  /// As if nothing had been asked. Readers are not told.
+  void forget();
 
   /// Discards the pages of an unfinished list.
   void begin_list() { forget_listed(); }
@@ -76,9 +83,8 @@ class AnyInformer {
   AnyInformer(KindSource source, DeltaNews news);
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   virtual void forget_listed() = 0;
+  virtual void forget_table() = 0;
   virtual void add_listed(std::string key, const nlohmann::json& object) = 0;
   // Each returns what it changed.
   virtual std::vector<Delta> replace_by_listed() = 0;
@@ -88,7 +94,7 @@ class AnyInformer {
   KindSource source_;
   ObjectFields kept_;
   DeltaNews news_;
-  bool is_held_ = false;
+  Clock::time_point held_from_ = Clock::time_point::max();
   std::string resource_version_;
   std::atomic<bool> connected_{false};
   /// The clock's epoch: never.

@@ -36,12 +36,21 @@ ApiClient::~ApiClient() {
   curl_multi_cleanup(multi_);
 }
 
-void ApiClient::start(ApiRequest request, ApiReader reader, milliseconds deadline,
-                      ApiCall::Done done) {
+const ApiCall* ApiClient::start(ApiRequest request, ApiReader reader, milliseconds deadline,
+                                ApiCall::Done done) {
   const ApiCall::Limits limits{
       .connect = deadlines_.connect, .idle = deadlines_.idle, .answer = deadline};
   calls_.push_back(std::make_unique<ApiCall>(config_, *endpoints_, std::move(request),
                                              std::move(reader), limits, std::move(done)));
+  return calls_.back().get();
+}
+
+void ApiClient::cancel(const ApiCall* call) {
+  const auto found =
+      std::ranges::find_if(calls_, [&](const auto& one) { return one.get() == call; });
+  if (found == calls_.end()) return;
+  (*found)->leave(multi_);
+  calls_.erase(found);
 }
 
 /// Until a new connection has brought its first answer, or failed, it is not known whether requests

@@ -56,9 +56,12 @@ class ApiClient {
   ~ApiClient();
 
   /// Begins a request, which may take `deadline`. turn() calls `reader` and `done`, which may begin
-  /// other requests. Nothing is called after stop().
-  void start(ApiRequest request, ApiReader reader, std::chrono::milliseconds deadline,
-             ApiCall::Done done);
+  /// other requests. Nothing is called after stop(). Result: the request, until `done` was called.
+  const ApiCall* start(ApiRequest request, ApiReader reader, std::chrono::milliseconds deadline,
+                       ApiCall::Done done);
+
+  /// Ends the request without calling anybody. Not within turn(). Null: nothing is done.
+  void cancel(const ApiCall* call);
 
   /// Works on the requests that were begun, or waits for work until `until` or stop().
   void turn(Clock::time_point until);

@@ -43,6 +43,14 @@ void DeltaNews::post(Error error) {
   signal();
 }
 
+void DeltaNews::forget() {
+  const std::lock_guard lock(*mutex_);
+  deltas_.clear();
+  has_state_ = was_posted_ = false;
+  error_.reset();
+  last_error_.clear();
+}
+
 std::string DeltaNews::error() const {
   const std::lock_guard lock(*mutex_);
   return last_error_;

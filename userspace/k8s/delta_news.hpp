@@ -38,6 +38,9 @@ class DeltaNews {
   /// Reports that `error` keeps us from newer states. The same text again is no news.
   void post(Error error);
 
+  /// As if nothing had been posted. It is no news.
+  void forget();
+
   /// The last posted error, unless deltas have ended it; else empty.
   [[nodiscard]] std::string error() const;
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,11 +50,24 @@ class Informer final : public AnyInformer {
     return look(std::as_const(table_));
   }
 
+  /// The same, but empty as long as no list is complete.
+  template <typename Look>
+  auto read_listed(Look look) const {
+    const std::lock_guard lock(mutex_);
+    return is_listed_ ? std::optional(look(std::as_const(table_))) : std::nullopt;
+  }
+
  private:
   Informer(const Kind<Object, Table>& kind, DeltaNews news, Hooks hooks)
       : AnyInformer(kind.source, std::move(news)), parse_(kind.parse), hooks_(std::move(hooks)) {}
 
   void forget_listed() override { listed_.clear(); }
+
+  void forget_table() override {
+    const std::lock_guard lock(mutex_);
+    table_ = Table();
+    is_listed_ = false;
+  }
 
   void add_listed(std::string key, const nlohmann::json& object) override {
     if (hooks_.seen) hooks_.seen(key);
@@ -74,6 +88,7 @@ class Informer final : public AnyInformer {
       for (auto& [key, object] : listed)
         if (const auto change = table_.set(key, std::move(object)))
           deltas.push_back({key, *change});
+      is_listed_ = true;
     }
     tell(deltas);
     return deltas;
@@ -113,6 +128,7 @@ class Informer final : public AnyInformer {
   Hooks hooks_;
   mutable std::mutex mutex_;
   Table table_;                 // guarded by mutex_
+  bool is_listed_ = false;      // likewise
   std::vector<Listed> listed_;  ///< the pages so far
 };
 

@@ -28,8 +28,16 @@ Watcher::Watcher(ApiClient& client, AnyInformer& informer, const ApiTimings& tim
       backoff_(timings.first_retry, slowest_retry(informer.source(), timings)) {}
 
 Watcher::Clock::time_point Watcher::turn(Clock::time_point now) {
-  if (informer_.is_held()) return Clock::time_point::max();
-  if (now < next_) return next_;
+  if (now >= informer_.held_from()) {
+    if (has_begun_) give_up();
+    return Clock::time_point::max();
+  }
+  if (now >= next_) begin();
+  return std::min(next_, informer_.held_from());
+}
+
+void Watcher::begin() {
+  has_begun_ = true;
   next_ = Clock::time_point::max();
   if (informer_.needs_list()) {
     informer_.begin_list();
@@ -37,7 +45,16 @@ Watcher::Clock::time_point Watcher::turn(Clock::time_point now) {
   } else {
     watch();
   }
-  return next_;
+}
+
+void Watcher::give_up() {
+  client_.cancel(std::exchange(running_, nullptr));
+  page_.reset();
+  events_.reset();
+  informer_.forget();
+  backoff_.reset();
+  next_ = {};
+  has_begun_ = false;
 }
 
 std::string Watcher::path_with(const std::string& query) const {
@@ -49,12 +66,13 @@ void Watcher::list(const std::string& continue_token) {
   page_.emplace(kMaxObjectBytes, informer_.kept());
   std::string query = "limit=500";
   if (!continue_token.empty()) query += "&continue=" + url_escaped(continue_token);
-  client_.start({.path = path_with(query), .permission = "list " + informer_.source().resource},
-                {.opened = [this] { informer_.heard(); },
-                 .read = [this](std::string_view bytes) { return take_items(bytes); }},
-                client_.deadlines().answer, [this](Result<> listed, milliseconds retry_after) {
-                  end_page(std::move(listed), retry_after);
-                });
+  running_ =
+      client_.start({.path = path_with(query), .permission = "list " + informer_.source().resource},
+                    {.opened = [this] { informer_.heard(); },
+                     .read = [this](std::string_view bytes) { return take_items(bytes); }},
+                    client_.deadlines().answer, [this](Result<> listed, milliseconds retry_after) {
+                      end_page(std::move(listed), retry_after);
+                    });
 }
 
 Result<> Watcher::take_items(std::string_view bytes) {
@@ -66,6 +84,7 @@ Result<> Watcher::take_items(std::string_view bytes) {
 }
 
 void Watcher::end_page(Result<> listed, milliseconds retry_after) {
+  running_ = nullptr;
   const std::string context = "list " + informer_.source().resource;
   if (listed) {
     auto page = page_->finish();
@@ -84,20 +103,21 @@ void Watcher::watch() {
   events_.emplace(kMaxObjectBytes, informer_.kept());
   opened_.reset();
   const auto& deadlines = client_.deadlines();
-  client_.start({.path = path_with("watch=1&allowWatchBookmarks=true&resourceVersion=" +
-                                   url_escaped(informer_.resource_version()) +
-                                   "&timeoutSeconds=" + std::to_string(deadlines.watch.count())),
-                 .permission = "watch " + informer_.source().resource},
-                {.opened =
-                     [this] {
-                       opened_ = Clock::now();
-                       informer_.heard();
-                       informer_.set_connected(true);
-                     },
-                 .read = [this](std::string_view bytes) { return take_events(bytes); }},
-                deadlines.watch + deadlines.idle, [this](Result<> ended, milliseconds retry_after) {
-                  end_watch(std::move(ended), retry_after);
-                });
+  running_ = client_.start(
+      {.path = path_with("watch=1&allowWatchBookmarks=true&resourceVersion=" +
+                         url_escaped(informer_.resource_version()) +
+                         "&timeoutSeconds=" + std::to_string(deadlines.watch.count())),
+       .permission = "watch " + informer_.source().resource},
+      {.opened =
+           [this] {
+             opened_ = Clock::now();
+             informer_.heard();
+             informer_.set_connected(true);
+           },
+       .read = [this](std::string_view bytes) { return take_events(bytes); }},
+      deadlines.watch + deadlines.idle, [this](Result<> ended, milliseconds retry_after) {
+        end_watch(std::move(ended), retry_after);
+      });
 }
 
 /// After an error the next round lists again: our state may miss an event.
@@ -117,6 +137,7 @@ Result<> Watcher::take_events(std::string_view bytes) {
 }
 
 void Watcher::end_watch(Result<> ended, milliseconds retry_after) {
+  running_ = nullptr;
   events_.reset();
   if (opened_ && Clock::now() - *opened_ >= kGoodWatch) backoff_.reset();
   if (!ended) {

@@ -34,11 +34,13 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  /// Begins the next request if it is due, and the informer is not held. Result: when to call again
-  /// at the latest.
+  /// Begins the next request if it is due. If the informer is held, gives up the one that runs, and
+  /// makes the informer forget. Result: when to call again at the latest.
   Clock::time_point turn(Clock::time_point now);
 
  private:
+  void begin();
+  void give_up();
   void list(const std::string& continue_token);
   void end_page(Result<> listed, std::chrono::milliseconds retry_after);
   void watch();
@@ -52,6 +54,8 @@ class Watcher {
   AnyInformer& informer_;
   Backoff backoff_;
   Clock::time_point next_{};  ///< when the next request may begin; max(): one runs
+  bool has_begun_ = false;    ///< since the informer was held
+  const ApiCall* running_ = nullptr;
   std::optional<ListDecoder> page_;
   std::optional<WatchDecoder> events_;
   std::optional<Clock::time_point> opened_;  ///< when the watch that runs was answered

@@ -102,6 +102,25 @@ TEST(Informer, AListThatWasBrokenOffLeavesNothingBehind) {
   EXPECT_EQ(names(*table), "n3");
 }
 
+TEST(Informer, AfterForgettingNothingIsKnownAndTheNextListIsNews) {
+  const auto table = listed_table();
+  const auto count = [](const NodeTable& nodes) { return nodes.snapshot().nodes.size(); };
+  EXPECT_EQ(table->read_listed(count), 2u);
+  table->failed({.code = EIO, .what = "gone"});
+
+  table->forget();
+
+  EXPECT_EQ(names(*table), "");
+  EXPECT_EQ(table->read_listed(count), std::nullopt);
+  EXPECT_TRUE(table->needs_list());
+  EXPECT_EQ(table->status().error, "");
+  EXPECT_EQ(deltas_of(*table), "no news");
+  table->begin_list();
+  ASSERT_TRUE(add_page(*table, page({}, "11")));
+  EXPECT_EQ(deltas_of(*table), "") << "an empty list, too";
+  EXPECT_EQ(table->read_listed(count), 0u);
+}
+
 TEST(Informer, InvalidPageIsRefusedAndChangesNothing) {
   const auto table = listed_table();
   json no_version = page({}, "");
