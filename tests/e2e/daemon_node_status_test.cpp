@@ -161,7 +161,8 @@ TEST_F(DaemonNodeStatus, TellsWhichPolicyClosesPodsSinceItIsNotUnderstood) {
   server->add_kind(policies, "NetworkPolicyList", "networkpolicies.networking.k8s.io");
   server->add_kind("/api/v1/pods", "PodList", "pods");
   server->add_kind("/api/v1/namespaces", "NamespaceList", "namespaces");
-  server->set_object("/api/v1/pods", {{"metadata", {{"name", "pod"}, {"namespace", "shop"}}}});
+  server->set_object("/api/v1/pods", {{"metadata", {{"name", "pod"}, {"namespace", "shop"}}},
+                                      {"spec", {{"nodeName", node.name()}}}});
   server->set_object("/api/v1/namespaces", {{"metadata", {{"name", "shop"}}}});
   server->set_object(policies, {{"metadata", {{"name", "odd"}, {"namespace", "shop"}}},
                                 {"spec", {{"ingress", 1}}}});

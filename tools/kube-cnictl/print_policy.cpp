@@ -32,6 +32,9 @@ void print_summary(const json& policy) {
   } else {
     std::cout << "policies:   " << daemon["policies"] << " in the cluster\n";
     print_revision(daemon);
+    if (daemon["awaitsPeers"])
+      std::cout << "            waiting for the pods of other nodes: rules that select pods let "
+                   "none of them pass, and new pods of such policies are closed\n";
     for (const json& broken : daemon["broken"])
       std::cout << "            ERROR " << broken["policy"].get<std::string>()
                 << " closes its pods: " << broken["reason"].get<std::string>() << "\n";
@@ -45,8 +48,8 @@ void print_summary(const json& policy) {
     std::cout << "            ERROR there is no table inet kube-cni-policy: all pods are open\n";
 }
 
-std::string state_of(const json& pod) {
-  if (!pod["known"]) return "closed: no Pod object of it";
+std::string state_of(const json& pod, bool awaits_peers) {
+  if (!pod["known"]) return awaits_peers ? "closed: not known yet" : "closed: no Pod object of it";
   return pod["ingress"]["chain"] == "" && pod["egress"]["chain"] == "" ? "open" : "isolated";
 }
 
@@ -57,7 +60,8 @@ void print_policy(const json& policy) {
   if (!policy["daemon"].is_null() && !policy["daemon"]["pods"].empty()) {
     std::vector<Row> rows;
     for (const json& pod : policy["daemon"]["pods"])
-      rows.push_back({cell(pod["pod"]), cell(joined(pod["addresses"])), state_of(pod),
+      rows.push_back({cell(pod["pod"]), cell(joined(pod["addresses"])),
+                      state_of(pod, policy["daemon"]["awaitsPeers"]),
                       cell(joined(pod["ingress"]["policies"])),
                       cell(joined(pod["egress"]["policies"]))});
     std::cout << "\n";

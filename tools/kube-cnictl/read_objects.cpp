@@ -48,7 +48,7 @@ Result<PolicyObjects> read_from_api(const PolicyOrigin& origin) {
                                     .token_file = origin.token_file,
                                     .insecure_skip_tls_verify = origin.is_insecure});
   if (!config) return fail(config);
-  auto source = ApiPolicySource::create();
+  auto source = ApiPolicySource::create({});
   if (!source) return fail(source);
   (*source)->begin();
   // The thread has to end first.

@@ -49,7 +49,7 @@ Result<ClusterLink> link_to_api(const DaemonOptions& options) {
       .own_name = options.node_name};
   std::unique_ptr<PolicySource> policies;
   if (options.network_policy && options.policy_file.empty()) {
-    auto created = ApiPolicySource::create();
+    auto created = ApiPolicySource::create({.node_name = options.node_name});
     if (!created) return fail(created);
     extras.others = (*created)->informers();
     // Kinds wait for each other at a server that does not answer, and the nodes come first.

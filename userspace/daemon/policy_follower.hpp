@@ -30,7 +30,6 @@ class PolicyFollower {
   using Clock = std::chrono::steady_clock;
 
   std::unique_ptr<PolicySource> source_;
-  PolicyObjects objects_;
   bool is_known_ = false;
   std::uint64_t version_ = 0;
   std::string error_;

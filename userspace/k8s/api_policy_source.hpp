@@ -5,21 +5,34 @@
 #include "k8s/kinds.hpp"
 #include "k8s/policy_source.hpp"
 
-#include <array>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace kubecni {
 
-/// Policies, pods and namespaces from the Kubernetes API: an informer each. A WatchThread has to
-/// fill them, and has to end before this object does. Pods and namespaces are asked for from the
-/// first policy on: a cluster without policies does not pay for them.
+/// Policies, namespaces, and the pods of one node from the Kubernetes API, and the pods of other
+/// nodes as long as policies of that node's pods need them: an informer each. A WatchThread has to
+/// fill them, and has to end before this object does.
+///
+/// A cluster without policies pays for nothing else, and one whose policies need no peers not for
+/// all its pods. What nobody needs any more is watched a while longer: a policy that is made anew
+/// does not make every node list all pods.
 class ApiPolicySource final : public PolicySource {
  public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Options {
+    /// Empty: the pods of all nodes are read as if they were of one.
+    std::string node_name = {};
+    std::chrono::milliseconds linger = std::chrono::seconds(30);
+  };
+
   /// Errors: EMFILE, ENFILE, ENOMEM.
-  static Result<std::unique_ptr<ApiPolicySource>> create();
+  static Result<std::unique_ptr<ApiPolicySource>> create(Options options);
 
   /// From now on, asks the server. On the WatchThread.
   void begin() { policies_->release(); }
@@ -29,33 +42,30 @@ class ApiPolicySource final : public PolicySource {
 
   [[nodiscard]] int fd() const override { return epoll_.get(); }
   bool take() override;
-  [[nodiscard]] bool is_known() const override;
-  [[nodiscard]] PolicyObjects read() const override;
+  /// The first time, peers that are needed have to be known, too: after a restart, what was in
+  /// force stays until then. Later, the objects say that they are awaited.
+  [[nodiscard]] bool is_known() const override { return is_known_; }
+  [[nodiscard]] const PolicyObjects& read() const override { return objects_; }
   [[nodiscard]] std::string error() const override;
 
  private:
-  using Policies = Informer<NetworkPolicy>;
-  using Pods = Informer<Pod>;
-  using Spaces = Informer<Namespace>;
+  ApiPolicySource(Options options, UniqueFd epoll)
+      : options_(std::move(options)), epoll_(std::move(epoll)) {}
 
-  /// What is known of one kind.
-  struct State {
-    bool is_known = false;
-    std::string error = {};
-  };
+  Result<> make_informers();
+  void decide_what_to_watch();
+  [[nodiscard]] bool need_peers(const PolicyObjects& objects) const;
+  std::optional<PolicyObjects> snapshot();
 
-  ApiPolicySource(std::unique_ptr<Policies> policies, std::unique_ptr<Pods> pods,
-                  std::unique_ptr<Spaces> spaces, UniqueFd epoll)
-      : policies_(std::move(policies)),
-        pods_(std::move(pods)),
-        spaces_(std::move(spaces)),
-        epoll_(std::move(epoll)) {}
-
-  std::unique_ptr<Policies> policies_;
-  std::unique_ptr<Pods> pods_;
-  std::unique_ptr<Spaces> spaces_;
+  Options options_;
   UniqueFd epoll_;  ///< readable when any of them is
-  std::array<State, 3> states_;
+  std::unique_ptr<Informer<NetworkPolicy>> policies_;
+  std::unique_ptr<Informer<Namespace>> spaces_;
+  std::unique_ptr<Informer<Pod>> pods_;
+  std::unique_ptr<Informer<Pod>> peers_;
+  PolicyObjects objects_;
+  bool is_known_ = false;
+  bool need_peers_ = false;  ///< when take() last looked
 };
 
 }  // namespace kubecni

@@ -19,7 +19,7 @@ class FilePolicySource final : public PolicySource {
   [[nodiscard]] int fd() const override { return watch_.fd(); }
   bool take() override;
   [[nodiscard]] bool is_known() const override { return is_known_; }
-  [[nodiscard]] PolicyObjects read() const override { return objects_; }
+  [[nodiscard]] const PolicyObjects& read() const override { return objects_; }
   [[nodiscard]] std::string error() const override { return error_; }
 
  private:

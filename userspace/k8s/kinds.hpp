@@ -6,8 +6,11 @@
 #include "k8s/node_parser.hpp"
 #include "k8s/node_table.hpp"
 #include "k8s/pod.hpp"
+#include "k8s/url_text.hpp"
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 // All kinds that the daemon watches. RBAC has to allow list and watch of each.
 namespace kubecni {
@@ -37,8 +40,8 @@ inline const Kind<NetworkPolicy> kNetworkPolicies{
                .kept = {"spec"}},
     .parse = parse_network_policy};
 
-/// The pods of all nodes, since any may be a peer. The server leaves out those that have ended:
-/// others may have their addresses.
+/// Pods of all nodes. The server leaves out those that have ended: others may have their addresses.
+/// One that is being deleted has not ended as long as its containers run.
 inline const Kind<Pod> kPods{
     .source = {.path = "/api/v1/pods",
                .selector = "fieldSelector=status.phase%21%3DFailed%2Cstatus.phase%21%3DSucceeded",
@@ -48,6 +51,22 @@ inline const Kind<Pod> kPods{
                         "spec.containers", "spec.initContainers", "spec.hostNetwork",
                         "status.phase", "status.podIP", "status.podIPs"}},
     .parse = parse_pod};
+
+/// Those of one node.
+inline Kind<Pod> pods_of(const std::string& node) {
+  Kind<Pod> kind = kPods;
+  kind.source.selector += "%2Cspec.nodeName%3D" + url_escaped(node);
+  return kind;
+}
+
+/// Those of all other nodes, and of none yet. Nobody asks for their UIDs.
+inline Kind<Pod> pods_elsewhere_than(const std::string& node) {
+  Kind<Pod> kind = kPods;
+  kind.source.selector += "%2Cspec.nodeName%21%3D" + url_escaped(node);
+  for (const char* field : {"metadata.uid", "metadata.ownerReferences"})
+    std::erase(kind.source.kept, field);
+  return kind;
+}
 
 inline const Kind<Namespace> kNamespaces{.source = {.path = "/api/v1/namespaces",
                                                     .list_kind = "NamespaceList",

@@ -13,7 +13,13 @@ namespace kubecni {
 /// All that policies are made of. A copy shares the objects.
 struct PolicyObjects {
   std::vector<Shared<NetworkPolicy>> policies = {};
+  /// Those that policies are enforced for. A source that reads all pods at once has all of them
+  /// here.
   std::vector<Shared<Pod>> pods = {};
+  /// Pods of other nodes, in case the policies of `pods` need them (see needs_peers()). They come
+  /// apart from `pods`, so either may be the older.
+  std::vector<Shared<Pod>> peers = {};
+  bool awaits_peers = false;  ///< they are needed, and not known yet
   std::vector<Shared<Namespace>> spaces = {};
 
   bool operator==(const PolicyObjects&) const = default;

@@ -23,7 +23,8 @@ class PolicySource {
   /// All kinds were read at least once. Until then nothing is known of the cluster.
   [[nodiscard]] virtual bool is_known() const = 0;
 
-  [[nodiscard]] virtual PolicyObjects read() const = 0;
+  /// The next take() may change it.
+  [[nodiscard]] virtual const PolicyObjects& read() const = 0;
 
   /// Why newer states are not known; the last known one stays. Empty: nothing is wrong.
   [[nodiscard]] virtual std::string error() const = 0;

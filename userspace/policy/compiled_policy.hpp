@@ -70,6 +70,8 @@ struct PolicyChain {
 struct PolicySubject {
   std::string ingress = {};
   std::string egress = {};
+  /// Its chains lack pods of other nodes that are not known yet.
+  bool awaits_peers = false;
 
   auto operator<=>(const PolicySubject&) const = default;
   [[nodiscard]] bool is_isolated() const { return !ingress.empty() || !egress.empty(); }

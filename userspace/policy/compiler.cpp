@@ -1,6 +1,7 @@
 #include "policy/compiler.hpp"
 
 #include "base/fnv.hpp"
+#include "k8s/peer_need.hpp"
 #include "policy/peer_index.hpp"
 #include "policy/ports.hpp"
 
@@ -116,7 +117,9 @@ std::vector<LocalPod> with_own_names(const PolicyObjects& objects, std::vector<L
 class Compiler {
  public:
   Compiler(const PolicyObjects& objects, const std::vector<LocalPod>& locals)
-      : locals_(with_own_names(objects, locals)), index_(objects, locals_) {
+      : locals_(with_own_names(objects, locals)),
+        index_(objects, locals_),
+        awaits_peers_(objects.awaits_peers) {
     for (const NetworkPolicy& policy : objects.policies) {
       by_space_[policy.space].add(policy);
       if (!policy.problem.empty()) result_.problems.push_back({policy.key(), policy.problem});
@@ -144,8 +147,12 @@ class Compiler {
     // Pods with the same policies and ports have the same chains.
     auto& known = subjects_[{selecting, pod->ports}];
     if (!known)
-      known = PolicySubject{.ingress = chain_for(*pod, selecting, PolicyDirection::kIngress),
-                            .egress = chain_for(*pod, selecting, PolicyDirection::kEgress)};
+      known = PolicySubject{
+          .ingress = chain_for(*pod, selecting, PolicyDirection::kIngress),
+          .egress = chain_for(*pod, selecting, PolicyDirection::kEgress),
+          .awaits_peers = awaits_peers_ && std::ranges::any_of(selecting, [](const auto* policy) {
+                            return needs_peers(*policy);
+                          })};
     return known;
   }
 
@@ -246,6 +253,7 @@ class Compiler {
 
   const std::vector<LocalPod> locals_;
   PeerIndex index_;
+  const bool awaits_peers_;
   std::map<std::string, PolicyIndex> by_space_;
   std::map<std::pair<Policies, std::vector<NamedPort>>, std::optional<PolicySubject>> subjects_;
   Names names_;

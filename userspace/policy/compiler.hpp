@@ -25,6 +25,10 @@ struct LocalPod {
 /// malformed one, is no subject; nor is one that has ended. No policy can select a pod whose
 /// namespace has none, nor a container that is no pod of Kubernetes: it is a subject without chains
 /// in any case.
+///
+/// The object of a pod of another node makes nobody a subject. An address that this node's and
+/// another node's pod claim is nobody's, unless this node gave it away: which of them is right is
+/// known when the older object is gone. As long as peers are awaited, nobody is one of them.
 CompiledPolicy compile_policies(const PolicyObjects& objects, const std::vector<LocalPod>& locals);
 
 }  // namespace kubecni

@@ -1,6 +1,8 @@
 #include "policy/peer_index.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <utility>
 
 namespace kubecni {
@@ -17,14 +19,15 @@ Owners owners_of(const std::vector<LocalPod>& locals) {
   return owners;
 }
 
-/// The object's addresses without those that this node gave to another pod since.
-std::vector<IpAddr> remaining_addresses(const Pod& pod, const Owners& owners) {
-  std::vector<IpAddr> addresses;
-  for (const IpAddr& address : pod.addresses) {
-    const auto owner = owners.find(address);
-    if (owner == owners.end() || owner->second == pod.key()) addresses.push_back(address);
-  }
-  return addresses;
+/// The addresses that pods of both kinds claim.
+std::set<IpAddr> contested_addresses(const PolicyObjects& objects) {
+  std::set<IpAddr> claimed, contested;
+  for (const Pod& pod : objects.pods)
+    if (pod.is_selectable()) claimed.insert(pod.addresses.begin(), pod.addresses.end());
+  for (const Pod& peer : objects.peers)
+    for (const IpAddr& address : peer.addresses)
+      if (peer.is_selectable() && claimed.contains(address)) contested.insert(address);
+  return contested;
 }
 
 }  // namespace
@@ -33,12 +36,36 @@ PeerIndex::PeerIndex(const PolicyObjects& objects, const std::vector<LocalPod>& 
   const Owners owners = owners_of(locals);
   for (const Namespace& space : objects.spaces)
     if (space.problem.empty()) spaces_.emplace(space.name, &space);
+  add_pods(objects, owners);
+  add_new_addresses(owners);
+}
+
+/// Each with its addresses, without those that this node gave to another pod since.
+void PeerIndex::add_pods(const PolicyObjects& objects, const Owners& owners) {
+  const std::set<IpAddr> contested = contested_addresses(objects);
+  const auto add = [&](const Pod& pod, const auto& has) {
+    if (!pod.is_selectable()) return;
+    Peer& peer = by_space_[pod.space].emplace_back(Peer{&pod, {}});
+    std::ranges::copy_if(pod.addresses, std::back_inserter(peer.addresses), has);
+  };
   for (const Pod& pod : objects.pods) {
-    pods_.emplace(pod.key(), &pod);
-    if (!pod.is_selectable()) continue;
-    by_space_[pod.space].push_back({&pod, remaining_addresses(pod, owners)});
+    const std::string key = pod.key();
+    pods_.emplace(key, &pod);
+    add(pod, [&](const IpAddr& address) {
+      const auto owner = owners.find(address);
+      return owner == owners.end() ? !contested.contains(address) : owner->second == key;
+    });
   }
-  // A new pod's object has no address yet.
+  for (const Pod& peer : objects.peers) {
+    if (pods_.contains(peer.key())) continue;  // it was made anew on this node, or was here before
+    add(peer, [&](const IpAddr& address) {
+      return !owners.contains(address) && !contested.contains(address);
+    });
+  }
+}
+
+/// A new pod's object has no address yet.
+void PeerIndex::add_new_addresses(const Owners& owners) {
   for (const auto& [address, key] : owners) {
     const Pod* const pod = find(key);
     if (!pod || !pod->is_selectable()) continue;

@@ -32,13 +32,16 @@ class PeerIndex {
   std::vector<const Peer*> in_block(const IpBlock& block);
   std::vector<const Peer*> all();
 
-  /// The pod with this key, selectable or not; null if there is none.
+  /// The pod with this key, selectable or not, peers of other nodes aside; null if there is none.
   [[nodiscard]] const Pod* find(const std::string& key) const;
 
  private:
+  using Owners = std::map<IpAddr, std::string>;
   using Peers = std::vector<Peer>;
   using ByValue = std::unordered_map<std::string_view, std::vector<const Peer*>>;
 
+  void add_pods(const PolicyObjects& objects, const Owners& owners);
+  void add_new_addresses(const Owners& owners);
   [[nodiscard]] bool selects_space(const LabelSelector& selector, const std::string& space) const;
   const ByValue& with_label(const Peers& peers, const std::string& label);
   void add_selected(const Peers& peers, const std::optional<LabelSelector>& selector,

@@ -68,6 +68,7 @@ json to_json(const PolicyStatus& status) {
           {"revision", status.revision},
           {"forcedRevision", status.forced_revision},
           {"secondsToForce", status.seconds_to_force},
+          {"awaitsPeers", status.awaits_peers},
           {"error", status.error},
           {"broken", status.broken},
           {"pods", status.pods}};
@@ -84,6 +85,7 @@ Result<PolicyStatus> parse_policy_status(std::string_view text) {
     status.revision = parsed->value("revision", 0U);
     status.forced_revision = parsed->value("forcedRevision", 0U);
     status.seconds_to_force = parsed->value("secondsToForce", 0.0);
+    status.awaits_peers = parsed->value("awaitsPeers", false);
     status.error = parsed->value("error", "");
     status.broken = parsed->value("broken", status.broken);
     status.pods = parsed->value("pods", status.pods);

@@ -61,7 +61,10 @@ struct PolicyStatus {
   unsigned revision = 0;         ///< of the objects; counts their changes since the daemon began
   unsigned forced_revision = 0;  ///< the last one that is in force
   double seconds_to_force = 0;   ///< from when it was heard of until it was in force
-  std::string error;             ///< why the objects cannot be read, or are not in force
+  /// The policies of this node's pods need the pods of other nodes, which are not known yet. So
+  /// rules that need them match none, and new pods are closed.
+  bool awaits_peers = false;
+  std::string error;  ///< why the objects cannot be read, or are not in force
   std::vector<BrokenPolicyStatus> broken;
   std::vector<PolicyPodStatus> pods;
 

@@ -36,6 +36,17 @@ std::vector<LocalPod> all_local(const PolicyObjects& objects) {
   return locals;
 }
 
+/// Half of the pods are on this node: whether the others come with them or apart is the same.
+void expect_the_same_of_two_watches(const PolicyObjects& objects) {
+  PolicyObjects split = objects;
+  const auto half = objects.pods.begin() + static_cast<std::ptrdiff_t>(objects.pods.size() / 2);
+  split.pods.assign(objects.pods.begin(), half);
+  split.peers.assign(half, objects.pods.end());
+  const auto locals = all_local(split);
+
+  EXPECT_EQ(compile_policies(split, locals), compile_policies(objects, locals));
+}
+
 bool allows(const CompiledPolicy& policy, const PolicyFlow& flow) {
   return judge_ingress(policy, flow).is_allowed && judge_egress(policy, flow).is_allowed;
 }
@@ -289,6 +300,75 @@ TEST_F(Policies, NamesDependOnTheContentAlone) {
   EXPECT_EQ(after.sets, before.sets);
 }
 
+/// Pod a is of this node; c of another one is called and labelled as cluster_ says.
+class PeersOfOtherNodes : public Policies {
+ protected:
+  PeersOfOtherNodes() { add_ingress(R"([{"from":[{"namespaceSelector":{}}]}])"); }
+
+  [[nodiscard]] PolicyObjects split_objects() const {
+    auto objects = objects_in(cluster_);
+    objects.peers = {objects.pods[2]};
+    objects.pods = {objects.pods[0]};
+    return objects;
+  }
+  [[nodiscard]] static bool is_peer(const CompiledPolicy& policy, const std::string& address) {
+    return judge_ingress(policy, {ip(address), ip("10.0.0.1"), IPPROTO_TCP, 80}).is_allowed;
+  }
+
+  const std::vector<LocalPod> locals_{{"x/a", {ip(a_)}}};
+};
+
+TEST_F(PeersOfOtherNodes, AreSelected) {
+  const auto policy = compile_policies(split_objects(), locals_);
+
+  EXPECT_TRUE(is_peer(policy, c_));
+  EXPECT_FALSE(policy.subjects.at(ip(a_)).awaits_peers);
+}
+
+TEST_F(PeersOfOtherNodes, AreNobodyWhileTheyAreAwaited) {
+  auto objects = split_objects();
+  objects.peers.clear();
+  objects.awaits_peers = true;
+  const auto policy = compile_policies(objects, {{"x/a", {ip(a_)}}, {"y/c", {ip(b_)}}});
+
+  EXPECT_FALSE(is_peer(policy, c_));
+  EXPECT_TRUE(policy.subjects.at(ip(a_)).awaits_peers);
+  EXPECT_FALSE(policy.subjects.at(ip(b_)).awaits_peers) << "no policy selects it";
+}
+
+TEST_F(PeersOfOtherNodes, AnObjectOfThemMakesNobodyASubject) {
+  cluster_["pods"][2] = pod("x", "web-0", c_);
+  const auto policy = compile_policies(split_objects(), {{"x/a", {ip(a_)}}, {"x/web-0", {ip(b_)}}});
+
+  EXPECT_FALSE(policy.subjects.contains(ip(b_))) << "it was made anew on this node";
+}
+
+TEST_F(PeersOfOtherNodes, TheObjectOfThisNodeCountsOfTwoWithOneName) {
+  cluster_["pods"][2] = pod("x", "a", c_);
+
+  EXPECT_FALSE(is_peer(compile_policies(split_objects(), locals_), c_));
+}
+
+TEST_F(PeersOfOtherNodes, AnAddressOfAPodHereIsNotTheirs) {
+  add_ingress(R"([{"from":[{"podSelector":{"matchLabels":{"pod":"nobody"}}}]}])");
+  cluster_["policies"].erase(0);
+  cluster_["pods"][2] = pod("x", "nobody", b_);
+
+  EXPECT_TRUE(is_peer(compile_policies(split_objects(), locals_), b_));
+  EXPECT_FALSE(
+      is_peer(compile_policies(split_objects(), {{"x/a", {ip(a_)}}, {"x/new", {ip(b_)}}}), b_));
+}
+
+// The one may have left it to the other: the two come by different watches.
+TEST_F(PeersOfOtherNodes, AnAddressThatPodsOfTwoNodesClaimIsNobodys) {
+  auto objects = split_objects();
+  objects.pods.push_back(parse_pod(pod("x", "gone", c_)));
+
+  EXPECT_FALSE(is_peer(compile_policies(objects, locals_), c_));
+  EXPECT_TRUE(is_peer(compile_policies(objects, {{"x/a", {ip(a_)}}, {"x/gone", {ip(c_)}}}), c_))
+      << "this node gave it away";
+}
+
 /// The compiler's answer for every pair of ends, or the oracle's, whichever is asked first, has to
 /// be the other's, too.
 TEST(RandomPolicies, AreWhatTheOracleSays) {
@@ -302,6 +382,7 @@ TEST(RandomPolicies, AreWhatTheOracleSays) {
     for (const NetworkPolicy& policy : objects.policies)
       ASSERT_EQ(policy.problem, "") << "seed " << seed;
     const auto policy = compile_policies(objects, all_local(objects));
+    expect_the_same_of_two_watches(objects);
     for (int i = 0; i < 60; ++i) {
       const std::size_t family = random.below(2);
       const auto end = [&] {

@@ -22,6 +22,7 @@ PolicyStatus with_everything() {
           .revision = 7,
           .forced_revision = 6,
           .seconds_to_force = 0.25,
+          .awaits_peers = true,
           .error = "no table",
           .broken = {{"shop/odd", "no such operator"}},
           .pods = {{.pod = "shop/web",

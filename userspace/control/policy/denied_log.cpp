@@ -13,10 +13,11 @@ namespace kubecni {
 
 namespace {
 
-std::string named(const IpAddr& address, std::span<const Shared<Pod>> pods) {
-  for (const Pod& pod : pods)
-    if (pod.is_selectable() && std::ranges::binary_search(pod.addresses, address))
-      return pod.key() + "(" + address.str() + ")";
+std::string named(const IpAddr& address, const PolicyObjects& objects) {
+  for (const auto* pods : {&objects.pods, &objects.peers})
+    for (const Pod& pod : *pods)
+      if (pod.is_selectable() && std::ranges::binary_search(pod.addresses, address))
+        return pod.key() + "(" + address.str() + ")";
   return address.str();
 }
 
@@ -32,7 +33,7 @@ std::string shown_protocol(std::uint8_t protocol) {
 
 std::optional<LoggedDenial> describe_denial(const LoggedPacket& packet,
                                             const CompiledPolicy& policy,
-                                            std::span<const Shared<Pod>> pods) {
+                                            const PolicyObjects& objects) {
   // "in_1" of "in_14r": with a family, and "r" for answers.
   std::string chain = packet.prefix;
   const bool is_answer = chain.ends_with('r');
@@ -43,8 +44,8 @@ std::optional<LoggedDenial> describe_denial(const LoggedPacket& packet,
   if (found == policy.chains.end()) return std::nullopt;
   const PacketHead& head = packet.head;
   LoggedDenial denial{
-      .from = named(head.source, pods),
-      .to = named(head.destination, pods),
+      .from = named(head.source, objects),
+      .to = named(head.destination, objects),
       .protocol = shown_protocol(head.protocol),
       .port = {},
       .icmp_type = {},
@@ -73,10 +74,11 @@ Result<DeniedLog> DeniedLog::open() {
 }
 
 std::vector<LoggedDenial> DeniedLog::take(const CompiledPolicy& policy,
-                                          std::span<const Shared<Pod>> pods) {
+                                          const PolicyObjects& objects) {
   std::vector<LoggedDenial> denials;
   for (const LoggedPacket& packet : packets_.take())
-    if (auto denial = describe_denial(packet, policy, pods)) denials.push_back(std::move(*denial));
+    if (auto denial = describe_denial(packet, policy, objects))
+      denials.push_back(std::move(*denial));
   return denials;
 }
 

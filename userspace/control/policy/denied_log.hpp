@@ -1,14 +1,12 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "base/shared.hpp"
 #include "control/policy/policy_table_plan.hpp"
-#include "k8s/pod.hpp"
+#include "k8s/policy_objects.hpp"
 #include "net/packet_log.hpp"
 #include "policy/compiled_policy.hpp"
 
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +30,7 @@ struct LoggedDenial {
 /// What the log says of the packet. Empty: its prefix is not the name of one of the chains. Pure.
 std::optional<LoggedDenial> describe_denial(const LoggedPacket& packet,
                                             const CompiledPolicy& policy,
-                                            std::span<const Shared<Pod>> pods);
+                                            const PolicyObjects& objects);
 
 /// Hears of the packets that the policies' chains deny.
 class DeniedLog {
@@ -43,7 +41,7 @@ class DeniedLog {
 
   /// Readable when take() may have something.
   [[nodiscard]] int fd() const { return packets_.fd(); }
-  std::vector<LoggedDenial> take(const CompiledPolicy& policy, std::span<const Shared<Pod>> pods);
+  std::vector<LoggedDenial> take(const CompiledPolicy& policy, const PolicyObjects& objects);
 
  private:
   explicit DeniedLog(PacketLog packets) : packets_(std::move(packets)) {}

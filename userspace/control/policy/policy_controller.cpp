@@ -15,7 +15,6 @@
 #include <filesystem>
 #include <map>
 #include <set>
-#include <span>
 #include <string>
 #include <system_error>
 #include <tuple>
@@ -105,8 +104,17 @@ std::set<std::string> namespaces_with_policies(const PolicyObjects& objects) {
 }
 
 PolicyTableSpec plan_policies(const PolicyObjects& objects, const std::vector<LocalPod>& locals,
-                              const OwnNetworks& own) {
-  return spec_of(compile_policies(objects, locals), locals, own);
+                              const OwnNetworks& own, const std::vector<LocalPod>& talking) {
+  CompiledPolicy policy = compile_policies(objects, locals);
+  for (const LocalPod& local : locals) {
+    if (std::ranges::find(talking, local) != talking.end()) continue;
+    for (const IpAddr& address : local.addresses) {
+      const auto subject = policy.subjects.find(address);
+      if (subject != policy.subjects.end() && subject->second.awaits_peers)
+        policy.subjects.erase(subject);
+    }
+  }
+  return spec_of(std::move(policy), locals, own);
 }
 
 PolicyTableSpec plan_by_mark(const std::filesystem::path& state_dir,
@@ -160,7 +168,9 @@ void PolicyController::decide(Outcome& outcome) {
   if (!view_.is_on) {
     mode_ = Mode::kOff;
   } else if (view_.objects) {
+    const bool was_off = mode_ == Mode::kOff;
     mode_ = view_.objects->policies.empty() ? Mode::kOff : Mode::kEnforce;
+    were_open_ = were_open_ || (was_off && mode_ == Mode::kEnforce);
     if (mode_ == Mode::kEnforce &&
         (marked_version_ != view_.version || !has_policies(options_.state_dir))) {
       auto marked = mark_policies(options_.state_dir, namespaces_with_policies(*view_.objects));
@@ -228,9 +238,20 @@ void PolicyController::listen_to_denials(Outcome& outcome) {
 
 std::vector<LoggedDenial> PolicyController::take_denials() {
   if (!denied_) return {};
-  std::span<const Shared<Pod>> pods;
-  if (view_.objects) pods = view_.objects->pods;
-  return denied_->take(spec_.policy, pods);
+  static const PolicyObjects none;
+  return denied_->take(spec_.policy, view_.objects ? *view_.objects : none);
+}
+
+/// The pods whose policies are in force, as far as they are known.
+std::vector<LocalPod> PolicyController::talking(const std::vector<LocalPod>& locals) const {
+  if (were_open_) return locals;
+  std::vector<LocalPod> pods = planned_locals_;
+  std::erase_if(pods, [this](const LocalPod& pod) {
+    return std::ranges::none_of(pod.addresses, [this](const IpAddr& address) {
+      return spec_.policy.subjects.contains(address);
+    });
+  });
+  return pods;
 }
 
 /// Anew if anything has changed.
@@ -238,7 +259,7 @@ void PolicyController::plan() {
   auto locals = local_pods(attachments_);
   if (planned_version_ == view_.version && planned_locals_ == locals && planned_own_ == own_)
     return;
-  spec_ = view_.objects ? plan_policies(*view_.objects, locals, own_)
+  spec_ = view_.objects ? plan_policies(*view_.objects, locals, own_, talking(locals))
                         : plan_by_mark(options_.state_dir, locals, own_);
   spec_.logs = denied_.has_value();
   spec_.rejects_egress = options_.policy_denied == "reject";
@@ -246,6 +267,7 @@ void PolicyController::plan() {
   forget_content(spec_.policy);
   planned_version_ = view_.version;
   planned_locals_ = std::move(locals);
+  were_open_ = false;
   planned_own_ = own_;
 }
 
@@ -317,6 +339,7 @@ Result<std::string> PolicyController::sync_table(const std::function<void()>& in
 void PolicyController::describe() {
   const bool are_known = view_.is_on && view_.objects;
   status_.origin = origin_of(options_);
+  status_.awaits_peers = are_known && view_.objects->awaits_peers;
   status_.mode = !view_.is_on ? "off" : !are_known ? "not known" : "enforced";
   status_.error = view_.error;
   status_.broken.clear();
@@ -334,8 +357,9 @@ void PolicyController::describe() {
   status_.pods = describe_pods(spec_, attachments_);
 }
 
-/// The table is as the objects want it.
+/// The table is as the objects want it, as far as they are known.
 void PolicyController::note_in_force() {
+  if (view_.objects && view_.objects->awaits_peers) return;
   if (status_.revision == status_.forced_revision) return;
   status_.forced_revision = status_.revision;
   status_.seconds_to_force =

@@ -51,8 +51,11 @@ std::vector<LocalPod> local_pods(const std::vector<Attachment>& attachments);
 std::set<std::string> namespaces_with_policies(const PolicyObjects& objects);
 
 /// What to enforce: the compiled policies, and which addresses are closed without one. Pure.
+///
+/// A pod that awaits peers is closed, so ADD waits for it, unless it is one of `talking`: of such a
+/// pod only the rules are closed that need the peers.
 PolicyTableSpec plan_policies(const PolicyObjects& objects, const std::vector<LocalPod>& locals,
-                              const OwnNetworks& own);
+                              const OwnNetworks& own, const std::vector<LocalPod>& talking = {});
 
 /// The same before the objects are known: all pods are closed that a policy may select, as far as
 /// the mark in the state folder tells.
@@ -127,6 +130,7 @@ class PolicyController {
   void listen(Outcome& outcome);
   void listen_to_denials(Outcome& outcome);
   void plan();
+  [[nodiscard]] std::vector<LocalPod> talking(const std::vector<LocalPod>& locals) const;
   void remove(Outcome& outcome);
   bool sync_bridges(Outcome& outcome);
   Result<std::string> sync_table(const std::function<void()>& in_force);
@@ -146,6 +150,7 @@ class PolicyController {
   std::vector<Attachment> attachments_;
   Mode mode_ = Mode::kAsIs;
   bool is_removed_ = false;      ///< there is no table, and no mark
+  bool were_open_ = false;       ///< all pods, until the next plan()
   bool must_end_again_ = false;  ///< end_answers() could not wait
   PolicyTableSpec spec_;
   std::shared_ptr<const PolicyTablePlan> plan_;  ///< shared with table_

@@ -31,9 +31,10 @@ const PacketHead kToDb{addr("10.1.0.3"), addr("10.1.0.4"), IPPROTO_TCP,
                        PacketHead::Ports{40000, 5432}};
 
 TEST(DeniedLog, NamesThePodsAndThePolicies) {
-  const std::vector<Shared<Pod>> pods{named_pod("web", "10.1.0.3"), named_pod("db", "10.1.0.4")};
+  const PolicyObjects objects{.pods = {named_pod("db", "10.1.0.4")},
+                              .peers = {named_pod("web", "10.1.0.3")}};
 
-  EXPECT_EQ(describe_denial({"in_44", kToDb}, logging_chains(), pods),
+  EXPECT_EQ(describe_denial({"in_44", kToDb}, logging_chains(), objects),
             (LoggedDenial{.from = "shop/web(10.1.0.3)",
                           .to = "shop/db(10.1.0.4)",
                           .protocol = "TCP",
@@ -57,9 +58,9 @@ TEST(DeniedLog, AnAddressThatIsNoPodsStandsAlone) {
   ended.has_ended = true;
   Pod of_the_host = named_pod("db", "10.1.0.4");
   of_the_host.uses_host_network = true;
-  const std::vector<Shared<Pod>> pods{ended, of_the_host};
+  const PolicyObjects objects{.pods = {ended, of_the_host}};
 
-  const auto denial = describe_denial({"in_44", kToDb}, logging_chains(), pods).value();
+  const auto denial = describe_denial({"in_44", kToDb}, logging_chains(), objects).value();
 
   EXPECT_EQ(denial.from, "10.1.0.3");
   EXPECT_EQ(denial.to, "10.1.0.4");

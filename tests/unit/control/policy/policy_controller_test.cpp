@@ -39,6 +39,36 @@ TEST(PolicyController, APodThatIsNotKnownIsClosedWhateverItsAddress) {
       << "the other one is in the node's network";
 }
 
+TEST(PolicyController, ANewPodThatAwaitsPeersIsClosedAndOneThatTalksStaysKnown) {
+  const auto pod = [](const std::string& name, const std::string& app) {
+    return Pod{.space = "a",
+               .name = name,
+               .uid = {},
+               .labels = {{"app", app}},
+               .addresses = {},
+               .ports = {}};
+  };
+  PolicyObjects objects{.pods = {pod("old", "web"), pod("new", "web"), pod("other", "db")},
+                        .awaits_peers = true};
+  objects.policies.push_back(NetworkPolicy{.space = "a", .name = "deny", .isolates_ingress = true});
+  objects.policies.push_back(NetworkPolicy{.space = "a",
+                                           .name = "web",
+                                           .subjects = {{{.key = "app", .values = {"web"}}}},
+                                           .isolates_ingress = true,
+                                           .ingress = {{.peers = {{.pods = LabelSelector{}}}}}});
+  const std::vector<LocalPod> locals{{"a/old", {addr("192.0.2.1")}},
+                                     {"a/new", {addr("192.0.2.2")}},
+                                     {"a/other", {addr("192.0.2.3")}}};
+
+  const auto spec = plan_policies(objects, locals, {}, {locals[0]});
+
+  EXPECT_THAT(spec.policy.subjects, testing::UnorderedElementsAre(testing::Key(addr("192.0.2.1")),
+                                                                  testing::Key(addr("192.0.2.3"))));
+  EXPECT_THAT(spec.closed, testing::ElementsAre(addr("192.0.2.2")));
+  objects.awaits_peers = false;
+  EXPECT_EQ(plan_policies(objects, locals, {}).policy.subjects.size(), 3u);
+}
+
 TEST(PolicyController, NotesTheNamespacesThatHavePolicies) {
   PolicyObjects objects;
   for (const char* space : {"shop", "staging", "shop"})
