@@ -58,6 +58,14 @@ json make_bench_policy(const std::string& name, const std::string& pod,
             {"egress", rules("to")}}}};
 }
 
+json make_bench_denial() {
+  return {{"apiVersion", "networking.k8s.io/v1"},
+          {"kind", "NetworkPolicy"},
+          {"metadata", {{"name", "deny-all"}, {"namespace", kBenchNamespace}}},
+          {"spec",
+           {{"podSelector", json::object()}, {"policyTypes", json::array({"Ingress", "Egress"})}}}};
+}
+
 json make_bench_objects(const PoliciedPods& pods, unsigned policies) {
   json items = json::array({make_bench_namespace()});
   for (const BenchPod& pod : all_of(pods)) {

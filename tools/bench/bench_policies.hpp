@@ -28,6 +28,9 @@ nlohmann::json make_bench_pod(const BenchPod& pod);
 nlohmann::json make_bench_policy(const std::string& name, const std::string& pod,
                                  const std::string& peer_app);
 
+/// Isolates all pods in both directions, and allows nothing.
+nlohmann::json make_bench_denial();
+
 /// Two pods that talk, and others that fill a node.
 struct PoliciedPods {
   BenchPod client, server;

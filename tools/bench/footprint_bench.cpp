@@ -90,9 +90,18 @@ Result<> measure_changes(const std::string& name, Change change, std::vector<Del
   return {};
 }
 
+Result<> measure_denial(FootprintNode& node, const FootprintOptions& options,
+                        std::vector<DelayRow>& delays) {
+  if (auto announced = node.announce_pods(options.cluster_pods); !announced) return announced;
+  auto denied = node.deny_all();
+  if (!denied) return fail(denied);
+  delays.push_back({"default deny is new", summarize({in_ms(*denied)})});
+  return {};
+}
+
 Result<> measure_policies(FootprintNode& node, const FootprintOptions& options,
                           std::vector<DelayRow>& delays) {
-  auto first = node.announce_policies(options.cluster_pods, options.policies);
+  auto first = node.announce_policies(options.policies);
   if (!first) return fail(first);
   delays.push_back({"all policies are new", summarize({in_ms(*first)})});
   auto done = measure_changes(
@@ -126,14 +135,15 @@ std::vector<Scenario> scenarios_for(FootprintNode& node, const FootprintOptions&
   };
   const std::string large = std::to_string(options.nodes) + " nodes";
   const std::string full = large + ", " + std::to_string(options.pods) + " pods";
-  const std::string policies = full + " of " + std::to_string(options.cluster_pods) + ", " +
-                               std::to_string(options.policies) + " policies";
+  const std::string of_many = full + " of " + std::to_string(options.cluster_pods);
+  const std::string policies = of_many + ", " + std::to_string(options.policies) + " policies";
   return {{"1 node", [&] { return node.start_daemon(1); }, idle},
           {large, [&] { return node.start_daemon(options.nodes); }, idle},
           {full, [&] { return node.add_pods(options.pods); }, idle},
           {full + ", each node reports its status every 5 min", [] { return Result<>(); }, report},
           {full + ", 8 nodes a second get another address", [] { return Result<>(); }, move},
           {full + ", one of them takes its eth0 down and up", [] { return Result<>(); }, flap},
+          {of_many + ", default deny", [&] { return measure_denial(node, options, delays); }, idle},
           {policies, [&] { return measure_policies(node, options, delays); }, idle}};
 }
 

@@ -276,14 +276,21 @@ Result<> FootprintNode::add_pods(unsigned count) {
   return {};
 }
 
-Result<std::chrono::nanoseconds> FootprintNode::announce_policies(unsigned pods,
-                                                                  unsigned policies) {
+Result<> FootprintNode::announce_pods(unsigned pods) {
   const auto here = static_cast<unsigned>(pods_.size());
   if (here == 0) return failure(EINVAL, "no pod of this node");
   server_->set_object(kNamespacePath, make_bench_namespace());
   for (const BenchPod& pod : pods_) server_->set_object(kPodPath, make_bench_pod(pod));
   for (unsigned number = here; number < pods; ++number)
     server_->set_object(kPodPath, make_bench_pod(pod_elsewhere(number, app_name(number))));
+  return {};
+}
+
+Result<std::chrono::nanoseconds> FootprintNode::deny_all() {
+  return time_policies([&] { server_->set_object(kPolicyPath, make_bench_denial()); });
+}
+
+Result<std::chrono::nanoseconds> FootprintNode::announce_policies(unsigned policies) {
   return time_policies([&] {
     for (unsigned policy = 0; policy < policies; ++policy) announce_policy(policy, policy % kApps);
   });

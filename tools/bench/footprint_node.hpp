@@ -53,10 +53,15 @@ class FootprintNode {
   /// Adds `count` pods by the plugin. Errors: EIO the plugin's.
   Result<> add_pods(unsigned count);
 
-  /// Announces `pods` pods of the cluster, among them those of this node, and then `policies`
-  /// policies for those of this node. Each names the pods of one of 100 apps as peers. Result: the
-  /// time from then until all are in force. Errors: ETIMEDOUT, with the daemon's log.
-  Result<std::chrono::nanoseconds> announce_policies(unsigned pods, unsigned policies);
+  /// Announces `pods` pods of the cluster, among them those of this node. Errors: EINVAL it has
+  /// none.
+  Result<> announce_pods(unsigned pods);
+  /// Announces a policy that isolates all pods and names no peers. Result: the time until it is in
+  /// force. Errors: ETIMEDOUT, with the daemon's log.
+  Result<std::chrono::nanoseconds> deny_all();
+  /// Announces `policies` policies for the pods of this node. Each names the pods of one of 100
+  /// apps as peers. Result, errors: likewise.
+  Result<std::chrono::nanoseconds> announce_policies(unsigned policies);
   /// Another app is a peer of the policy. Or the pod of another node comes to the app that policy 0
   /// names after that, or leaves it. Result, errors: likewise.
   Result<std::chrono::nanoseconds> change_policy(unsigned policy);
