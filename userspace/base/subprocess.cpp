@@ -39,10 +39,11 @@ Result<UniqueFd> memory_file(std::string_view content) {
 /// What posix_spawn(3) does in the child.
 class SpawnPlan {
  public:
-  SpawnPlan(int stdin_fd, int stdout_fd) {
+  SpawnPlan(int stdin_fd, int stdout_fd, bool takes_errors) {
     ::posix_spawn_file_actions_init(&actions_);
     ::posix_spawn_file_actions_adddup2(&actions_, stdin_fd, STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions_, stdout_fd, STDOUT_FILENO);
+    if (takes_errors) ::posix_spawn_file_actions_adddup2(&actions_, stdout_fd, STDERR_FILENO);
     // Our parent may have blocked or ignored signals.
     sigset_t none, all;
     sigemptyset(&none);
@@ -64,10 +65,12 @@ class SpawnPlan {
     env.reserve(subprocess.env.size() + 1);
     for (const auto& entry : subprocess.env) env.push_back(const_cast<char*>(entry.c_str()));
     env.push_back(nullptr);
-    char* const argv[] = {const_cast<char*>(subprocess.program.c_str()), nullptr};
+    std::vector<char*> argv{const_cast<char*>(subprocess.program.c_str())};
+    for (const auto& arg : subprocess.args) argv.push_back(const_cast<char*>(arg.c_str()));
+    argv.push_back(nullptr);
     pid_t pid = -1;
-    const int error =
-        ::posix_spawn(&pid, subprocess.program.c_str(), &actions_, &attributes_, argv, env.data());
+    const int error = ::posix_spawn(&pid, subprocess.program.c_str(), &actions_, &attributes_,
+                                    argv.data(), env.data());
     if (error != 0) return sys_error(error, "execute " + subprocess.program.string());
     return pid;
   }
@@ -103,7 +106,7 @@ Result<SubprocessEnd> run_subprocess(const Subprocess& subprocess) {
   if (!input) return fail(input);
   auto output = memory_file("");
   if (!output) return fail(output);
-  auto pid = SpawnPlan(input->get(), output->get()).spawn(subprocess);
+  auto pid = SpawnPlan(input->get(), output->get(), subprocess.takes_errors).spawn(subprocess);
   if (!pid) return fail(pid);
 
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));

@@ -11,10 +11,12 @@ namespace kubecni {
 
 /// A program to execute: by its path, without a shell.
 struct Subprocess {
-  std::filesystem::path program;  ///< also its argv[0]
-  std::vector<std::string> env;   ///< "NAME=value", its whole environment
-  std::string input;              ///< for its standard input
+  std::filesystem::path program;       ///< also its argv[0]
+  std::vector<std::string> args = {};  ///< after it
+  std::vector<std::string> env;        ///< "NAME=value", its whole environment
+  std::string input;                   ///< for its standard input
   std::chrono::milliseconds deadline{0};
+  bool takes_errors = false;  ///< its standard error joins its output; else it is ours
 };
 
 struct SubprocessEnd {
@@ -22,7 +24,7 @@ struct SubprocessEnd {
   std::string out;  ///< its standard output
 };
 
-/// Runs the program to its end. Its standard error is ours.
+/// Runs the program to its end. What it leaves running in the background is not waited for.
 /// Errors: ETIMEDOUT it did not end before the deadline, and was killed; those of
 /// posix_spawn(3), like ENOENT and EACCES; EFBIG it wrote over 16 MiB.
 Result<SubprocessEnd> run_subprocess(const Subprocess& subprocess);

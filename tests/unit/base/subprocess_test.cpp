@@ -37,6 +37,18 @@ TEST(Subprocess, HasTheEnvironmentThatIsGivenAndNoOther) {
   EXPECT_EQ(end->out, "A=1\n");
 }
 
+TEST(Subprocess, GetsItsArgumentsAndItsErrorsAreTakenIfAskedFor) {
+  const auto end = run_subprocess({.program = "/bin/sh",
+                                   .args = {"-c", "echo \"$1\" >&2", "sh", "a b"},
+                                   .env = {},
+                                   .input = "",
+                                   .deadline = seconds(10),
+                                   .takes_errors = true});
+
+  ASSERT_TRUE(end) << end.error().what;
+  EXPECT_EQ(end->out, "a b\n");
+}
+
 TEST(Subprocess, TellsTheExitStatusAndTheSignal) {
   EXPECT_EQ(shell("exit 7", seconds(10)).value().status, 7);
   EXPECT_EQ(shell("kill -9 $$", seconds(10)).value().status, 128 + SIGKILL);
