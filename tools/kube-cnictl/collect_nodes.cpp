@@ -3,7 +3,10 @@
 #include "net/link.hpp"
 #include "net/route.hpp"
 
+#include <linux/rtnetlink.h>
+
 #include <map>
+#include <set>
 #include <string>
 
 namespace kubecni {
@@ -11,6 +14,21 @@ namespace kubecni {
 using nlohmann::json;
 
 namespace {
+
+/// Whether BIRD has learned it.
+bool is_learned(const Route& route) {
+  return route.table == kBgpTable && route.protocol == RTPROT_BIRD;
+}
+
+/// The state of the session with a node that its routes to `cidr` would come by; empty: none.
+std::string session_of(const std::string& node, const IpNet& cidr, const json& sessions) {
+  for (const json& session : sessions) {
+    const auto address = IpAddr::parse(session["address"].get<std::string>());
+    if (session["name"] == node && address && address->family() == cidr.addr.family())
+      return session["state"];
+  }
+  return "";
+}
 
 /// One row per PodCIDR: what the daemon wants, what the map has, what the kernel has.
 class NodeRows {
@@ -25,6 +43,7 @@ class NodeRows {
       json& found = row(*cidr);
       for (const char* key : {"kind", "nextHop", "device", "mtu", "why"}) found[key] = node[key];
       found["node"] = node["name"];
+      found["session"] = session_of(node["name"], *cidr, daemon.value("bgp", json::array()));
     }
     for (const json& text : daemon["podCIDRs"]) {
       const auto cidr = IpNet::parse(text.get<std::string>());
@@ -45,14 +64,15 @@ class NodeRows {
     if (node["mtu"] == 0) node["mtu"] = entry.mtu;
   }
 
-  void add_route(const Route& route) {
-    if (route.protocol != kRouteProtocol || route.table != Route().table) return;
-    json& node = row(route.dst);
-    node["inRoutes"] = true;
-    note(node, "kind", route.encap ? "vxlan" : "direct", "route");
-    const auto next_hop = route.encap ? route.encap->remote : route.gateway;
-    note(node, "nextHop", next_hop ? next_hop->str() : "", "route");
-    note(node, "device", device_name(route.ifindex), "route");
+  /// Routes that BIRD has learned come first, here as in the kernel.
+  void add_routes(const std::vector<Route>& routes) {
+    std::set<IpNet> learned;
+    for (const Route& route : routes)
+      if (is_learned(route) && learned.insert(route.dst).second) add_route(route);
+    for (const Route& route : routes)
+      if (route.protocol == kRouteProtocol && route.table == Route().table &&
+          !learned.contains(route.dst))
+        add_route(route);
   }
 
   json take() {
@@ -62,6 +82,15 @@ class NodeRows {
   }
 
  private:
+  void add_route(const Route& route) {
+    json& node = row(route.dst);
+    node["inRoutes"] = true;
+    note(node, "kind", route.encap ? "vxlan" : "direct", "route");
+    const auto next_hop = route.encap ? route.encap->remote : route.gateway;
+    note(node, "nextHop", next_hop ? next_hop->str() : "", "route");
+    note(node, "device", device_name(route.ifindex), "route");
+  }
+
   json& row(const IpNet& cidr) {
     return rows_
         .try_emplace(cidr, json{{"podCIDR", cidr.str()},
@@ -71,6 +100,7 @@ class NodeRows {
                                 {"device", ""},
                                 {"mtu", 0},
                                 {"why", ""},
+                                {"session", ""},
                                 {"inMap", false},
                                 {"inRoutes", false},
                                 {"problem", ""}})
@@ -109,12 +139,14 @@ Result<json> collect_nodes(const NodePaths& paths) {
   }
   auto routes = list_routes(*netlink);
   if (!routes) return fail(routes);
-  for (const Route& route : *routes) rows.add_route(route);
+  rows.add_routes(*routes);
   const auto list_of = [&](const char* key) {
     return daemon->is_object() ? daemon->value(key, json::array()) : json::array();
   };
-  return json{
-      {"nodes", rows.take()}, {"skipped", list_of("skipped")}, {"warnings", list_of("warnings")}};
+  return json{{"nodes", rows.take()},
+              {"bgp", list_of("bgp")},
+              {"skipped", list_of("skipped")},
+              {"warnings", list_of("warnings")}};
 }
 
 }  // namespace kubecni

@@ -2,6 +2,7 @@
 
 #include "text_table.hpp"
 
+#include <algorithm>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -24,6 +25,17 @@ void print_cni(const json& cni) {
     std::cout << "            " << cni["pending"].get<std::string>() << "\n";
   for (const json& warning : cni["warnings"])
     std::cout << "            WARNING " << warning.get<std::string>() << "\n";
+}
+
+/// A daemon of an older version, or with another routing, says nothing of BGP.
+void print_bgp(const json& daemon) {
+  const json sessions = daemon.value("bgp", json::array());
+  if (sessions.empty()) return;
+  const auto established = std::count_if(sessions.begin(), sessions.end(), [](const json& one) {
+    return one["state"] == "Established";
+  });
+  std::cout << "BGP:        " << established << " of " << sessions.size()
+            << " sessions established\n";
 }
 
 /// What the nodes' test of each other found; a daemon of an older version says nothing of it.
@@ -62,12 +74,21 @@ void print_daemon(const json& daemon) {
             << "health:     " << daemon["health"].get<std::string>() << "\n"
             << "nodes:      " << daemon["nodes"].size() << " reached, " << daemon["skipped"].size()
             << " skipped\n";
+  print_bgp(daemon);
   print_probes(daemon);
   for (const json& error : daemon["errors"])
     std::cout << "            ERROR " << error.get<std::string>() << "\n";
   for (const json& pool : daemon["fullPools"])
     std::cout << "            FULL " << pool.get<std::string>() << "\n";
   print_cni(daemon["cni"]);
+}
+
+/// Sessions with others than nodes.
+void print_bgp_peers(const json& sessions) {
+  for (const json& session : sessions)
+    if (session["name"] == "")
+      std::cout << "BGP peer " << cell(session["address"]) << " (AS " << session["as"]
+                << "): " << session["state"].get<std::string>() << "\n";
 }
 
 void print_skipped(const json& skipped) {
@@ -149,8 +170,14 @@ void print_nodes(const json& nodes) {
         {cell(n["node"]), cell(n["podCIDR"]), cell(n["kind"]), cell(n["nextHop"]),
          cell(n["device"]), cell(n["mtu"]), cell(n["inMap"]), cell(n["inRoutes"]),
          n["problem"] == "" ? cell(n["why"]) : "PROBLEM: " + n["problem"].get<std::string>()});
-  print_table({"NODE", "PODCIDR", "KIND", "NEXT HOP", "DEVICE", "MTU", "MAP", "ROUTE", "WHY"},
-              rows);
+  Row head{"NODE", "PODCIDR", "KIND", "NEXT HOP", "DEVICE", "MTU", "MAP", "ROUTE", "WHY"};
+  if (!nodes["bgp"].empty()) {
+    head.insert(head.end() - 1, "SESSION");
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      rows[i].insert(rows[i].end() - 1, cell(nodes["nodes"][i]["session"]));
+  }
+  print_table(head, rows);
+  print_bgp_peers(nodes["bgp"]);
   print_skipped(nodes["skipped"]);
   print_warnings(nodes["warnings"]);
 }

@@ -16,7 +16,7 @@ test_packages=(
     libclang-rt-19-dev nftables iptables conntrack ethtool busybox-static strace
     libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
     containerd runc podman crun conmon containernetworking-plugins "${image_packages[@]}"
-    dpkg-dev file prometheus systemd
+    dpkg-dev file prometheus systemd bird2
 )
 lint_packages=(clang-format-19 clang-tidy-19 shellcheck)
 
@@ -72,10 +72,10 @@ install_packages() {
     quietly "updating the package lists" apt-get update
     quietly "installing ${#missing[@]} packages" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y --no-install-recommends "${missing[@]}"
-    # Only promtool is needed, not a server on port 9090.
-    if [[ " ${missing[*]} " == *" prometheus "* && -d /run/systemd/system ]]; then
-        systemctl disable --quiet --now prometheus.service
-    fi
+    # Only promtool is needed, not a server on port 9090; and BIRD runs in the tests' nodes.
+    [[ -d /run/systemd/system ]] || return 0
+    [[ " ${missing[*]} " != *" prometheus "* ]] || systemctl disable --quiet --now prometheus.service
+    [[ " ${missing[*]} " != *" bird2 "* ]] || systemctl disable --quiet --now bird.service
 }
 
 # build PRESET [CMAKE-OPTION...] [--target TARGET...]

@@ -239,15 +239,88 @@ inline constexpr std::array kSettings{
         .owner = Owner::kDaemon,
         .type = Type::kChoice,
         .fallback = "auto",
-        .allowed = "auto|direct|vxlan",
+        .allowed = "auto|direct|vxlan|bgp",
         .help =
             "How to reach the pods of other nodes. auto: directly if the node has an address on a "
-            "link of this one, else by VXLAN; direct: never by VXLAN; vxlan: always by VXLAN",
+            "link of this one, else by VXLAN; direct: never by VXLAN; vxlan: always by VXLAN; bgp: "
+            "by the routes that BIRD learns, else as --bgp-fallback says",
         .meaning = "how this node reaches the pods of other nodes. `auto`: for each node and "
                    "family, directly if the other node has an address on a link of this one, else "
                    "by VXLAN. `direct`: never by VXLAN; routers between the nodes have to know the "
-                   "PodCIDRs. `vxlan`: always by VXLAN. Nodes may have different values. A restart "
-                   "may change the value, and no connection is lost"},
+                   "PodCIDRs. `vxlan`: always by VXLAN. `bgp`: by the routes that BIRD learns, see "
+                   "[bgp.md](bgp.md). Nodes may have different values. A restart may change the "
+                   "value, and no connection is lost"},
+    Setting{.key = "bgpAs",
+            .owner = Owner::kDaemon,
+            .type = Type::kNumber,
+            .fallback = "64512",
+            .least = 1,
+            .most = 4294967294,
+            .help = "With --routing bgp: number of the nodes' autonomous system",
+            .meaning = "with `--routing bgp`: number of the nodes' autonomous system"},
+    Setting{.key = "bgpPeer",
+            .owner = Owner::kDaemon,
+            .type = Type::kText,
+            .many = true,
+            .help = "ADDRESS[@AS][,port=PORT][,password-file=PATH] of a router or route reflector "
+                    "to speak BGP with; without AS, that of the nodes. May be given several times",
+            .meaning =
+                "a router or route reflector to speak BGP with: "
+                "`ADDRESS[@AS][,port=PORT][,password-file=PATH]`. Without `AS`, it is of the "
+                "nodes' own system. The file has the password of the session (TCP MD5, RFC "
+                "2385). May be given several times"},
+    Setting{.key = "bgpMesh",
+            .owner = Owner::kDaemon,
+            .type = Type::kFlag,
+            .fallback = "on",
+            .help = "on or off: speak BGP with each other node; off: with --bgp-peer alone",
+            .meaning = "this node speaks BGP with each other node. `off`: only with each "
+                       "`--bgp-peer`, like route reflectors"},
+    Setting{.key = "bgpPasswordFile",
+            .owner = Owner::kDaemon,
+            .type = Type::kText,
+            .help = "File with the password of the sessions between the nodes (TCP MD5), the same "
+                    "on all nodes",
+            .meaning = "file with the password of the sessions between the nodes (TCP MD5, RFC "
+                       "2385), the same on all nodes",
+            .shown_default = "no password"},
+    Setting{.key = "bgpPort",
+            .owner = Owner::kDaemon,
+            .type = Type::kNumber,
+            .fallback = "179",
+            .least = 1,
+            .most = 65535,
+            .help = "TCP port of the nodes for BGP, the same on all nodes",
+            .meaning = "TCP port on which the nodes speak BGP, the same on all nodes. Another one "
+                       "than 179 if the node has a BGP speaker of its own"},
+    Setting{.key = "bgpHoldTime",
+            .owner = Owner::kDaemon,
+            .type = Type::kNumber,
+            .fallback = "90",
+            .least = 3,
+            .most = 65535,
+            .help = "Seconds without a message after which a BGP session ends",
+            .meaning = "seconds without a message after which a BGP session ends. The smaller "
+                       "value of both ends counts"},
+    Setting{.key = "bgpKeepaliveTime",
+            .owner = Owner::kDaemon,
+            .type = Type::kNumber,
+            .least = 1,
+            .most = 65534,
+            .help = "Seconds between messages of an idle BGP session (default: a third of the hold "
+                    "time)",
+            .meaning = "seconds between messages of an idle BGP session",
+            .shown_default = "a third of the hold time"},
+    Setting{.key = "bgpFallback",
+            .owner = Owner::kDaemon,
+            .type = Type::kChoice,
+            .fallback = "vxlan",
+            .allowed = "vxlan|none",
+            .help = "How to reach the pods of a node to which BIRD has no route. vxlan: through "
+                    "the tunnel; none: not at all",
+            .meaning = "how this node reaches pods to which BIRD has no route. `vxlan`: through "
+                       "the tunnel, for which the pods' MTU leaves room. `none`: not at all; the "
+                       "node is reported"},
     Setting{.key = "vxlanPort",
             .owner = Owner::kDaemon,
             .type = Type::kNumber,

@@ -2,6 +2,7 @@
 
 #include "base/ip.hpp"
 #include "cluster/cluster_rules.hpp"
+#include "config/bgp_options.hpp"
 #include "config/cni_options.hpp"
 #include "config/settings.hpp"
 #include "k8s/api_config.hpp"
@@ -18,6 +19,7 @@ enum class Routing {
   kAuto,    ///< each peer directly if it is on a link of this node, else by VXLAN
   kDirect,  ///< never by VXLAN: routers between nodes have to know the PodCIDRs
   kVxlan,   ///< always by VXLAN
+  kBgp,     ///< by the routes that BIRD learns, else as BgpOptions::fallback says
 };
 
 /// The operator's settings of the tunnel.
@@ -39,6 +41,7 @@ struct DaemonOptions {
   std::string dataplane{default_of("dataplane")};
   Routing routing = Routing::kAuto;
   TunnelOptions tunnel;
+  BgpOptions bgp;
   ClusterRules rules;
   std::uint16_t probe_port = default_number("probePort");  ///< UDP; 0: other nodes are not tested
   bool network_policy = true;

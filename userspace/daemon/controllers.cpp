@@ -2,9 +2,13 @@
 
 #include "control/node_status/readiness.hpp"
 #include "control/probe/probe_message.hpp"
+#include "daemon/bird_plan.hpp"
 #include "daemon/probe_targets.hpp"
 #include "pods/full_pools.hpp"
 
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
@@ -63,12 +67,13 @@ struct Outcomes {
   Outcome firewall{.controller = "firewall"};
   Outcome bridge{.controller = "bridge"};
   Outcome nodes{.controller = "nodes"};
+  Outcome bgp{.controller = "bgp"};
   Outcome pods{.controller = "pods"};
   Outcome policy{.controller = "policy"};
   Outcome probe{.controller = "probe"};
 
   void move_to(RoundReport& report) {
-    for (Outcome* outcome : {&programs, &firewall, &bridge, &nodes, &pods, &policy, &probe})
+    for (Outcome* outcome : {&programs, &firewall, &bridge, &nodes, &bgp, &pods, &policy, &probe})
       report.outcomes.push_back(std::move(*outcome));
   }
 };
@@ -121,8 +126,11 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
       nodes_.fill_maps(by_ebpf ? plan->desired : DesiredState{}, *dataplane, outcomes.nodes);
       pods_.fill_maps(*dataplane, policed, outcomes.pods);
     }
+    auto bgp = plan_bgp(view, *plan);
     nodes_.apply(view, *plan, dataplane, by_ebpf, outcomes.nodes);
     report.tunnel_checksum_offload = nodes_.offload();
+    sync_bgp(std::move(bgp), outcomes.bgp);
+    report.bgp = bgp_.sessions();
   } else if (programs_.changes_schema()) {
     for_pods = nullptr;  // the maps that the programs would use are not filled
   }
@@ -139,6 +147,25 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
   programs_.finish(outcomes.programs);
   report.dataplane = programs_.dataplane() ? "ebpf" : "bridge";
   outcomes.move_to(report);
+}
+
+/// What BIRD has to do, and whether the kernel has routes of BIRD's; empty: there is to be none.
+/// Before the nodes' controller takes the routes out of its plan.
+std::optional<Controllers::BgpPlan> Controllers::plan_bgp(const ClusterView& view,
+                                                          const NodesPlan& plan) const {
+  if (options_.routing != Routing::kBgp || !view.self) return std::nullopt;
+  Underlay underlay = plan.underlay;
+  underlay.routes = plan.routes;
+  return BgpPlan{.config = plan_bird(view, underlay, options_),
+                 .has_routes = std::ranges::any_of(plan.routes, [](const Route& route) {
+                   return route.table == kBgpTable && route.protocol == RTPROT_BIRD;
+                 })};
+}
+
+/// After the nodes' controller: a way without BIRD is there before BIRD ends.
+void Controllers::sync_bgp(std::optional<BgpPlan> plan, Outcome& outcome) {
+  if (options_.routing != Routing::kBgp) return bgp_.stop(outcome);
+  if (plan) bgp_.sync(std::move(plan->config), plan->has_routes, outcome);
 }
 
 Outcome Controllers::sweep(const std::vector<IpNet>& pod_cidrs) {
@@ -209,6 +236,7 @@ RoundReport Controllers::clean_up() {
     FirewallController::clean_up(outcomes.firewall);
   else
     outcomes.firewall.fail("nftables table inet kube-cni stays: it may guard the tunnel device");
+  bgp_.stop(outcomes.bgp);
   pods_.clean_up(outcomes.pods);
   policy_.clean_up(outcomes.policy);
   probe_.clean_up(outcomes.probe);

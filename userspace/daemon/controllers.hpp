@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "cluster/cluster_view.hpp"
 #include "cluster/peer_change.hpp"
+#include "control/bgp/bgp_controller.hpp"
 #include "control/bridge/bridge_controller.hpp"
 #include "control/firewall/firewall_controller.hpp"
 #include "control/install/install_controller.hpp"
@@ -17,6 +18,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -56,6 +58,9 @@ class Controllers {
   /// if that needs one.
   bool follow_nodes(const std::vector<PeerChange>& changes, Outcome& outcome);
 
+  /// Readable when BIRD has ended; -1: it does not run. It changes with run().
+  [[nodiscard]] int bird_fd() const { return bgp_.fd(); }
+
   /// As those of PolicyController.
   [[nodiscard]] int denied_fd() const { return policy_.denied_fd(); }
   std::vector<LoggedDenial> take_denials() { return policy_.take_denials(); }
@@ -75,12 +80,20 @@ class Controllers {
         firewall_(options_),
         bridge_(std::move(bridge)),
         nodes_(std::move(nodes)),
+        bgp_(options_.run_dir),
         pods_(std::move(pods)),
         policy_(std::move(policy)),
         install_(std::move(install)),
         probe_(std::move(probe)) {}
 
   void reconcile(const ClusterView& view, const PolicyView& policies, RoundReport& report);
+  struct BgpPlan {
+    BirdConfig config;
+    bool has_routes;
+  };
+  [[nodiscard]] std::optional<BgpPlan> plan_bgp(const ClusterView& view,
+                                                const NodesPlan& plan) const;
+  void sync_bgp(std::optional<BgpPlan> plan, Outcome& outcome);
   Outcome sweep(const std::vector<IpNet>& pod_cidrs);
 
   DaemonOptions options_;
@@ -88,6 +101,7 @@ class Controllers {
   FirewallController firewall_;
   BridgeController bridge_;
   NodesController nodes_;
+  BgpController bgp_;
   PodsController pods_;
   PolicyController policy_;
   InstallController install_;

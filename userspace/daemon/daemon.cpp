@@ -190,7 +190,7 @@ Result<> Daemon::run() {
   Clock::time_point catch_up_at = Clock::time_point::max();
   Clock::time_point follow_at = Clock::time_point::max();
   Clock::time_point hear_table_from = Clock::now();
-  std::array<pollfd, 10> events{pollfd{.fd = signals_.get(), .events = POLLIN},
+  std::array<pollfd, 11> events{pollfd{.fd = signals_.get(), .events = POLLIN},
                                 pollfd{.fd = cluster_.fd(), .events = POLLIN},
                                 pollfd{.fd = monitor_.fd(), .events = POLLIN},
                                 pollfd{.fd = ipsec_.fd(), .events = POLLIN},
@@ -199,8 +199,10 @@ Result<> Daemon::run() {
                                 pollfd{.fd = policies_.fd(), .events = POLLIN},
                                 pollfd{.fd = -1, .events = POLLIN},
                                 pollfd{.fd = -1, .events = POLLIN},
+                                pollfd{.fd = -1, .events = POLLIN},
                                 pollfd{.fd = -1, .events = POLLIN}};
-  auto& [signal, news, kernel, ipsec, folders, probes, policies, records, table, denied] = events;
+  auto& [signal, news, kernel, ipsec, folders, probes, policies, records, table, denied, bird] =
+      events;
   for (;;) {
     const bool listens = Clock::now() >= listen_from;
     const bool hears_table = Clock::now() >= hear_table_from;
@@ -211,6 +213,7 @@ Result<> Daemon::run() {
     records.fd = controllers_.records_fd();
     table.fd = hears_table ? controllers_.policy_table_fd() : -1;
     denied.fd = controllers_.denied_fd();
+    bird.fd = has_changes ? -1 : controllers_.bird_fd();
     auto wake_at = std::min({next_run, catch_up_at, follow_at});
     if (!listens) wake_at = std::min(wake_at, listen_from);
     if (!hears_table) wake_at = std::min(wake_at, hear_table_from);
@@ -219,7 +222,8 @@ Result<> Daemon::run() {
                              static_cast<int>(std::max<std::int64_t>(wait.count(), 0)));
     if (ready < 0 && errno != EINTR) return sys_error(errno, "poll");
     if (signal.revents != 0) break;
-    if (hear_changes(kernel.revents != 0, ipsec.revents != 0, folders.revents != 0)) {
+    if (hear_changes(kernel.revents != 0, ipsec.revents != 0, folders.revents != 0) ||
+        bird.revents != 0) {
       next_run = std::min(next_run, pacer_of_changes.after_notification(Clock::now()));
       has_changes = true;
     }

@@ -44,6 +44,11 @@ std::string check_listen_address(const std::string& text) {
   return parsed ? "" : parsed.error().what;
 }
 
+std::string check_bgp_peer(const std::string& text) {
+  const auto parsed = parse_bgp_peer(text);
+  return parsed ? "" : parsed.error().what;
+}
+
 /// Checks the word as the type of the setting says.
 void check_by_type(CLI::Option& option, const Setting& setting) {
   if (setting.type == Type::kNumber) option.check(CLI::Range(setting.least, setting.most));
@@ -76,8 +81,10 @@ std::string check_node_source(const std::string& source) {
 
 /// The options on how nodes are reached, and on what leaves the cluster.
 void add_network_options(CLI::App& app, DaemonOptions& options) {
-  static const std::map<std::string, Routing> kRoutings{
-      {"auto", Routing::kAuto}, {"direct", Routing::kDirect}, {"vxlan", Routing::kVxlan}};
+  static const std::map<std::string, Routing> kRoutings{{"auto", Routing::kAuto},
+                                                        {"direct", Routing::kDirect},
+                                                        {"vxlan", Routing::kVxlan},
+                                                        {"bgp", Routing::kBgp}};
   constexpr const Setting& kRouting = daemon_setting("routing");
   add(app, kRouting, options.routing)
       .transform(CLI::CheckedTransformer(kRoutings).description(std::string(kRouting.allowed)));
@@ -91,6 +98,25 @@ void add_network_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("masquerade"), options.masquerade);
   add(app, daemon_setting("forwardRules"), options.forward_rules);
   add(app, daemon_setting("acceptRa"), options.accept_ra);
+}
+
+/// `peers` takes each --bgp-peer as a text.
+void add_bgp_options(CLI::App& app, BgpOptions& options, std::vector<std::string>& peers) {
+  add(app, daemon_setting("bgpAs"), options.as);
+  add(app, daemon_setting("bgpPeer"), peers).check(check_bgp_peer);
+  add(app, daemon_setting("bgpMesh"), options.mesh);
+  add(app, daemon_setting("bgpPasswordFile"), options.password_file);
+  add(app, daemon_setting("bgpPort"), options.port);
+  add(app, daemon_setting("bgpHoldTime"), options.hold_time);
+  add(app, daemon_setting("bgpKeepaliveTime"), options.keepalive_time);
+  add(app, daemon_setting("bgpFallback"), options.fallback);
+}
+
+/// Throws CLI::ValidationError.
+void take_bgp_peers(const std::vector<std::string>& texts, BgpOptions& options) {
+  for (const std::string& text : texts) options.peers.push_back(parse_bgp_peer(text).value());
+  if (const auto wrong = contradiction_in(options); !wrong.empty())
+    throw CLI::ValidationError("--routing bgp", wrong);
 }
 
 /// The cluster's networks, as texts of the command line.
@@ -211,8 +237,10 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
                  "\"vxlanPort\", and \"cni\" for the plugin. Options override it")
       ->configurable(false);
   NetworkTexts networks;
+  std::vector<std::string> bgp_peers;
   add_source_options(app, options);
   add_network_options(app, options);
+  add_bgp_options(app, options.bgp, bgp_peers);
   add_cluster_options(app, networks);
   add_cni_options(app, options.cni);
   add_node_options(app, options);
@@ -233,6 +261,7 @@ std::expected<DaemonOptions, int> parse_options(int argc, const char* const* arg
       if (options.node_source.empty()) throw CLI::RequiredError("--node-source");
     }
     take_networks(networks, options);
+    take_bgp_peers(bgp_peers, options.bgp);
   } catch (const CLI::ParseError& error) {
     return std::unexpected(app.exit(error));
   }

@@ -28,6 +28,13 @@ PathStatus status_of(const PeerPath& path) {
           .why = path.why};
 }
 
+BgpSessionStatus status_of(const BgpSession& session) {
+  return {.name = session.node,
+          .address = session.peer.str(),
+          .as = session.as,
+          .state = session.state};
+}
+
 std::string utc(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
   std::tm parts{};
@@ -150,6 +157,7 @@ DaemonStatus status_of(const RoundReport& report, const std::string& node_name,
   status.no_conntrack_reason = report.first_of(ConditionKind::kNoConntrack);
   status.tunnel_checksum_offload = report.tunnel_checksum_offload;
   for (const PeerPath& path : report.paths) status.nodes.push_back(status_of(path));
+  for (const BgpSession& session : report.bgp) status.bgp.push_back(status_of(session));
   status.probes = status_of(report.probes);
   for (const Outcome& outcome : report.outcomes) {
     for (const Condition& condition : outcome.conditions) {

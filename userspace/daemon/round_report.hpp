@@ -1,5 +1,6 @@
 #pragma once
 
+#include "control/bgp/bgp_controller.hpp"
 #include "control/install/install_controller.hpp"
 #include "control/nodes/peer_path.hpp"
 #include "control/outcome.hpp"
@@ -24,6 +25,7 @@ struct RoundReport {
   std::vector<IpNet> pod_cidrs;
   unsigned mtu = 0;  ///< bytes, for pods
   std::vector<PeerPath> paths;
+  std::vector<BgpSession> bgp;
   std::vector<std::string> wires;
   ProbeReport probes;
   std::string dataplane;  ///< "ebpf" or "bridge"; empty: the cluster is not known

@@ -15,6 +15,10 @@ namespace kubecni {
 /// ones: `ip route show proto 84`.
 inline constexpr unsigned char kRouteProtocol = 84;
 
+/// The table of the routes that BIRD learns: `ip route show table 85`. Nobody else's BIRD looks
+/// there.
+inline constexpr unsigned kBgpTable = 85;
+
 /// The kernel's default metric for an IPv6 route; for IPv4 it is 0.
 inline constexpr unsigned kDefaultMetric6 = 1024;
 

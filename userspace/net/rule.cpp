@@ -19,7 +19,7 @@ fib_rule_hdr header_of(const Rule& rule) {
 }
 
 void put_rule(NetlinkRequest& request, const Rule& rule) {
-  request.put(FRA_IIFNAME, rule.iif);
+  if (!rule.iif.empty()) request.put(FRA_IIFNAME, rule.iif);
   request.put(FRA_TABLE, std::uint32_t{rule.table});
   request.put(FRA_PRIORITY, std::uint32_t{rule.priority});
   request.put(FRA_PROTOCOL, std::uint8_t{rule.protocol});
@@ -27,8 +27,8 @@ void put_rule(NetlinkRequest& request, const Rule& rule) {
 
 std::string describe(const Rule& rule) {
   return std::string(rule.family == AF_INET ? "IPv4" : "IPv6") + " rule " +
-         std::to_string(rule.priority) + " from iif " + rule.iif + " to table " +
-         std::to_string(rule.table);
+         std::to_string(rule.priority) + (rule.iif.empty() ? "" : " from iif " + rule.iif) +
+         " to table " + std::to_string(rule.table);
 }
 
 Rule parse_rule(const nlmsghdr* message) {

@@ -9,10 +9,10 @@
 
 namespace kubecni {
 
-/// A rule of the routing policy database: packets that come in by `iif` look into `table` first.
+/// A rule of the routing policy database: packets look into `table` first.
 struct Rule {
-  int family = 0;  ///< AF_INET or AF_INET6
-  std::string iif;
+  int family = 0;   ///< AF_INET or AF_INET6
+  std::string iif;  ///< only packets that come in by it; empty: all
   unsigned table = 0;
   unsigned priority = 0;       ///< lower comes first; the main table's is 32766
   unsigned char protocol = 0;  ///< RTPROT_*; FRA_PROTOCOL, kernel 4.17

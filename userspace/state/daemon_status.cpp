@@ -30,6 +30,14 @@ void each_field(Status& path, auto visit) {
   visit("why", path.why);
 }
 
+template <OneOf<BgpSessionStatus> Status>
+void each_field(Status& session, auto visit) {
+  visit("name", session.name);
+  visit("address", session.address);
+  visit("as", session.as);
+  visit("state", session.state);
+}
+
 template <OneOf<SilentPeerStatus> Status>
 void each_field(Status& peer, auto visit) {
   visit("name", peer.name);
@@ -89,6 +97,7 @@ void each_field(Status& status, auto visit) {
   visit("noConntrackReason", status.no_conntrack_reason);
   visit("tunnelChecksumOffload", status.tunnel_checksum_offload);
   visit("nodes", status.nodes);
+  visit("bgp", status.bgp);
   visit("probes", status.probes);
   visit("skipped", status.skipped);
   visit("warnings", status.warnings);

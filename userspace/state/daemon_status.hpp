@@ -23,6 +23,14 @@ struct PathStatus {
   std::string why;
 };
 
+/// A session of BGP.
+struct BgpSessionStatus {
+  std::string name;     ///< of the node; empty: the peer is none
+  std::string address;  ///< of the peer
+  unsigned as = 0;      ///< likewise
+  std::string state;    ///< "Established", or why it is not
+};
+
 /// Pods of another node that are not reached, or not in the way that they should be.
 struct SilentPeerStatus {
   std::string name;        ///< of the node
@@ -65,7 +73,7 @@ struct CniState {
 struct DaemonStatus {
   /// Raised when a field is added. A reader accepts every format: it ignores unknown fields, and
   /// missing fields keep their defaults.
-  static constexpr unsigned kFormat = 2;
+  static constexpr unsigned kFormat = 3;
 
   unsigned format = kFormat;
   unsigned pid = 0;
@@ -84,6 +92,7 @@ struct DaemonStatus {
   std::string no_conntrack_reason;
   std::string tunnel_checksum_offload;
   std::vector<PathStatus> nodes;
+  std::vector<BgpSessionStatus> bgp;
   ProbeStatus probes;
   std::vector<SkippedStatus> skipped;
   std::vector<WarningStatus> warnings;

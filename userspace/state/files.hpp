@@ -25,7 +25,16 @@ inline constexpr const char* kCallStatsFile = "plugin-stats";
 inline constexpr const char* kDaemonLock = "kube-cnid.lock";
 /// Held while programs and maps are loaded or switched.
 inline constexpr const char* kDataplaneLock = "dataplane.lock";
-inline constexpr std::array kRunFiles{kStatusFile, kPolicyStatusFile, kCallStatsFile, kDaemonLock,
-                                      kDataplaneLock};
+// Of the BIRD that the daemon runs.
+inline constexpr const char* kBirdConfigFile = "bird.conf";
+inline constexpr const char* kBirdNextConfigFile = "bird.conf.next";
+inline constexpr const char* kBirdSocket = "bird.ctl";
+inline constexpr const char* kBirdPidFile = "bird.pid";
+inline constexpr const char* kBirdLog = "bird.log";
+inline constexpr const char* kBirdOldLog = "bird.log.1";
+inline constexpr std::array kRunFiles{
+    kStatusFile,    kPolicyStatusFile, kCallStatsFile,      kDaemonLock,
+    kDataplaneLock, kBirdConfigFile,   kBirdNextConfigFile, kBirdSocket,
+    kBirdPidFile,   kBirdLog,          kBirdOldLog};
 
 }  // namespace kubecni

@@ -141,7 +141,12 @@ TEST(DaemonOptions, OutOfRangeAreRefusedByName) {
   expect_refused({"--node-cidr", "192.0.2.1/24"}, "192.0.2.1/24");
   expect_refused({"--cluster-cidr", "10.0.0.0/8", "--service-cidr", "10.96.0.0/12"},
                  "10.0.0.0/8 overlaps --service-cidr 10.96.0.0/12");
-  expect_refused({"--routing", "bgp"}, "--routing");
+  expect_refused({"--routing", "ospf"}, "--routing");
+  expect_refused({"--bgp-as", "0"}, "--bgp-as");
+  expect_refused({"--bgp-peer", "router"}, "\"router\" is not an IP address");
+  expect_refused({"--bgp-hold-time", "2"}, "--bgp-hold-time");
+  expect_refused({"--bgp-keepalive-time", "90"}, "less than --bgp-hold-time 90");
+  expect_refused({"--bgp-fallback", "ipip"}, "--bgp-fallback");
   expect_refused({"--bridge", "cni%d"}, "interface name");
   expect_refused({"--vxlan-port", "0"}, "--vxlan-port");
   expect_refused({"--vxlan-port", "65536"}, "--vxlan-port");
@@ -262,7 +267,7 @@ TEST_F(ConfigFile, CountsLessThanTheCommandLine) {
 
 TEST_F(ConfigFile, IsRefusedWithEveryMistakeInIt) {
   const std::string said = refusal_of(R"({"routnig": "vxlan", "vxlanPort": "8472",
-    "masquerade": "on", "logLevel": 3, "vxlanVni": 16777216, "routing": "bgp",
+    "masquerade": "on", "logLevel": 3, "vxlanVni": 16777216, "routing": "ospf",
     "nonMasqueradeCidr": "10.0.0.0/8", "config": "x", "help": true,
     "cniConfDir": "/etc/cni/net.d",
     "cni": {"mtU": 1400, "bridge": "br0", "name": 7, "dns": [],
@@ -274,7 +279,8 @@ TEST_F(ConfigFile, IsRefusedWithEveryMistakeInIt) {
   EXPECT_THAT(said, HasSubstr(R"("masquerade": "on" is not true or false)"));
   EXPECT_THAT(said, HasSubstr(R"("logLevel": 3 is not a text)"));
   EXPECT_THAT(said, HasSubstr(R"("vxlanVni": 16777216 is not allowed; it may be: )"));
-  EXPECT_THAT(said, HasSubstr(R"("routing": "bgp" is not allowed; it may be: auto|direct|vxlan)"));
+  EXPECT_THAT(said,
+              HasSubstr(R"("routing": "ospf" is not allowed; it may be: auto|direct|vxlan|bgp)"));
   EXPECT_THAT(said, HasSubstr(R"("nonMasqueradeCidr": "10.0.0.0/8" is not a list)"));
   EXPECT_THAT(said, HasSubstr(R"("config" is not a setting)"));
   EXPECT_THAT(said, HasSubstr(R"("help" is not a setting)"));

@@ -24,6 +24,7 @@ DaemonStatus full() {
   status.dataplane = "ebpf";
   status.wires = {"eth0"};
   status.nodes = {{"n2", "10.200.2.0/24", "direct", "192.0.2.2", "eth0", 1500, "on a link"}};
+  status.bgp = {{"n2", "192.0.2.2", 64512, "Established"}};
   status.probes = {
       1, 1, 0, {{"n2", "10.200.2.0", "silent", false, "2026-11-29T12:00:00Z", "lost"}}};
   status.skipped = {{"n3", "no PodCIDR"}};

@@ -82,6 +82,35 @@ void add_route(const Route& route, DesiredState& state) {
   state.routes.emplace(RouteKey{route.table, route.dst}, route);
 }
 
+void add_tunnel_neighbour(const PeerPath& path, DesiredState& state) {
+  const IpAddr gateway = tunnel_gateway(path);
+  state.neighbours.emplace(gateway, Neighbour{path.device.ifindex, gateway, path.tunnel_mac});
+}
+
+/// BIRD's own route comes first. Behind it is the way through the tunnel.
+void add_reserve(const Node& peer, const IpNet& cidr, const Underlay& underlay,
+                 DesiredState& state) {
+  const auto reserve = reserve_path(peer, cidr, underlay);
+  if (!reserve) return;
+  add_route(route_for(cidr, *reserve, underlay), state);
+  add_tunnel_neighbour(*reserve, state);
+  state.mtu = std::min(state.mtu, reserve->mtu);
+}
+
+/// Of each family that pods have somewhere.
+void add_bgp_rules(const ClusterView& view, DesiredState& state) {
+  std::vector<IpNet> cidrs;
+  if (view.self) cidrs = view.self->pod_cidrs;
+  for (const Node& peer : view.peers)
+    cidrs.insert(cidrs.end(), peer.pod_cidrs.begin(), peer.pod_cidrs.end());
+  for (const IpNet& cidr : cidrs)
+    state.rules.insert({.family = cidr.addr.family(),
+                        .iif = {},
+                        .table = kBgpTable,
+                        .priority = kBgpRulePriority,
+                        .protocol = kRouteProtocol});
+}
+
 /// The node behind a tunnel, for pods: its answers come back by the tunnel, and the
 /// underlay may not let a pod's address through. This node's own packets to it, and
 /// those of the tunnel itself, go straight. That is one address of each family, so
@@ -95,11 +124,11 @@ void add_node_route(const Node& peer, const PeerPath& path, const Underlay& unde
   route.table = kNodeTable;
   route.source.reset();
   add_route(route, state);
-  state.rules.emplace(family, Rule{.family = family,
-                                   .iif = bridge,
-                                   .table = kNodeTable,
-                                   .priority = kNodeRulePriority,
-                                   .protocol = kRouteProtocol});
+  state.rules.insert({.family = family,
+                      .iif = bridge,
+                      .table = kNodeTable,
+                      .priority = kNodeRulePriority,
+                      .protocol = kRouteProtocol});
 }
 
 /// Programs and map entries are for devices whose frames have an Ethernet header.
@@ -113,10 +142,12 @@ void add_path(const Node& peer, const PeerPath& path, const Underlay& underlay,
               const std::string& bridge, DesiredState& state) {
   const bool by_ebpf = has_ethernet(path.device, underlay);
   if (by_ebpf) state.cidrs.emplace(path.cidr, entry_for(path, underlay));
-  add_route(route_for(path.cidr, path, underlay), state);
+  if (path.by_bgp)
+    add_reserve(peer, path.cidr, underlay, state);
+  else
+    add_route(route_for(path.cidr, path, underlay), state);
   if (path.kind == PathKind::kVxlan) {
-    const IpAddr gateway = tunnel_gateway(path);
-    state.neighbours.emplace(gateway, Neighbour{path.device.ifindex, gateway, path.tunnel_mac});
+    add_tunnel_neighbour(path, state);
     add_node_route(peer, path, underlay, bridge, state);
   } else if (by_ebpf) {
     state.wires.emplace(path.device.name, path.device);
@@ -137,7 +168,9 @@ void add_self(const ClusterView& view, const Underlay& underlay, DesiredState& s
       state.wires.emplace(uplink.device.name, uplink.device);
   }
   for (const IpNet& cidr : view.self->pod_cidrs) state.cidrs.emplace(cidr, local_entry());
-  if (underlay.routing == Routing::kVxlan)
+  const bool may_use_tunnel = underlay.routing == Routing::kVxlan ||
+                              (underlay.routing == Routing::kBgp && underlay.falls_back_to_tunnel);
+  if (may_use_tunnel)
     state.mtu = without_vxlan(state.mtu, view.self->internal_ips.front().family());
 }
 
@@ -234,6 +267,7 @@ DesiredState plan_desired_state(const ClusterView& view, const Underlay& underla
   DesiredState state;
   add_self(view, underlay, state);
   add_tunnel_markers(underlay, state);
+  if (underlay.routing == Routing::kBgp) add_bgp_rules(view, state);
   warn_about_self(view, underlay, state);
   for (const Node& peer : view.peers) add_peer(peer, underlay, bridge, rules, state);
   leave_other_devices_to_the_tunnel(state);

@@ -10,6 +10,7 @@
 #include "net/rule.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,9 @@ namespace kubecni {
 inline constexpr unsigned kNodeTable = 84;
 inline constexpr unsigned kNodeRulePriority = 8400;
 
+/// The rule by which all packets look into kBgpTable before the main table.
+inline constexpr unsigned kBgpRulePriority = 8500;
+
 /// A route's place: the table and the destination.
 using RouteKey = std::pair<unsigned, IpNet>;
 
@@ -29,7 +33,7 @@ struct DesiredState {
   std::map<IpNet, kubecni_node> cidrs;                 ///< the maps node_cidrs4 and 6
   std::map<IpAddr, kubecni_tunnel_peer> tunnel_peers;  ///< likewise, with the markers
   std::map<RouteKey, Route> routes;                    ///< of our protocol
-  std::map<int, Rule> rules;                           ///< of our protocol, by family
+  std::set<Rule> rules;                                ///< of our protocol
   std::map<IpAddr, Neighbour> neighbours;              ///< of the tunnel device
   std::map<std::string, Device> wires;                 ///< devices with from_wire and to_wire
   unsigned mtu = 0;                                    ///< bytes, for pods

@@ -18,6 +18,11 @@ std::string route_text(const Route& route) {
   return text + " via " + (route.gateway ? route.gateway->str() : "its link");
 }
 
+std::string rule_text(const Rule& rule) {
+  if (rule.table == kBgpTable) return "rule: the routes that BIRD learns come first";
+  return "rule: pods' packets to nodes behind the tunnel go through it";
+}
+
 unsigned default_metric(const IpNet& dst) { return dst.addr.is_v4() ? 0 : kDefaultMetric6; }
 
 void plan_routes(const DesiredState& wanted, const KernelRoutes& found,
@@ -42,17 +47,15 @@ void plan_routes(const DesiredState& wanted, const KernelRoutes& found,
   });
 }
 
-/// One rule a family, as it should be, is kept.
+/// One of each that should be there is kept.
 void plan_rules(const DesiredState& wanted, const std::vector<Rule>& found,
                 KernelRouteChanges& changes) {
-  std::set<int> kept;
-  for (const Rule& rule : found) {
-    const auto same = wanted.rules.find(rule.family);
-    const bool is_right = same != wanted.rules.end() && same->second == rule;
-    if (!is_right || !kept.insert(rule.family).second) changes.erase_rules.push_back(rule);
-  }
-  for (const auto& [family, rule] : wanted.rules)
-    if (!kept.contains(family)) changes.set_rules.push_back(rule);
+  std::set<Rule> kept;
+  for (const Rule& rule : found)
+    if (!wanted.rules.contains(rule) || !kept.insert(rule).second)
+      changes.erase_rules.push_back(rule);
+  for (const Rule& rule : wanted.rules)
+    if (!kept.contains(rule)) changes.set_rules.push_back(rule);
 }
 
 }  // namespace
@@ -99,10 +102,9 @@ void apply_kernel_routes(NetlinkSocket& netlink, const KernelRouteChanges& chang
   for (const auto& [key, route] : changes.routes.erase)
     outcome.apply(delete_route(netlink, route), "route " + route.dst.str() + " removed");
   for (const Rule& rule : changes.erase_rules)
-    outcome.apply(delete_rule(netlink, rule), "rule for pods' packets to nodes removed");
+    outcome.apply(delete_rule(netlink, rule), rule_text(rule) + " removed");
   for (const Rule& rule : changes.set_rules)
-    outcome.apply(ensure_rule(netlink, rule),
-                  "rule: pods' packets to nodes behind the tunnel go through it");
+    outcome.apply(ensure_rule(netlink, rule), rule_text(rule));
   for (const auto& [address, neighbour] : changes.neighbours.erase)
     outcome.apply(delete_neighbour(netlink, neighbour), "neighbour " + address.str() + " removed");
 }

@@ -43,6 +43,7 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
                     .routes = std::move(*routes),
                     .own_addresses = view.self ? view.self->internal_ips : std::vector<IpAddr>{},
                     .tunnel = {}};
+  underlay.falls_back_to_tunnel = options_.bgp.fallback == "vxlan";
   for (const LinkAddress& address : *addresses)
     underlay.local_addresses.push_back(address.net.addr);
   return underlay;
@@ -128,7 +129,8 @@ void NodesController::remember(const NodesPlan& plan) {
 
 bool NodesController::follow(const std::vector<PeerChange>& changes, EbpfDataplane* dataplane,
                              bool by_ebpf, Outcome& outcome) {
-  if (!last_round_) return false;
+  // BIRD has to hear of other nodes first.
+  if (!last_round_ || options_.routing == Routing::kBgp) return false;
   const auto& [underlay, of_all] = *last_round_;
   const auto plan_for = [&](const std::optional<Node>& node) {
     return node ? plan_peer(*node, underlay, options_.bridge, options_.rules, of_all) : of_all;

@@ -22,31 +22,6 @@ bool is_neighbour(const IpAddr& address, const Uplink& uplink) {
   return !address.is_v4() || address != net.addr.filled(net.prefix);
 }
 
-/// The uplink on whose network `address` is; the most specific one, as in routing.
-const Uplink* find_link_to(const IpAddr& address, const std::vector<Uplink>& uplinks) {
-  const Uplink* best = nullptr;
-  for (const Uplink& uplink : uplinks) {
-    if (is_neighbour(address, uplink) && (!best || uplink.net.prefix > best->net.prefix))
-      best = &uplink;
-  }
-  return best;
-}
-
-/// The route of the main table by which `address` is reached through a router.
-const Route* find_route_to(const IpAddr& address, const std::vector<Route>& routes) {
-  const Route* best = nullptr;
-  for (const Route& route : routes) {
-    const bool usable = route.table == RT_TABLE_MAIN && route.unicast && route.gateway &&
-                        !route.encap && route.protocol != kRouteProtocol &&
-                        route.gateway->family() == address.family();
-    if (!usable || !route.dst.contains(address)) continue;
-    if (!best || route.dst.prefix > best->dst.prefix ||
-        (route.dst.prefix == best->dst.prefix && route.metric < best->metric))
-      best = &route;
-  }
-  return best;
-}
-
 const Uplink* find_uplink(unsigned ifindex, const std::vector<Uplink>& uplinks) {
   const auto found = std::ranges::find_if(
       uplinks, [&](const Uplink& uplink) { return uplink.device.ifindex == ifindex; });
@@ -88,6 +63,27 @@ std::optional<PeerPath> routed_path(const Node& peer, const IpNet& cidr, const U
                     .tunnel_mac = {},
                     .why = "--routing direct, and the router towards " + address.str() +
                            " has to know the PodCIDR"};
+  }
+  return std::nullopt;
+}
+
+/// By the route that BIRD has learned. One to a part of the PodCIDR, or to more, is not taken: it
+/// is not what a node announces.
+std::optional<PeerPath> bgp_path(const Node& peer, const IpNet& cidr, const Underlay& underlay) {
+  for (const Route& route : underlay.routes) {
+    const bool is_learned = route.table == kBgpTable && route.protocol == RTPROT_BIRD &&
+                            route.dst == cidr && route.unicast && route.gateway && !route.encap;
+    const Uplink* uplink = is_learned ? find_uplink(route.ifindex, underlay.uplinks) : nullptr;
+    if (!uplink) continue;
+    return PeerPath{.node = peer.name,
+                    .cidr = cidr,
+                    .kind = PathKind::kDirect,
+                    .next_hop = *route.gateway,
+                    .device = uplink->device,
+                    .mtu = uplink->mtu,
+                    .tunnel_mac = {},
+                    .by_bgp = true,
+                    .why = "BGP"};
   }
   return std::nullopt;
 }
@@ -147,6 +143,29 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
 
 MacAddr tunnel_mac_of(const Node& node) { return MacAddr::derived_from(node.internal_ips.front()); }
 
+const Uplink* find_link_to(const IpAddr& address, const std::vector<Uplink>& uplinks) {
+  const Uplink* best = nullptr;
+  for (const Uplink& uplink : uplinks) {
+    if (is_neighbour(address, uplink) && (!best || uplink.net.prefix > best->net.prefix))
+      best = &uplink;
+  }
+  return best;
+}
+
+const Route* find_route_to(const IpAddr& address, const std::vector<Route>& routes) {
+  const Route* best = nullptr;
+  for (const Route& route : routes) {
+    const bool usable = route.table == RT_TABLE_MAIN && route.unicast && route.gateway &&
+                        !route.encap && route.protocol != kRouteProtocol &&
+                        route.gateway->family() == address.family();
+    if (!usable || !route.dst.contains(address)) continue;
+    if (!best || route.dst.prefix > best->dst.prefix ||
+        (route.dst.prefix == best->dst.prefix && route.metric < best->metric))
+      best = &route;
+  }
+  return best;
+}
+
 std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
                                  const std::vector<LinkAddress>& addresses,
                                  const std::string& bridge) {
@@ -187,8 +206,21 @@ PathChoice choice_of_paths(const Node& peer, const IpNet& cidr, const Underlay& 
           .tunnel = tunnel ? std::optional(std::move(*tunnel)) : std::nullopt};
 }
 
+std::optional<PeerPath> reserve_path(const Node& peer, const IpNet& cidr,
+                                     const Underlay& underlay) {
+  if (underlay.routing != Routing::kBgp || !underlay.falls_back_to_tunnel) return std::nullopt;
+  auto tunnel = tunnel_path(peer, cidr, underlay, "");
+  return tunnel ? std::optional(std::move(*tunnel)) : std::nullopt;
+}
+
 std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,
                                                  const Underlay& underlay) {
+  if (underlay.routing == Routing::kBgp) {
+    if (auto path = bgp_path(peer, cidr, underlay)) return *path;
+    const std::string none = "BIRD has no route to it";
+    if (underlay.falls_back_to_tunnel) return tunnel_path(peer, cidr, underlay, none);
+    return std::unexpected(none + ", and --bgp-fallback is none");
+  }
   if (underlay.routing == Routing::kVxlan)
     return tunnel_path(peer, cidr, underlay, "--routing vxlan");
   if (auto path = on_link_path(peer, cidr, underlay)) {

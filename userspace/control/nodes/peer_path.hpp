@@ -57,6 +57,8 @@ struct Underlay {
   std::string no_tunnel_because = {};  ///< where there is none
   /// With kAuto: nodes, with the family of their pods, to which no packet of pods gets directly.
   std::set<std::pair<std::string, int>> detours = {};
+  /// With kBgp: what BIRD has no route to is reached through the tunnel.
+  bool falls_back_to_tunnel = true;
 };
 
 enum class PathKind { kDirect, kVxlan };
@@ -71,6 +73,7 @@ struct PeerPath {
   unsigned mtu = 0;            ///< bytes, of a pod's packet
   MacAddr tunnel_mac;          ///< kVxlan: of the node's tunnel device
   unsigned outer_ifindex = 0;  ///< kVxlan: the device towards the endpoint; 0: not known
+  bool by_bgp = false;         ///< kDirect: by a route of BIRD's, in kBgpTable
   std::string why;             ///< a phrase for people
 };
 
@@ -97,8 +100,13 @@ std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
 /// addresses, or a router that it sends to. Empty: it would not. Pure.
 std::string why_harmful(const IpNet& cidr, const Underlay& underlay);
 
-/// Whether `address` is on the network of a link of this node. Pure.
+/// The uplink on whose network `address` is, the most specific one; null: none. Pure.
+const Uplink* find_link_to(const IpAddr& address, const std::vector<Uplink>& uplinks);
+/// Whether there is one.
 bool is_on_link(const IpAddr& address, const Underlay& underlay);
+
+/// The route of the main table by which `address` is reached through a router; null: none. Pure.
+const Route* find_route_to(const IpAddr& address, const std::vector<Route>& routes);
 
 /// The two ways between which kAuto chooses, each if there is one. Pure.
 struct PathChoice {
@@ -107,10 +115,14 @@ struct PathChoice {
 };
 PathChoice choice_of_paths(const Node& peer, const IpNet& cidr, const Underlay& underlay);
 
+/// The way to `cidr` through the tunnel that waits behind a path of BGP: the kernel takes it as
+/// soon as BIRD's route is gone. Pure.
+std::optional<PeerPath> reserve_path(const Node& peer, const IpNet& cidr, const Underlay& underlay);
+
 /// How the pods `cidr` of `peer` are reached, or why they are not. A direct path needs an address
 /// of the peer on a link of this node, or with kDirect a route by a router. The address has to be
 /// of the pods' family; a tunnel's may be of the other. A detour leads through the tunnel, if there
-/// is one. Pure.
+/// is one. With kBgp only a route that BIRD has learned counts, to exactly `cidr`. Pure.
 std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,
                                                  const Underlay& underlay);
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -117,14 +118,40 @@ TEST(DesiredState, LeavesTheOuterSourceToTheKernelWhereItIsOnNoDevice) {
   EXPECT_FALSE(state.routes.at({kMainTable, kFarCidr}).encap->local);
 }
 
+TEST(DesiredState, KeepsTheTunnelBehindARouteOfBird) {
+  auto from = underlay(Routing::kBgp);
+  from.routes = {{.dst = kFarCidr,
+                  .gateway = addr("192.0.2.254"),
+                  .ifindex = 2,
+                  .protocol = RTPROT_BIRD,
+                  .table = kBgpTable}};
+
+  const auto state = plan({kFar}, from);
+
+  EXPECT_EQ(state.cidrs.at(kFarCidr).kind, KUBECNI_NODE_DIRECT);
+  EXPECT_TRUE(state.routes.at({kMainTable, kFarCidr}).encap);
+  EXPECT_FALSE(state.routes.contains({kNodeTable, net("203.0.113.9/32")}));
+  EXPECT_EQ(state.neighbours.size(), 1u);
+  EXPECT_EQ(state.mtu, 1350u);
+  ASSERT_EQ(state.rules.size(), 1u);
+  EXPECT_EQ(state.rules.begin()->table, kBgpTable);
+  EXPECT_EQ(state.rules.begin()->iif, "");
+
+  from.falls_back_to_tunnel = false;
+  const auto without = plan({kFar}, from);
+  EXPECT_TRUE(without.routes.empty());
+  EXPECT_EQ(without.mtu, 1400u);
+}
+
 TEST(DesiredState, SendsPodsThroughTheTunnelToTheNodeBehindIt) {
   const auto state = plan({kFar});
 
   const auto& route = state.routes.at({kNodeTable, net("203.0.113.9/32")});
   EXPECT_EQ(route.encap, (Encap{addr("203.0.113.9"), 84, addr("192.0.2.1")}));
-  ASSERT_THAT(state.rules, UnorderedElementsAre(Key(AF_INET)));
-  EXPECT_EQ(state.rules.at(AF_INET).iif, kBridge);
-  EXPECT_EQ(state.rules.at(AF_INET).table, kNodeTable);
+  ASSERT_EQ(state.rules.size(), 1u);
+  EXPECT_EQ(state.rules.begin()->family, AF_INET);
+  EXPECT_EQ(state.rules.begin()->iif, kBridge);
+  EXPECT_EQ(state.rules.begin()->table, kNodeTable);
   EXPECT_THAT(plan({kNear}).rules, IsEmpty());
 }
 

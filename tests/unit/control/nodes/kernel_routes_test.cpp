@@ -35,7 +35,7 @@ Rule rule_of(int family) {
 TEST(KernelRoutes, WhatIsRightStays) {
   const Route route = route_to("10.200.2.0/24", "192.0.2.2", kRouteProtocol);
   DesiredState wanted = wanting(route);
-  wanted.rules.emplace(AF_INET, rule_of(AF_INET));
+  wanted.rules.insert(rule_of(AF_INET));
 
   const auto changes =
       plan_kernel_routes(wanted, {.routes = {route}, .rules = {{rule_of(AF_INET)}}});
@@ -84,7 +84,7 @@ TEST(KernelRoutes, OursThatLeadsElsewhereIsReplacedAndOneThatNobodyWantsGoes) {
 
 TEST(KernelRoutes, OneRuleOfAFamilyIsKeptAndDoublesAndStrangersGo) {
   DesiredState wanted;
-  wanted.rules.emplace(AF_INET, rule_of(AF_INET));
+  wanted.rules.insert(rule_of(AF_INET));
   Rule other = rule_of(AF_INET);
   other.iif = "eth7";
 
@@ -98,7 +98,7 @@ TEST(KernelRoutes, OneRuleOfAFamilyIsKeptAndDoublesAndStrangersGo) {
 
 TEST(KernelRoutes, WhatTheKernelDoesNotTellIsLeftAlone) {
   DesiredState wanted;
-  wanted.rules.emplace(AF_INET, rule_of(AF_INET));
+  wanted.rules.insert(rule_of(AF_INET));
   wanted.neighbours.emplace(addr("192.0.2.2"), Neighbour{9, addr("192.0.2.2"), {}});
 
   const auto changes = plan_kernel_routes(wanted, {.routes = {}, .rules = {}});

@@ -51,6 +51,57 @@ TEST(ChoosePath, OnNoLinkOfOursIsThroughTheTunnel) {
   EXPECT_THAT(path->why, HasSubstr("203.0.113.9"));
 }
 
+Underlay bgp_underlay(const std::vector<Route>& routes) {
+  auto from = underlay(Routing::kBgp);
+  from.routes = routes;
+  return from;
+}
+
+Route learned_route(const IpNet& dst) {
+  return {.dst = dst,
+          .gateway = addr("192.0.2.254"),
+          .ifindex = 2,
+          .protocol = RTPROT_BIRD,
+          .table = kBgpTable,
+          .encap = {},
+          .source = {}};
+}
+
+TEST(ChoosePath, RouteOfBirdToThePodCidrIsTaken) {
+  const auto from = bgp_underlay({learned_route(kCidr)});
+  const auto path = choose_path(peer_at({"203.0.113.9"}), kCidr, from);
+
+  ASSERT_TRUE(path) << path.error();
+  EXPECT_EQ(path->kind, PathKind::kDirect);
+  EXPECT_TRUE(path->by_bgp);
+  EXPECT_EQ(path->next_hop, addr("192.0.2.254"));
+  EXPECT_EQ(path->device.name, "eth0");
+  EXPECT_EQ(reserve_path(peer_at({"203.0.113.9"}), kCidr, from)->kind, PathKind::kVxlan);
+}
+
+TEST(ChoosePath, OtherRoutesAreNotThoseOfBird) {
+  auto of_operator = learned_route(kCidr);
+  of_operator.table = RT_TABLE_MAIN;
+  auto of_others = learned_route(kCidr);
+  of_others.protocol = RTPROT_STATIC;
+  auto to_no_uplink = learned_route(kCidr);
+  to_no_uplink.ifindex = 7;
+  for (const Route& route :
+       {of_operator, of_others, to_no_uplink, learned_route(net("10.200.0.0/16")),
+        learned_route(net("10.200.2.0/25"))}) {
+    auto from = bgp_underlay({route});
+    const auto path = choose_path(peer_at({"192.0.2.2"}), kCidr, from);
+    ASSERT_TRUE(path) << path.error();
+    EXPECT_EQ(path->kind, PathKind::kVxlan);
+    EXPECT_EQ(path->why, "BIRD has no route to it");
+
+    from.falls_back_to_tunnel = false;
+    EXPECT_THAT(choose_path(peer_at({"192.0.2.2"}), kCidr, from).error(),
+                HasSubstr("--bgp-fallback is none"));
+    EXPECT_FALSE(reserve_path(peer_at({"192.0.2.2"}), kCidr, from));
+  }
+}
+
 TEST(ChoosePath, RoutingVxlanTunnelsAlsoOnALink) {
   const auto path = choose_path(peer_at({"192.0.2.2"}), kCidr, underlay(Routing::kVxlan));
 

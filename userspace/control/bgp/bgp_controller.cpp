@@ -1,0 +1,118 @@
+#include "control/bgp/bgp_controller.hpp"
+
+#include "net/netlink.hpp"
+#include "net/route.hpp"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace kubecni {
+
+namespace {
+
+// A BIRD that ends at once is not started in a loop.
+constexpr std::chrono::seconds kStartInterval{2};
+
+Result<> delete_learned_routes() {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return fail(netlink);
+  auto routes = list_routes(*netlink);
+  if (!routes) return fail(routes);
+  for (const Route& route : *routes)
+    if (route.table == kBgpTable && route.protocol == RTPROT_BIRD)
+      if (auto deleted = delete_route(*netlink, route); !deleted) return deleted;
+  return {};
+}
+
+std::string name_of(const BgpSession& session) {
+  return session.peer.str() + (session.node.empty() ? "" : " (" + session.node + ")");
+}
+
+}  // namespace
+
+void BgpController::write_config(BirdConfig wanted, Outcome& outcome) {
+  if (auto read = read_passwords(wanted); !read) return outcome.fail(read.error().what);
+  const std::string text = config_text(wanted);
+  if (text == bird_.config()) return;
+  if (text == refused_) return outcome.fail(refused_why_);
+  auto replaced = bird_.replace_config(text);
+  if (!replaced && replaced.error().code == EINVAL) {
+    refused_ = text;
+    refused_why_ = replaced.error().what;
+  }
+  outcome.apply(replaced, "BIRD's configuration written");
+}
+
+bool BgpController::ensure_running(bool has_routes, Outcome& outcome) {
+  if (bird_.is_connected()) return true;
+  loaded_.clear();
+  auto connected = bird_.connect();
+  if (!connected) return outcome.fail(connected.error().what), false;
+  if (*connected) return true;
+  const auto now = Clock::now();
+  if (now < next_start_) {
+    outcome.again_in = std::chrono::ceil<std::chrono::milliseconds>(next_start_ - now);
+    return false;
+  }
+  next_start_ = now + kStartInterval;
+  auto started = bird_.start(has_routes);
+  if (started) loaded_ = bird_.config();
+  outcome.apply(started, has_routes ? "BIRD started, with graceful restart" : "BIRD started");
+  return started.has_value();
+}
+
+/// BIRD's answer to "configure" does not wait until it is done; it ends no session that stays.
+bool BgpController::load_config(Outcome& outcome) {
+  const std::string text = bird_.config();
+  if (text == loaded_) return true;
+  auto done = bird_.ask("configure");
+  if (!done) return outcome.fail(done.error().what), false;
+  loaded_ = text;
+  outcome.changes.emplace_back("BIRD's configuration loaded");
+  return true;
+}
+
+void BgpController::read_sessions(const BirdConfig& wanted, Outcome& outcome) {
+  auto answer = bird_.ask("show protocols");
+  if (!answer) return outcome.fail(answer.error().what);
+  const auto protocols = protocols_in(*answer);
+  std::vector<BgpSession> sessions;
+  for (const BirdSession& session : wanted.sessions) {
+    BgpSession found{session.node, session.peer, session.peer_as, "not configured yet"};
+    const std::string name = protocol_name(session);
+    const auto protocol = std::ranges::find_if(
+        protocols, [&](const BirdProtocol& one) { return "'" + one.name + "'" == name; });
+    if (protocol != protocols.end()) {
+      found.state = session_state(*protocol);
+      if (lacks_port(*protocol))
+        outcome.fail("BIRD cannot listen on " + session.local.str() + " port " +
+                     std::to_string(wanted.port) +
+                     " for BGP: another program has it; end that, or set --bgp-port on all nodes");
+    }
+    const bool is_news = std::ranges::find(sessions_, found) == sessions_.end();
+    if (is_news)
+      outcome.changes.push_back("BGP session with " + name_of(found) + ": " + found.state);
+    sessions.push_back(std::move(found));
+  }
+  sessions_ = std::move(sessions);
+}
+
+void BgpController::sync(BirdConfig wanted, bool has_routes, Outcome& outcome) {
+  write_config(wanted, outcome);
+  if (bird_.config().empty()) return;
+  if (!ensure_running(has_routes, outcome) || !load_config(outcome)) return sessions_.clear();
+  read_sessions(wanted, outcome);
+}
+
+void BgpController::stop(Outcome& outcome) {
+  auto stopped = bird_.stop();
+  if (!stopped) return outcome.fail(stopped.error().what);
+  sessions_.clear();
+  loaded_.clear();
+  if (*stopped) outcome.apply(delete_learned_routes(), "BIRD ended, and its routes deleted");
+}
+
+}  // namespace kubecni
