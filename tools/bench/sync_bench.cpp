@@ -185,13 +185,12 @@ class SyncNode {
 
 /// By the command `prog`, which needs a sandbox of its own.
 Result<json> run_prog(unsigned more_nodes, unsigned calls) {
-  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
-  auto ran =
-      run_subprocess({.program = "/bin/sh",
-                      .env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
-                      .input = "exec '" + program + "' prog -o json --more-nodes " +
-                               std::to_string(more_nodes) + " --calls " + std::to_string(calls),
-                      .deadline = std::chrono::minutes(2)});
+  auto ran = run_subprocess({.program = std::filesystem::read_symlink("/proc/self/exe"),
+                             .args = {"prog", "-o", "json", "--more-nodes",
+                                      std::to_string(more_nodes), "--calls", std::to_string(calls)},
+                             .env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+                             .input = {},
+                             .deadline = std::chrono::minutes(2)});
   if (!ran) return fail(ran, "kube-cni-bench prog");
   json report = json::parse(ran->out, nullptr, false);
   if (ran->status != 0 || !report.is_object())
