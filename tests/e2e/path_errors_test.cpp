@@ -86,7 +86,6 @@ TEST_P(NarrowRouter, SaysWhatFits) {
     // The kernel has to learn it anew, by TCP.
     Node::must_run_in(a.netns, {"ip", family == AF_INET ? "-4" : "-6", "route", "flush", "cache"});
     EXPECT_TRUE(ok(tcp_transfer(a.netns, b.netns, b.address_of(family), 4 << 20)));
-    EXPECT_TRUE(ok(tcp_transfer(b.netns, a.netns, a.address_of(family), 4 << 20)));
   }
 }
 
@@ -140,14 +139,15 @@ TEST_P(JumboNic, NewPodsUseItAndReachOldOnesAndNarrowOnes) {
       EXPECT_TRUE(ok(tcp_transfer(pod->netns, other->netns, other->address_of(family), 4 << 20)));
       EXPECT_TRUE(ok(tcp_transfer(other->netns, pod->netns, pod->address_of(family), 4 << 20)));
     }
-    // May be cut, on the way or by the sender once it knows.
-    EXPECT_TRUE(eventually([&] {
-      const OddSocket receiver(cluster.pod_b->netns, family, SOCK_DGRAM, 0, kPort);
-      const OddSocket sender(pod->netns, family, SOCK_DGRAM, 0);
-      return sender.send(cluster.pod_b->address_of(family), kPort, pattern(8000)) &&
-             receiver.receive(std::chrono::milliseconds(300)) == pattern(8000);
-    }));
   }
+  // Cut on the way, or by the sender once it knows. Not with IPv6: "Fragments of IPv6" in
+  // docs/limits.md.
+  EXPECT_TRUE(eventually([&] {
+    const OddSocket receiver(cluster.pod_b->netns, AF_INET, SOCK_DGRAM, 0, kPort);
+    const OddSocket sender(pod->netns, AF_INET, SOCK_DGRAM, 0);
+    return sender.send(cluster.pod_b->address_of(AF_INET), kPort, pattern(8000)) &&
+           receiver.receive(std::chrono::milliseconds(300)) == pattern(8000);
+  }));
 }
 
 INSTANTIATE_TEST_SUITE_P(By, JumboNic,

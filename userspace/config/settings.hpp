@@ -243,7 +243,7 @@ inline constexpr std::array kSettings{
         .help =
             "How to reach the pods of other nodes. auto: directly if the node has an address on a "
             "link of this one, else by VXLAN; direct: never by VXLAN; vxlan: always by VXLAN; bgp: "
-            "by the routes that BIRD learns, else as --bgp-fallback says",
+            "by the routes that BIRD learns, else by VXLAN",
         .meaning = "how this node reaches the pods of other nodes. `auto`: for each node and "
                    "family, directly if the other node has an address on a link of this one, else "
                    "by VXLAN. `direct`: never by VXLAN; routers between the nodes have to know the "

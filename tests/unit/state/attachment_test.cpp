@@ -266,7 +266,7 @@ TEST_F(AttachmentStoreTest, ReportsARecordWithAnyKeyOfTheWrongType) {
     EXPECT_EQ(found.error().code, EBADMSG) << changed;
   }
 
-  EXPECT_EQ(keys, 34u);
+  EXPECT_EQ(keys, 39u);
 }
 
 TEST_F(AttachmentStoreTest, ListsThoseOfEveryNetwork) {
