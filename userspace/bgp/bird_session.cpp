@@ -39,7 +39,8 @@ std::string session_state(const BirdProtocol& protocol) {
 }
 
 bool lacks_port(const BirdProtocol& protocol) {
-  return protocol.info.find("No listening socket") != std::string::npos;
+  // Later the text stays, as the last error.
+  return protocol.state == "down" && protocol.info.find("No listening socket") != std::string::npos;
 }
 
 }  // namespace kubecni

@@ -40,7 +40,7 @@ TEST(BirdProtocols, HaveAStateForPeople) {
 
 TEST(BirdProtocols, SayThatThePortIsTaken) {
   EXPECT_TRUE(lacks_port({"", "BGP", "down", "Error: No listening socket"}));
-  EXPECT_FALSE(lacks_port({"", "BGP", "start", "Active Socket: Connection refused"}));
+  EXPECT_FALSE(lacks_port({"", "BGP", "start", "Connect Error: No listening socket"}));
 }
 
 }  // namespace

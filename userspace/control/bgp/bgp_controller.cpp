@@ -75,6 +75,16 @@ bool BgpController::load_config(Outcome& outcome) {
   return true;
 }
 
+/// BIRD has disabled the session, and does not try again by itself.
+void BgpController::retry_port(const BirdConfig& wanted, const BirdSession& session,
+                               Outcome& outcome) {
+  outcome.fail("BIRD cannot listen on " + session.local.str() + " port " +
+               std::to_string(wanted.port) +
+               " for BGP: another program has it; end that, or set --bgp-port on all nodes");
+  auto asked = bird_.ask("enable " + protocol_name(session));
+  if (!asked) outcome.fail(asked.error().what);
+}
+
 void BgpController::read_sessions(const BirdConfig& wanted, Outcome& outcome) {
   auto answer = bird_.ask("show protocols");
   if (!answer) return outcome.fail(answer.error().what);
@@ -87,10 +97,7 @@ void BgpController::read_sessions(const BirdConfig& wanted, Outcome& outcome) {
         protocols, [&](const BirdProtocol& one) { return "'" + one.name + "'" == name; });
     if (protocol != protocols.end()) {
       found.state = session_state(*protocol);
-      if (lacks_port(*protocol))
-        outcome.fail("BIRD cannot listen on " + session.local.str() + " port " +
-                     std::to_string(wanted.port) +
-                     " for BGP: another program has it; end that, or set --bgp-port on all nodes");
+      if (lacks_port(*protocol)) retry_port(wanted, session, outcome);
     }
     const bool is_news = std::ranges::find(sessions_, found) == sessions_.end();
     if (is_news)

@@ -48,6 +48,7 @@ class BgpController {
   void write_config(BirdConfig wanted, Outcome& outcome);
   bool ensure_running(bool has_routes, Outcome& outcome);
   bool load_config(Outcome& outcome);
+  void retry_port(const BirdConfig& wanted, const BirdSession& session, Outcome& outcome);
   void read_sessions(const BirdConfig& wanted, Outcome& outcome);
 
   BirdProcess bird_;
