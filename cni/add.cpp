@@ -265,7 +265,13 @@ class Adding {
     requests_ = *requests;
     around_ = look_around(conf_, requests_);
     is_shaped_ = around_.has_limit || !requests_.bandwidth.empty();
-    if (around_.has_limiter) requests_.bandwidth = {};  // nothing twice
+    if (around_.has_limiter && !requests_.bandwidth.empty()) {
+      log::warn(
+          "the limit of bandwidth is left to the plugin bandwidth, which a list of this "
+          "network has",
+          {{"confDir", conf_.conf_dir.string()}});
+      requests_.bandwidth = {};
+    }
     if (around_.has_portmap && !requests_.mappings.empty()) {
       log::warn("host ports are left to the plugin portmap, which a list of this network has",
                 {{"confDir", conf_.conf_dir.string()}});

@@ -46,12 +46,13 @@ json limited_to(double ingress, double egress = 0) {
 double measure(const std::function<std::uint64_t()>& bytes) {
   constexpr milliseconds kStart{700}, kLength{2200};
   std::this_thread::sleep_for(kStart);
-  const auto from = std::chrono::steady_clock::now();
+  // A reading ends with what it reads, however long it takes on a busy machine.
   const std::uint64_t before = bytes();
+  const auto from = std::chrono::steady_clock::now();
   std::this_thread::sleep_for(kLength);
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count();
-  return 8 * static_cast<double>(bytes() - before) / seconds;
+  const std::uint64_t after = bytes();
+  const auto to = std::chrono::steady_clock::now();
+  return 8 * static_cast<double>(after - before) / std::chrono::duration<double>(to - from).count();
 }
 
 /// The rate of the frames that `flows` TCP connections make with full segments.

@@ -240,7 +240,9 @@ class OddTraffic
     EXPECT_TRUE(ok(ping(a.netns, other.address_of(AF_INET))));  // arrives last
 
     EXPECT_NE(pinged.status, 0);
-    for (const WireFrame& frame : heard.frames())
+    const auto frames = heard.frames();
+    EXPECT_FALSE(frames.empty());
+    for (const WireFrame& frame : frames)
       EXPECT_THAT(frame.outer.src_mac.str(), testing::Not(testing::StartsWith("02:00:00:00:00:7")));
     if (!cluster.a.is_ebpf()) return;
     const auto after = cluster.a.counters();

@@ -152,10 +152,12 @@ const std::vector<Loss>& losses() {
        shown("nft list map inet kube-cni-hostports ports4 | grep 'tcp . 18080'"),
        "the host's tcp port 18080 does not lead to"},
       {"receive limit", run_for_pod("tc qdisc del dev $H root"),
-       shown("tc qdisc show dev $H root | grep -o 'tbf 1: root .*'"),
+       shown("tc qdisc show dev $H root | grep -o 'tbf [0-9a-f]*: root .*' | sed 's/tbf "
+             "[0-9a-f]*/tbf/'"),
        "what the pod receives is not limited", "what the pod receives is not limited"},
       {"send limit", run_for_pod("ip link del ifb${H#veth}"),
-       shown("tc qdisc show dev ifb${H#veth} root | grep -o 'tbf 1: root .*';"
+       shown("tc qdisc show dev ifb${H#veth} root | grep -o 'tbf [0-9a-f]*: root .*' | sed 's/tbf "
+             "[0-9a-f]*/tbf/';"
              " tc filter show dev $H ingress | grep -o \"Redirect to device ifb${H#veth}\""),
        "what the pod sends is not limited", "what the pod sends is not limited"},
       {"policy entries",

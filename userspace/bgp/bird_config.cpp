@@ -54,7 +54,8 @@ std::string next_hops(const BirdConfig& config, int family) {
   for (const BirdNextHop& hop : config.next_hops)
     if (hop.address.family() == family)
       text += "  route " + IpNet{hop.address, hop.address.bits()}.str() + " via " +
-              hop.gateway.str() + ";\n";
+              hop.gateway.str() + (hop.gateway.is_link_local() ? "%'" + hop.device + "'" : "") +
+              ";\n";
   return text + "}\n";
 }
 

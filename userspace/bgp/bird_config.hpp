@@ -29,7 +29,8 @@ struct BirdSession {
 /// A host behind a router, by which routes may lead.
 struct BirdNextHop {
   IpAddr address;
-  IpAddr gateway;  ///< the router, on a link of this node
+  IpAddr gateway;           ///< the router, on a link of this node
+  std::string device = {};  ///< of that link
 
   bool operator==(const BirdNextHop&) const = default;
 };

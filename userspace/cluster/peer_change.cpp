@@ -42,6 +42,17 @@ bool touches_others(const ClusterView& view, const Node& node) {
          std::ranges::any_of(node.pod_cidrs, overlaps);
 }
 
+/// Whether the node gives up what another one, which is refused something, may have claimed.
+bool frees_claims(const ClusterView& view, const Node& before, const Node* now) {
+  if (view.skipped.empty()) return false;
+  const auto gives_up = [&](const auto& had, const auto& has) {
+    return std::ranges::any_of(
+        had, [&](const auto& one) { return std::ranges::find(has, one) == has.end(); });
+  };
+  return !now || gives_up(before.internal_ips, now->internal_ips) ||
+         gives_up(before.pod_cidrs, now->pod_cidrs);
+}
+
 std::vector<Node>::iterator place_of(ClusterView& view, const std::string& name) {
   return std::ranges::lower_bound(view.peers, name, {}, &Node::name);
 }
@@ -72,7 +83,8 @@ std::optional<PeerChange> follow_peer(ClusterView& view, const std::string& name
   PeerChange change{.before = {}, .after = now ? std::optional(*now) : std::nullopt};
   if (const auto place = place_of(view, name); place != view.peers.end() && place->name == name)
     change.before = *place;
-  if (change.before && !owns(view, *change.before)) return std::nullopt;
+  if (change.before && (!owns(view, *change.before) || frees_claims(view, *change.before, now)))
+    return std::nullopt;
   if (now && !is_plain(*now, rules)) return std::nullopt;
   if (change.before) remove(view, *change.before);
   const bool is_free = !now || !touches_others(view, *now);

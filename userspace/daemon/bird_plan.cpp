@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace kubecni {
@@ -38,6 +39,18 @@ bool has_pods_of(int family, const Node& node) {
                              [&](const IpNet& cidr) { return cidr.addr.family() == family; });
 }
 
+/// One session with each address, and none with this node. BIRD refuses a configuration with two,
+/// and Node objects may share an address.
+void add_session(BirdSession session, const Underlay& underlay, BirdConfig& config) {
+  const auto& own = underlay.local_addresses;
+  if (std::ranges::find(own, session.peer) != own.end()) return;
+  const auto same = std::ranges::find(config.sessions, session.peer, &BirdSession::peer);
+  if (same == config.sessions.end()) return config.sessions.push_back(std::move(session));
+  for (const IpNet& cidr : session.accepted)
+    if (std::ranges::find(same->accepted, cidr) == same->accepted.end())
+      same->accepted.push_back(cidr);
+}
+
 /// For each family of pods that one of the two has, and of which both have an address.
 void add_mesh(const Node& self, const Node& peer, const Underlay& underlay,
               const BgpOptions& options, BirdConfig& config) {
@@ -57,7 +70,7 @@ void add_mesh(const Node& self, const Node& peer, const Underlay& underlay,
                         .accepted = {},
                         .is_next_hop = true};
     add_safe(peer, underlay, session.accepted);
-    config.sessions.push_back(std::move(session));
+    add_session(std::move(session), underlay, config);
   }
 }
 
@@ -86,13 +99,14 @@ void add_peer(const BgpPeer& peer, const ClusterView& view, const Underlay& unde
                       .password_file = peer.password_file,
                       .accepted = {}};
   for (const Node& node : view.peers) add_safe(node, underlay, session.accepted);
-  config.sessions.push_back(std::move(session));
+  add_session(std::move(session), underlay, config);
 }
 
 void add_next_hop(const IpAddr& address, const Underlay& underlay, BirdConfig& config) {
   if (is_on_link(address, underlay)) return;
   const Route* route = find_route_to(address, underlay.routes);
-  if (route) config.next_hops.push_back({address, *route->gateway});
+  const Uplink* uplink = route ? find_uplink(route->ifindex, underlay.uplinks) : nullptr;
+  if (uplink) config.next_hops.push_back({address, *route->gateway, uplink->device.name});
 }
 
 /// Hosts behind a router by which routes may lead: nodes, and configured peers.
@@ -123,9 +137,10 @@ BirdConfig plan_bird(const ClusterView& view, const Underlay& underlay,
       .next_hops = {},
       .sessions = {}};
   add_next_hops(view, underlay, bgp, config);
+  // First, so that a node that is also a configured peer is what the operator says.
+  for (const BgpPeer& peer : bgp.peers) add_peer(peer, view, underlay, bgp, config);
   if (bgp.mesh)
     for (const Node& peer : view.peers) add_mesh(*view.self, peer, underlay, bgp, config);
-  for (const BgpPeer& peer : bgp.peers) add_peer(peer, view, underlay, bgp, config);
   return config;
 }
 

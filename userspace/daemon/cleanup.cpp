@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "control/bgp/bird_process.hpp"
 #include "control/install/install_controller.hpp"
 #include "dataplane/sysctls.hpp"
 #include "dataplane/unload.hpp"
@@ -201,7 +202,8 @@ CleanupReport clean_up_node(const DaemonOptions& options, const RoundReport& bet
     remove_file(options.cni.bin_dir / kProgramName, "plugin", report);
   remove_bridges(*node, options.bridge, report);
   remove_folder(options.state_dir, kStateFiles, report);
-  remove_folder(options.run_dir, kRunFiles, report);
+  // By its files, an operator finds a BIRD that does not end.
+  if (!BirdProcess(options.run_dir).has_files()) remove_folder(options.run_dir, kRunFiles, report);
   return report;
 }
 

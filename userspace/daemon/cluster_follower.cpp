@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::size_t kFollowedAtOnce = 16;
 
+/// Null: there is none. The list is sorted by name.
+template <typename T>
+const T* find_by_name(const std::vector<T>& sorted, const std::string& name) {
+  const auto place = std::ranges::lower_bound(sorted, name, {}, &T::name);
+  return place != sorted.end() && place->name == name ? &*place : nullptr;
+}
+
 }  // namespace
 
 void ClusterFollower::load_last_known() {
@@ -32,49 +39,57 @@ std::optional<Result<NodeNews>> ClusterFollower::next_news() {
 }
 
 void ClusterFollower::take_news() {
+  bool must_look = std::exchange(must_look_, false);
   while (auto news = next_news()) {
     // After an error, unchanged nodes may be the refused ones: look at them again.
-    if (*news && ((*news)->has_changed || !error_.empty()))
+    if (*news && ((*news)->has_changed || must_look || !error_.empty())) {
+      must_look = false;
       if (auto seen = look_at_nodes(); !seen) *news = fail(seen);
-    if (!*news) {
-      error_ = news->error().what;
-      log::error("nodes not read, the last known ones stay",
-                 {{"source", describe()}, {"err", error_}});
-      continue;
     }
-    if (!error_.empty()) log::info("nodes read again", {{"source", describe()}});
-    error_.clear();
+    note(*news);
   }
+  if (must_look)
+    if (auto seen = look_at_nodes(); !seen) note(fail(seen));
+}
+
+void ClusterFollower::note(const Result<NodeNews>& news) {
+  if (!news) {
+    error_ = news.error().what;
+    log::error("nodes not read, the last known ones stay",
+               {{"source", describe()}, {"err", error_}});
+    return;
+  }
+  if (!error_.empty()) log::info("nodes read again", {{"source", describe()}});
+  error_.clear();
 }
 
 std::optional<std::vector<PeerChange>> ClusterFollower::follow() {
-  const bool has_followed = untaken_ && *untaken_ && !(*untaken_)->names.empty();
-  if (!is_known_ || !error_.empty() || (untaken_ && !has_followed)) return std::nullopt;
+  if (!is_known_ || !error_.empty() || untaken_) return std::nullopt;
   auto news = source_->take();
   if (!news) return std::vector<PeerChange>();
-  if (!*news || !(*news)->has_changed) {
-    untaken_ = std::move(news);
-    return std::nullopt;
-  }
-  auto changes = follow_each((*news)->names);
-  // Without names: follow() has to wait for take_news().
-  untaken_ = changes ? std::move(*news) : NodeNews{.has_changed = true};
+  auto changes = *news ? follow_each((*news)->names) : std::nullopt;
+  must_look_ = must_look_ || changes;
+  if (!changes) untaken_ = std::move(news);
   return changes;
 }
 
 std::optional<std::vector<PeerChange>> ClusterFollower::follow_each(
     const std::vector<std::string>& names) {
   if (names.empty() || names.size() > kFollowedAtOnce) return std::nullopt;
+  std::optional<ClusterView> before;
+  if (names.size() > 1) before = view_;
   std::optional<std::vector<PeerChange>> changes(std::in_place);
   source_->read([&](const NodeSnapshot& nodes) {
     for (const std::string& name : names) {
-      const auto place = std::ranges::lower_bound(nodes.nodes, name, {}, &Node::name);
-      const bool is_there = place != nodes.nodes.end() && place->name == name;
-      auto change = follow_peer(view_, name, is_there ? &*place : nullptr, options_.rules);
+      const Node* node = find_by_name(nodes.nodes, name);
+      // A node that cannot be used keeps its addresses.
+      if (!node && find_by_name(nodes.skipped, name)) return changes.reset();
+      auto change = follow_peer(view_, name, node, options_.rules);
       if (!change) return changes.reset();
       changes->push_back(std::move(*change));
     }
   });
+  if (!changes && before) view_ = std::move(*before);
   return changes;
 }
 

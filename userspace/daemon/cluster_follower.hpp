@@ -44,6 +44,7 @@ class ClusterFollower {
   std::optional<Result<NodeNews>> next_news();
   std::optional<std::vector<PeerChange>> follow_each(const std::vector<std::string>& names);
   Result<> look_at_nodes();
+  void note(const Result<NodeNews>& news);
 
   const DaemonOptions& options_;
   std::unique_ptr<NodeSource> source_;
@@ -51,7 +52,8 @@ class ClusterFollower {
   bool has_grown_ = true;
   ClusterView view_;
   std::string error_;
-  std::optional<Result<NodeNews>> untaken_;  ///< news that follow() left, or has followed
+  std::optional<Result<NodeNews>> untaken_;  ///< news that follow() left to take_news()
+  bool must_look_ = false;                   ///< follow() has taken news
 };
 
 }  // namespace kubecni

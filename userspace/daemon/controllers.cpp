@@ -119,6 +119,7 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
   bridge_.sync(view, plan ? std::optional(plan->desired.mtu) : std::nullopt,
                plan ? uplinks_of(plan->desired) : std::set<std::string>(),
                by_ebpf || programs_.changes_schema() ? dataplane : nullptr, outcomes.bridge);
+  std::optional<BgpPlan> bgp;
   if (plan) {
     describe_nodes(plan->desired, report);
     if (programs_.changes_schema() && dataplane) {
@@ -126,11 +127,9 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
       nodes_.fill_maps(by_ebpf ? plan->desired : DesiredState{}, *dataplane, outcomes.nodes);
       pods_.fill_maps(*dataplane, policed, outcomes.pods);
     }
-    auto bgp = plan_bgp(view, *plan);
+    bgp = plan_bgp(view, *plan);
     nodes_.apply(view, *plan, dataplane, by_ebpf, outcomes.nodes);
     report.tunnel_checksum_offload = nodes_.offload();
-    sync_bgp(std::move(bgp), outcomes.bgp);
-    report.bgp = bgp_.sessions();
   } else if (programs_.changes_schema()) {
     for_pods = nullptr;  // the maps that the programs would use are not filled
   }
@@ -145,6 +144,9 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
                 plan->underlay.tunnel ? plan->underlay.tunnel->mac : MacAddr{}, outcomes.probe);
   describe_probes(probe_.report(), report, outcomes.probe);
   programs_.finish(outcomes.programs);
+  // Last: BIRD may let us wait.
+  if (plan) sync_bgp(std::move(bgp), outcomes.bgp);
+  report.bgp = bgp_.sessions();
   report.dataplane = programs_.dataplane() ? "ebpf" : "bridge";
   outcomes.move_to(report);
 }

@@ -179,6 +179,7 @@ Result<> Daemon::run() {
   // A pod that makes the kernel report without end does not hold up what the cluster says.
   RoundPacer pacer_of_changes(Clock::now()), pacer_of_news(Clock::now());
   RoundPacer pacer_of_status(Clock::now());
+  RoundPacer pacer_of_nodes(Clock::now(), std::chrono::milliseconds(0), kPolicyShare);
   bool has_changes = false;      // of the kernel or of a folder
   bool has_news = false;         // of the cluster; the next round takes them
   bool follows_nodes = true;     // until there are news for which a round has to come
@@ -228,7 +229,10 @@ Result<> Daemon::run() {
       has_changes = true;
     }
     if (news.revents != 0) {
-      follows_nodes = follow_nodes();
+      const auto used_before = cpu_time();
+      follows_nodes =
+          pacer_of_nodes.after_notification(Clock::now()) <= Clock::now() && follow_nodes();
+      pacer_of_nodes.pay(Clock::now(), cpu_time() - used_before);
       next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
       has_news = true;
     }

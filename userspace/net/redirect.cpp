@@ -49,12 +49,12 @@ Result<> delete_filter(NetlinkSocket& netlink, unsigned ifindex) {
   return deleted || deleted.error().code != ENOENT ? deleted : Result<>();
 }
 
-/// A selector of u32 that every frame matches: the head, and a key without bits.
-std::array<std::byte, sizeof(tc_u32_sel) + sizeof(tc_u32_key)> match_all() {
+/// A selector of u32 that every frame matches: the head without a key. A key, also one without
+/// bits, would need the bytes that it is about, and a pod can send frames that end before.
+std::array<std::byte, sizeof(tc_u32_sel)> match_all() {
   tc_u32_sel head{};
   head.flags = TC_U32_TERMINAL;
-  head.nkeys = 1;
-  std::array<std::byte, sizeof(tc_u32_sel) + sizeof(tc_u32_key)> bytes{};
+  std::array<std::byte, sizeof(tc_u32_sel)> bytes{};
   std::memcpy(bytes.data(), &head, sizeof(head));
   return bytes;
 }

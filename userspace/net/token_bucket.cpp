@@ -13,8 +13,7 @@ namespace kubecni {
 
 namespace {
 
-constexpr std::uint32_t kHandle = 1 << 16;  // "1:", as tc would choose
-constexpr std::uint64_t kTickNs = 64;       // PSCHED_SHIFT
+constexpr std::uint64_t kTickNs = 64;  // PSCHED_SHIFT
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kMaxU32 = std::numeric_limits<std::uint32_t>::max();
 
@@ -46,10 +45,10 @@ bool TokenBucket::is_like(const TokenBucket& other) const {
 }
 
 Result<> set_token_bucket(NetlinkSocket& netlink, unsigned ifindex, const TokenBucket& bucket) {
+  // Without a handle: the kernel refuses to replace another kind that has the same.
   NetlinkRequest request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE,
                          tcmsg{.tcm_family = AF_UNSPEC,
                                .tcm_ifindex = static_cast<int>(ifindex),
-                               .tcm_handle = kHandle,
                                .tcm_parent = TC_H_ROOT});
   tc_tbf_qopt values{};
   values.limit = bucket.queue;

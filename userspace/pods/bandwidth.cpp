@@ -53,8 +53,9 @@ Result<> limit_egress(NetlinkSocket& netlink, const Attachment& attachment, cons
   auto ifb = ensure_ifb(netlink, attachment,
                         plan_token_bucket(*attachment.bandwidth.egress, attachment.port.mtu));
   auto led = ifb ? set_redirect(netlink, host.ifindex, ifb->ifindex) : fail(ifb);
-  // The pod may be gone, and with it who would remove the device.
-  if (!led) (void)remove_bandwidth(netlink, attachment.port.host_ifname);
+  // Who would remove the device is gone with the pod. A living pod sends by it.
+  if (!led && led.error().code == ENODEV)
+    (void)remove_bandwidth(netlink, attachment.port.host_ifname);
   return led;
 }
 

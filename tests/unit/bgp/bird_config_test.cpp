@@ -39,7 +39,8 @@ BirdConfig bird_config_with(std::vector<BirdSession> sessions) {
           .log = "/run/kube-cni/bird.log",
           .ignored_devices = {"cni0", "kcni.vxlan"},
           .announced = {net("10.200.1.0/24"), net("fd00:10:1::/64")},
-          .next_hops = {{addr("198.51.100.2"), addr("192.0.2.254")}},
+          .next_hops = {{addr("198.51.100.2"), addr("192.0.2.254")},
+                        {addr("2001:db8:2::7"), addr("fe80::1"), "eth0"}},
           .sessions = std::move(sessions)};
 }
 

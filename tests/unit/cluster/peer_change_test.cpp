@@ -105,6 +105,15 @@ TEST(PeerChange, WhatWasRefusedIsLeftToAWholeLook) {
   EXPECT_FALSE(follow_peer(view, "n4", &honest, {}));
 }
 
+TEST(PeerChange, WhatAnotherMayHaveClaimedIsLeftToAWholeLook) {
+  const Node liar = node("n4", "192.0.2.4", "10.200.3.0/24");
+  auto view = view_of_nodes({kOwn, kThree, liar});
+  const Node moved = node("n3", "192.0.2.33", "10.200.3.0/24");
+
+  EXPECT_FALSE(follow_peer(view, "n3", nullptr, {}));
+  EXPECT_FALSE(follow_peer(view, "n3", &moved, {}));
+}
+
 TEST(PeerChange, WhileThisNodeIsNotKnownNothingIsTakenOver) {
   auto view = view_of_nodes({kTwo});
 

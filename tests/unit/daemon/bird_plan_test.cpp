@@ -50,14 +50,41 @@ TEST(BirdPlan, WithAPeerTheMeshHasNodesBehindRouters) {
       {kNearNode, kFarNode}, bgp_options_with({{.address = addr("192.0.2.254"), .as = 64600}}));
 
   ASSERT_EQ(config.sessions.size(), 3u);
-  EXPECT_FALSE(config.sessions[1].is_on_link);
-  const BirdSession& router = config.sessions[2];
+  EXPECT_FALSE(config.sessions[2].is_on_link);
+  const BirdSession& router = config.sessions[0];
   EXPECT_EQ(router.node, "");
   EXPECT_EQ(router.peer_as, 64600u);
   EXPECT_TRUE(router.is_on_link);
   EXPECT_FALSE(router.is_next_hop);
   EXPECT_THAT(router.accepted, ElementsAre(net("10.200.2.0/24"), net("10.200.3.0/24")));
-  EXPECT_THAT(config.next_hops, ElementsAre(BirdNextHop{addr("203.0.113.9"), addr("192.0.2.254")}));
+  EXPECT_THAT(config.next_hops,
+              ElementsAre(BirdNextHop{addr("203.0.113.9"), addr("192.0.2.254"), "eth0"}));
+}
+
+/// BIRD refuses a configuration with two sessions of one name.
+TEST(BirdPlan, HasOneSessionForAnAddressThatTwoNodesShare) {
+  const Node former = node("n9", "192.0.2.2", "10.200.9.0/24");
+
+  const auto config = bird_plan_of({kNearNode, former}, bgp_options_with({}));
+
+  ASSERT_EQ(config.sessions.size(), 1u);
+  EXPECT_THAT(config.sessions[0].accepted, ElementsAre(net("10.200.2.0/24"), net("10.200.9.0/24")));
+}
+
+TEST(BirdPlan, ANodeThatIsAConfiguredPeerHasTheOperatorsSession) {
+  const auto config =
+      bird_plan_of({kNearNode}, bgp_options_with({{.address = addr("192.0.2.2"), .as = 64600}}));
+
+  ASSERT_EQ(config.sessions.size(), 1u);
+  EXPECT_EQ(config.sessions[0].peer_as, 64600u);
+}
+
+TEST(BirdPlan, HasNoSessionWithThisNode) {
+  const Node impostor = node("n9", "192.0.2.1", "10.200.9.0/24");
+
+  EXPECT_THAT(
+      bird_plan_of({impostor}, bgp_options_with({{.address = addr("198.51.100.1")}})).sessions,
+      IsEmpty());
 }
 
 TEST(BirdPlan, ReflectorOnALinkIsNotTheNextHop) {

@@ -15,6 +15,10 @@ namespace {
 
 // A BIRD that ends at once is not started in a loop.
 constexpr std::chrono::seconds kStartInterval{2};
+// One that does not answer is not waited for in each round, and what it has refused is tried again:
+// the cause may be gone.
+constexpr std::chrono::seconds kSickInterval{30};
+constexpr std::chrono::seconds kPortInterval{2};
 
 Result<> delete_learned_routes() {
   auto netlink = NetlinkSocket::open();
@@ -37,11 +41,12 @@ void BgpController::write_config(BirdConfig wanted, Outcome& outcome) {
   if (auto read = read_passwords(wanted); !read) return outcome.fail(read.error().what);
   const std::string text = config_text(wanted);
   if (text == bird_.config()) return;
-  if (text == refused_) return outcome.fail(refused_why_);
+  if (text == refused_ && Clock::now() < ask_again_) return outcome.fail(refused_why_);
   auto replaced = bird_.replace_config(text);
-  if (!replaced && replaced.error().code == EINVAL) {
+  if (!replaced) {
     refused_ = text;
     refused_why_ = replaced.error().what;
+    ask_again_ = Clock::now() + kSickInterval;
   }
   outcome.apply(replaced, "BIRD's configuration written");
 }
@@ -50,7 +55,7 @@ bool BgpController::ensure_running(bool has_routes, Outcome& outcome) {
   if (bird_.is_connected()) return true;
   loaded_.clear();
   auto connected = bird_.connect();
-  if (!connected) return outcome.fail(connected.error().what), false;
+  if (!connected) return has_failed(connected.error(), outcome);
   if (*connected) return true;
   const auto now = Clock::now();
   if (now < next_start_) {
@@ -69,7 +74,7 @@ bool BgpController::load_config(Outcome& outcome) {
   const std::string text = bird_.config();
   if (text == loaded_) return true;
   auto done = bird_.ask("configure");
-  if (!done) return outcome.fail(done.error().what), false;
+  if (!done) return has_failed(done.error(), outcome);
   loaded_ = text;
   outcome.changes.emplace_back("BIRD's configuration loaded");
   return true;
@@ -80,14 +85,16 @@ void BgpController::retry_port(const BirdConfig& wanted, const BirdSession& sess
                                Outcome& outcome) {
   outcome.fail("BIRD cannot listen on " + session.local.str() + " port " +
                std::to_string(wanted.port) +
-               " for BGP: another program has it; end that, or set --bgp-port on all nodes");
+               " for BGP: another program has it, or the address is not on this node yet; end that "
+               "program, or set --bgp-port on all nodes");
+  outcome.again_in = kPortInterval;
   auto asked = bird_.ask("enable " + protocol_name(session));
   if (!asked) outcome.fail(asked.error().what);
 }
 
 void BgpController::read_sessions(const BirdConfig& wanted, Outcome& outcome) {
   auto answer = bird_.ask("show protocols");
-  if (!answer) return outcome.fail(answer.error().what);
+  if (!answer) return void(has_failed(answer.error(), outcome));
   const auto protocols = protocols_in(*answer);
   std::vector<BgpSession> sessions;
   for (const BirdSession& session : wanted.sessions) {
@@ -108,18 +115,32 @@ void BgpController::read_sessions(const BirdConfig& wanted, Outcome& outcome) {
 }
 
 void BgpController::sync(BirdConfig wanted, bool has_routes, Outcome& outcome) {
+  if (Clock::now() < sick_until_) return outcome.fail(sick_why_);
   write_config(wanted, outcome);
   if (bird_.config().empty()) return;
-  if (!ensure_running(has_routes, outcome) || !load_config(outcome)) return sessions_.clear();
-  read_sessions(wanted, outcome);
+  const bool answers = ensure_running(has_routes, outcome) && load_config(outcome);
+  answers ? read_sessions(wanted, outcome) : sessions_.clear();
+}
+
+/// Notes an answer that did not come.
+bool BgpController::has_failed(const Error& error, Outcome& outcome) {
+  if (error.code == ETIMEDOUT) {
+    sick_until_ = Clock::now() + kSickInterval;
+    sick_why_ = error.what;
+  }
+  outcome.fail(error.what);
+  return false;
 }
 
 void BgpController::stop(Outcome& outcome) {
+  if (!bird_.has_files() || Clock::now() < sick_until_) return;
   auto stopped = bird_.stop();
-  if (!stopped) return outcome.fail(stopped.error().what);
+  if (!stopped) return void(has_failed(stopped.error(), outcome));
   sessions_.clear();
   loaded_.clear();
-  if (*stopped) outcome.apply(delete_learned_routes(), "BIRD ended, and its routes deleted");
+  outcome.apply(delete_learned_routes(), "BIRD ended, and its routes deleted");
+  // Last: a daemon that is killed here does the rest the next time.
+  if (auto removed = bird_.remove_files(); !removed) outcome.fail(removed.error().what);
 }
 
 }  // namespace kubecni

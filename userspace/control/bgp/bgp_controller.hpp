@@ -48,6 +48,7 @@ class BgpController {
   void write_config(BirdConfig wanted, Outcome& outcome);
   bool ensure_running(bool has_routes, Outcome& outcome);
   bool load_config(Outcome& outcome);
+  bool has_failed(const Error& error, Outcome& outcome);
   void retry_port(const BirdConfig& wanted, const BirdSession& session, Outcome& outcome);
   void read_sessions(const BirdConfig& wanted, Outcome& outcome);
 
@@ -56,6 +57,9 @@ class BgpController {
   std::string refused_;  ///< the last one that it did not take
   std::string refused_why_;
   std::vector<BgpSession> sessions_;
+  Clock::time_point ask_again_{};   ///< whether BIRD refuses that
+  Clock::time_point sick_until_{};  ///< it does not answer
+  std::string sick_why_;
   Clock::time_point next_start_ = Clock::now();
 };
 

@@ -120,25 +120,30 @@ Result<std::vector<BirdLine>> BirdProcess::ask(const std::string& command) {
   return answer;
 }
 
-Result<bool> BirdProcess::stop() {
-  std::error_code none;
-  const bool had_files = fs::exists(config_, none);
+Result<> BirdProcess::stop() {
   if (!is_connected())
     if (auto connected = connect(); !connected) return fail(connected);
-  if (client_) {
-    if (auto told = client_->ask("down"); !told && told.error().code != EPIPE) return fail(told);
-    pollfd ended{.fd = client_->fd(), .events = POLLIN, .revents = 0};
-    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(kEndDeadline);
-    if (::poll(&ended, 1, static_cast<int>(wait.count())) == 0)
-      return failure(ETIMEDOUT, "BIRD does not end, though it was told to; its pid is in " +
-                                    pid_file_.string());
-    client_.reset();
-  } else if (!had_files) {
-    return false;
-  }
-  for (const fs::path& file : {config_, socket_, pid_file_})
+  if (!client_) return {};
+  if (auto told = client_->ask("down"); !told && told.error().code != EPIPE) return fail(told);
+  pollfd ended{.fd = client_->fd(), .events = POLLIN, .revents = 0};
+  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(kEndDeadline);
+  if (::poll(&ended, 1, static_cast<int>(wait.count())) == 0)
+    return failure(ETIMEDOUT, "BIRD does not end, though it was told to; end the process in " +
+                                  pid_file_.string());
+  client_.reset();
+  return {};
+}
+
+bool BirdProcess::has_files() const {
+  std::error_code none;
+  return fs::exists(config_, none) || fs::exists(socket_, none);
+}
+
+Result<> BirdProcess::remove_files() {
+  for (const fs::path& file :
+       {config_.parent_path() / kBirdNextConfigFile, socket_, pid_file_, config_})
     if (auto deleted = delete_file(file); !deleted) return fail(deleted);
-  return true;
+  return {};
 }
 
 }  // namespace kubecni

@@ -35,9 +35,11 @@ class BirdProcess {
   Result<> start(bool recovers);
   /// As BirdClient. A connection that fails is closed.
   Result<std::vector<BirdLine>> ask(const std::string& command);
-  /// Ends BIRD, which says so to its peers, and removes its files. Nothing is there: success.
-  /// Result: whether something was there. Errors: ETIMEDOUT it goes on.
-  Result<bool> stop();
+  /// Ends BIRD, which says so to its peers. None runs: success. Errors: ETIMEDOUT it goes on.
+  Result<> stop();
+  /// Whether a BIRD was made here, and remove_files() was not called since.
+  [[nodiscard]] bool has_files() const;
+  Result<> remove_files();
 
   /// Readable when BIRD has ended; -1: there is no connection.
   [[nodiscard]] int fd() const { return client_ ? client_->fd() : -1; }

@@ -111,6 +111,8 @@ void NodesController::apply(const ClusterView& view, NodesPlan& plan, EbpfDatapl
     // from_pod may redirect to a wire only when to_wire is there to clear the mark.
     if (sync_hooks(desired.wires, *dataplane, true, outcome))
       fill_maps(desired, *dataplane, outcome);
+    else
+      last_round_.reset();
   } else if (dataplane) {
     fill_maps({}, *dataplane, outcome);
     sync_hooks({}, *dataplane, false, outcome);

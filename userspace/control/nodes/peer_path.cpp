@@ -22,12 +22,6 @@ bool is_neighbour(const IpAddr& address, const Uplink& uplink) {
   return !address.is_v4() || address != net.addr.filled(net.prefix);
 }
 
-const Uplink* find_uplink(unsigned ifindex, const std::vector<Uplink>& uplinks) {
-  const auto found = std::ranges::find_if(
-      uplinks, [&](const Uplink& uplink) { return uplink.device.ifindex == ifindex; });
-  return found == uplinks.end() ? nullptr : &*found;
-}
-
 std::string family_name(const IpAddr& address) { return address.is_v4() ? "IPv4" : "IPv6"; }
 
 std::optional<PeerPath> on_link_path(const Node& peer, const IpNet& cidr,
@@ -142,6 +136,12 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
 }  // namespace
 
 MacAddr tunnel_mac_of(const Node& node) { return MacAddr::derived_from(node.internal_ips.front()); }
+
+const Uplink* find_uplink(unsigned ifindex, const std::vector<Uplink>& uplinks) {
+  const auto found = std::ranges::find_if(
+      uplinks, [&](const Uplink& uplink) { return uplink.device.ifindex == ifindex; });
+  return found == uplinks.end() ? nullptr : &*found;
+}
 
 const Uplink* find_link_to(const IpAddr& address, const std::vector<Uplink>& uplinks) {
   const Uplink* best = nullptr;

@@ -100,6 +100,8 @@ std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
 /// addresses, or a router that it sends to. Empty: it would not. Pure.
 std::string why_harmful(const IpNet& cidr, const Underlay& underlay);
 
+/// The uplink of the device with this ifindex; null: none. Pure.
+const Uplink* find_uplink(unsigned ifindex, const std::vector<Uplink>& uplinks);
 /// The uplink on whose network `address` is, the most specific one; null: none. Pure.
 const Uplink* find_link_to(const IpAddr& address, const std::vector<Uplink>& uplinks);
 /// Whether there is one.

@@ -1,10 +1,26 @@
 #include "control/nodes/peer_steps.hpp"
 
+#include <algorithm>
 #include <ranges>
 
 namespace kubecni {
 
 namespace {
+
+/// Netfilter has to know a new PodCIDR before a packet goes there: it would masquerade the flow,
+/// for all its life.
+bool has_new_pods(const DesiredState& before, const DesiredState& after) {
+  return std::ranges::any_of(std::views::keys(after.routes), [&](const RouteKey& key) {
+    return !before.routes.contains(key) && key.first != kNodeTable;
+  });
+}
+
+/// The round has refused such a route, and the kernel has that of another.
+bool has_others_route(const DesiredState& plan, const std::vector<Route>& others_routes) {
+  return std::ranges::any_of(others_routes, [&](const Route& route) {
+    return plan.routes.contains({route.table, route.dst});
+  });
+}
 
 /// Hooks, rules and the pods' MTU come with a round, and so does what has to be told.
 bool needs_round(const DesiredState& plan, const DesiredState& of_all) {
@@ -17,14 +33,15 @@ bool needs_round(const DesiredState& plan, const DesiredState& of_all) {
 std::optional<PeerSteps> plan_peer_steps(const DesiredState& before, const DesiredState& after,
                                          const DesiredState& of_all,
                                          const std::vector<Route>& others_routes) {
-  if (needs_round(before, of_all) || needs_round(after, of_all)) return std::nullopt;
+  if (needs_round(before, of_all) || needs_round(after, of_all) || has_new_pods(before, after) ||
+      has_others_route(before, others_routes) || has_others_route(after, others_routes))
+    return std::nullopt;
   KernelRoutes found{.routes = others_routes, .rules = {}, .neighbours = std::vector<Neighbour>()};
   for (const Route& route : std::views::values(before.routes)) found.routes.push_back(route);
   for (const Neighbour& one : std::views::values(before.neighbours))
     found.neighbours->push_back(one);
   PeerSteps steps{.routes = plan_kernel_routes(after, found),
                   .maps = plan_node_maps(after, {before.cidrs, before.tunnel_peers})};
-  if (!steps.routes.taken.empty()) return std::nullopt;
   steps.routes.neighbours.erase.clear();
   steps.maps.tunnel_peers.erase.clear();
   return steps;

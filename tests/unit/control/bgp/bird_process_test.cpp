@@ -72,7 +72,23 @@ TEST_F(BirdProcessTest, StartTellsWhatBirdSays) {
   EXPECT_FALSE(bird.is_connected());
 }
 
-TEST_F(BirdProcessTest, ThatNeverRanIsStopped) { EXPECT_FALSE(with("exit 0\n").stop().value()); }
+TEST_F(BirdProcessTest, ThatNeverRanIsStopped) {
+  auto bird = with("exit 0\n");
+
+  EXPECT_FALSE(bird.has_files());
+  EXPECT_TRUE(bird.stop());
+}
+
+TEST_F(BirdProcessTest, LeavesNoFileBehind) {
+  auto bird = with("exit 0\n");
+  ASSERT_TRUE(bird.replace_config("text"));
+  ASSERT_TRUE(bird.has_files());
+
+  EXPECT_TRUE(bird.remove_files());
+
+  EXPECT_FALSE(bird.has_files());
+  EXPECT_THAT(list_directory(run_dir.path()).value(), testing::IsEmpty());
+}
 
 }  // namespace
 }  // namespace kubecni::test
