@@ -86,8 +86,9 @@ TEST(Benchmark, FootprintHasEachProgramAndEachScenario) {
                                    "3 nodes, 2 pods, each node reports its status every 5 min",
                                    "3 nodes, 2 pods, 8 nodes a second get another address",
                                    "3 nodes, 2 pods, one of them takes its eth0 down and up",
+                                   "3 nodes, 2 pods of 20, default deny",
                                    "3 nodes, 2 pods of 20, 4 policies"));
-  ASSERT_EQ(report["delays"].size(), 3u) << report["delays"];
+  ASSERT_EQ(report["delays"].size(), 4u) << report["delays"];
   for (const auto& row : report["delays"]) EXPECT_GT(row["medianMs"], 0) << row;
 }
 

@@ -157,6 +157,9 @@ class Bgp : public testing::Test {
           SCOPED_TRACE(std::to_string(from) + " to " + std::to_string(to));
           const Cluster::Member& one = cluster.member(from);
           const Cluster::Member& other = cluster.member(to);
+          // A first packet may meet a next hop that the kernel does not know yet.
+          EXPECT_TRUE(ok(ping(one.pod->netns, other.pod->address_of(family))));
+          EXPECT_TRUE(ok(ping(other.pod->netns, one.pod->address_of(family))));
           expect_on_ebpf(one.node, other.node, is_tunnelled(from, to), 5, [&] {
             EXPECT_TRUE(
                 ok(udp_echo(one.pod->netns, other.pod->netns, other.pod->address_of(family), 5)));

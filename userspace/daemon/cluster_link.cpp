@@ -6,6 +6,7 @@
 #include "k8s/file_node_source.hpp"
 #include "k8s/file_policy_source.hpp"
 #include "state/api_endpoints_file.hpp"
+#include "state/policy_mark.hpp"
 
 #include <string_view>
 
@@ -49,7 +50,8 @@ Result<ClusterLink> link_to_api(const DaemonOptions& options) {
       .own_name = options.node_name};
   std::unique_ptr<PolicySource> policies;
   if (options.network_policy && options.policy_file.empty()) {
-    auto created = ApiPolicySource::create({.node_name = options.node_name});
+    auto created = ApiPolicySource::create(
+        {.node_name = options.node_name, .has_table = has_policies(options.state_dir)});
     if (!created) return fail(created);
     extras.others = (*created)->informers();
     // Kinds wait for each other at a server that does not answer, and the nodes come first.

@@ -102,7 +102,7 @@ bool ApiPolicySource::take() {
   if (!has_news) return false;
   auto objects = snapshot();
   if (!objects) return false;
-  if (is_known_ ? *objects == objects_ : objects->awaits_peers) return false;
+  if (is_known_ ? *objects == objects_ : objects->awaits_peers && options_.has_table) return false;
   objects_ = std::move(*objects);
   is_known_ = true;
   return true;

@@ -29,6 +29,8 @@ class ApiPolicySource final : public PolicySource {
     /// Empty: the pods of all nodes are read as if they were of one.
     std::string node_name = {};
     std::chrono::milliseconds linger = std::chrono::seconds(30);
+    /// Policies of before are in force, and stay so until all of the present ones are known.
+    bool has_table = true;
   };
 
   /// Errors: EMFILE, ENFILE, ENOMEM.
@@ -42,8 +44,8 @@ class ApiPolicySource final : public PolicySource {
 
   [[nodiscard]] int fd() const override { return epoll_.get(); }
   bool take() override;
-  /// The first time, peers that are needed have to be known, too: after a restart, what was in
-  /// force stays until then. Later, the objects say that they are awaited.
+  /// The first time, peers that are needed have to be known, too, if `has_table`: what was in force
+  /// stays until then. Else, and later, the objects say that they are awaited.
   [[nodiscard]] bool is_known() const override { return is_known_; }
   [[nodiscard]] const PolicyObjects& read() const override { return objects_; }
   [[nodiscard]] std::string error() const override;

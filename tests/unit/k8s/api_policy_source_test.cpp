@@ -161,6 +161,19 @@ TEST_F(ApiPolicySourceTest, WithoutANodeItReadsAllPodsAtOnce) {
   EXPECT_EQ(lists_of_pods(), 1);
 }
 
+TEST_F(ApiPolicySourceTest, WhereNothingIsInForceItDoesNotWaitForPeers) {
+  source_ =
+      ApiPolicySource::create({.node_name = "here", .linger = 200ms, .has_table = false}).value();
+  server_->set_object(kPolicyPath, policy_with_peers());
+  server_->refuse(kElsewhere);
+  start();
+
+  ASSERT_TRUE(takes_a_change()) << "pods would stay open";
+
+  EXPECT_EQ(source_->read().policies.size(), 1u);
+  EXPECT_TRUE(source_->read().awaits_peers);
+}
+
 TEST_F(ApiPolicySourceTest, AtFirstItWaitsForThePeersThatAPolicyNeeds) {
   server_->set_object(kPolicyPath, policy_with_peers());
   server_->refuse(kElsewhere);
