@@ -230,8 +230,8 @@ Result<> Daemon::run() {
     }
     if (news.revents != 0) {
       const auto used_before = cpu_time();
-      follows_nodes =
-          pacer_of_nodes.after_notification(Clock::now()) <= Clock::now() && follow_nodes();
+      const auto now = Clock::now();
+      follows_nodes = pacer_of_nodes.after_notification(now) <= now && follow_nodes();
       pacer_of_nodes.pay(Clock::now(), cpu_time() - used_before);
       next_run = std::min(next_run, pacer_of_news.after_notification(Clock::now()));
       has_news = true;
