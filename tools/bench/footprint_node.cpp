@@ -19,6 +19,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstddef>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -221,7 +222,8 @@ Result<bool> FootprintNode::is_complete(unsigned nodes) const {
   auto routes = list_routes(*netlink);
   if (!routes) return fail(routes);
   const auto ours = std::ranges::count(*routes, kRouteProtocol, &Route::protocol);
-  return ours == (dual_stack_ ? 2 : 1) * (nodes - 1) && fs::exists(kStateDir / "node.json");
+  const std::ptrdiff_t families = dual_stack_ ? 2 : 1;
+  return ours == families * (nodes - 1) && fs::exists(kStateDir / "node.json");
 }
 
 Result<> FootprintNode::start_daemon(unsigned nodes) {

@@ -30,13 +30,13 @@ using nlohmann::json;
 
 constexpr std::array kFamilies{AF_INET, AF_INET6};
 constexpr std::chrono::milliseconds kSyncPoll{10};
-constexpr std::chrono::microseconds kFinePoll{200};
+constexpr std::chrono::microseconds kSyncFinePoll{200};
 /// So that no change waits for what the one before cost.
 constexpr std::chrono::milliseconds kBetweenChanges{700};
 constexpr std::array kPrefixes{4U, 256U, 5000U, 16000U};
 constexpr unsigned kPrefixesOfWalks = 2;  ///< that time_walks() has by itself
 
-double in_ms(Clock::duration time) {
+double ms_of(Clock::duration time) {
   return std::chrono::duration<double, std::milli>(time).count();
 }
 
@@ -62,9 +62,9 @@ class SyncNode {
     if (!done) return done;
     const auto now = Clock::now();
     const auto listed = node_->server().counters().listed_at;
-    rows.push_back({"start: until the server has sent the list", "ms", one(in_ms(listed - begin))});
+    rows.push_back({"start: until the server has sent the list", "ms", one(ms_of(listed - begin))});
     rows.push_back(
-        {"from then until all nodes are in map and routes", "ms", one(in_ms(now - listed))});
+        {"from then until all nodes are in map and routes", "ms", one(ms_of(now - listed))});
     return {};
   }
 
@@ -81,9 +81,9 @@ class SyncNode {
         node_->server().delete_node(node_->node_object(number)["metadata"]["name"]);
       else
         node_->server().set_node(next);
-      auto done = FootprintNode::wait_until([&] { return is_as(number, next); }, kFinePoll);
+      auto done = FootprintNode::wait_until([&] { return is_as(number, next); }, kSyncFinePoll);
       if (!done) return fail(done, what);
-      ms.push_back(in_ms(Clock::now() - begin));
+      ms.push_back(ms_of(Clock::now() - begin));
     }
     rows.push_back({what, "ms", summarize(ms)});
     return {};
@@ -102,7 +102,7 @@ class SyncNode {
         kSyncPoll);
     if (!done) return done;
     rows.push_back(
-        {"restart: until everything was looked at", "ms", one(in_ms(Clock::now() - begin))});
+        {"restart: until everything was looked at", "ms", one(ms_of(Clock::now() - begin))});
     return {};
   }
 
