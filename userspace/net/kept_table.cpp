@@ -10,9 +10,14 @@ Result<std::string> KeptTable::look(Nftables& nftables) {
   auto generation = nftables.generation();
   if (!generation) return fail(generation);
   if (is_applied_ && *generation == generation_) return listing_;
-  auto listing = nftables.list_table(name_);
-  if (listing && *listing == listing_) generation_ = *generation;
-  return listing;
+  generation_ = *generation;
+  return nftables.list_table(name_);
+}
+
+Result<> KeptTable::run(Nftables& nftables, const std::string& commands) {
+  auto done = nftables.run(commands);
+  if (done) ++generation_;
+  return done;
 }
 
 /// Changes elements where that is enough, else the whole table.
@@ -20,12 +25,12 @@ Result<> KeptTable::write(Nftables& nftables, const Plan& plan, const std::strin
   const NftTable wanted = plan.wanted();
   if (is_applied_ && before == listing_) {
     const auto elements = plan_elements(plan.as_before(), wanted);
-    if (elements && (elements->empty() || nftables.run(*elements))) return {};
+    if (elements && (elements->empty() || run(nftables, *elements))) return {};
   }
   const auto objects = nftables.list_objects(name_).value_or(std::set<std::string>());
-  if (nftables.run(plan_replacement(name_, objects, wanted))) return {};
+  if (run(nftables, plan_replacement(name_, objects, wanted))) return {};
   // What is there cannot be filled anew, like a set of another type.
-  return nftables.run(plan_replacement(name_, {}, wanted));
+  return run(nftables, plan_replacement(name_, {}, wanted));
 }
 
 std::string KeptTable::describe_change(bool was_changed, const std::string& before) const {
@@ -46,13 +51,13 @@ Result<KeptTable::Outcome> KeptTable::sync(Nftables& nftables, const Plan& plan)
   auto written = write(nftables, plan, *before);
   is_applied_ = false;  // until it is known how the table looks
   if (!written) return fail(written);
-  auto generation = nftables.generation();
-  if (!generation) return fail(generation);
   auto after = nftables.list_table(name_);
   if (!after) return fail(after);
-  is_applied_ = true;
+  auto generation = nftables.generation();
+  if (!generation) return fail(generation);
   listing_ = std::move(*after);
-  generation_ = *generation;
+  // What somebody changed meanwhile would be taken for ours.
+  is_applied_ = *generation == generation_;
   return Outcome{describe_change(was_changed, *before), was_as_applied};
 }
 

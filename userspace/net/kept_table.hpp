@@ -40,13 +40,15 @@ class KeptTable {
 
  private:
   Result<std::string> look(Nftables& nftables);
+  Result<> run(Nftables& nftables, const std::string& commands);
   Result<> write(Nftables& nftables, const Plan& plan, const std::string& before);
   [[nodiscard]] std::string describe_change(bool was_changed, const std::string& before) const;
 
   std::string name_;
-  bool is_applied_ = false;       // it is known how it looked
-  std::string listing_;           // how it looked right after
-  std::uint32_t generation_ = 0;  // when it was last seen to look like that
+  bool is_applied_ = false;  // it is known how it looked
+  std::string listing_;      // how it looked right after
+  // When it was last seen to look like that; our own transactions are counted in.
+  std::uint32_t generation_ = 0;
 };
 
 }  // namespace kubecni

@@ -45,8 +45,8 @@ class Nftables {
   /// if there is no such chain.
   Result<std::string> list_rules(const std::string& name);
 
-  /// A number that changes whenever any table changes (NFT_MSG_GETGEN). 0 if the kernel has no
-  /// nftables.
+  /// A number that grows by one with each transaction that changes any table (NFT_MSG_GETGEN). 0 if
+  /// the kernel has no nftables.
   Result<std::uint32_t> generation();
 
  private:
