@@ -8,6 +8,7 @@
 #include "carry.h"
 #include "control.h"
 #include "exits.h"
+#include "judged.h"
 #include "late_checksum.h"
 #include "lookup.h"
 #include "packet.h"
@@ -248,11 +249,24 @@ static __always_inline struct exit on_frame(struct __sk_buff *skb)
 	return exit;
 }
 
+/* Netfilter may change the source address. So the packet itself says at the
+ * exits (judged.h) that its sender is policed. A global function: see
+ * judge_control4(). */
+__noinline int tell_sender(struct __sk_buff *skb)
+{
+	if (is_judged_mark_needed())
+		set_ctx_u32(skb->tc_index, is_pod_policed(skb) ? KUBECNI_TC_INDEX_POLICED : 0);
+	return 0;
+}
+
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
 	const __u32 frame_len = skb->len;
-	return leave(frame_len, on_frame(skb));
+	const struct exit exit = on_frame(skb);
+	if (exit.verdict == KUBECNI_VERDICT_PASS)
+		tell_sender(skb);
+	return leave(frame_len, exit);
 }
 
 char from_pod_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Watches packets that leave the node, for to_wire and to_tunnel. Packets
- * that eBPF sent to another node carry a mark, which is cleared here. Of the
- * others, flows between pods took the kernel path, and are noted. */
+ * that eBPF sent to another node carry a mark, which is cleared here. The
+ * others took the kernel path. What netfilter should have judged and has not is
+ * dropped; flows between pods are noted. */
 #ifndef KUBECNI_BPF_LEAVE_H
 #define KUBECNI_BPF_LEAVE_H
 
 #include "exits.h"
 #include "flows.h"
+#include "judged.h"
 #include "lookup.h"
 #include "packet.h"
 #include "policed.h"
@@ -44,6 +46,11 @@ static __always_inline struct exit watch_leaving(struct __sk_buff *skb,
 		set_ctx_u32(skb->mark, skb->mark & ~KUBECNI_MARK_FAST);
 		return exits.fast;
 	}
+	const bool is_ip =
+		skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6);
+	if (is_ip && lacks_judgement_of_sender(skb))
+		return EXIT(DROP_NOT_JUDGED);
+	clear_judgement(skb);
 	if (is_vlan_tagged(skb))
 		return exits.other;
 	if (skb->protocol == bpf_htons(ETH_P_IP))

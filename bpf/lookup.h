@@ -51,6 +51,14 @@ static __always_inline bool may_bypass_ipsec(void)
 	return config && config->may_bypass_ipsec;
 }
 
+/* Whether packets of policed pods need the mark of the policies' table. */
+static __always_inline bool is_judged_mark_needed(void)
+{
+	const __u32 only = 0;
+	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
+	return config && config->needs_judged_mark;
+}
+
 static __always_inline bool is_tunnel_port(__u8 protocol, const __u8 *dst_port)
 {
 	const __u32 only = 0;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* to_pod: egress of the host end of a pod's veth. A redirect into a pod
- * skips this hook. So it sees exactly what the kernel path delivers, and
- * notes flows whose other direction could be redirected. */
+ * skips this hook. So it sees exactly what the kernel path delivers. It drops
+ * what netfilter should have judged and has not, and notes flows whose other
+ * direction could be redirected. */
 #define THIS_PROGRAM KUBECNI_BY_TO_POD
 
 #include "exits.h"
 #include "flows.h"
+#include "judged.h"
 #include "lookup.h"
 #include "packet.h"
 #include "policed.h"
@@ -31,6 +33,8 @@ static __always_inline struct exit watch_delivery(struct __sk_buff *skb, struct 
 	const bool is_ip = pull_ip(cur, &pkt) && is_sound(&pkt);
 	if (is_ip && is_nd(&pkt, cur))
 		return EXIT(PASS_NEIGHBOUR_DISCOVERY);
+	if (lacks_judgement(skb, is_ip ? &pkt : NULL))
+		return EXIT(DROP_NOT_JUDGED);
 	/* Group reports of the bridge, for example: not the pod's traffic. */
 	if (is_multicast_mac(eth->h_dest))
 		return EXIT(PASS_MULTICAST);
@@ -43,7 +47,7 @@ static __always_inline struct exit watch_delivery(struct __sk_buff *skb, struct 
 static __always_inline struct exit watch(struct __sk_buff *skb)
 {
 	if (is_vlan_tagged(skb))
-		return EXIT(PASS_VLAN);
+		return lacks_judgement(skb, NULL) ? EXIT(DROP_NOT_JUDGED) : EXIT(PASS_VLAN);
 	struct cursor cur = cursor_at_headers(skb);
 	struct ethhdr *eth = pull_eth(&cur);
 	if (eth && eth->h_proto == bpf_htons(ETH_P_IP))
@@ -56,7 +60,10 @@ static __always_inline struct exit watch(struct __sk_buff *skb)
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
-	return leave(skb->len, watch(skb));
+	const struct exit exit = watch(skb);
+	/* A veth leaves the index on, and the pod may send the packet on. */
+	clear_judgement(skb);
+	return leave(skb->len, exit);
 }
 
 char to_pod_license[] SEC("license") = "Dual BSD/GPL";

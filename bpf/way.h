@@ -127,6 +127,8 @@ static __always_inline void send(struct __sk_buff *skb, const struct kubecni_flo
 	const struct kubecni_node *node = &answer->node;
 	/* Other devices than those to nodes would leave the mark on. */
 	set_ctx_u32(skb->mark, node->kind == KUBECNI_NODE_OUTSIDE ? 0 : KUBECNI_MARK_FAST);
+	/* What a pod's own stack has left there. */
+	set_ctx_u32(skb->tc_index, 0);
 	/* Otherwise all pods would share the NIC queue of the veth's queue. */
 	set_ctx_u32(skb->queue_mapping, 0);
 	if (node->kind != KUBECNI_NODE_VXLAN)

@@ -37,6 +37,13 @@
  * that they see without the bit came by the kernel path. */
 #define KUBECNI_MARK_FAST 0x01000000
 
+/* The policies' nftables table sets this bit of skb->mark on each packet that it lets pass. */
+#define KUBECNI_MARK_JUDGED 0x02000000
+
+/* from_pod writes this to skb->tc_index of packets that a policed pod sends by the kernel path.
+ * Only programs see that field, so it disturbs no rule that looks at the mark. */
+#define KUBECNI_TC_INDEX_POLICED 0x6b63
+
 /* Keys of `node_cidrs4` and `node_cidrs6`: a PodCIDR of a node. The trie
  * matches `prefixlen` leading bits of what follows, so `addr` must come
  * next. */
@@ -159,7 +166,9 @@ struct kubecni_node_config {
 	__u8 tunnel_port[2];
 	/* Whether packets may go past the kernel's IPsec: it has no policies. */
 	__u8 may_bypass_ipsec;
-	__u8 pad;
+	/* Whether packets of policed pods need KUBECNI_MARK_JUDGED. Set once the
+	 * table that sets the bit is in force. */
+	__u8 needs_judged_mark;
 };
 
 /* Value of `map_generation`, which has one entry, of key 0. Whoever changes a map
@@ -271,6 +280,7 @@ enum kubecni_programs {
 	KUBECNI_BY_FROM_ANYWHERE_OR_TO_POD = KUBECNI_BY_FROM_ANYWHERE | KUBECNI_BY_TO_POD,
 	KUBECNI_BY_AT_POD = KUBECNI_BY_FROM_POD | KUBECNI_BY_TO_POD,
 	KUBECNI_BY_INTO_POD = KUBECNI_BY_ARRIVING | KUBECNI_BY_TO_POD,
+	KUBECNI_BY_WATCHING = KUBECNI_BY_TO_POD | KUBECNI_BY_TO_WIRE | KUBECNI_BY_TO_TUNNEL,
 };
 
 /* The exits of the programs: the reason, its verdict, the programs that may
@@ -370,7 +380,9 @@ enum kubecni_programs {
 	X(PASS_POLICED, PASS, FROM_ANYWHERE,                                                       \
 	  "kernel path: a policy selects a pod of the flow, and netfilter has to judge it")        \
 	X(PASS_NO_NEIGHBOUR, PASS, FROM_POD,                                                       \
-	  "kernel path: a flow begins, and the next hop to the node has not answered yet")
+	  "kernel path: a flow begins, and the next hop to the node has not answered yet")         \
+	X(DROP_NOT_JUDGED, DROP, WATCHING,                                                         \
+	  "dropped: a policy selects its pod, and the policies' table has not let it pass")
 
 enum kubecni_exit_reason {
 #define X(name, verdict, programs, text) KUBECNI_##name,

@@ -37,6 +37,11 @@ class EveryExit : public BpfTest {
   Passage node_sends(const IpPacket& packet, Metadata metadata = {}) {
     return run(kToWire, frame_at(kToWire, packet), metadata);
   }
+  /// A packet that no table has let pass, at an exit.
+  Passage policed_pod_sends(const Program& hook) {
+    must(dataplane().node_config.set_needs_judged_mark(true));
+    return run(hook, frame_at(hook, {}), {.from_ifindex = nic().ifindex, .is_from_policed = true});
+  }
   static Frame lldp() { return ethernet_frame(kGatewayMac, kPodAMac, ETH_P_LLDP, 60); }
   static Frame tagged(const Program& hook) { return with_tags(frame_at(hook, {}), kTag, 0); }
 
@@ -207,6 +212,7 @@ EveryExit::Exits EveryExit::exits_of_from_wire() {
 
 EveryExit::Exits EveryExit::exits_of_to_pod() {
   return {
+      {KUBECNI_DROP_NOT_JUDGED, [&] { return policed_pod_sends(kToPod); }},
       {KUBECNI_KERNEL_TO_POD, [&] { return kernel_delivers({}); }},
       {KUBECNI_PASS_NOT_IP, [&] { return run(kToPod, lldp()); }},
       {KUBECNI_PASS_MULTICAST, [&] { return kernel_delivers({.dst_mac = "01:00:5e:00:00:fb"}); }},
@@ -234,12 +240,14 @@ EveryExit::Exits EveryExit::exits_of(const Program& hook) {
     exits = exits_of_to_pod();
   } else if (name == kToWire.name) {
     exits = {
+        {KUBECNI_DROP_NOT_JUDGED, [&] { return policed_pod_sends(kToWire); }},
         {KUBECNI_KERNEL_TO_WIRE, [&] { return node_sends({}); }},
         {KUBECNI_KERNEL_TO_WIRE_OTHER, [&] { return node_sends({.dst = kOutside}); }},
         {KUBECNI_FAST_SENT_TO_WIRE, [&] { return node_sends({}, {.mark = KUBECNI_MARK_FAST}); }},
     };
   } else if (name == kToTunnel.name) {
     exits = {
+        {KUBECNI_DROP_NOT_JUDGED, [&] { return policed_pod_sends(kToTunnel); }},
         {KUBECNI_KERNEL_TO_TUNNEL, [&] { return enters_tunnel({}); }},
         {KUBECNI_KERNEL_TO_TUNNEL_OTHER, [&] { return enters_tunnel({.dst = kOutside}); }},
         {KUBECNI_FAST_SENT_TO_TUNNEL,

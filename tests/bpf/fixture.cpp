@@ -3,6 +3,7 @@
 #include "dataplane/pins.hpp"
 #include "dataplane/program_object.hpp"
 #include "support/ip.hpp"
+#include "tell.skel.h"
 
 #include <bpf/bpf.h>
 
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <memory>
 #include <ostream>
 #include <string_view>
 
@@ -27,6 +29,10 @@ using Flow4Map = BpfMap<kubecni_flow4, kubecni_flow_state>;
 using Flow6Map = BpfMap<kubecni_flow6, kubecni_flow_state>;
 
 MacAddr mac(const char* text) { return MacAddr::parse(text).value(); }
+
+struct DestroyTell {
+  void operator()(tell* object) const { tell__destroy(object); }
+};
 
 /// Shared by all tests of the process: loading takes most of the time.
 struct Node {
@@ -49,6 +55,16 @@ struct Node {
     if (!without_conntrack) return programs.at(hook.name).get();
     return bpf_program__fd(bpf_object__find_program_by_name(without_conntrack.get(), hook.name));
   }
+  /// The same, behind tell().
+  [[nodiscard]] int program_behind_tell(const Program& hook) {
+    if (!teller) teller.reset(tell__open_and_load());
+    const __u32 only = 0;
+    const auto next = static_cast<__u32>(program(hook));
+    if (!teller || bpf_map_update_elem(bpf_map__fd(teller->maps.next), &only, &next, BPF_ANY) != 0)
+      must(Result<>(sys_error(errno, "tell.bpf.c")));
+    return bpf_program__fd(teller->progs.tell);
+  }
+  std::unique_ptr<tell, DestroyTell> teller;
   std::map<std::string, UniqueFd> programs;
   BpfObject without_conntrack;  ///< in use, if there
   Device pod_a = add_device("pod_a");
@@ -169,6 +185,7 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
   skb.mark = metadata.mark;
   skb.priority = metadata.priority;
   skb.gso_size = metadata.gso_size;
+  skb.ingress_ifindex = metadata.from_ifindex;
   Frame out(frame.size() + 256);
   LIBBPF_OPTS(bpf_test_run_opts, opts);
   opts.data_in = frame.data();
@@ -177,7 +194,9 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
   opts.data_size_out = static_cast<__u32>(out.size());
   opts.ctx_in = opts.ctx_out = &skb;
   opts.ctx_size_in = opts.ctx_size_out = sizeof(skb);
-  if (bpf_prog_test_run_opts(Node::get().program(hook), &opts) != 0)
+  const int program =
+      metadata.is_from_policed ? Node::get().program_behind_tell(hook) : Node::get().program(hook);
+  if (bpf_prog_test_run_opts(program, &opts) != 0)
     must(Result<>(sys_error(errno, std::string("run ") + hook.name)));
   out.resize(opts.data_size_out);
   return {.verdict = static_cast<int>(opts.retval),

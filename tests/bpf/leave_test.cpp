@@ -37,10 +37,18 @@ TEST_P(Leave, MarkOfTheFastPathIsClearedAndOtherBitsStay) {
 }
 
 TEST_P(Leave, OtherMarksStay) {
-  const auto sent = send({}, {.mark = ~std::uint32_t{KUBECNI_MARK_FAST}});
+  const std::uint32_t others = ~std::uint32_t{KUBECNI_MARK_FAST | KUBECNI_MARK_JUDGED};
+  const auto sent = send({}, {.mark = others});
 
   EXPECT_THAT(sent, LeftToKernel(exit().between_pods));
-  EXPECT_EQ(sent.mark, ~std::uint32_t{KUBECNI_MARK_FAST});
+  EXPECT_EQ(sent.mark, others);
+}
+
+TEST_P(Leave, MarkOfTheJudgedIsClearedAndOtherBitsStay) {
+  const auto sent = send({}, {.mark = 0xabcd | KUBECNI_MARK_JUDGED});
+
+  EXPECT_THAT(sent, LeftToKernel(exit().between_pods));
+  EXPECT_EQ(sent.mark, 0xabcdu);
 }
 
 TEST_P(Leave, FlowOfTheFastPathIsNotNoted) {

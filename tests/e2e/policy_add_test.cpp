@@ -1,66 +1,15 @@
 // ADD and DEL of pods that policies are about: a pod is closed from its first instant on, and its
 // policies are in force when ADD returns.
 
+#include "impatient.hpp"
 #include "net/nft_batch.hpp"
 #include "policy_nodes.hpp"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
-#include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <thread>
 
 namespace kubecni::test {
 namespace {
-
-/// Sends datagrams from a namespace as fast as it can, from before it has any interface until it is
-/// destroyed.
-class Impatient {
- public:
-  Impatient(const NetNs& netns, std::uint16_t source_port, std::vector<IpAddr> targets)
-      : targets_(std::move(targets)) {
-    netns.enter([&] { socket_ = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)); });
-    sockaddr_in own{};
-    own.sin_family = AF_INET;
-    own.sin_port = htons(source_port);
-    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof(own)) != 0)
-      throw std::runtime_error("bind");
-    thread_ = std::thread([this] { run(); });
-  }
-  Impatient(const Impatient&) = delete;
-  Impatient& operator=(const Impatient&) = delete;
-  ~Impatient() {
-    is_over_ = true;
-    thread_.join();
-  }
-
-  /// How many datagrams an interface has taken.
-  [[nodiscard]] unsigned sent() const { return sent_; }
-
- private:
-  void run() {
-    while (!is_over_) {
-      for (const IpAddr& target : targets_) {
-        sockaddr_in to{};
-        to.sin_family = AF_INET;
-        to.sin_port = htons(kFirstPort);
-        std::memcpy(&to.sin_addr, target.data(), sizeof(to.sin_addr));
-        if (::sendto(socket_.get(), "x", 1, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to),
-                     sizeof(to)) == 1)
-          ++sent_;
-      }
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
-    }
-  }
-
-  std::vector<IpAddr> targets_;
-  UniqueFd socket_;
-  std::atomic<bool> is_over_ = false;
-  std::atomic<unsigned> sent_ = 0;
-  std::thread thread_;
-};
 
 /// Pods 0 and 3 are in the namespace x, 4 is in y, 2 in z. Pods that come later are number 6, in x
 /// and on the first node, where 0, 2 and 4 are, too.
@@ -126,13 +75,6 @@ class PolicyAdd : public PolicyOfANode {
   [[nodiscard]] std::vector<IpAddr> targets() const {
     return {pods_[0]->address, pods_[3]->address, pods_[4]->address};
   }
-  /// How many datagrams have arrived from the port at the pod.
-  std::size_t arrived(std::size_t at, std::uint16_t port = kPort) {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(captures_[at]->frames(), [&](const WireFrame& frame) {
-          return frame.outer.dst_mac == ports_[at].pod_mac && frame.outer.src_port == port;
-        }));
-  }
 };
 
 TEST_F(PolicyAdd, ReturnsWhenThePoliciesAreInForce) {
@@ -143,9 +85,9 @@ TEST_F(PolicyAdd, ReturnsWhenThePoliciesAreInForce) {
 
   EXPECT_TRUE(is_policed(kLate));
   Impatient sender(pods_[kLate]->netns, kPort, targets());
-  EXPECT_TRUE(eventually([&] { return arrived(4) > 0; })) << "y is allowed";
-  EXPECT_EQ(arrived(0), 0u) << "x is not";
-  EXPECT_EQ(arrived(3), 0u);
+  EXPECT_TRUE(eventually([&] { return arrived(4, kPort) > 0; })) << "y is allowed";
+  EXPECT_EQ(arrived(0, kPort), 0u) << "x is not";
+  EXPECT_EQ(arrived(3, kPort), 0u);
 }
 
 TEST_F(PolicyAdd, APodIsClosedFromItsFirstInstantWhilePoliciesChange) {
@@ -177,7 +119,7 @@ TEST_F(PolicyAdd, WithoutThePodObjectThePodIsClosedAndAddAnswersTryAgain) {
                      "network policies of pod x/pod6 are not in force after 1 s"));
 
   EXPECT_GT(sender.sent(), 0u);
-  for (const std::size_t at : {0, 3, 4}) EXPECT_EQ(arrived(at), 0u) << at;
+  for (const std::size_t at : {0, 3, 4}) EXPECT_EQ(arrived(at, kPort), 0u) << at;
   const auto records = must(AttachmentStore(cluster.a.state_dir()).list()).attachments;
   EXPECT_EQ(std::ranges::count(records, "x/pod6", &Attachment::pod), 0);
 }
@@ -230,7 +172,8 @@ TEST_F(PolicyAdd, WithoutTheDaemonTheLastKnownStateDecidesWhereThatSuffices) {
   const auto answer = cluster.a.call(call_for("ADD", open, 10));
   ASSERT_TRUE(ok(answer));
   Impatient sender(open.netns, kPort, {pods_[0]->address});
-  EXPECT_TRUE(eventually([&] { return arrived(0) > 0; })) << "by the programs or the kernel path";
+  EXPECT_TRUE(eventually([&] { return arrived(0, kPort) > 0; }))
+      << "by the programs or the kernel path";
   EXPECT_NE(
       known().find(IpNet::parse(answer.json["ips"][0]["address"].get<std::string>())->addr.str()),
       std::string::npos)
@@ -259,7 +202,7 @@ TEST_F(PolicyAdd, AnAddressThatAPodHasLeftIsClosedForTheNext) {
   const auto refused = adding.wait();
 
   EXPECT_NE(refused.out.find("\"code\": 11"), std::string::npos) << refused.out;
-  for (const std::size_t at : {0, 3, 4}) EXPECT_EQ(arrived(at), 0u) << at;
+  for (const std::size_t at : {0, 3, 4}) EXPECT_EQ(arrived(at, kPort), 0u) << at;
   const auto table = cluster.a.must_run({"nft", "list", "table", "inet", "kube-cni-policy"});
   EXPECT_EQ(table.find(address.str()), std::string::npos) << table;
 }
@@ -280,7 +223,8 @@ TEST_F(PolicyAdd, AFlushedTableIsBackAtOnce) {
   }
 
   std::printf("a flushed table was back after %.1f ms on average; %zu datagrams passed\n",
-              missing.count() * 1000 / 10, arrived(0));
+              missing.count() * 1000 / 10, arrived(0, kPort));
+  EXPECT_EQ(arrived(0, kPort), 0u);
   EXPECT_LT(missing, std::chrono::seconds(10)) << "ten rounds of the daemon take longer";
 }
 

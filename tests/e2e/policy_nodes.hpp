@@ -168,10 +168,20 @@ class PolicyTest : public testing::Test {
     return ids;
   }
 
-  /// How many packets the policies' table has dropped on both nodes.
+  /// How many datagrams have arrived from the port at the pod.
+  std::size_t arrived(std::size_t at, std::uint16_t port) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(captures_[at]->frames(), [&](const WireFrame& frame) {
+          return frame.outer.dst_mac == ports_[at].pod_mac && frame.outer.src_port == port;
+        }));
+  }
+
+  /// How many packets the policies' table, and the programs for want of it, have dropped on both
+  /// nodes.
   [[nodiscard]] std::uint64_t dropped() const {
     std::uint64_t packets = 0;
     for (const Node* node : {&cluster.a, &cluster.b}) {
+      if (node->is_ebpf()) packets += node->counters().at(KUBECNI_DROP_NOT_JUDGED).packets;
       const json listing = json::parse(node->must_run({"nft", "-j", "list", "ruleset"}));
       for (const json& item : listing["nftables"]) {
         if (!item.contains("rule") || item["rule"]["table"] != "kube-cni-policy") continue;

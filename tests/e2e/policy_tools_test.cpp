@@ -152,7 +152,7 @@ TEST_F(PolicyTools, SayThatAPodWithoutAnObjectIsClosed) {
       << policy_of(cluster.a).dump(1);
   const auto answer = ask(cluster.a, "x/pod0", "z/pod2");
   EXPECT_EQ(answer.status, 1) << answer.what;
-  EXPECT_EQ(answer.what["flows"][0]["table"]["by"], json::array({"forward: policy not known"}));
+  EXPECT_EQ(answer.what["flows"][0]["table"]["by"], json::array({"judge: policy not known"}));
 }
 
 TEST_F(PolicyTools, AnswerWhatTheOracleSaysFromTheObjectsAndFromTheTable) {

@@ -40,4 +40,12 @@ Result<> NodeConfig::set_cluster_network(unsigned bridge_ifindex) {
   return set(*config);
 }
 
+Result<> NodeConfig::set_needs_judged_mark(bool needed) {
+  auto config = read();
+  if (!config) return fail(config);
+  if (config->needs_judged_mark == needed) return {};
+  config->needs_judged_mark = needed;
+  return set(*config);
+}
+
 }  // namespace kubecni

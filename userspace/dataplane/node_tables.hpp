@@ -32,6 +32,9 @@ class NodeConfig {
   [[nodiscard]] Result<unsigned> cluster_network() const;
   Result<> set_cluster_network(unsigned bridge_ifindex);
 
+  /// Whether the programs drop what the policies' table should have judged and has not.
+  Result<> set_needs_judged_mark(bool needed);
+
  private:
   using Map = DecisionMap<__u32, kubecni_node_config>;
   explicit NodeConfig(Map map) : map_(std::move(map)) {}

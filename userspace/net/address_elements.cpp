@@ -42,8 +42,8 @@ std::vector<NftElement> missing_in(const std::set<AddressElement>& some,
 
 }  // namespace
 
-Result<> change_address_elements(const std::string& table, const AddressElements& before,
-                                 const AddressElements& after) {
+Result<bool> change_address_elements(const std::string& table, const AddressElements& before,
+                                     const AddressElements& after) {
   static const std::set<AddressElement> kNone;
   NftBatch batch(table);
   for (const auto& [set, wanted] : after) {
@@ -52,7 +52,10 @@ Result<> change_address_elements(const std::string& table, const AddressElements
     batch.delete_elements(set, missing_in(old, wanted));
     batch.add_elements(set, missing_in(wanted, old));
   }
-  return batch.commit("change elements of nftables table inet " + table);
+  const bool is_change = !batch.is_empty();
+  if (auto done = batch.commit("change elements of nftables table inet " + table); !done)
+    return fail(done);
+  return is_change;
 }
 
 Result<AddressElements> find_address_elements(const std::string& table,

@@ -26,9 +26,10 @@ using AddressElements = std::map<std::string, std::set<AddressElement>>;
 /// it. A key whose chain changes is deleted and added. For the table `inet TABLE` of the calling
 /// thread's namespace. libnftables would read every element of all tables before each command: 0.1
 /// s with 100 000 elements, where a message takes 3 µs for each element that changes. Errors:
-/// ENOENT no such table, set, chain or element to delete; EEXIST; ENOBUFS.
-Result<> change_address_elements(const std::string& table, const AddressElements& before,
-                                 const AddressElements& after);
+/// ENOENT no such table, set, chain or element to delete; EEXIST; ENOBUFS. Result: whether anything
+/// had to be changed.
+Result<bool> change_address_elements(const std::string& table, const AddressElements& before,
+                                     const AddressElements& after);
 
 /// Those of `keys` that their sets and maps have, with their chains. It costs a question for each
 /// key, whatever the sets' size. A set or table that does not exist has none.

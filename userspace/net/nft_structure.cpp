@@ -38,6 +38,7 @@ class StructureReader {
       });
     if (done)
       done = dump<NFTA_RULE_MAX>(NFT_MSG_GETRULE, NFTA_RULE_TABLE, [this](const auto& rule) {
+        ++structure_.rules;
         note(rule[NFTA_RULE_CHAIN]);
         note(rule[NFTA_RULE_HANDLE]);
         note_expressions(rule[NFTA_RULE_EXPRESSIONS]);

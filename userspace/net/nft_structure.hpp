@@ -13,6 +13,7 @@ namespace kubecni {
 struct NftStructure {
   /// Its parts: "set nodes4", "map ports", "chain postrouting", "limit denied".
   std::set<std::string> objects;
+  std::size_t rules = 0;  ///< of all chains
   /// Another number for another table, also for one with equal parts that was made anew. Counters
   /// do not matter.
   std::size_t fingerprint = 0;

@@ -29,7 +29,9 @@ Result<> replace_entries(const std::filesystem::path& state_dir,
   auto found = find_address_elements(kPolicyTableName, keys);
   if (!found) return fail(found);
   for (const auto& [set, elements] : *found) wanted[set];  // what is not wanted is removed
-  return change_address_elements(kPolicyTableName, *found, wanted);
+  auto changed = change_address_elements(kPolicyTableName, *found, wanted);
+  if (!changed) return fail(changed);
+  return {};
 }
 
 Result<bool> are_known(const AddressElements& wanted) {

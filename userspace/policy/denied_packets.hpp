@@ -11,9 +11,9 @@ namespace kubecni {
 /// Packets that a chain has dropped or rejected since it was made, of both families and in both
 /// directions of their flows.
 struct DeniedPackets {
-  std::string chain;      ///< without the suffix of a family; "forward": for all pods
-  std::string direction;  ///< "ingress" or "egress" of the pods; "any": of the chain forward
-  /// The policies that isolate ("a/b, a/c"); of the chain forward, the reason. Long lists are cut.
+  std::string chain;      ///< without the suffix of a family; "judge": for all pods
+  std::string direction;  ///< "ingress" or "egress" of the pods; "any": of the chain judge
+  /// The policies that isolate ("a/b, a/c"); of the chain judge, the reason. Long lists are cut.
   std::string reason;
   std::uint64_t packets = 0;
 

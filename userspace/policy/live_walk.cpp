@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "k8s/protocol.hpp"
+#include "kubecni/abi.h"
 
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -28,6 +29,14 @@ Error unknown_part(const json& part) {
 /// The only member of `{"match": {...}}`.
 std::string kind_of(const json& part) {
   return part.is_object() && part.size() == 1 ? part.begin().key() : "";
+}
+
+/// Whether it only sets the bit of what is judged.
+bool sets_mark(const json& part) {
+  static const json kMark = {{"meta", {{"key", "mark"}}}};
+  static const json kSetsBit = {{"key", kMark},
+                                {"value", {{"|", json::array({kMark, KUBECNI_MARK_JUDGED})}}}};
+  return member(part, "mangle") == kSetsBit;
 }
 
 /// An element may have a timeout or a comment around it.
@@ -77,7 +86,7 @@ Result<LiveWalk::Step> LiveWalk::through(const json& rule, const std::string& ch
   bool is_limited = false;
   for (const json& part : member(rule, "expr")) {
     const std::string kind = kind_of(part);
-    if (kind == "counter" || kind == "log") continue;
+    if (kind == "counter" || kind == "log" || sets_mark(part)) continue;
     if (kind == "limit") {
       is_limited = true;
       continue;

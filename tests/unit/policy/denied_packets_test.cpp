@@ -18,15 +18,15 @@ TEST(DeniedPacketsOfATable, AreThoseOfAllFormsOfAChainTogether) {
   add("in_16", 4, "no rule of a/b, a/c");
   add("in_16r", 8, "no rule of a/b, a/c");
   add("eg_44", 16, "no rule of a/b");
-  add("forward", 32, "policy not known");
-  add("forward", 64, "policy not known");
-  add("forward", 128, "to many");
+  add("judge", 32, "policy not known");
+  add("judge", 64, "policy not known");
+  add("judge", 128, "to many");
 
   EXPECT_THAT(denied_packets(LiveTable::parse(listing.text()).value()),
               testing::ElementsAre(DeniedPackets{"eg_4", "egress", "a/b", 16},
-                                   DeniedPackets{"forward", "any", "policy not known", 96},
-                                   DeniedPackets{"forward", "any", "to many", 128},
-                                   DeniedPackets{"in_1", "ingress", "a/b, a/c", 15}));
+                                   DeniedPackets{"in_1", "ingress", "a/b, a/c", 15},
+                                   DeniedPackets{"judge", "any", "policy not known", 96},
+                                   DeniedPackets{"judge", "any", "to many", 128}));
 }
 
 }  // namespace

@@ -139,6 +139,17 @@ TEST_F(LiveWalkTest, APairOfAddressesIsOneKey) {
       table.judge({.source = IpAddr::parse(kPeer).value(), .destination = pod}).value().is_allowed);
 }
 
+TEST_F(LiveWalkTest, TheBitOfWhatIsJudgedDecidesNothing) {
+  const json mark{{"meta", {{"key", "mark"}}}};
+  const json set{{"mangle", {{"key", mark}, {"value", {{"|", {mark, 33554432}}}}}}};
+  listing.add_rule("original", {set});
+
+  EXPECT_TRUE(judge({L::match(L::payload("ip", "saddr"), "@some")}, kPeer).is_allowed);
+  EXPECT_FALSE(judge({L::match(L::payload("ip", "saddr"), "@some")}, "10.0.1.3").is_allowed);
+  listing.add_rule("original", {set, L::verdict("drop")});
+  EXPECT_FALSE(judge({}, kPeer).is_allowed);
+}
+
 TEST_F(LiveWalkTest, RefusesToGuessWhatSomebodyElseHasWritten) {
   const Parts rules[] = {
       {L::match({{"meta", {{"key", "mark"}}}}, 1)},
@@ -146,6 +157,8 @@ TEST_F(LiveWalkTest, RefusesToGuessWhatSomebodyElseHasWritten) {
       {L::match(L::payload("ip", "saddr"), "@nowhere")},
       {L::match(L::payload("ip", "saddr"), {{"prefix", 1}}, "<")},
       {json{{"queue", nullptr}}},
+      {json{{"mangle", {{"key", {{"meta", {{"key", "priority"}}}}}, {"value", 1}}}}},
+      {json{{"mangle", {{"key", {{"meta", {{"key", "mark"}}}}}, {"value", 0}}}}},
       {json{{"limit", {{"rate", 1}, {"per", "second"}}}}, L::verdict("drop")},
       {L::go("nowhere")},
       {L::go("forward")},

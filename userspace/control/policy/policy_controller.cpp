@@ -1,6 +1,7 @@
 #include "control/policy/policy_controller.hpp"
 
 #include "dataplane/map_generation.hpp"
+#include "dataplane/node_tables.hpp"
 #include "dataplane/pins.hpp"
 #include "net/bridge.hpp"
 #include "net/link.hpp"
@@ -322,6 +323,16 @@ void PolicyController::end_answers(bool is_change, Outcome& outcome) {
   generation->raise();
 }
 
+/// While it is required, the programs drop what the table has not let pass: a table that somebody
+/// removes does not open the pods. The table of an older version sets no marks, so it is required
+/// after the table is written.
+void PolicyController::require_judgement(bool is_required, Outcome& outcome) const {
+  auto config = NodeConfig::open(options_.bpffs);
+  if (!config && config.error().code == ENOENT) return;  // no programs are loaded
+  const auto set = config ? config->set_needs_judged_mark(is_required) : fail(config);
+  if (!set) outcome.fail(set.error().what);
+}
+
 /// By the records as they are while nobody else may change what the table has about pods: ADD and
 /// DEL remove what it has about an address that no record has.
 Result<std::string> PolicyController::sync_table(const std::function<void()>& in_force) {
@@ -401,7 +412,9 @@ void PolicyController::force(bool must_end, Outcome& outcome) {
   // A change that failed may have been made in part.
   const bool is_change = !change || !change->empty();
   if (!has_ended && (is_change || must_end)) end_answers(is_change, outcome);
-  if (change) note_in_force();
+  if (!change) return;
+  require_judgement(true, outcome);
+  note_in_force();
 }
 
 void PolicyController::apply(Outcome& outcome) {
@@ -449,6 +462,7 @@ bool PolicyController::follow(const PolicyView& policies, Outcome& outcome) {
 }
 
 void PolicyController::remove(Outcome& outcome) {
+  require_judgement(false, outcome);
   if (is_removed_) return note_in_force();
   planned_version_.reset();
   marked_version_.reset();
@@ -473,6 +487,7 @@ void PolicyController::remove(Outcome& outcome) {
 }
 
 void PolicyController::clean_up(Outcome& outcome) const {
+  require_judgement(false, outcome);
   auto table = PolicyTable::open();
   auto removed = table                                   ? table->remove()
                  : table.error().code == EPROTONOSUPPORT ? Result<bool>(false)

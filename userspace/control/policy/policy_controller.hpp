@@ -137,6 +137,7 @@ class PolicyController {
   [[nodiscard]] std::vector<PolicyProblem> refused_policies() const;
   void force(bool must_end, Outcome& outcome);
   void end_answers(bool is_change, Outcome& outcome);
+  void require_judgement(bool is_required, Outcome& outcome) const;
 
   DaemonOptions options_;
   NetlinkSocket netlink_;

@@ -38,6 +38,22 @@ bool is_passing(const Error& error) {
          error.code == EAGAIN || error.code == EBUSY;
 }
 
+/// Whether the plan has chains with a hook that `known` lacks.
+bool adds_hooks(const PolicyTablePlan& plan, const PolicyTablePlan& known) {
+  return std::ranges::any_of(policy_base_chains(), [&](const auto& base) {
+    return plan.chains.contains(base.first) && !known.chains.contains(base.first);
+  });
+}
+
+/// Each is a line.
+std::size_t rules_of(const PolicyTablePlan& plan) {
+  std::size_t rules = 0;
+  for (const auto& [name, body] : plan.chains)
+    rules += static_cast<std::size_t>(std::ranges::count(body, '\n')) -
+             (policy_base_chains().contains(name) ? 1 : 0);
+  return rules;
+}
+
 std::string name_in(const std::string& object) { return object.substr(object.find(' ') + 1); }
 
 /// Of all sets among `objects`.
@@ -63,35 +79,33 @@ std::string plan_additions(const PolicyTablePlan& known, const PolicyTablePlan& 
     const auto old = known.chains.find(name);
     if (old != known.chains.end() && old->second == body) continue;
     // A chain that exists is kept by `add`, and has to be emptied.
-    chains += "add chain " + kTable + " " + name + "\n";
+    const auto base = policy_base_chains().find(name);
+    chains += "add chain " + kTable + " " + name +
+              // A base chain cannot be declared before it has its hook.
+              (base == policy_base_chains().end() ? "" : " { " + base->second + " }") + "\n";
     flushes += "flush chain " + kTable + " " + name + "\n";
     bodies += "\tchain " + name + " {\n" + body + "\t}\n";
   }
   if (sets.empty() && bodies.empty()) return "";
   const std::string begin = "table " + kTable + " {\n";
   const std::string comment = "\tcomment \"of kube-cnid, which undoes changes by others\"\n";
-  // The base chain cannot be declared before it has its hook.
-  const std::string base = "chain " + kTable + " forward\n";
-  if (const auto at = chains.find("add " + base); at != std::string::npos) {
-    chains.replace(at, base.size() + 4,
-                   "add chain " + kTable +
-                       " forward { type filter hook forward priority filter - 5; policy accept; "
-                       "}\n");
-  }
   return begin + comment + sets + "}\n" + chains + flushes + begin + bodies + "}\n";
 }
 
 std::string plan_removals(const std::set<std::string>& objects, const PolicyTablePlan& wanted) {
   const auto kept = objects_of(wanted);
-  std::string chains, sets;
+  std::string rules, chains, sets;
   for (const std::string& object : objects) {
     if (kept.contains(object)) continue;
     const std::string kind = object.substr(0, object.find(' '));
     const std::string name = kTable + " " + name_in(object) + "\n";
-    if (kind == "chain") chains += "flush chain " + name + "delete chain " + name;
+    if (kind == "chain") {
+      rules += "flush chain " + name;  // they may lead to any of the others
+      chains += "delete chain " + name;
+    }
     if (kind == "set" || kind == "map" || kind == "limit") sets += "delete " + kind + " " + name;
   }
-  return chains + sets;
+  return rules + chains + sets;
 }
 
 bool lacks_elements(const AddressElements& now, const AddressElements& left,
@@ -141,15 +155,24 @@ Result<bool> PolicyTable::look(const PolicyTablePlan& wanted) {
   return was_known && (!is_known_ || lacks_elements(*elements, before->elements, wanted.elements));
 }
 
+Result<> PolicyTable::run(const std::string& commands) {
+  auto done = nftables_.run(commands);
+  if (done) ++generation_;
+  return done;
+}
+
 Result<> PolicyTable::add(const PolicyTablePlan& wanted) {
   const auto additions = plan_additions(*known_, wanted);
   if (additions.empty()) return {};
-  auto added = nftables_.run(additions);
-  if (added) return {};
+  auto added = run(additions);
+  if (added || is_passing(added.error()) || adds_hooks(wanted, {})) return added;
   // Something of another type has one of the names.
-  auto anew = nftables_.run("add table " + kTable + "\ndelete table " + kTable + "\n" +
-                            plan_additions({}, wanted));
-  if (!anew) return added;
+  return make_anew(plan_additions({}, wanted)) ? Result<>() : added;
+}
+
+Result<> PolicyTable::make_anew(const std::string& additions) {
+  auto made = run("add table " + kTable + "\ndelete table " + kTable + "\n" + additions);
+  if (!made) return made;
   known_ = std::make_shared<const PolicyTablePlan>();
   structure_ = {};
   return {};
@@ -160,7 +183,7 @@ void PolicyTable::find_refused(const PolicyTablePlan& wanted, std::span<const st
                                std::map<std::string, std::string>& refused) {
   PolicyTablePlan some{.sets = wanted.sets, .chains = {}, .elements = {}};
   for (const std::string& name : chains) some.chains[name] = wanted.chains.at(name);
-  const auto added = nftables_.run(plan_additions({}, some));
+  const auto added = run(plan_additions({}, some));
   if (added || is_passing(added.error())) return;
   if (chains.size() == 1) {
     refused[chains.front()] = added.error().what;
@@ -189,9 +212,9 @@ Result<> PolicyTable::add_without_refused(PolicyTablePlan& wanted, const Error& 
   return {};
 }
 
-/// Result: what was written.
-Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::write(
-    std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force) {
+/// Makes what the plan has. Result: what was written.
+Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::fill(
+    std::shared_ptr<const PolicyTablePlan> wanted) {
   if (auto added = add(*wanted); !added) {
     PolicyTablePlan others = *wanted;
     if (auto done = add_without_refused(others, added.error()); !done) return fail(done);
@@ -199,10 +222,43 @@ Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::write(
   }
   auto changed = change_address_elements(kPolicyTableName, known_->elements, wanted->elements);
   if (!changed) return fail(changed);
-  in_force();
-  if (const auto removals = plan_removals(structure_.objects, *wanted); !removals.empty())
-    if (auto removed = nftables_.run(removals); !removed) return fail(removed);
+  if (*changed) ++generation_;
   return wanted;
+}
+
+/// Fills the table before it adds the hooks: without its elements, it would let pass what it does
+/// not know to be denied. The hooks one by one, since a kernel may lack what one needs.
+Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::fill_and_add_hooks(
+    const PolicyTablePlan& wanted) {
+  PolicyTablePlan part = wanted;
+  for (const auto& [name, hook] : policy_base_chains()) part.chains.erase(name);
+  auto filled = fill(std::make_shared<const PolicyTablePlan>(std::move(part)));
+  for (const auto& [name, hook] : policy_base_chains()) {
+    if (!filled) return filled;
+    known_ = std::move(*filled);
+    part = *known_;
+    if (const auto chain = wanted.chains.find(name); chain != wanted.chains.end())
+      part.chains.insert(*chain);
+    filled = fill(std::make_shared<const PolicyTablePlan>(std::move(part)));
+  }
+  return filled;
+}
+
+/// Result: what was written.
+Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::write(
+    std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force) {
+  const bool adds = adds_hooks(*wanted, *known_);
+  auto written = adds ? fill_and_add_hooks(*wanted) : fill(wanted);
+  if (!written && adds && written.error().code == EEXIST) {
+    // A chain of somebody has the name of ours, and another hook.
+    if (auto made = make_anew(""); !made) return fail(made);
+    written = fill_and_add_hooks(*wanted);
+  }
+  if (!written) return fail(written);
+  in_force();
+  if (const auto removals = plan_removals(structure_.objects, **written); !removals.empty())
+    if (auto removed = run(removals); !removed) return fail(removed);
+  return written;
 }
 
 /// The plan with the chains that the kernel refuses closed.
@@ -230,20 +286,17 @@ Result<std::string> PolicyTable::sync(std::shared_ptr<const PolicyTablePlan> pla
     return "";
   }
   is_known_ = false;  // until it is known how the table looks
+  const auto before = known_;
   auto written = write(std::move(wanted), in_force);
   if (!written) return fail(written, "nftables table " + kTable);
-  auto generation = nftables_.generation();
-  if (!generation) return fail(generation);
   auto structure = read_nft_structure(netlink_, kPolicyTableName);
   if (!structure) return fail(structure);
-  auto after = nftables_.generation();
-  if (!after) return fail(after);
-  const bool has_changed = *known_ != **written;
+  const bool has_changed = *before != **written;
   known_ = std::move(*written);
   structure_ = std::move(*structure);
-  generation_ = *generation;
-  // What somebody changed meanwhile would be taken for ours.
-  is_known_ = *after == generation_ && structure_.exists();
+  // What somebody changed meanwhile is not ours. The elements are compared when the generation is
+  // not as expected.
+  is_known_ = structure_.exists() && structure_.rules == rules_of(*known_);
   if (!has_changed) return "";
   return "nftables table " + kTable +
          (*was_changed ? " put right: somebody changed it" : " changed");

@@ -35,7 +35,8 @@ bool lacks_elements(const AddressElements& now, const AddressElements& left,
 ///
 /// A change is three transactions: new chains and sets, which nobody uses yet; all elements at
 /// once, among them which pod has which chain; then the chains and sets that nobody uses any more.
-/// So no packet meets half of a policy. What others change is put right.
+/// So no packet meets half of a policy. Of a table that is made anew, the chain with the hook comes
+/// after the elements. What others change is put right.
 class PolicyTable {
  public:
   /// Errors: EPROTONOSUPPORT the kernel has no netfilter; EPERM no CAP_NET_ADMIN.
@@ -70,6 +71,11 @@ class PolicyTable {
       std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force);
   [[nodiscard]] std::shared_ptr<const PolicyTablePlan> without_refused(
       std::shared_ptr<const PolicyTablePlan> planned) const;
+  Result<std::shared_ptr<const PolicyTablePlan>> fill(
+      std::shared_ptr<const PolicyTablePlan> wanted);
+  Result<std::shared_ptr<const PolicyTablePlan>> fill_and_add_hooks(const PolicyTablePlan& wanted);
+  Result<> make_anew(const std::string& additions);
+  Result<> run(const std::string& commands);
   Result<> add(const PolicyTablePlan& wanted);
   Result<> add_without_refused(PolicyTablePlan& wanted, const Error& error);
   void find_refused(const PolicyTablePlan& wanted, std::span<const std::string> chains,
@@ -79,9 +85,11 @@ class PolicyTable {
   NetlinkSocket netlink_;  // of netfilter
   /// What the table has; mostly the plan of the caller.
   std::shared_ptr<const PolicyTablePlan> known_ = std::make_shared<const PolicyTablePlan>();
-  NftStructure structure_;        // likewise, when it was last seen
-  bool is_known_ = false;         // known_ is right
-  std::uint32_t generation_ = 0;  // when it was last seen as we left it
+  NftStructure structure_;  // likewise, when it was last seen
+  bool is_known_ = false;   // known_ is right
+  // Since when it is known; our own transactions are counted in. If the kernel's is another one,
+  // somebody else has changed some table.
+  std::uint32_t generation_ = 0;
   std::map<std::string, std::string> refused_;
   std::chrono::steady_clock::time_point try_refused_at_{};
 };

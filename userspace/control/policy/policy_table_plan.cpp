@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "k8s/protocol.hpp"
+#include "kubecni/abi.h"
 
 #include <sys/socket.h>
 
@@ -33,6 +34,11 @@ enum class Way { kOriginal, kReply };
 
 std::string suffix_of(const TableFamily& family, Way way) {
   return std::string(family.suffix) + (way == Way::kReply ? "r" : "");
+}
+
+/// What the table lets pass gets the mark without which the programs drop a policed pod's packets.
+std::string mark_as_judged() {
+  return "meta mark set meta mark | " + std::to_string(KUBECNI_MARK_JUDGED);
 }
 
 /// Names come from objects of anybody.
@@ -88,9 +94,16 @@ class Planner {
       plan_.elements["known" + family_of(address)].insert({.key = {address}});
     for (const IpAddr& address : spec_.closed)
       plan_.elements["closed" + family_of(address)].insert({.key = {address}});
+    plan_.chains["passed"] = "\t\t" + mark_as_judged() + " accept\n";
+    plan_.chains["allowed"] = allowed();
     plan_.chains["original"] = dispatch(Way::kOriginal);
     plan_.chains["reply"] = dispatch(Way::kReply);
-    plan_.chains["forward"] = forward();
+    plan_.chains["judge"] = judge();
+    for (const auto& [name, hook] : policy_base_chains()) plan_.chains[name] = "\t\t" + hook + "\n";
+    plan_.chains["forward"] += "\t\tgoto judge\n";
+    // IPVS sends what it translates by this hook. A node without an address sends from 0.0.0.0,
+    // which is of the type broadcast.
+    plan_.chains["output"] += "\t\tfib saddr type != { local, broadcast } goto judge\n";
     return std::move(plan_);
   }
 
@@ -194,25 +207,41 @@ class Planner {
         body += "\t\t" + keyword + (is_egress == is_original ? " saddr" : " daddr") + " vmap @" +
                 (is_egress ? "egress" : "ingress") + suffix_of(family, way) + "\n";
       }
-    return body;
+    return body + "\t\tgoto allowed\n";
   }
 
-  std::string forward() const {
+  /// What pods of this node may get gets the mark, and nothing else: others have rules for marks,
+  /// too. While somebody removes the table, a packet on its way may miss the elements of the maps
+  /// of chains, and then it misses those of these sets, too: the kernel ends them in the same
+  /// instant.
+  static std::string allowed() {
+    std::string body;
+    for (const TableFamily& family : kTableFamilies)
+      for (const char* end : {" saddr @known", " daddr @known"})
+        body += std::string("\t\t") + family.keyword + end + family.suffix + " goto passed\n";
+    return body +
+           "\t\tip daddr { 224.0.0.0/4, 255.255.255.255 } goto passed\n"
+           "\t\tip6 daddr ff00::/8 goto passed\n";
+  }
+
+  std::string judge() const {
+    const std::string accept = mark_as_judged() + " accept";
     std::string body =
-        "\t\ttype filter hook forward priority filter - 5; policy accept;\n"
         "\t\ticmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
         "nd-neighbor-advert, mld-listener-query, mld-listener-report, mld-listener-done, "
-        "mld2-listener-report } accept\n"
+        "mld2-listener-report } " +
+        accept +
+        "\n"
         // By number: the image has no /etc/protocols.
-        "\t\tct state related meta l4proto { 1, 58 } accept\n";
+        "\t\tct state related meta l4proto { 1, 58 } goto allowed\n";
     for (const TableFamily& family : kTableFamilies) {
       const std::string keyword = family.keyword;
       const std::string suffix = family.suffix;
       std::set<std::string> own;
       for (const IpNet& net : spec_.own_pods)
         if (net.addr.family() == family.number) own.insert(net.network().str());
-      body += "\t\t" + keyword + " saddr . " + keyword + " daddr @self" + suffix +
-              " accept comment \"a pod reaches itself\"\n";
+      body += "\t\t" + keyword + " saddr . " + keyword + " daddr @self" + suffix + " " + accept +
+              " comment \"a pod reaches itself\"\n";
       for (const char* end : {" saddr ", " daddr "}) {
         const std::string field = keyword + end;
         body +=
@@ -237,6 +266,13 @@ class Planner {
 };
 
 }  // namespace
+
+const std::map<std::string, std::string>& policy_base_chains() {
+  static const std::map<std::string, std::string> kChains{
+      {"forward", "type filter hook forward priority filter - 5; policy accept;"},
+      {"output", "type filter hook output priority filter - 5; policy accept;"}};
+  return kChains;
+}
 
 std::size_t key_parts(const std::string& set) { return set == "self4" || set == "self6" ? 2 : 1; }
 

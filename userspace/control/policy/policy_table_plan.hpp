@@ -51,15 +51,18 @@ struct PolicyTablePlan {
   bool operator==(const PolicyTablePlan&) const = default;
 };
 
+/// The chains with a hook, and the declaration of each. The kernel gives them packets.
+const std::map<std::string, std::string>& policy_base_chains();
+
 /// The number of addresses in a key of the set.
 std::size_t key_parts(const std::string& set);
 
 /// The nftables table for `spec`. Pure.
 ///
-/// Only forwarded packets are judged, so a pod and its node always reach each other. A packet is
-/// judged in the direction in which its flow was opened: the answers of an allowed flow pass, and a
-/// policy that changes holds for established flows, too. The chains of both ends have to let it
-/// pass, so what is allowed returns.
+/// The node's own packets are not judged, so a pod and its node always reach each other. A packet
+/// is judged in the direction in which its flow was opened: the answers of an allowed flow pass,
+/// and a policy that changes holds for established flows, too. The chains of both ends have to let
+/// it pass, so what is allowed returns. What passes gets KUBECNI_MARK_JUDGED.
 PolicyTablePlan plan_policy_table(const PolicyTableSpec& spec);
 
 }  // namespace kubecni

@@ -57,7 +57,7 @@ TEST(PolicyTablePlan, OnlyTheOpenersOwnPoliciesReject) {
       chains.at("eg_14"),
       "\t\tcounter reject with icmpx type admin-prohibited comment \"no rule of shop/web\"\n");
   EXPECT_EQ(chains.at("eg_16"), chains.at("eg_14"));
-  for (const char* name : {"eg_14r", "eg_16r", "in_14", "in_16", "in_14r", "in_16r", "forward"})
+  for (const char* name : {"eg_14r", "eg_16r", "in_14", "in_16", "in_14r", "in_16r", "judge"})
     EXPECT_THAT(chains.at(name), Not(HasSubstr("reject"))) << name;
 
   spec.rejects_egress = false;
@@ -123,10 +123,10 @@ TEST(PolicyTablePlan, WhatIsNotKnownInTheNodesNetworksIsDropped) {
   spec.closed = {addr("192.0.2.7")};
   const auto plan = plan_policy_table(spec);
 
-  EXPECT_THAT(plan.chains.at("forward"), HasSubstr("ip saddr 10.200.1.0/24 ip saddr != @known4 "
-                                                   "counter drop"));
-  EXPECT_THAT(plan.chains.at("forward"), HasSubstr("ip daddr 10.200.1.0/24 ip daddr != @known4 "
-                                                   "counter drop"));
+  EXPECT_THAT(plan.chains.at("judge"), HasSubstr("ip saddr 10.200.1.0/24 ip saddr != @known4 "
+                                                 "counter drop"));
+  EXPECT_THAT(plan.chains.at("judge"), HasSubstr("ip daddr 10.200.1.0/24 ip daddr != @known4 "
+                                                 "counter drop"));
   EXPECT_EQ(plan.elements.at("closed4"), (std::set<AddressElement>{{{addr("192.0.2.7")}}}));
 }
 
@@ -152,16 +152,35 @@ TEST(PolicyTablePlan, ABlockOfAllAddressesNeedsNoMatch) {
 
 TEST(PolicyTablePlan, WhatGoesToManyIsDroppedWhereAPodIsIsolated) {
   auto spec = one_pod();
-  EXPECT_THAT(plan_policy_table(spec).chains.at("forward"), HasSubstr("ip6 daddr ff00::/8"));
+  EXPECT_THAT(plan_policy_table(spec).chains.at("judge"), HasSubstr("ip6 daddr ff00::/8"));
 
   spec.policy.subjects.begin()->second = {.egress = "in_1"};
 
-  EXPECT_THAT(plan_policy_table(spec).chains.at("forward"), Not(HasSubstr("ff00::/8")));
+  EXPECT_THAT(plan_policy_table(spec).chains.at("judge"), Not(HasSubstr("ff00::/8")));
+}
+
+// The programs drop what a policed pod sends or gets without the mark.
+TEST(PolicyTablePlan, WhatPassesIsMarked) {
+  const auto chains = plan_policy_table(one_pod()).chains;
+  const std::string mark = "meta mark set meta mark | 33554432";
+
+  EXPECT_EQ(chains.at("passed"), "\t\t" + mark + " accept\n");
+  for (const char* name : {"original", "reply"})
+    EXPECT_THAT(chains.at(name), testing::EndsWith("\t\tgoto allowed\n")) << name;
+  EXPECT_THAT(chains.at("allowed"), testing::StartsWith("\t\tip saddr @known4 goto passed\n"));
+  const std::string& judge = chains.at("judge");
+  std::size_t accepts = 0;
+  for (auto at = judge.find(" accept"); at != std::string::npos;
+       at = judge.find(" accept", at + 1)) {
+    EXPECT_EQ(judge.substr(at - mark.size(), mark.size()), mark) << judge.substr(at);
+    ++accepts;
+  }
+  EXPECT_EQ(accepts, 3u);
 }
 
 // The image has no /etc/protocols.
 TEST(PolicyTablePlan, NamesNoProtocolThatNftWouldHaveToLookUp) {
-  EXPECT_THAT(plan_policy_table(one_pod()).chains.at("forward"), Not(HasSubstr("ipv6-icmp")));
+  EXPECT_THAT(plan_policy_table(one_pod()).chains.at("judge"), Not(HasSubstr("ipv6-icmp")));
 }
 
 TEST(PolicyTablePlan, NamesOfObjectsCannotEndAComment) {

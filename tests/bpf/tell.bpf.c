@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Stands in front of a program whose packet from_pod has seen. A test run
+ * cannot set tc_index. */
+#include "kubecni/abi.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u32);
+} next SEC(".maps");
+
+SEC("tc")
+int tell(struct __sk_buff* skb) {
+  skb->tc_index = KUBECNI_TC_INDEX_POLICED;
+  bpf_tail_call(skb, &next, 0);
+  return TC_ACT_PIPE; /* no program has this verdict */
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
