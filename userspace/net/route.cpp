@@ -123,6 +123,11 @@ std::optional<Route> parse_route(const nlmsghdr* message) {
   return route;
 }
 
+/// No route, or one that refuses; EINVAL: also a blackhole, or the source is not this node's.
+bool is_no_route(int code) {
+  return code == ENETUNREACH || code == EHOSTUNREACH || code == EACCES || code == EINVAL;
+}
+
 Result<> new_route(NetlinkSocket& netlink, const Route& route, int flags) {
   NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | flags, header_of(route));
   put_route(request, route);
@@ -161,6 +166,26 @@ Result<std::vector<Route>> list_routes(NetlinkSocket& netlink) {
       });
   if (!done) return fail(done);
   return routes;
+}
+
+Result<std::optional<NextHop>> find_next_hop(NetlinkSocket& netlink, const IpAddr& address,
+                                             const std::optional<IpAddr>& source) {
+  const auto bits = static_cast<std::uint8_t>(address.bits());
+  NetlinkRequest request(RTM_GETROUTE, 0,
+                         rtmsg{.rtm_family = static_cast<std::uint8_t>(address.family()),
+                               .rtm_dst_len = bits,
+                               .rtm_src_len = source ? bits : std::uint8_t{0}});
+  request.put(RTA_DST, address);
+  if (source) request.put(RTA_SRC, *source);
+  std::optional<NextHop> found;
+  auto done = request.exchange(netlink, "find the next hop to " + address.str(),
+                               [&](const nlmsghdr* message) {
+                                 const auto route = parse_route(message);
+                                 if (route && route->unicast)
+                                   found = {route->ifindex, route->gateway, route->source};
+                               });
+  if (!done && !is_no_route(done.error().code)) return fail(done);
+  return found;
 }
 
 }  // namespace kubecni

@@ -77,4 +77,19 @@ Result<> delete_route(NetlinkSocket& netlink, const Route& route);
 /// (kDefaultMetric6).
 Result<std::vector<Route>> list_routes(NetlinkSocket& netlink);
 
+/// Where packets go that this node sends to an address.
+struct NextHop {
+  unsigned ifindex = 0;
+  std::optional<IpAddr> gateway;  ///< none: the address is on the link; IPv6 also for IPv4
+  std::optional<IpAddr> source;   ///< that they get, if they have none yet
+
+  auto operator<=>(const NextHop&) const = default;
+};
+
+/// Asks the kernel's routes, with all rules and tables, where packets to `address` go that have
+/// this `source`, or none yet. Empty: they go nowhere, stay on this node, or it does not have the
+/// source.
+Result<std::optional<NextHop>> find_next_hop(NetlinkSocket& netlink, const IpAddr& address,
+                                             const std::optional<IpAddr>& source = std::nullopt);
+
 }  // namespace kubecni

@@ -226,5 +226,49 @@ TEST_F(Routes, ATunnelledRouteSendsWithItsKeyAndWithoutAChecksum) {
   }
 }
 
+class NextHops : public LinkPair {
+ protected:
+  NextHops() {
+    ip("addr add 198.51.100.1/32 dev lo");
+    ip("addr add 2001:db8:7::1/128 dev lo");
+  }
+
+  std::optional<NextHop> next_hop(const std::string& to, std::optional<IpAddr> source = {}) {
+    return must(find_next_hop(netlink, addr(to), source));
+  }
+
+  unsigned eth0 = ifindex_of("eth0");
+};
+
+TEST_F(NextHops, AreOnTheLinkOrBehindARouterOrNowhere) {
+  ip("route add 203.0.113.0/24 via 192.0.2.2");
+  ip("route add 10.9.0.0/16 via inet6 2001:db8::2 dev eth0");
+  ip("route add 2001:db8:9::/48 via 2001:db8::2");
+  ip("route add unreachable 10.8.0.0/16");
+  ip("route add blackhole 2001:db8:8::/48");
+
+  EXPECT_EQ(next_hop("192.0.2.7"), (NextHop{eth0, {}, addr("192.0.2.1")}));
+  EXPECT_EQ(next_hop("203.0.113.9"), (NextHop{eth0, addr("192.0.2.2"), addr("192.0.2.1")}));
+  EXPECT_EQ(next_hop("10.9.1.1")->gateway, addr("2001:db8::2"));
+  EXPECT_EQ(next_hop("2001:db8::7"), (NextHop{eth0, {}, addr("2001:db8::1")}));
+  EXPECT_EQ(next_hop("2001:db8:9::9")->gateway, addr("2001:db8::2"));
+  for (const char* nowhere : {"10.8.1.1", "10.7.1.1", "2001:db8:8::1", "2001:db8:6::1"})
+    EXPECT_FALSE(next_hop(nowhere)) << nowhere;
+  for (const char* own : {"192.0.2.1", "198.51.100.1", "2001:db8::1", "2001:db8:7::1"})
+    EXPECT_FALSE(next_hop(own)) << own;
+}
+
+TEST_F(NextHops, FollowRulesAlsoThoseForASource) {
+  ip("rule add from 198.51.100.1 lookup 100");
+  ip("route add 192.0.2.7 via 192.0.2.2 dev eth0 table 100");
+  ip("-6 rule add to 2001:db8::7 lookup 100");
+  ip("route add 2001:db8::7 via 2001:db8::2 dev eth0 table 100");
+
+  EXPECT_FALSE(next_hop("192.0.2.7")->gateway);
+  EXPECT_EQ(next_hop("192.0.2.7", addr("198.51.100.1"))->gateway, addr("192.0.2.2"));
+  EXPECT_EQ(next_hop("2001:db8::7")->gateway, addr("2001:db8::2"));
+  EXPECT_FALSE(next_hop("192.0.2.7", addr("192.0.2.99"))) << "not an address of this node";
+}
+
 }  // namespace
 }  // namespace kubecni::test
