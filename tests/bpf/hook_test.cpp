@@ -178,6 +178,19 @@ TEST_F(Tcx, LinkOfADeletedDeviceIsReplaced) {
   EXPECT_EQ(pins(), 1);
 }
 
+// Another device has its former name.
+TEST_F(Tcx, LinkOfARenamedDeviceStaysThere) {
+  const UniqueFd link(bpf_obj_get((links_ / "veth:7_from_wire").c_str()));
+  ASSERT_EQ(bpf_obj_pin(link.get(), (links_ / "renamed_from_wire").c_str()), 0);
+  const Device successor = add_device("veth.8");
+
+  must(attach(links_, kFromWire, {successor.ifindex, device_.name}, newer_->fd.get()));
+
+  EXPECT_THAT(programs(kFromWire), ElementsAre(ours_->id));
+  EXPECT_EQ(pins(), 2);
+  remove_device(successor);
+}
+
 TEST_F(Tcx, DetachOfADeletedDeviceRemovesTheHusk) {
   remove_device(device_);
 

@@ -193,8 +193,8 @@ Result<bool> update_link(const std::filesystem::path& pin, const Device& device,
   if ((*link)->ifindex == device.ifindex &&
       bpf_link_update((*link)->fd.get(), prog_fd, nullptr) == 0)
     return true;
-  // Left from a device that is gone, or that had the same name.
-  bpf_link_detach((*link)->fd.get());
+  // Left from a device that is gone, or that has another name now: then it has another pin, too.
+  if ((*link)->ifindex == device.ifindex) bpf_link_detach((*link)->fd.get());
   if (auto removed = delete_file(pin); !removed) return fail(removed);
   return false;
 }
