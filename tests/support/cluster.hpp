@@ -6,6 +6,8 @@
 #include "control/nodes/peer_path.hpp"
 #include "support/ip.hpp"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,18 +29,38 @@ inline Uplink uplink(unsigned ifindex, const std::string& name, const std::strin
   return {.device = {ifindex, name}, .net = net(address), .mtu = mtu};
 }
 
-/// Two uplinks of n1, and its tunnel.
+/// What the kernel says of `address`, for all packets.
+inline void add_way(Underlay& from, const std::string& address, const std::string& device,
+                    std::optional<std::string> gateway = std::nullopt) {
+  const auto link = std::ranges::find(from.links, device, &Link::name);
+  const auto uplink = std::ranges::find_if(
+      from.uplinks, [&](const Uplink& one) { return one.device.name == device; });
+  const Way way{.device = {link->ifindex, link->name},
+                .gateway = gateway ? std::optional(addr(*gateway)) : std::nullopt,
+                .source = uplink->net.addr,
+                .mtu = link->mtu,
+                .has_ethernet = link->has_ethernet};
+  from.ways[addr(address)] = from.tunnel_ways[addr(address)] = way;
+}
+
+/// Two uplinks of n1, with nodes on both, and its tunnel.
 inline Underlay underlay(Routing routing = Routing::kAuto) {
   Underlay made;
   made.routing = routing;
   made.uplinks = {uplink(2, "eth0", "192.0.2.1/24", 1400),
                   uplink(3, "eth1", "198.51.100.1/24", 9000)};
+  made.links = {{.ifindex = 2, .name = "eth0", .kind = {}, .mtu = 1400, .up = true},
+                {.ifindex = 3, .name = "eth1", .kind = {}, .mtu = 9000, .up = true}};
   made.own_addresses = {addr("192.0.2.1")};
   made.local_addresses = {addr("127.0.0.1"), addr("192.0.2.1"), addr("198.51.100.1")};
   made.tunnel.emplace();
   made.tunnel->device = {9, "kcni.vxlan"};
   made.tunnel->mac = MacAddr::derived_from(addr("192.0.2.1"));
   made.tunnel->vni = 84;
+  add_way(made, "192.0.2.2", "eth0");
+  add_way(made, "192.0.2.7", "eth0");
+  add_way(made, "198.51.100.7", "eth1");
+  add_way(made, "198.51.100.8", "eth1");
   return made;
 }
 

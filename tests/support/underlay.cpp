@@ -49,6 +49,10 @@ IpAddr Underlay::address(unsigned segment, unsigned number, int family) {
   return IpAddr::parse(text.str()).value();
 }
 
+IpAddr Underlay::router_address(unsigned segment, int family) {
+  return address(segment, kRouter, family);
+}
+
 void route_by_default(const NetNs& netns, Families families, unsigned segment) {
   for (const int family : list_of(families))
     Node::must_run_in(netns, {"ip", family_option(family), "route", "add", "default", "via",
@@ -77,10 +81,14 @@ void Underlay::connect_router(Wire& wire, unsigned segment, const std::string& n
 }
 
 std::string Underlay::connect(const NetNs& node, unsigned segment, unsigned number) {
-  const std::string port =
-      segments_.at(segment - 1)->connect(node, with_prefixes(families_, segment, number));
+  const std::string port = connect_also(node, segment, number, "eth0");
   route_by_default(node, families_, segment);
   return port;
+}
+
+std::string Underlay::connect_also(const NetNs& node, unsigned segment, unsigned number,
+                                   const std::string& nic) {
+  return segments_.at(segment - 1)->connect(node, with_prefixes(families_, segment, number), nic);
 }
 
 std::uint64_t Underlay::leaked() const {

@@ -32,8 +32,14 @@ class Underlay {
   /// default routes to the router. Returns the name of the wire's port.
   std::string connect(const NetNs& node, unsigned segment, unsigned number);
 
+  /// Gives the node one more NIC, `nic`, with the addresses of `number` on the segment, and no
+  /// routes but those to the segment.
+  std::string connect_also(const NetNs& node, unsigned segment, unsigned number,
+                           const std::string& nic);
+
   /// The address of node `number`, ".number" or "::number".
   static IpAddr address(unsigned segment, unsigned number, int family);
+  [[nodiscard]] static IpAddr router_address(unsigned segment, int family);
   [[nodiscard]] static IpAddr outside_address(int family) { return address(kOutside, 9, family); }
 
   /// How many packets with a pod's source address the router has seen.

@@ -58,7 +58,7 @@ void add_mesh(const Node& self, const Node& peer, const Underlay& underlay,
     const IpAddr* own = address_of(self, family);
     const IpAddr* address = address_of(peer, family);
     if (!own || !address || (!has_pods_of(family, self) && !has_pods_of(family, peer))) continue;
-    const bool on_link = is_on_link(*address, underlay);
+    const bool on_link = find_way_on_link(*address, underlay);
     if (!on_link && options.peers.empty()) continue;
     BirdSession session{.node = peer.name,
                         .local = *own,
@@ -78,7 +78,7 @@ void add_mesh(const Node& self, const Node& peer, const Underlay& underlay,
 /// the node's own.
 std::optional<IpAddr> source_towards(const IpAddr& peer, const Node& self,
                                      const Underlay& underlay) {
-  if (const Uplink* uplink = find_link_to(peer, underlay.uplinks)) return uplink->net.addr;
+  if (const Way* way = find_way_on_link(peer, underlay); way && way->source) return way->source;
   const IpAddr* own = address_of(self, peer.family());
   return own ? std::optional(*own) : std::nullopt;
 }
@@ -95,7 +95,7 @@ void add_peer(const BgpPeer& peer, const ClusterView& view, const Underlay& unde
                       .peer = peer.address,
                       .peer_as = as,
                       .peer_port = peer.port,
-                      .is_on_link = as != options.as && is_on_link(peer.address, underlay),
+                      .is_on_link = as != options.as && find_way_on_link(peer.address, underlay),
                       .password_file = peer.password_file,
                       .accepted = {}};
   for (const Node& node : view.peers) add_safe(node, underlay, session.accepted);
@@ -103,10 +103,8 @@ void add_peer(const BgpPeer& peer, const ClusterView& view, const Underlay& unde
 }
 
 void add_next_hop(const IpAddr& address, const Underlay& underlay, BirdConfig& config) {
-  if (is_on_link(address, underlay)) return;
-  const Route* route = find_route_to(address, underlay.routes);
-  const Uplink* uplink = route ? find_uplink(route->ifindex, underlay.uplinks) : nullptr;
-  if (uplink) config.next_hops.push_back({address, *route->gateway, uplink->device.name});
+  const Way* way = find_way(address, underlay.ways);
+  if (way && way->gateway) config.next_hops.push_back({address, *way->gateway, way->device.name});
 }
 
 /// Hosts behind a router by which routes may lead: nodes, and configured peers.

@@ -23,7 +23,9 @@ DaemonOptions bgp_options_with(std::vector<BgpPeer> peers) {
 
 Underlay underlay_with_router() {
   auto found = underlay(Routing::kBgp);
-  found.routes = {{.dst = net("0.0.0.0/0"), .gateway = addr("192.0.2.254"), .ifindex = 2}};
+  add_way(found, "192.0.2.254", "eth0");
+  add_way(found, "198.51.100.254", "eth1");
+  add_way(found, "203.0.113.9", "eth0", "192.0.2.254");
   return found;
 }
 

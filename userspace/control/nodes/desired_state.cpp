@@ -18,16 +18,6 @@ namespace {
 
 kubecni_node local_entry() { return {.kind = KUBECNI_NODE_LOCAL}; }
 
-/// The address of `family` that the others know this node by, if it is on a device here.
-std::optional<IpAddr> own_source(int family, const Underlay& underlay) {
-  for (const IpAddr& own : underlay.own_addresses) {
-    const bool is_here = std::ranges::any_of(
-        underlay.uplinks, [&](const Uplink& uplink) { return uplink.net.addr == own; });
-    if (own.family() == family && is_here) return own;
-  }
-  return std::nullopt;
-}
-
 kubecni_node entry_for(const PeerPath& path, const Underlay& underlay) {
   kubecni_node entry{.kind = KUBECNI_NODE_DIRECT,
                      .egress_ifindex = path.device.ifindex,
@@ -42,7 +32,7 @@ kubecni_node entry_for(const PeerPath& path, const Underlay& underlay) {
   std::ranges::copy(path.tunnel_mac.bytes, entry.tunnel_mac);
   std::ranges::copy(underlay.tunnel->mac.bytes, entry.own_tunnel_mac);
   // Nodes take tunnel packets from each other's InternalIPs alone.
-  const auto own = own_source(path.next_hop.family(), underlay);
+  const auto own = own_endpoint(path.next_hop.family(), underlay);
   if (!own) return entry;
   std::copy_n(own->data(), own->bytes(), entry.own_endpoint);
   // The tunnel device computes the checksums that the NIC cannot.
@@ -72,9 +62,9 @@ Route route_for(const IpNet& dst, const PeerPath& path, const Underlay& underlay
   route.onlink = true;
   route.encap = Encap{.remote = path.next_hop,
                       .id = underlay.tunnel->vni,
-                      .local = own_source(path.next_hop.family(), underlay)};
+                      .local = own_endpoint(path.next_hop.family(), underlay)};
   // This node's own packets there; else the kernel takes any address of any device.
-  route.source = own_source(family, underlay);
+  route.source = own_endpoint(family, underlay);
   return route;
 }
 
@@ -133,9 +123,15 @@ void add_node_route(const Node& peer, const PeerPath& path, const Underlay& unde
 
 /// Programs and map entries are for devices whose frames have an Ethernet header.
 bool has_ethernet(const Device& device, const Underlay& underlay) {
-  const auto uplink = std::ranges::find_if(
-      underlay.uplinks, [&](const Uplink& one) { return one.device.ifindex == device.ifindex; });
-  return uplink == underlay.uplinks.end() || uplink->has_ethernet;
+  const Link* link = find_node_link(device.ifindex, underlay.links);
+  return !link || link->has_ethernet;
+}
+
+/// The device by which the tunnel's packets leave gets programs, too.
+void add_outer_wire(const PeerPath& path, const Underlay& underlay, DesiredState& state) {
+  const Link* link = find_node_link(path.outer_ifindex, underlay.links);
+  if (link && link->has_ethernet)
+    state.wires.emplace(link->name, Device{link->ifindex, link->name});
 }
 
 void add_path(const Node& peer, const PeerPath& path, const Underlay& underlay,
@@ -147,6 +143,7 @@ void add_path(const Node& peer, const PeerPath& path, const Underlay& underlay,
   else
     add_route(route_for(path.cidr, path, underlay), state);
   if (path.kind == PathKind::kVxlan) {
+    add_outer_wire(path, underlay, state);
     add_tunnel_neighbour(path, state);
     add_node_route(peer, path, underlay, bridge, state);
   } else if (by_ebpf) {
@@ -222,7 +219,7 @@ void warn_about_peer(const Node& peer, const Underlay& underlay, const ClusterRu
                      DesiredState& state) {
   if (!rules.node_cidrs.empty()) return;
   for (const IpAddr& address : peer.internal_ips) {
-    if (!is_public_ipv4({address, address.bits()}) || is_on_link(address, underlay)) continue;
+    if (!is_public_ipv4({address, address.bits()}) || find_way_on_link(address, underlay)) continue;
     state.warnings.push_back(
         {peer.name, "InternalIP " + address.str() +
                         " is an address in the internet, and on no link of this node; if that "

@@ -1,5 +1,6 @@
 #include "control/nodes/nodes_controller.hpp"
 
+#include "control/nodes/find_ways.hpp"
 #include "control/nodes/kernel_routes.hpp"
 #include "control/nodes/node_hooks.hpp"
 #include "control/nodes/node_maps.hpp"
@@ -38,14 +39,21 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
     outcome.fail((!routes ? routes.error() : !links ? links.error() : addresses.error()).what);
     return std::nullopt;
   }
+  auto node_links = find_node_links(std::move(*links), options_.bridge);
   Underlay underlay{.routing = options_.routing,
-                    .uplinks = find_uplinks(*links, *addresses, options_.bridge),
+                    .uplinks = find_uplinks(node_links, *addresses),
+                    .links = std::move(node_links),
+                    .ways = {},
+                    .tunnel_ways = {},
                     .routes = std::move(*routes),
                     .own_addresses = view.self ? view.self->internal_ips : std::vector<IpAddr>{},
                     .tunnel = {}};
   underlay.falls_back_to_tunnel = options_.bgp.fallback == "vxlan";
   for (const LinkAddress& address : *addresses)
     underlay.local_addresses.push_back(address.net.addr);
+  for (const Node& peer : view.peers) find_ways_to(netlink_, peer, underlay, outcome);
+  for (const BgpPeer& peer : options_.bgp.peers)
+    find_ways(netlink_, {peer.address}, underlay, outcome);
   return underlay;
 }
 
@@ -133,7 +141,9 @@ bool NodesController::follow(const std::vector<PeerChange>& changes, EbpfDatapla
                              bool by_ebpf, Outcome& outcome) {
   // BIRD has to hear of other nodes first.
   if (!last_round_ || options_.routing == Routing::kBgp) return false;
-  const auto& [underlay, of_all] = *last_round_;
+  auto& [underlay, of_all] = *last_round_;
+  for (const PeerChange& change : changes)
+    if (change.after) find_ways_to(netlink_, *change.after, underlay, outcome);
   const auto plan_for = [&](const std::optional<Node>& node) {
     return node ? plan_peer(*node, underlay, options_.bridge, options_.rules, of_all) : of_all;
   };

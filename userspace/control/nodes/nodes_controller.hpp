@@ -44,8 +44,9 @@ class NodesController {
   void apply(const ClusterView& view, NodesPlan& plan, EbpfDataplane* dataplane, bool by_ebpf,
              Outcome& outcome);
   /// Does for these nodes alone what apply() would do, between two rounds. It writes what differs
-  /// from before, and reads nothing. False: it has done nothing, since that needs a round: one was
-  /// not made yet, or the change concerns more than these nodes. Arguments: as in apply().
+  /// from before, and reads only the ways to new addresses. False: it has done nothing, since that
+  /// needs a round: one was not made yet, or the change concerns more than these nodes. Arguments:
+  /// as in apply().
   bool follow(const std::vector<PeerChange>& changes, EbpfDataplane* dataplane, bool by_ebpf,
               Outcome& outcome);
   /// The maps alone: what a schema change begins with.

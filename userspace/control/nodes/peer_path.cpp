@@ -12,51 +12,37 @@ namespace {
 
 constexpr unsigned kLoopbackIfindex = 1;
 
-/// Whether `address` can be that of another host in the network of `uplink`.
-bool is_neighbour(const IpAddr& address, const Uplink& uplink) {
-  const IpNet& net = uplink.net;
-  if (!net.contains(address) || address == net.addr) return false;
-  // No network and broadcast address there: RFC 3021, RFC 6164.
-  if (net.prefix + 1 >= address.bits()) return true;
-  if (address == net.network().addr) return false;
-  return !address.is_v4() || address != net.addr.filled(net.prefix);
-}
-
 std::string family_name(const IpAddr& address) { return address.is_v4() ? "IPv4" : "IPv6"; }
+
+PeerPath direct_path(const Node& peer, const IpNet& cidr, const IpAddr& address, const Way& way,
+                     std::string why) {
+  return {.node = peer.name,
+          .cidr = cidr,
+          .kind = PathKind::kDirect,
+          .next_hop = way.gateway.value_or(address),
+          .device = way.device,
+          .mtu = way.mtu,
+          .tunnel_mac = {},
+          .why = std::move(why)};
+}
 
 std::optional<PeerPath> on_link_path(const Node& peer, const IpNet& cidr,
                                      const Underlay& underlay) {
   for (const IpAddr& address : peer.internal_ips) {
-    if (address.family() != cidr.addr.family()) continue;
-    const Uplink* uplink = find_link_to(address, underlay.uplinks);
-    if (!uplink) continue;
-    return PeerPath{.node = peer.name,
-                    .cidr = cidr,
-                    .kind = PathKind::kDirect,
-                    .next_hop = address,
-                    .device = uplink->device,
-                    .mtu = uplink->mtu,
-                    .tunnel_mac = {},
-                    .why = "on the network of " + uplink->device.name};
+    const Way* way = find_way_on_link(address, underlay);
+    if (way && address.family() == cidr.addr.family())
+      return direct_path(peer, cidr, address, *way, "on the network of " + way->device.name);
   }
   return std::nullopt;
 }
 
 std::optional<PeerPath> routed_path(const Node& peer, const IpNet& cidr, const Underlay& underlay) {
   for (const IpAddr& address : peer.internal_ips) {
-    if (address.family() != cidr.addr.family()) continue;
-    const Route* route = find_route_to(address, underlay.routes);
-    const Uplink* uplink = route ? find_uplink(route->ifindex, underlay.uplinks) : nullptr;
-    if (!uplink) continue;
-    return PeerPath{.node = peer.name,
-                    .cidr = cidr,
-                    .kind = PathKind::kDirect,
-                    .next_hop = *route->gateway,
-                    .device = uplink->device,
-                    .mtu = uplink->mtu,
-                    .tunnel_mac = {},
-                    .why = "--routing direct, and the router towards " + address.str() +
-                           " has to know the PodCIDR"};
+    const Way* way = find_way(address, underlay.ways);
+    if (way && address.family() == cidr.addr.family())
+      return direct_path(
+          peer, cidr, address, *way,
+          "--routing direct, and the router towards " + address.str() + " has to know the PodCIDR");
   }
   return std::nullopt;
 }
@@ -67,14 +53,14 @@ std::optional<PeerPath> bgp_path(const Node& peer, const IpNet& cidr, const Unde
   for (const Route& route : underlay.routes) {
     const bool is_learned = route.table == kBgpTable && route.protocol == RTPROT_BIRD &&
                             route.dst == cidr && route.unicast && route.gateway && !route.encap;
-    const Uplink* uplink = is_learned ? find_uplink(route.ifindex, underlay.uplinks) : nullptr;
-    if (!uplink) continue;
+    const Link* link = is_learned ? find_node_link(route.ifindex, underlay.links) : nullptr;
+    if (!link) continue;
     return PeerPath{.node = peer.name,
                     .cidr = cidr,
                     .kind = PathKind::kDirect,
                     .next_hop = *route.gateway,
-                    .device = uplink->device,
-                    .mtu = uplink->mtu,
+                    .device = {link->ifindex, link->name},
+                    .mtu = link->mtu,
                     .tunnel_mac = {},
                     .by_bgp = true,
                     .why = "BGP"};
@@ -82,28 +68,9 @@ std::optional<PeerPath> bgp_path(const Node& peer, const IpNet& cidr, const Unde
   return std::nullopt;
 }
 
-/// The peer's first address of the family of our first one, else of the next. Ours are
-/// none, also where a Node object of another name has them.
-const IpAddr* find_endpoint(const Node& peer, const std::vector<IpAddr>& own_addresses) {
-  for (const IpAddr& own : own_addresses) {
-    for (const IpAddr& address : peer.internal_ips) {
-      const bool is_own = std::ranges::find(own_addresses, address) != own_addresses.end();
-      if (address.family() == own.family() && !is_own) return &address;
-    }
-  }
-  return nullptr;
-}
-
-/// The device by which `address` is reached; null: not known.
-const Uplink* uplink_towards(const IpAddr& address, const Underlay& underlay) {
-  if (const Uplink* uplink = find_link_to(address, underlay.uplinks)) return uplink;
-  const Route* route = find_route_to(address, underlay.routes);
-  return route ? find_uplink(route->ifindex, underlay.uplinks) : nullptr;
-}
-
-/// The MTU of that device; where it is not known, of the smallest.
-unsigned mtu_towards(const IpAddr& address, const Underlay& underlay) {
-  if (const Uplink* uplink = uplink_towards(address, underlay)) return uplink->mtu;
+/// The MTU of the way to `endpoint`; where there is none, of the smallest uplink.
+unsigned mtu_towards(const IpAddr& endpoint, const Underlay& underlay) {
+  if (const Way* way = find_way(endpoint, underlay.tunnel_ways)) return way->mtu;
   const auto smallest = std::ranges::min_element(underlay.uplinks, {}, &Uplink::mtu);
   return smallest == underlay.uplinks.end() ? kDefaultMtu : smallest->mtu;
 }
@@ -121,7 +88,7 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
   if (!cidr.addr.is_v4() && mtu < kLeastMtu6)
     return std::unexpected(why + ", and a tunnel would leave an MTU of " + std::to_string(mtu) +
                            " bytes, where IPv6 needs " + std::to_string(kLeastMtu6));
-  const Uplink* uplink = uplink_towards(*endpoint, underlay);
+  const Way* way = find_way(*endpoint, underlay.tunnel_ways);
   return PeerPath{.node = peer.name,
                   .cidr = cidr,
                   .kind = PathKind::kVxlan,
@@ -129,7 +96,7 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
                   .device = underlay.tunnel->device,
                   .mtu = mtu,
                   .tunnel_mac = tunnel_mac_of(peer),
-                  .outer_ifindex = uplink ? uplink->device.ifindex : 0,
+                  .outer_ifindex = way ? way->device.ifindex : 0,
                   .why = std::move(why)};
 }
 
@@ -137,44 +104,56 @@ std::expected<PeerPath, std::string> tunnel_path(const Node& peer, const IpNet& 
 
 MacAddr tunnel_mac_of(const Node& node) { return MacAddr::derived_from(node.internal_ips.front()); }
 
-const Uplink* find_uplink(unsigned ifindex, const std::vector<Uplink>& uplinks) {
-  const auto found = std::ranges::find_if(
-      uplinks, [&](const Uplink& uplink) { return uplink.device.ifindex == ifindex; });
-  return found == uplinks.end() ? nullptr : &*found;
+const Link* find_node_link(unsigned ifindex, const std::vector<Link>& links) {
+  const auto found = std::ranges::find(links, ifindex, &Link::ifindex);
+  return found == links.end() ? nullptr : &*found;
 }
 
-const Uplink* find_link_to(const IpAddr& address, const std::vector<Uplink>& uplinks) {
-  const Uplink* best = nullptr;
-  for (const Uplink& uplink : uplinks) {
-    if (is_neighbour(address, uplink) && (!best || uplink.net.prefix > best->net.prefix))
-      best = &uplink;
-  }
-  return best;
+const Way* find_way(const IpAddr& address, const Ways& ways) {
+  const auto found = ways.find(address);
+  return found == ways.end() ? nullptr : &found->second;
 }
 
-const Route* find_route_to(const IpAddr& address, const std::vector<Route>& routes) {
-  const Route* best = nullptr;
-  for (const Route& route : routes) {
-    const bool usable = route.table == RT_TABLE_MAIN && route.unicast && route.gateway &&
-                        !route.encap && route.protocol != kRouteProtocol &&
-                        route.gateway->family() == address.family();
-    if (!usable || !route.dst.contains(address)) continue;
-    if (!best || route.dst.prefix > best->dst.prefix ||
-        (route.dst.prefix == best->dst.prefix && route.metric < best->metric))
-      best = &route;
+const Way* find_way_on_link(const IpAddr& address, const Underlay& underlay) {
+  const Way* way = find_way(address, underlay.ways);
+  if (!way || way->gateway) return nullptr;
+  const bool is_in_network = std::ranges::any_of(underlay.uplinks, [&](const Uplink& uplink) {
+    return uplink.device.ifindex == way->device.ifindex && uplink.net.contains(address);
+  });
+  return way->has_ethernet || is_in_network ? way : nullptr;
+}
+
+std::optional<IpAddr> own_endpoint(int family, const Underlay& underlay) {
+  const auto& local = underlay.local_addresses;
+  for (const IpAddr& own : underlay.own_addresses)
+    if (own.family() == family && std::ranges::find(local, own) != local.end()) return own;
+  return std::nullopt;
+}
+
+const IpAddr* find_endpoint(const Node& peer, const std::vector<IpAddr>& own_addresses) {
+  for (const IpAddr& own : own_addresses) {
+    for (const IpAddr& address : peer.internal_ips) {
+      const bool is_own = std::ranges::find(own_addresses, address) != own_addresses.end();
+      if (address.family() == own.family() && !is_own) return &address;
+    }
   }
-  return best;
+  return nullptr;
+}
+
+std::vector<Link> find_node_links(std::vector<Link> links, const std::string& bridge) {
+  std::erase_if(links, [&](const Link& link) {
+    return !link.up || link.name == bridge || link.name == kTunnelName ||
+           link.ifindex == kLoopbackIfindex;
+  });
+  return links;
 }
 
 std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
-                                 const std::vector<LinkAddress>& addresses,
-                                 const std::string& bridge) {
+                                 const std::vector<LinkAddress>& addresses) {
   std::vector<Uplink> uplinks;
   for (const LinkAddress& address : addresses) {
-    const auto link = std::ranges::find(links, address.ifindex, &Link::ifindex);
-    if (address.net.addr.is_link_local() || link == links.end() || !link->up ||
-        link->name == bridge || link->name == kTunnelName || link->ifindex == kLoopbackIfindex)
-      continue;
+    const Link* link = find_node_link(address.ifindex, links);
+    if (address.net.addr.is_link_local() || !link) continue;
     uplinks.push_back({{link->ifindex, link->name}, address.net, link->mtu, link->has_ethernet});
   }
   return uplinks;
@@ -186,18 +165,14 @@ std::string why_harmful(const IpNet& cidr, const Underlay& underlay) {
       return "contains " + uplink.net.addr.str() + ", this node's address on " + uplink.device.name;
   }
   for (const Route& route : underlay.routes) {
-    const bool counts = route.gateway && route.table == RT_TABLE_MAIN &&
+    const bool counts = route.gateway && route.table != kBgpTable &&
                         route.protocol != kRouteProtocol &&
-                        find_uplink(route.ifindex, underlay.uplinks);
+                        find_node_link(route.ifindex, underlay.links);
     if (counts && cidr.contains(*route.gateway))
       return "contains " + route.gateway->str() + ", the router of this node towards " +
              route.dst.str();
   }
   return "";
-}
-
-bool is_on_link(const IpAddr& address, const Underlay& underlay) {
-  return find_link_to(address, underlay.uplinks) != nullptr;
 }
 
 PathChoice choice_of_paths(const Node& peer, const IpNet& cidr, const Underlay& underlay) {
@@ -237,7 +212,7 @@ std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& 
     return tunnel_path(peer, cidr, underlay, std::move(off_link));
   if (auto path = routed_path(peer, cidr, underlay)) return *path;
   return std::unexpected(off_link +
-                         ", and no router leads there; add a route, or use --routing auto");
+                         ", and no route leads there; add a route, or use --routing auto");
 }
 
 }  // namespace kubecni

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -29,13 +30,23 @@ inline constexpr const char* kTunnelName = "kcni.vxlan";
 /// What a link needs to carry IPv6, bytes. RFC 8200, section 5.
 inline constexpr unsigned kLeastMtu6 = 1280;
 
-/// A device that leads to other nodes, with one of its networks.
+/// A device that may lead to other nodes, with one of its networks.
 struct Uplink {
   Device device;
   IpNet net;
   unsigned mtu = 0;  ///< bytes
   bool has_ethernet = true;
 };
+
+/// Where the kernel sends what goes from this node to an address of another.
+struct Way {
+  Device device;
+  std::optional<IpAddr> gateway;  ///< none: the address is on the device's link
+  std::optional<IpAddr> source;   ///< of this node's own packets
+  unsigned mtu = 0;               ///< bytes
+  bool has_ethernet = true;
+};
+using Ways = std::map<IpAddr, Way>;  ///< by the address that they lead to
 
 /// This node's tunnel device.
 struct Tunnel {
@@ -50,7 +61,10 @@ struct Tunnel {
 struct Underlay {
   Routing routing = Routing::kAuto;
   std::vector<Uplink> uplinks;
-  std::vector<Route> routes;                 ///< the kernel's, for what is behind a router
+  std::vector<Link> links;                   ///< the devices by which others may be reached
+  Ways ways;                                 ///< to other nodes, and to BGP peers
+  Ways tunnel_ways;                          ///< to tunnel endpoints, from the own one
+  std::vector<Route> routes;                 ///< the kernel's
   std::vector<IpAddr> own_addresses;         ///< InternalIPs of this node
   std::vector<IpAddr> local_addresses = {};  ///< of all devices of this node
   std::optional<Tunnel> tunnel;
@@ -90,25 +104,34 @@ constexpr unsigned without_vxlan(unsigned mtu, int outer_family) {
 /// that whoever knows the Node object knows it.
 MacAddr tunnel_mac_of(const Node& node);
 
-/// The devices over which other nodes may be reached: up, with an address that is
-/// not link-local, and neither the pods' bridge, nor the tunnel, nor the loopback.
+/// The devices over which other nodes may be reached: up, and neither the pods' bridge, nor the
+/// tunnel, nor the loopback.
+std::vector<Link> find_node_links(std::vector<Link> links, const std::string& bridge);
+
+/// Those of `links` with an address that is not link-local, once for each.
 std::vector<Uplink> find_uplinks(const std::vector<Link>& links,
-                                 const std::vector<LinkAddress>& addresses,
-                                 const std::string& bridge);
+                                 const std::vector<LinkAddress>& addresses);
 
 /// Why a route to the pods `cidr` would take away what this node needs itself: one of its
 /// addresses, or a router that it sends to. Empty: it would not. Pure.
 std::string why_harmful(const IpNet& cidr, const Underlay& underlay);
 
-/// The uplink of the device with this ifindex; null: none. Pure.
-const Uplink* find_uplink(unsigned ifindex, const std::vector<Uplink>& uplinks);
-/// The uplink on whose network `address` is, the most specific one; null: none. Pure.
-const Uplink* find_link_to(const IpAddr& address, const std::vector<Uplink>& uplinks);
-/// Whether there is one.
-bool is_on_link(const IpAddr& address, const Underlay& underlay);
+/// The one of `links` with this ifindex; null: none. Pure.
+const Link* find_node_link(unsigned ifindex, const std::vector<Link>& links);
 
-/// The route of the main table by which `address` is reached through a router; null: none. Pure.
-const Route* find_route_to(const IpAddr& address, const std::vector<Route>& routes);
+/// The way to `address`; null: none is known. Pure.
+const Way* find_way(const IpAddr& address, const Ways& ways);
+/// The same, if `address` is on a link of this node. A route without a router says so, but one by a
+/// device without an Ethernet header only where the address is in a network of that device: the
+/// default route by such a device has no router, either. Pure.
+const Way* find_way_on_link(const IpAddr& address, const Underlay& underlay);
+
+/// The address of this node from which it sends to the tunnel's endpoints of `family`: the first
+/// InternalIP, if it is on a device here, also the loopback. Pure.
+std::optional<IpAddr> own_endpoint(int family, const Underlay& underlay);
+/// The tunnel endpoint of `peer`: its first address of the family of our first one, else of the
+/// next. Ours are none, also where a Node object of another name has them. Null: none. Pure.
+const IpAddr* find_endpoint(const Node& peer, const std::vector<IpAddr>& own_addresses);
 
 /// The two ways between which kAuto chooses, each if there is one. Pure.
 struct PathChoice {
@@ -122,7 +145,7 @@ PathChoice choice_of_paths(const Node& peer, const IpNet& cidr, const Underlay& 
 std::optional<PeerPath> reserve_path(const Node& peer, const IpNet& cidr, const Underlay& underlay);
 
 /// How the pods `cidr` of `peer` are reached, or why they are not. A direct path needs an address
-/// of the peer on a link of this node, or with kDirect a route by a router. The address has to be
+/// of the peer on a link of this node, or with kDirect any way to one. The address has to be
 /// of the pods' family; a tunnel's may be of the other. A detour leads through the tunnel, if there
 /// is one. With kBgp only a route that BIRD has learned counts, to exactly `cidr`. Pure.
 std::expected<PeerPath, std::string> choose_path(const Node& peer, const IpNet& cidr,

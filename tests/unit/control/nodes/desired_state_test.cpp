@@ -34,6 +34,12 @@ DesiredState plan(const std::vector<Node>& peers, const Underlay& from = underla
   return plan_desired_state(view_of(peers), from, kBridge);
 }
 
+void take_ethernet_off(Underlay& from) {
+  for (Uplink& uplink : from.uplinks) uplink.has_ethernet = false;
+  for (Link& link : from.links) link.has_ethernet = false;
+  for (auto& [address, way] : from.ways) way.has_ethernet = false;
+}
+
 std::string next_hop_text(const kubecni_node& entry) {
   return entry.next_hop_family == AF_INET ? IpAddr::v4({entry.next_hop[0], entry.next_hop[1],
                                                         entry.next_hop[2], entry.next_hop[3]})
@@ -91,7 +97,7 @@ TEST(DesiredState, LetsProgramsMakeTheOuterHeaderWhereTheyCan) {
   };
   Underlay from = underlay();
   from.tunnel->leaves_checksums = true;
-  from.routes = {{.dst = net("0.0.0.0/0"), .gateway = addr("192.0.2.254"), .ifindex = 2}};
+  add_way(from, "203.0.113.9", "eth0", "192.0.2.254");
   ASSERT_TRUE(encapsulates(from));
 
   Underlay bad_nic = from;
@@ -101,10 +107,10 @@ TEST(DesiredState, LetsProgramsMakeTheOuterHeaderWhereTheyCan) {
   no_source.own_addresses = {addr("192.0.2.77")};
   EXPECT_FALSE(encapsulates(no_source));
   Underlay no_ethernet = from;
-  for (Uplink& uplink : no_ethernet.uplinks) uplink.has_ethernet = false;
+  take_ethernet_off(no_ethernet);
   EXPECT_FALSE(encapsulates(no_ethernet));
   Underlay no_way = from;
-  no_way.routes.clear();
+  no_way.tunnel_ways.clear();
   EXPECT_FALSE(encapsulates(no_way));
 }
 
@@ -173,8 +179,8 @@ TEST(DesiredState, OfIpv6PodsOverAnIpv4TunnelHasALinkLocalGateway) {
 
 TEST(DesiredState, OfDualStackNodesUsesTheOwnFamilyWhereItIsOnLink) {
   auto from = underlay();
-  from.uplinks.push_back(uplink(3, "eth1", "2001:db8:1::1/64", 9000));
   from.own_addresses.push_back(addr("2001:db8:1::1"));
+  add_way(from, "2001:db8:1::7", "eth1");
 
   const auto state = plan(
       {dual_node("n2", "198.51.100.7", "10.200.2.0/24", "2001:db8:1::7", "fd00:10:2::/64")}, from);
@@ -213,6 +219,28 @@ TEST(DesiredState, AttachesToTheDevicesOfItselfAndOfItsPeers) {
   EXPECT_THAT(plan({kFar}).wires, UnorderedElementsAre(Key("eth0")));
 }
 
+TEST(DesiredState, AttachesToTheDeviceByWhichTheTunnelLeavesAndLetsProgramsUseIt) {
+  Underlay from = underlay(Routing::kVxlan);
+  from.tunnel->leaves_checksums = true;
+
+  const auto state = plan({kNear}, from);
+
+  EXPECT_THAT(state.wires, UnorderedElementsAre(Key("eth0"), Key("eth1")));
+  EXPECT_EQ(state.cidrs.at(kNearCidr).outer_ifindex, 3u);
+}
+
+// As where routers spread a node's traffic over its NICs.
+TEST(DesiredState, TunnelStartsFromAnInternalIpOnTheLoopback) {
+  Underlay from = underlay(Routing::kVxlan);
+  from.own_addresses = {addr("192.0.2.77")};
+  from.local_addresses.push_back(addr("192.0.2.77"));
+
+  const auto state = plan({kNear}, from);
+
+  EXPECT_EQ(state.routes.at({kMainTable, kNearCidr}).encap->local, addr("192.0.2.77"));
+  EXPECT_EQ(state.routes.at({kMainTable, kNearCidr}).source, addr("192.0.2.77"));
+}
+
 TEST(DesiredState, GivesPodsTheSmallestMtuOnTheWayToOthers) {
   Underlay nothing;
 
@@ -224,11 +252,7 @@ TEST(DesiredState, GivesPodsTheSmallestMtuOnTheWayToOthers) {
 
 TEST(DesiredState, GivesPodsTheMtuOfTheTunnelWhereAPeerIsBehindIt) {
   auto from = underlay();
-  from.routes = {Route{.dst = net("0.0.0.0/0"),
-                       .gateway = addr("192.0.2.254"),
-                       .ifindex = 2,
-                       .encap = {},
-                       .source = {}}};
+  add_way(from, "203.0.113.9", "eth0", "192.0.2.254");
 
   EXPECT_EQ(plan({kFar}, from).mtu, 1350u);
 }
@@ -288,7 +312,7 @@ TEST(DesiredState, LeavesPodsUnreachedWhoseRouteWouldTakeItsOwnWaysAway) {
 // The programs would take the IP header for an Ethernet header.
 TEST(DesiredState, LeavesDevicesWithoutAnEthernetHeaderToTheKernelAndSaysSo) {
   Underlay from = underlay();
-  for (Uplink& uplink : from.uplinks) uplink.has_ethernet = false;
+  take_ethernet_off(from);
 
   const auto state = plan({kNear}, from);
 
@@ -305,7 +329,7 @@ TEST(DesiredState, LeavesDevicesWithoutAnEthernetHeaderToTheKernelAndSaysSo) {
 // The tunnel's own device has one, whatever carries the tunnel.
 TEST(DesiredState, SendsThroughATunnelOverSuchADeviceByEbpf) {
   Underlay from = underlay(Routing::kVxlan);
-  for (Uplink& uplink : from.uplinks) uplink.has_ethernet = false;
+  take_ethernet_off(from);
 
   const auto state = plan({kNear}, from);
 
