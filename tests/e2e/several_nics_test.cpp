@@ -1,5 +1,5 @@
 // A node with several NICs reaches each peer by the one that the kernel's routes name, also after
-// NICs and routes have changed.
+// NICs and routes have changed. Not with --routing bgp: BIRD's routes name the device themselves.
 
 #include "paths.hpp"
 #include "support/capture.hpp"
