@@ -11,6 +11,7 @@
 #include "ipam/lease_store.hpp"
 #include "list_partners.hpp"
 #include "net/announce.hpp"
+#include "net/bridge.hpp"
 #include "net/netns.hpp"
 #include "net/nft_batch.hpp"
 #include "node_settings.hpp"
@@ -20,6 +21,7 @@
 #include "pods/liveness.hpp"
 #include "pods/node_bridge.hpp"
 #include "pods/policy_entry.hpp"
+#include "pods/uplink.hpp"
 #include "requests.hpp"
 #include "result_shape.hpp"
 #include "state/attachment.hpp"
@@ -117,6 +119,7 @@ Attachment plan_attachment(const CniEnv& env, const NetConf& conf, unsigned mtu,
           .pod = env.pod(),
           .pod_uid = env.arg("K8S_POD_UID"),
           .port = {.bridge = conf.bridge,
+                   .uplink = conf.uplink,
                    .host_ifname = host_ifname_for(conf.name, env.container_id, env.ifname),
                    .host_mac = host_mac,
                    .pod_ifname = env.ifname,
@@ -280,7 +283,28 @@ class Adding {
     netns_ = std::move(*netns);
     ebpf_ = std::move(*ebpf);
     netlink_ = std::move(*netlink);
+    return look_at_uplink();
+  }
+
+  /// Frames that are longer than the uplink takes would get lost on the bridge.
+  CniResult<> look_at_uplink() {
+    if (conf_.uplink.empty()) return {};
+    auto uplink = find_uplink(*netlink_, conf_.uplink, conf_.bridge);
+    if (!uplink) return refuse_uplink(uplink.error());
+    if (conf_.mtu.value_or(0) > uplink->mtu)
+      return cni_error(CniCode::kInvalidConfig,
+                       "ADD: \"mtu\": " + std::to_string(*conf_.mtu) + " is more than uplink " +
+                           conf_.uplink + " has, " + std::to_string(uplink->mtu),
+                       "leave \"mtu\" out, or give the device a larger one");
+    node_.mtu = conf_.mtu.value_or(uplink->mtu);
     return {};
+  }
+
+  /// A device that is missing may come.
+  static CniResult<> refuse_uplink(const Error& error) {
+    if (error.code == ENODEV) return cni_error(error, "ADD", CniCode::kTryAgainLater);
+    const bool is_operators = error.code == EBUSY || error.code == EINVAL;
+    return cni_error(error, "ADD", is_operators ? CniCode::kInvalidConfig : CniCode::kSystem);
   }
 
   /// Takes the address, and records what will be made.
@@ -541,6 +565,18 @@ class Adding {
     if (!bridge) return cni_error(bridge.error(), "ADD");
     bridge_ = *bridge;
     if (port.owns_gateways) port.gateway_mac = bridge_.mac;
+    return port.uplink.empty() ? CniResult<>() : connect_uplink();
+  }
+
+  /// With policies, nothing goes between the network and a pod past netfilter, and kube-cnid may
+  /// not have seen the bridge yet.
+  CniResult<> connect_uplink() {
+    if (has_policies(conf_.state_dir)) {
+      auto filtered = ensure_bridge_meets_netfilter(*netlink_, bridge_);
+      if (!filtered) return cni_error(filtered.error(), "ADD: the cluster has network policies");
+    }
+    auto uplink = ensure_uplink(*netlink_, attachment_.port.uplink, bridge_);
+    if (!uplink) return refuse_uplink(uplink.error());
     return {};
   }
 

@@ -50,6 +50,11 @@ CniResult<NodeSettings> node_settings(const NetConf& conf) {
   const unsigned learned_mtu = info && info->mtu != 0 ? info->mtu : kDefaultMtu;
   const unsigned mtu = conf.mtu.value_or(learned_mtu);
   if (delegated) return NodeSettings{{}, mtu};
+  if (ranges->empty() && !conf.uplink.empty())
+    return cni_error(
+        CniCode::kInvalidConfig,
+        "\"uplink\": which addresses of the network behind " + conf.uplink + " pods get is not set",
+        "set \"ipam\": this node's range of them, and the router as \"gateway\"");
   if (ranges->empty()) ranges = learned_ranges(info);
   if (ranges->empty())
     return cni_error(CniCode::kTryAgainLater,

@@ -4,6 +4,7 @@
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "node_settings.hpp"
+#include "pods/uplink.hpp"
 #include "verbs.hpp"
 
 #include <cerrno>
@@ -63,6 +64,14 @@ CniResult<> check_ebpf(const NetConf& conf) {
   return {};
 }
 
+CniResult<> check_uplink(const NetConf& conf) {
+  if (conf.uplink.empty()) return {};
+  auto netlink = NetlinkSocket::open();
+  if (!netlink) return not_available(netlink.error().what);
+  auto uplink = find_uplink(*netlink, conf.uplink, conf.bridge);
+  return uplink ? CniResult<>() : not_available(uplink.error().what);
+}
+
 }  // namespace
 
 CniResult<> cmd_status(const CniEnv& env, const NetConf& conf) {
@@ -70,7 +79,9 @@ CniResult<> cmd_status(const CniEnv& env, const NetConf& conf) {
   if (!node) return not_available(node.error().msg);
   auto addresses =
       conf.ipam.type.empty() ? check_pools(conf, *node) : status_of_delegate(env, conf);
-  return addresses ? check_ebpf(conf) : addresses;
+  if (!addresses) return addresses;
+  if (auto uplink = check_uplink(conf); !uplink) return uplink;
+  return check_ebpf(conf);
 }
 
 }  // namespace kubecni

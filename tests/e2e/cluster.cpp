@@ -74,7 +74,7 @@ Cluster::Cluster(const ClusterOptions& options)
   }
   write_nodes(nodes());
   for (auto& each : members_) each->daemon.emplace(start_daemon(each->node));
-  if (!eventually([&] { return is_complete(); })) {
+  if (!eventually([&] { return is_complete(); }, options.patience)) {
     std::string said;
     for (auto& each : members_) said += each->daemon->err();
     throw std::runtime_error("the daemons do not get ready: " + said);

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "expect.hpp"
+#include "support/eventually.hpp"
 #include "support/node.hpp"
 #include "support/underlay.hpp"
 #include "test_api_server/api_server.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +30,7 @@ struct ClusterOptions {
   std::vector<std::string> daemon_options = {};  ///< for each daemon
   bool ipv6_first = false;                       ///< of a dual stack's PodCIDRs
   bool router_carries_pods = false;              ///< as Underlay::carry()
+  std::chrono::seconds patience = kDeadline;     ///< until the daemons are ready
 };
 
 /// Nodes on an underlay, each with a daemon and a pod.

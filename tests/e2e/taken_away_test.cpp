@@ -181,6 +181,8 @@ const std::vector<Loss>& losses() {
       {"bridge", run("ip link del cni0"),
        shown("ip -o link show dev cni0 | grep -o 'ether [0-9a-f:]*'"), "",
        "bridge cni0 is missing"},
+      {"uplink port", run("ip link set up0 nomaster"),
+       shown("ip -o link show dev up0 | grep -o 'master lan0'"), ""},
       {"bridge state", run("ip link set cni0 down"),
        shown("ip -o link show dev cni0 | grep -o '[<,]UP[,>]'"), "", "bridge cni0 is down"},
       {"bridge MAC", run("ip link set cni0 address 02:00:00:00:00:99"),
@@ -280,6 +282,15 @@ class TakenAway : public testing::TestWithParam<Loss> {
           variable = "CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web";
     added = cluster.a.call(call);
     if (added.status != 0) throw std::runtime_error("ADD: " + added.msg());
+    if (GetParam().thing == "uplink port") {
+      (void)site.sh("ip link add up0 type veth peer name up1; ip link set up1 up");
+      in_uplink.emplace(cluster.a.add_pod("in-uplink", {{"name", "lan"},
+                                                        {"bridge", "lan0"},
+                                                        {"uplink", "up0"},
+                                                        {"network", nullptr},
+                                                        {"subnet", "198.18.0.0/24"},
+                                                        {"ipam", nullptr}}));
+    }
     const PodPort port = cluster.a.attachment(pod).port;
     pod.address = port.addresses.front().net.addr;
     site.host = port.host_ifname;
@@ -391,6 +402,7 @@ class TakenAway : public testing::TestWithParam<Loss> {
       {"ipam", nullptr},
       {"runtimeConfig", {{"portMappings", {{{"hostPort", 18080}, {"containerPort", 80}}}}}}};
   Pod pod{"pod"};
+  std::optional<Pod> in_uplink;  ///< another pod, of a network with an uplink
   CniAnswer added;
   Site site{cluster.a, pod, "", ""};
 };

@@ -71,6 +71,10 @@ std::string contradiction_in(const PluginSettings& settings, const std::optional
            "; a node's subnet has to be a part of the network";
   if (subnet && !settings.ipam.ranges.empty())
     return "\"subnet\" and \"ipam\" both say which addresses pods get; remove one of them";
+  if (!settings.uplink.empty() && settings.is_gateway)
+    return "\"uplink\" and \"isGateway\": true contradict each other: each node would take the "
+           "address of the gateway in the network behind " +
+           settings.uplink + "; remove \"isGateway\"";
   return "";
 }
 
@@ -94,6 +98,7 @@ Result<PluginSettings> read_plugin_settings(const json& conf) {
   if (auto problem = first_problem(conf); !problem.empty()) return failure(EINVAL, problem);
   PluginSettings settings;
   take(conf, plugin_setting("bridge"), settings.bridge);
+  take(conf, plugin_setting("uplink"), settings.uplink);
   take(conf, plugin_setting("mtu"), settings.mtu);
   take_choice(conf, plugin_setting("dataplane"), settings.dataplane);
   take(conf, plugin_setting("stateDir"), settings.state_dir);
@@ -110,12 +115,12 @@ Result<PluginSettings> read_plugin_settings(const json& conf) {
     settings.ipam = std::move(*read);
   }
   const auto network = network_in(conf, plugin_setting("network"));
-  if (auto problem = contradiction_in(settings, network); !problem.empty())
-    return failure(EINVAL, problem);
-  // With dhcp, the gateway is a router in the network that the bridge is connected to.
-  settings.is_gateway = settings.ipam.type != "dhcp";
+  // Then the gateway is a router in the network that the bridge is connected to.
+  settings.is_gateway = settings.ipam.type != "dhcp" && settings.uplink.empty();
   take(conf, plugin_setting("isGateway"), settings.is_gateway);
   take(conf, plugin_setting("isDefaultGateway"), settings.is_default_gateway);
+  if (auto problem = contradiction_in(settings, network); !problem.empty())
+    return failure(EINVAL, problem);
   if (const json& dns = member(conf, "dns"); dns.is_object()) settings.dns = dns;
   return settings;
 }

@@ -31,6 +31,7 @@ enum class PodHooks {
 /// What an operator configures for the plugin.
 struct PluginSettings {
   std::string bridge{default_of("bridge")};
+  std::string uplink;  ///< the device by which the bridge's pods are in a network; or empty
   std::optional<unsigned> mtu;  ///< bytes
   DataplaneMode dataplane = DataplaneMode::kAuto;
   std::filesystem::path state_dir = default_of("stateDir");

@@ -57,11 +57,18 @@ inline constexpr std::array kSettings{
             .fallback = "cni0",
             .help = "The pods' bridge",
             .meaning = "the pods' bridge; kube-cni makes it if it is missing"},
+    Setting{.key = "uplink",
+            .owner = Owner::kPlugin,
+            .type = Type::kInterface,
+            .meaning = "an Ethernet device of the node, like the VLAN sub-interface `eth0.100`, "
+                       "that becomes a port of the bridge, so that pods are in the network behind "
+                       "it: [An uplink](kubernetes.md#an-uplink). `ipam` or `subnet` has to say "
+                       "which addresses of that network they get"},
     Setting{.key = "isGateway",
             .owner = Owner::kPlugin,
             .type = Type::kFlag,
             .meaning = "whether the bridge has the gateway's address",
-            .shown_default = "`false` with `dhcp`, else `true`"},
+            .shown_default = "`false` with `dhcp` or `uplink`, else `true`"},
     Setting{.key = "isDefaultGateway",
             .owner = Owner::kPlugin,
             .type = Type::kFlag,

@@ -95,7 +95,7 @@ void unload(NetlinkSocket& node, const fs::path& bpffs, CleanupReport& report) {
 /// kube-cni's bridge has its alias or, if an older version made it and no newer daemon ran since, a
 /// MAC that is derived from one of its addresses. The reference plugin `bridge` uses the same name.
 bool is_our_bridge(const Link& bridge, const std::vector<LinkAddress>& addresses) {
-  return bridge.alias == kBridgeAlias || has_derived_mac(bridge, addresses);
+  return has_our_alias(bridge) || has_derived_mac(bridge, addresses);
 }
 
 /// The bridge called `name`, and those that pods of other networks had.
@@ -106,8 +106,11 @@ void remove_bridges(NetlinkSocket& node, const std::string& name, CleanupReport&
     return report.errors.push_back(links ? addresses.error().what : links.error().what);
   for (const Link& bridge : *links) {
     const bool is_ours = is_our_bridge(bridge, *addresses);
-    if (bridge.kind != "bridge" || (bridge.name != name && bridge.alias != kBridgeAlias)) continue;
-    const auto port = std::ranges::find(*links, bridge.ifindex, &Link::master_ifindex);
+    if (bridge.kind != "bridge" || (bridge.name != name && !has_our_alias(bridge))) continue;
+    // Without the bridge, an uplink is again as the operator gave it.
+    const auto port = std::ranges::find_if(*links, [&](const Link& link) {
+      return link.master_ifindex == bridge.ifindex && link.name != uplink_in_alias(bridge);
+    });
     if (!is_ours)
       report.kept.push_back("bridge " + bridge.name + ", which kube-cni did not make");
     else if (port != links->end())

@@ -19,6 +19,16 @@ void compare_forwarding(const PodPort& port, std::vector<std::string>& found) {
   }
 }
 
+void compare_uplink(const HostState& state, const PodPort& port, const Link& bridge,
+                    std::vector<std::string>& found) {
+  if (port.uplink.empty()) return;
+  const Link* const uplink = state.find(port.uplink);
+  if (!uplink)
+    found.push_back("uplink " + port.uplink + " of bridge " + port.bridge + " is missing");
+  else if (uplink->master_ifindex != bridge.ifindex)
+    found.push_back("uplink " + port.uplink + " is not a port of bridge " + port.bridge);
+}
+
 void compare_bridge(const HostState& state, const PodPort& port, const Link& bridge,
                     std::vector<std::string>& found) {
   if (!bridge.up) found.push_back("bridge " + port.bridge + " is down");
@@ -33,6 +43,7 @@ void compare_bridge(const HostState& state, const PodPort& port, const Link& bri
         }))
       found.push_back("bridge " + port.bridge + " has lost its address " + wanted.str());
   }
+  compare_uplink(state, port, bridge, found);
   compare_forwarding(port, found);
 }
 

@@ -21,6 +21,7 @@ namespace kubecni {
 
 namespace {
 
+const std::string kAliasWithUplink = std::string(kBridgeAlias) + ", uplink ";
 constexpr auto kNeverRouter = static_cast<std::uint8_t>(MDB_RTR_TYPE_DISABLED);
 constexpr auto kRouterByQuery = static_cast<std::uint8_t>(MDB_RTR_TYPE_TEMP_QUERY);
 
@@ -97,11 +98,12 @@ Result<PortState> read_port(NetlinkSocket& netlink, unsigned ifindex) {
 /// `mode`: NLM_F_EXCL or NLM_F_REPLACE.
 Result<> put_fdb_entry(NetlinkSocket& netlink, unsigned ifindex, const MacAddr& mac, int mode) {
   // NUD_NOARP is what bridge(8) calls "static": reached through this port, never aged.
-  // NUD_PERMANENT would make it an address of the bridge itself.
+  // NUD_PERMANENT would make it an address of the bridge itself. Sticky, or a port that learns,
+  // like an uplink, would take the entry over with the first frame that has the MAC as its source.
   const ndmsg entry{.ndm_family = AF_BRIDGE,
                     .ndm_ifindex = static_cast<int>(ifindex),
                     .ndm_state = NUD_NOARP,
-                    .ndm_flags = NTF_MASTER};
+                    .ndm_flags = NTF_MASTER | NTF_STICKY};
   NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | mode, entry);
   request.put(NDA_LLADDR, mac);
   return request.exchange(netlink,
@@ -172,10 +174,20 @@ Result<bool> ensure_bridge_meets_netfilter(NetlinkSocket& netlink, const Link& b
   return true;
 }
 
-Result<> mark_bridge_as_ours(NetlinkSocket& netlink, const std::string& name) {
+bool has_our_alias(const Link& bridge) {
+  return bridge.alias == kBridgeAlias || bridge.alias.starts_with(kAliasWithUplink);
+}
+
+std::string uplink_in_alias(const Link& bridge) {
+  return bridge.alias.starts_with(kAliasWithUplink) ? bridge.alias.substr(kAliasWithUplink.size())
+                                                    : "";
+}
+
+Result<> mark_bridge_as_ours(NetlinkSocket& netlink, const std::string& name,
+                             const std::string& uplink) {
   NetlinkRequest request(RTM_NEWLINK, 0, ifinfomsg{});
   request.put(IFLA_IFNAME, name);
-  request.put(IFLA_IFALIAS, std::string(kBridgeAlias));
+  request.put(IFLA_IFALIAS, uplink.empty() ? kBridgeAlias : kAliasWithUplink + uplink);
   return request.exchange(netlink, "give bridge " + name + " its alias");
 }
 

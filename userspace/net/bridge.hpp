@@ -13,8 +13,15 @@
 
 namespace kubecni {
 
-/// The alias of a bridge that we made. Its MAC and addresses may be others by now.
+/// The alias of a bridge that we made. Its MAC and addresses may be others by now. "kube-cni,
+/// uplink eth1" if we made that device a port of it.
 inline constexpr const char* kBridgeAlias = "kube-cni";
+
+/// Whether the alias says that we made the bridge.
+bool has_our_alias(const Link& bridge);
+
+/// The device that the alias of a bridge of ours names as its uplink; empty if none.
+std::string uplink_in_alias(const Link& bridge);
 
 /// Makes sure that the bridge `name` exists and is up, without multicast snooping: with it, a pod's
 /// query would make the bridge forget the listeners, and end neighbour discovery on the node. A new
@@ -24,8 +31,9 @@ inline constexpr const char* kBridgeAlias = "kube-cni";
 Result<Link> ensure_bridge(NetlinkSocket& netlink, const std::string& name, const MacAddr& mac,
                            unsigned mtu_bytes);
 
-/// Gives the bridge kBridgeAlias.
-Result<> mark_bridge_as_ours(NetlinkSocket& netlink, const std::string& name);
+/// Gives the bridge kBridgeAlias, with the uplink if one is given.
+Result<> mark_bridge_as_ours(NetlinkSocket& netlink, const std::string& name,
+                             const std::string& uplink = "");
 
 /// Makes the bridge hand the packets between its ports to netfilter's rules for IPv4 and IPv6,
 /// whatever the sysctls bridge-nf-call-iptables and -ip6tables say. Result: whether it did not.

@@ -59,6 +59,7 @@ json to_json(const Attachment& attachment) {
           {"pod", attachment.pod},
           {"podUID", attachment.pod_uid},
           {"bridge", port.bridge},
+          {"uplink", port.uplink},
           {"hostInterface", port.host_ifname},
           {"hostMAC", port.host_mac.str()},
           {"podInterface", port.pod_ifname},
@@ -160,6 +161,7 @@ Attachment from_json(const json& record) {
       .pod = record.at("pod"),
       .pod_uid = record.value("podUID", ""),  // older records lack it
       .port = {.bridge = record.at("bridge"),
+               .uplink = record.value("uplink", ""),  // older records lack it
                .host_ifname = record.at("hostInterface"),
                .host_mac = parsed<MacAddr>(record, "hostMAC"),
                .pod_ifname = record.at("podInterface"),

@@ -47,6 +47,9 @@ inline constexpr std::array kMadeThings{
     MadeThing{"lease", "in the state folder, `ipam/`", kByAdd, kByDaemon},
     // Of the bridge.
     MadeThing{"bridge", "`cni0`, or as the network names it", kByBoth, kByDaemon},
+    MadeThing{"uplink port",
+              "the device that the network names as its uplink is a port of the bridge", kByBoth,
+              kByDaemon},
     MadeThing{"bridge state", "the bridge is up", kByBoth, kByDaemon},
     MadeThing{"bridge MAC", "the one that pods know for their gateway", kByBoth, kByDaemon},
     MadeThing{"bridge FDB entry", "the bridge's own MAC", "the kernel", kByDaemon},

@@ -30,6 +30,7 @@ struct PodRoute {
 /// gateways. It works without eBPF.
 struct PodPort {
   std::string bridge;
+  std::string uplink = {};  ///< the operator's device that is a port of the bridge, too; or empty
   std::string host_ifname;
   MacAddr host_mac;
   std::string pod_ifname;

@@ -68,6 +68,13 @@ TEST(NetConf, HasTheValueOfEveryKey) {
   EXPECT_EQ(conf.prev_result, prev_result);
 }
 
+TEST(NetConf, TakesTheGatewayForARouterBehindTheUplink) {
+  const NetConf conf = parsed({{"uplink", "eth0.100"}, {"subnet", "10.200.7.0/24"}});
+
+  EXPECT_EQ(conf.uplink, "eth0.100");
+  EXPECT_FALSE(conf.is_gateway);
+}
+
 TEST(NetConf, KnowsTheThreeDataplanes) {
   EXPECT_EQ(parsed({{"dataplane", "auto"}}).dataplane, DataplaneMode::kAuto);
   EXPECT_EQ(parsed({{"dataplane", "ebpf"}}).dataplane, DataplaneMode::kEbpf);
@@ -145,6 +152,9 @@ INSTANTIATE_TEST_SUITE_P(
         WrongKey{"EmptyName", {{"name", ""}}, "\"name\": \"\""},
         WrongKey{"PathAsName", {{"name", "../x"}}, "\"name\": \"../x\""},
         WrongKey{"LongName", {{"name", std::string(201, 'n')}}, "\"name\""},
+        WrongKey{"UplinkAndGateway",
+                 {{"uplink", "eth1"}, {"isGateway", true}},
+                 "\"uplink\" and \"isGateway\": true contradict"},
         WrongKey{"NumberAsBridge", {{"bridge", 7}}, "\"bridge\": 7"},
         WrongKey{"EmptyBridge", {{"bridge", ""}}, "\"bridge\": \"\""},
         WrongKey{

@@ -32,6 +32,7 @@ json another_value(const Setting& setting) {
 /// The plugin's view of its settings, for comparison.
 json contents(const PluginSettings& settings) {
   return {settings.bridge,
+          settings.uplink,
           settings.mtu.value_or(0),
           static_cast<int>(settings.dataplane),
           settings.state_dir.string(),

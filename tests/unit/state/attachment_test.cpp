@@ -30,6 +30,7 @@ Attachment attachment(const std::string& network, const std::string& container_i
       .pod = "shop/web",
       .pod_uid = "u1",
       .port = {.bridge = "cni0",
+               .uplink = "eth0.100",
                .host_ifname = host_ifname_for(network, container_id, ifname),
                .host_mac = MacAddr::parse("0a:58:0a:c8:00:aa").value(),
                .pod_ifname = ifname,
@@ -87,6 +88,7 @@ TEST_F(AttachmentStoreTest, FindsWhatWasSaved) {
   EXPECT_EQ(read.netns, saved.netns);
   EXPECT_EQ(read.pod, saved.pod);
   EXPECT_EQ(read.port.bridge, saved.port.bridge);
+  EXPECT_EQ(read.port.uplink, saved.port.uplink);
   EXPECT_EQ(read.port.host_ifname, saved.port.host_ifname);
   EXPECT_EQ(read.port.host_mac, saved.port.host_mac);
   EXPECT_EQ(read.port.pod_ifname, saved.port.pod_ifname);
@@ -266,7 +268,7 @@ TEST_F(AttachmentStoreTest, ReportsARecordWithAnyKeyOfTheWrongType) {
     EXPECT_EQ(found.error().code, EBADMSG) << changed;
   }
 
-  EXPECT_EQ(keys, 39u);
+  EXPECT_EQ(keys, 40u);
 }
 
 TEST_F(AttachmentStoreTest, ListsThoseOfEveryNetwork) {

@@ -129,7 +129,7 @@ void HostPortSync::sync(NetlinkSocket& netlink, const AttachmentStore& store,
 /// Without the table, nothing keeps others from what listens on 127.0.0.1.
 void HostPortSync::forbid_localhost(const std::vector<Link>& links, Outcome& outcome) {
   for (const Link& link : links) {
-    if (link.alias != kBridgeAlias) continue;
+    if (!has_our_alias(link)) continue;
     auto forbidden = forbid_localhost_ports(link.name);
     if (!forbidden) outcome.fail(forbidden.error().what);
     if (forbidden && *forbidden)

@@ -3,6 +3,7 @@
 #include "dataplane/kernel_path.hpp"
 #include "net/bridge.hpp"
 #include "pods/node_bridge.hpp"
+#include "pods/uplink.hpp"
 
 #include <algorithm>
 #include <map>
@@ -15,7 +16,8 @@ namespace {
 /// What the pods of a bridge need of it.
 struct WantedBridge {
   std::vector<IpNet> addresses;
-  unsigned mtu = 0;  ///< bytes
+  unsigned mtu = 0;    ///< bytes
+  std::string uplink;  ///< empty: none
 };
 
 /// By name. Pods whose host end is gone need none.
@@ -27,6 +29,7 @@ std::map<std::string, WantedBridge> wanted_bridges(const std::vector<Attachment>
     if (std::ranges::find(links, port.host_ifname, &Link::name) == links.end()) continue;
     WantedBridge& bridge = wanted[port.bridge];
     bridge.mtu = std::max(bridge.mtu, port.mtu);
+    if (bridge.uplink.empty()) bridge.uplink = port.uplink;
     for (const IpNet& address : port.bridge_addresses()) {
       if (std::ranges::find(bridge.addresses, address) == bridge.addresses.end())
         bridge.addresses.push_back(address);
@@ -51,6 +54,17 @@ void sync_alias(NetlinkSocket& netlink, const std::vector<LinkAddress>& addresse
                 "bridge " + bridge.name + ", which an older version made, got its alias");
 }
 
+void sync_uplink(NetlinkSocket& netlink, const std::string& uplink, const std::vector<Link>& links,
+                 const Link& bridge, Outcome& outcome) {
+  if (uplink.empty()) return;
+  const auto port = std::ranges::find(links, uplink, &Link::name);
+  if (port != links.end() && port->master_ifindex == bridge.ifindex) return;
+  auto ensured = ensure_uplink(netlink, uplink, bridge);
+  if (!ensured) return outcome.fail(ensured.error().what);
+  if (*ensured)
+    outcome.changes.push_back("uplink " + uplink + " is a port of bridge " + bridge.name);
+}
+
 }  // namespace
 
 void sync_pod_bridges(NetlinkSocket& netlink, const AttachmentStore& store,
@@ -64,12 +78,15 @@ void sync_pod_bridges(NetlinkSocket& netlink, const AttachmentStore& store,
   wanted.try_emplace(bridge);
   for (const auto& [name, what] : wanted) {
     const auto before = std::ranges::find(links, name, &Link::name);
-    if (what.addresses.empty() && before == links.end()) continue;
+    const bool is_needed = !what.addresses.empty() || !what.uplink.empty();
+    if (!is_needed && before == links.end()) continue;
     if (before == links.end()) {
       auto made = ensure_bridge_of_pods(netlink, store, name, what.addresses, what.mtu);
       outcome.apply(made ? Result<>() : fail(made), "bridge " + name + " made");
+      if (made) sync_uplink(netlink, what.uplink, links, *made, outcome);
       continue;
     }
+    sync_uplink(netlink, what.uplink, links, *before, outcome);
     if (!what.addresses.empty()) {
       auto ensured = ensure_node_bridge(netlink, name, what.addresses, what.mtu, before->mac);
       if (!ensured) outcome.fail(ensured.error().what);
