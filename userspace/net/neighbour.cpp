@@ -20,6 +20,12 @@ ndmsg header_of(const Neighbour& neighbour) {
           .ndm_state = NUD_PERMANENT};
 }
 
+ndmsg header_of(const NeighbourProxy& proxy) {
+  return {.ndm_family = static_cast<std::uint8_t>(proxy.addr.family()),
+          .ndm_ifindex = static_cast<int>(proxy.ifindex),
+          .ndm_flags = NTF_PROXY};
+}
+
 std::string describe(const Neighbour& neighbour) {
   return neighbour.addr.str() + " at " + neighbour.mac.str() + " on link " +
          std::to_string(neighbour.ifindex);
@@ -35,26 +41,27 @@ struct Entry {
   bool permanent = false;
 };
 
-/// Empty for entries of other links: not all kernels filter a dump by link.
+/// Empty for entries of other links than `ifindex`, unless that is 0: not all kernels filter a dump
+/// by link.
 std::optional<Entry> parse_entry(const nlmsghdr* message, unsigned ifindex) {
   const auto* entry = static_cast<const ndmsg*>(nlmsg_data(message));
   const Attributes<NDA_MAX> attributes(message, entry);
   const auto addr = attributes.ip(NDA_DST);
   const auto mac = attributes.mac(NDA_LLADDR);
   const bool is_ip = entry->ndm_family == AF_INET || entry->ndm_family == AF_INET6;
-  if (!is_ip || static_cast<unsigned>(entry->ndm_ifindex) != ifindex || !addr || !mac ||
-      is_multicast(*addr))
+  const auto link = static_cast<unsigned>(entry->ndm_ifindex);
+  if (!is_ip || (ifindex != 0 && link != ifindex) || !addr || !mac || is_multicast(*addr))
     return std::nullopt;
-  return Entry{{ifindex, *addr, *mac, attributes.u8(NDA_PROTOCOL)},
-               entry->ndm_state == NUD_PERMANENT};
+  return Entry{{link, *addr, *mac, attributes.u8(NDA_PROTOCOL)}, entry->ndm_state == NUD_PERMANENT};
 }
 
 Result<std::vector<Entry>> list_entries(NetlinkSocket& netlink, unsigned ifindex) {
   std::vector<Entry> entries;
   NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{.ndm_family = AF_UNSPEC});
-  request.put(NDA_IFINDEX, std::uint32_t{ifindex});
+  if (ifindex != 0) request.put(NDA_IFINDEX, std::uint32_t{ifindex});
+  const std::string of = ifindex == 0 ? "" : " of link " + std::to_string(ifindex);
   auto done = request.dump(
-      netlink, "list neighbours of link " + std::to_string(ifindex), [&] { entries.clear(); },
+      netlink, "list neighbours" + of, [&] { entries.clear(); },
       [&](const nlmsghdr* message) {
         if (const auto entry = parse_entry(message, ifindex)) entries.push_back(*entry);
       });
@@ -131,6 +138,42 @@ Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink,
   for (const auto& [neighbour, permanent] : *entries)
     if (permanent) neighbours.push_back(neighbour);
   return neighbours;
+}
+
+Result<> ensure_proxy(NetlinkSocket& netlink, const NeighbourProxy& proxy) {
+  NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, header_of(proxy));
+  request.put(NDA_DST, proxy.addr);
+  if (proxy.protocol != 0) request.put(NDA_PROTOCOL, proxy.protocol);
+  return request.exchange(
+      netlink, "answer for " + proxy.addr.str() + " on link " + std::to_string(proxy.ifindex));
+}
+
+Result<> delete_proxy(NetlinkSocket& netlink, const NeighbourProxy& proxy) {
+  NetlinkRequest request(RTM_DELNEIGH, 0, header_of(proxy));
+  request.put(NDA_DST, proxy.addr);
+  auto done = request.exchange(netlink, "stop to answer for " + proxy.addr.str() + " on link " +
+                                            std::to_string(proxy.ifindex));
+  if (!done && (done.error().code == ENOENT || done.error().code == ENODEV)) return {};
+  return done;
+}
+
+Result<std::vector<NeighbourProxy>> list_proxies(NetlinkSocket& netlink) {
+  std::vector<NeighbourProxy> proxies;
+  NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP,
+                         ndmsg{.ndm_family = AF_UNSPEC, .ndm_flags = NTF_PROXY});
+  auto done = request.dump(
+      netlink, "list proxies of neighbours", [&] { proxies.clear(); },
+      [&](const nlmsghdr* message) {
+        const auto* entry = static_cast<const ndmsg*>(nlmsg_data(message));
+        const Attributes<NDA_MAX> attributes(message, entry);
+        const auto addr = attributes.ip(NDA_DST);
+        const bool is_ip = entry->ndm_family == AF_INET || entry->ndm_family == AF_INET6;
+        if (is_ip && addr)
+          proxies.push_back(
+              {static_cast<unsigned>(entry->ndm_ifindex), *addr, attributes.u8(NDA_PROTOCOL)});
+      });
+  if (!done) return fail(done);
+  return proxies;
 }
 
 }  // namespace kubecni

@@ -43,7 +43,28 @@ Result<std::optional<IpAddr>> find_neighbour_at(NetlinkSocket& netlink, unsigned
 Result<std::optional<MacAddr>> find_mac_of(NetlinkSocket& netlink, unsigned ifindex,
                                            const IpAddr& addr);
 
-/// The permanent entries of the link, of both families, except multicast addresses.
-Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink, unsigned ifindex);
+/// The permanent entries of the link, or of all links, of both families, except multicast
+/// addresses.
+Result<std::vector<Neighbour>> list_permanent_neighbours(NetlinkSocket& netlink,
+                                                         unsigned ifindex = 0);
+
+/// An address of another link, for which `ifindex` answers ARP and ND. Its setting `proxy_ndp` has
+/// to be 1 for IPv6.
+struct NeighbourProxy {
+  unsigned ifindex = 0;
+  IpAddr addr;
+  std::uint8_t protocol = 0;  ///< as of a Neighbour
+
+  auto operator<=>(const NeighbourProxy&) const = default;
+};
+
+/// Repeating the call changes nothing. Errors: ENODEV no such link.
+Result<> ensure_proxy(NetlinkSocket& netlink, const NeighbourProxy& proxy);
+
+/// Absent is success.
+Result<> delete_proxy(NetlinkSocket& netlink, const NeighbourProxy& proxy);
+
+/// Of all links and both families.
+Result<std::vector<NeighbourProxy>> list_proxies(NetlinkSocket& netlink);
 
 }  // namespace kubecni

@@ -22,8 +22,9 @@ rtmsg header_of(const Route& route) {
           .rtm_dst_len = static_cast<std::uint8_t>(route.dst.prefix),
           .rtm_table = RT_TABLE_UNSPEC,  // an attribute has it
           .rtm_protocol = route.protocol,
-          .rtm_scope = static_cast<std::uint8_t>(route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK),
-          .rtm_type = RTN_UNICAST,
+          .rtm_scope = static_cast<std::uint8_t>(route.gateway || !route.unicast ? RT_SCOPE_UNIVERSE
+                                                                                 : RT_SCOPE_LINK),
+          .rtm_type = static_cast<std::uint8_t>(route.unicast ? RTN_UNICAST : RTN_UNREACHABLE),
           .rtm_flags = route.onlink ? unsigned{RTNH_F_ONLINK} : 0};
 }
 
@@ -61,7 +62,7 @@ void put_route(NetlinkRequest& request, const Route& route) {
   if (route.gateway) put_gateway(request, route);
   if (route.encap) put_encap(request, *route.encap);
   if (route.source) request.put(RTA_PREFSRC, *route.source);
-  request.put(RTA_OIF, std::uint32_t{route.ifindex});
+  if (route.ifindex != 0) request.put(RTA_OIF, std::uint32_t{route.ifindex});
   request.put(RTA_TABLE, std::uint32_t{route.table});
   if (route.metric != 0) request.put(RTA_PRIORITY, std::uint32_t{route.metric});
 }

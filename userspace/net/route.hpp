@@ -40,7 +40,7 @@ struct Route {
   unsigned char protocol = 0;  ///< RTPROT_*
   unsigned metric = 0;
   unsigned table = 254;  ///< RT_TABLE_MAIN
-  bool unicast = true;   ///< not a blackhole or the like
+  bool unicast = true;   ///< made with false, it says "unreachable"; listed, also a blackhole
   bool onlink = false;   ///< the gateway need not be in a network of the link
   std::optional<Encap> encap;
   std::optional<IpAddr> source;  ///< preferred source address of the node's own packets

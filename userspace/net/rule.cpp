@@ -14,12 +14,14 @@ namespace {
 
 fib_rule_hdr header_of(const Rule& rule) {
   return {.family = static_cast<std::uint8_t>(rule.family),
+          .src_len = static_cast<std::uint8_t>(rule.from ? rule.from->prefix : 0),
           .table = RT_TABLE_UNSPEC,  // an attribute has it
           .action = FR_ACT_TO_TBL};
 }
 
 void put_rule(NetlinkRequest& request, const Rule& rule) {
   if (!rule.iif.empty()) request.put(FRA_IIFNAME, rule.iif);
+  if (rule.from) request.put(FRA_SRC, rule.from->addr);
   request.put(FRA_TABLE, std::uint32_t{rule.table});
   request.put(FRA_PRIORITY, std::uint32_t{rule.priority});
   request.put(FRA_PROTOCOL, std::uint8_t{rule.protocol});
@@ -28,14 +30,17 @@ void put_rule(NetlinkRequest& request, const Rule& rule) {
 std::string describe(const Rule& rule) {
   return std::string(rule.family == AF_INET ? "IPv4" : "IPv6") + " rule " +
          std::to_string(rule.priority) + (rule.iif.empty() ? "" : " from iif " + rule.iif) +
-         " to table " + std::to_string(rule.table);
+         (rule.from ? " from " + rule.from->str() : "") + " to table " + std::to_string(rule.table);
 }
 
 Rule parse_rule(const nlmsghdr* message) {
   const auto* info = static_cast<const fib_rule_hdr*>(nlmsg_data(message));
   const Attributes<FRA_MAX> attributes(message, info);
+  std::optional<IpNet> from;
+  if (const auto source = attributes.ip(FRA_SRC)) from = {*source, info->src_len};
   return {.family = info->family,
           .iif = attributes.text(FRA_IIFNAME),
+          .from = from,
           .table = attributes[FRA_TABLE] ? attributes.u32(FRA_TABLE) : info->table,
           .priority = attributes.u32(FRA_PRIORITY),
           .protocol = attributes.u8(FRA_PROTOCOL)};

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "base/ip.hpp"
 #include "base/result.hpp"
 #include "net/netlink.hpp"
 
 #include <compare>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +13,9 @@ namespace kubecni {
 
 /// A rule of the routing policy database: packets look into `table` first.
 struct Rule {
-  int family = 0;   ///< AF_INET or AF_INET6
-  std::string iif;  ///< only packets that come in by it; empty: all
+  int family = 0;             ///< AF_INET or AF_INET6
+  std::string iif;            ///< only packets that come in by it; empty: all
+  std::optional<IpNet> from;  ///< only packets with such a source
   unsigned table = 0;
   unsigned priority = 0;       ///< lower comes first; the main table's is 32766
   unsigned char protocol = 0;  ///< RTPROT_*; FRA_PROTOCOL, kernel 4.17

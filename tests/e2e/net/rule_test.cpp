@@ -17,6 +17,7 @@ class Rules : public LinkPair {
   static Rule rule(int family) {
     return {.family = family,
             .iif = "eth0",
+            .from = family == AF_INET ? IpNet::parse("10.1.0.0/24") : std::nullopt,
             .table = 1084,
             .priority = 1000,
             .protocol = kRouteProtocol};
