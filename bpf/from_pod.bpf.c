@@ -172,7 +172,10 @@ static __always_inline struct exit judge_way(struct __sk_buff *skb, const struct
 	const struct exit exit = judge_pod(&answer->pod);
 	if (is_exit(exit))
 		return exit;
-	return same_mac(eth->h_dest, answer->pod.pod_mac) ? CONTINUE : EXIT(PASS_OTHER_MAC);
+	/* In mode ptp, the gateway is the way to every pod. */
+	if (answer->is_routed || same_mac(eth->h_dest, answer->pod.pod_mac))
+		return CONTINUE;
+	return EXIT(PASS_OTHER_MAC);
 }
 
 /* Finds both ends: who sends, and to whom. */

@@ -103,9 +103,14 @@ struct kubecni_addr6 {
 	__u8 addr[16];
 };
 
+/* The network of pods in mode ptp: the ifindex of lo, which is no bridge's. The
+ * kernel routes what they send as if it were the node's. */
+#define KUBECNI_ROUTED_NETWORK 1
+
 /* Keys of `endpoints4` and `endpoints6`: the address of a pod on this node.
  * Two networks may have the same addresses. A network is a bridge, and its
- * number is the bridge's ifindex. */
+ * number is the bridge's ifindex; or all pods that are on no bridge, which the
+ * node's routes tell apart (KUBECNI_ROUTED_NETWORK). */
 struct kubecni_endpoint4_key {
 	__u32 network;
 	__u8 addr[4];
@@ -137,7 +142,7 @@ struct kubecni_endpoint {
 	__u32 host_ifindex; /* the host end of the pod's veth */
 	__u32 flags;	    /* enum kubecni_endpoint_flags */
 	__u8 pod_mac[6];
-	__u8 gateway_mac[6]; /* of the bridge; the pod sends off-link traffic to it */
+	__u8 gateway_mac[6]; /* of the bridge or, in mode ptp, of the host end */
 };
 
 /* Value of `pod_ifaces`, keyed by the host ifindex: the pod that owns the
@@ -148,13 +153,14 @@ struct kubecni_pod_iface {
 	__u8 addr6[16];
 	__u8 pod_mac[6];
 	__u8 pad[2];
-	__u32 network; /* the ifindex of the bridge that the interface is a port of */
+	__u32 network; /* as in the keys of `endpoints4` */
 };
 
 /* Value of `node_config`, which has one entry, of key 0. */
 struct kubecni_node_config {
 	/* The network in which pods of other nodes are: the ifindex of
-	 * kube-cnid's bridge. 0: none, or not known yet. */
+	 * kube-cnid's bridge, or KUBECNI_ROUTED_NETWORK. 0: none, or not known
+	 * yet. */
 	__u32 cluster_network;
 	/* How long conntrack keeps a silent flow, in seconds; 0: the kernel's
 	 * default. Its settings are per network namespace, and no program

@@ -69,8 +69,19 @@ TEST_P(FromPod, PacketLeftToTheKernelKeepsItsMark) {
 }
 
 TEST_P(FromPod, SameNodePacketToAnotherMacIsLeftToTheKernel) {
-  EXPECT_THAT(send({.dst_mac = kGatewayMac, .dst = family().pod_b}),
+  EXPECT_THAT(send({.dst_mac = kForeignMac, .dst = family().pod_b}),
               LeftToKernel(KUBECNI_PASS_OTHER_MAC));
+}
+
+TEST_P(FromPod, SameNodePacketToTheGatewayIsRouted) {
+  for (const auto protocol : kProtocols) {
+    const Frame in = frame({.dst_mac = kGatewayMac, .dst = family().pod_b, .protocol = protocol});
+
+    EXPECT_THAT(run(kFromPod, in), Redirected(KUBECNI_FAST_TO_LOCAL_POD,
+                                              with_macs(one_hop_older(in), kPodBMac, kGatewayMac)));
+  }
+  EXPECT_THAT(send({.dst_mac = kGatewayMac, .dst = family().pod_b, .ttl = 1}),
+              LeftToKernel(KUBECNI_PASS_TTL_EXPIRED));
 }
 
 TEST_P(FromPod, PacketToAnotherNodeButNotToTheGatewayIsLeftToTheKernel) {
