@@ -7,6 +7,7 @@
 #include "dataplane/pod_dataplane.hpp"
 #include "dataplane/pod_mac.hpp"
 #include "dataplane/pod_neighbours.hpp"
+#include "dataplane/routed_port.hpp"
 #include "delegate.hpp"
 #include "ipam/lease_store.hpp"
 #include "list_partners.hpp"
@@ -118,7 +119,7 @@ Attachment plan_attachment(const CniEnv& env, const NetConf& conf, unsigned mtu,
           .netns = env.netns,
           .pod = env.pod(),
           .pod_uid = env.arg("K8S_POD_UID"),
-          .port = {.bridge = conf.bridge,
+          .port = {.bridge = conf.mode == PodMode::kPtp ? "" : conf.bridge,
                    .uplink = conf.uplink,
                    .host_ifname = host_ifname_for(conf.name, env.container_id, env.ifname),
                    .host_mac = host_mac,
@@ -370,11 +371,16 @@ class Adding {
     return all;
   }
 
-  /// Somebody may have removed the records of pods that live.
-  bool is_of_living_pod(const IpAddr& address) {
+  Result<bool> has_pod_on_bridge(const IpAddr& address) {
     auto bridge = find_link(*netlink_, conf_.bridge);
     if (!bridge || !*bridge) return false;
-    auto has_pod = has_pod_at(*netlink_, address, (*bridge)->ifindex);
+    return has_pod_at(*netlink_, address, (*bridge)->ifindex);
+  }
+
+  /// Somebody may have removed the records of pods that live.
+  bool is_of_living_pod(const IpAddr& address) {
+    auto has_pod = conf_.mode == PodMode::kPtp ? has_routed_pod_at(*netlink_, address)
+                                               : has_pod_on_bridge(address);
     if (!has_pod || !*has_pod) return false;
     log::warn("an address was not given out: a pod has it, and its records are lost",
               {{"address", address.str()}});
@@ -383,7 +389,8 @@ class Adding {
 
   CniResult<> connect() {
     if (auto ensured = ensure_bridge(); !ensured) return ensured;
-    if (requests_.mac) {
+    // In mode ptp the pod has its link for itself.
+    if (requests_.mac && !attachment_.port.is_routed()) {
       auto free = check_mac_is_free(*netlink_, bridge_, *requests_.mac);
       if (!free) return refuse(free.error());
     }
@@ -447,11 +454,14 @@ class Adding {
       return cni_error(done.error(), "ADD");
     undo_.add([this] {
       std::vector<IpAddr> known;
-      for (const auto& neighbour : neighbours_of(attachment_.port, bridge_.ifindex))
+      for (const auto& neighbour : neighbours_of(attachment_.port, gateway_device().ifindex))
         known.push_back(neighbour.addr);
-      report_undo("delete neighbours", delete_neighbours_at(*netlink_, known, bridge_.ifindex));
+      report_undo("delete neighbours",
+                  delete_neighbours_at(*netlink_, known, gateway_device().ifindex));
     });
-    auto known = ensure_neighbours_of(*netlink_, attachment_.port, bridge_.ifindex);
+    auto known = attachment_.port.is_routed()
+                     ? ensure_routed_port(*netlink_, host_, attachment_.port)
+                     : ensure_neighbours_of(*netlink_, attachment_.port, bridge_.ifindex);
     if (!known) return cni_error(known.error(), "ADD");
     // Otherwise the pod's first packets, which ask for its neighbours, could be lost.
     auto ready = await_pod_port(*netlink_, host_, attachment_.port);
@@ -549,8 +559,8 @@ class Adding {
   /// What is not known to be open is policed.
   PodEndpoint endpoint(bool is_policed) {
     is_policed_ = is_policed;
-    return endpoint_of(attachment_, host_, bridge_.ifindex, bridge_.mac, {},
-                       is_policed ? Policed::kYes : Policed::kNo);
+    return endpoint_of(attachment_, host_, network_of(attachment_.port, bridge_.ifindex),
+                       gateway_device().mac, {}, is_policed ? Policed::kYes : Policed::kNo);
   }
 
   Result<> remove_from_ebpf() {
@@ -558,10 +568,20 @@ class Adding {
                       attachment_.port.plain_addresses());
   }
 
+  /// The device at which the node has the gateways' addresses and the pod.
+  [[nodiscard]] const Link& gateway_device() const {
+    return attachment_.port.is_routed() ? host_ : bridge_;
+  }
+
+  /// In mode ptp there is none, and the pod's gateway is the host end.
   CniResult<> ensure_bridge() {
     PodPort& port = attachment_.port;
+    if (port.is_routed()) {
+      port.gateway_mac = port.host_mac;
+      return {};
+    }
     auto bridge = ensure_bridge_of_pods(*netlink_, attachments_, port.bridge,
-                                        port.bridge_addresses(), port.mtu);
+                                        port.gateway_addresses(), port.mtu);
     if (!bridge) return cni_error(bridge.error(), "ADD");
     bridge_ = *bridge;
     if (port.owns_gateways) port.gateway_mac = bridge_.mac;
@@ -590,6 +610,7 @@ class Adding {
   /// again only after a minute.
   void announce() const {
     const PodPort& port = attachment_.port;
+    if (port.is_routed()) return;
     auto told =
         announce_addresses(netns_.get(), port.pod_ifname, port.pod_mac, port.plain_addresses());
     if (!told) log::info("addresses not announced", {{"err", told.error().what}});

@@ -38,6 +38,24 @@ CniResult<> add_default_routes(const NetConf& conf, Addressing& addressing) {
   return {};
 }
 
+/// In mode ptp nobody else of the subnet is on the pod's link: it reaches them by the gateway.
+CniResult<> add_address(const NetConf& conf, const IpNet& net, const std::optional<IpAddr>& gateway,
+                        Addressing& addressing) {
+  addressing.addresses.push_back({net, gateway});
+  if (conf.mode != PodMode::kPtp) return {};
+  if (!gateway)
+    return cni_error(CniCode::kInvalidConfig,
+                     "ADD: address " + net.str() +
+                         " has no gateway, and in \"mode\" \"ptp\" the "
+                         "pod reaches nothing without one",
+                     "let ipam name one, or give the subnet more than one address");
+  const IpNet subnet = net.network();
+  const bool is_new =
+      std::ranges::find(addressing.routes, subnet, &PodRoute::dst) == addressing.routes.end();
+  if (subnet.prefix < net.addr.bits() && is_new) addressing.routes.push_back({subnet, *gateway});
+  return {};
+}
+
 /// The gateway that `ip` names, or the bridge's address if the bridge is the gateway.
 std::optional<IpAddr> gateway_for(const json& ip, const IpNet& net, bool is_gateway) {
   if (const auto given = IpAddr::parse(text_of(member(ip, "gateway")))) return given;
@@ -52,7 +70,9 @@ CniResult<Addressing> addressing_of(const Lease& lease, const NodeSettings& node
   Addressing addressing;
   for (const IpAddr& address : lease.addresses) {
     const Pool& pool = *find_pool(node.pool_sets, address);
-    addressing.addresses.push_back({{address, pool.subnet().prefix}, pool.gateway()});
+    const IpNet net{address, pool.subnet().prefix};
+    if (auto added = add_address(conf, net, pool.gateway(), addressing); !added)
+      return std::unexpected(added.error());
   }
   if (auto added = add_default_routes(conf, addressing); !added)
     return std::unexpected(added.error());
@@ -69,7 +89,8 @@ CniResult<Addressing> addressing_of(const json& ipam_result, const NetConf& conf
     const auto gateway = gateway_for(ip, net, conf.is_gateway);
     if (gateway == net.addr)
       return wrong("the pod was given " + net.addr.str() + ", which is its gateway");
-    addressing.addresses.push_back({net, gateway});
+    if (auto added = add_address(conf, net, gateway, addressing); !added)
+      return std::unexpected(added.error());
   }
   if (addressing.addresses.empty()) return wrong("the result has no address");
   for (const json& route : ipam_result["routes"]) {

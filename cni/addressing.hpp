@@ -16,7 +16,7 @@ namespace kubecni {
 struct Addressing {
   std::vector<PodAddress> addresses;
   /// The requested routes, plus a default route for each family, unless the configuration wants
-  /// none.
+  /// none; in mode ptp, also those to the subnets of the addresses.
   std::vector<PodRoute> routes;
   nlohmann::json dns = nlohmann::json::object();
 };

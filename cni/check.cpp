@@ -79,7 +79,8 @@ Result<std::vector<std::string>> settled_differences(const PodDataplane& datapla
   for (;;) {
     auto shaped = list_shaped_links(netlink);
     if (!shaped) return fail(shaped);
-    const PodEndpoint pod = endpoint_of(attachment, host, host.master_ifindex, {}, *shaped);
+    const unsigned network = network_of(attachment.port, host.master_ifindex);
+    const PodEndpoint pod = endpoint_of(attachment, host, network, {}, *shaped);
     auto found = dataplane.differences(pod);
     const bool may_settle = found && !found->empty() && pod.shaped;
     if (!may_settle || std::chrono::steady_clock::now() >= end) return found;
@@ -96,7 +97,9 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   }
   auto host = find_link(netlink, attachment.port.host_ifname);
   if (!host) return fail(host);
-  if (!*host || (*host)->master_ifindex == 0) return {};  // reported before
+  if (!*host) return {};  // reported before
+  const unsigned network = network_of(attachment.port, (*host)->master_ifindex);
+  if (network == 0) return {};  // likewise
   auto kept = is_kept_by_other_schema(conf.bpffs, {(*host)->ifindex, (*host)->name});
   if (!kept) return fail(kept);
   if (*kept) return {};
@@ -110,8 +113,7 @@ Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachm
   auto more = settled_differences(*dataplane, netlink, attachment, **host);
   if (!more) return fail(more);
   // STATUS, or the ADD of another pod, loads what was missing without the entries of this pod.
-  auto known =
-      dataplane->endpoints.knows(endpoint_of(attachment, **host, (*host)->master_ifindex, {}, {}));
+  auto known = dataplane->endpoints.knows(endpoint_of(attachment, **host, network, {}, {}));
   if (!known) return fail(known);
   auto& list = *known ? found.of_pod : found.of_node;
   list.insert(list.end(), more->begin(), more->end());

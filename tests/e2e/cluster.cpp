@@ -36,6 +36,7 @@ std::unique_ptr<Cluster::Member> make_member(const ClusterOptions& options, unsi
   for (const int family : families) cidrs.push_back(pod_cidr(index + 1, family));
   auto member = std::make_unique<Cluster::Member>(std::string("node-") + char('a' + index), cidrs,
                                                   options.dataplane);
+  member->node.use_mode(options.mode);
   for (const int family : families)
     member->addresses.push_back(Underlay::address(segment, index + 1, family));
   if (!options.routing.empty())

@@ -23,6 +23,7 @@ enum class Topology {
 
 struct ClusterOptions {
   std::string dataplane = "ebpf";
+  std::string mode = "bridge";
   Families families = Families::kV4;
   Topology topology = Topology::kOneSegment;
   /// `--routing` of each node in turn; one for all; none leaves the option out.

@@ -33,6 +33,7 @@ struct PolicyMode {
   std::string dataplane;
   std::string routing;
   std::vector<std::string> daemon_options = {};
+  std::string mode = "bridge";
 };
 
 /// A frame of the truth table. It is known again by its source port, or SCTP's.
@@ -52,6 +53,7 @@ class PolicyTest : public testing::Test {
  protected:
   explicit PolicyTest(const PolicyMode& mode)
       : cluster({.dataplane = mode.dataplane,
+                 .mode = mode.mode,
                  .families = Families::kDual,
                  .routing = {mode.routing},
                  .daemon_options = options_of(mode)}) {
@@ -119,17 +121,16 @@ class PolicyTest : public testing::Test {
   void send(const Probe& probe, std::uint16_t id) const {
     const PodPort& from = ports_[probe.from];
     const PodPort& to = ports_[probe.to];
-    IpPacket packet{
-        .family = probe.family,
-        .dst_mac =
-            (&node_of(probe.from) == &node_of(probe.to) ? to.pod_mac : from.gateway_mac).str(),
-        .src_mac = from.pod_mac.str(),
-        .src = address_of(probe.from, probe.family),
-        .dst = address_of(probe.to, probe.family),
-        .protocol = number_of(probe.protocol),
-        .src_port = id,
-        .dst_port = static_cast<std::uint16_t>(probe.port),
-        .tcp_flags = 2};
+    const bool is_on_bridge = !from.is_routed() && &node_of(probe.from) == &node_of(probe.to);
+    IpPacket packet{.family = probe.family,
+                    .dst_mac = (is_on_bridge ? to.pod_mac : from.gateway_mac).str(),
+                    .src_mac = from.pod_mac.str(),
+                    .src = address_of(probe.from, probe.family),
+                    .dst = address_of(probe.to, probe.family),
+                    .protocol = number_of(probe.protocol),
+                    .src_port = id,
+                    .dst_port = static_cast<std::uint16_t>(probe.port),
+                    .tcp_flags = 2};
     if (probe.protocol == "SCTP") {
       // Ports, tag, checksum, and an INIT chunk of 20 bytes.
       packet.payload.assign(32, 0);

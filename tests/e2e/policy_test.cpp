@@ -11,7 +11,8 @@ namespace kubecni::test {
 namespace {
 
 std::string name_of(const testing::TestParamInfo<PolicyMode>& info) {
-  return info.param.dataplane + "_" + info.param.routing;
+  return info.param.dataplane + "_" + info.param.routing +
+         (info.param.mode == "bridge" ? "" : "_" + info.param.mode);
 }
 
 class PolicyTruth : public PolicyTest, public testing::WithParamInterface<PolicyMode> {
@@ -34,7 +35,9 @@ TEST_P(PolicyTruth, TablesAreWhatTheOracleSays) {
 INSTANTIATE_TEST_SUITE_P(Modes, PolicyTruth,
                          testing::Values(PolicyMode{"ebpf", "direct"}, PolicyMode{"ebpf", "vxlan"},
                                          PolicyMode{"bridge", "direct"},
-                                         PolicyMode{"bridge", "vxlan"}),
+                                         PolicyMode{"bridge", "vxlan"},
+                                         PolicyMode{"ebpf", "vxlan", {}, "ptp"},
+                                         PolicyMode{"bridge", "direct", {}, "ptp"}),
                          name_of);
 
 TEST_F(PolicyOfANode, EndsWithTheLastPolicy) {

@@ -41,6 +41,7 @@ json Node::conf(const json& changes) const {
   json conf{{"cniVersion", "1.1.0"},      {"name", "pods"},          {"type", "kube-cni"},
             {"network", "10.200.0.0/16"}, {"dataplane", dataplane_}, {"stateDir", state_dir()},
             {"runDir", run_dir()},        {"bpffs", bpffs_}};
+  if (mode_ != "bridge") conf["mode"] = mode_;
   if (subnets_.size() == 1) conf["subnet"] = subnets_.front();
   if (subnets_.size() == 1 && subnets_.front().find(':') != std::string::npos)
     conf["network"] = "fd00:10::/32";
@@ -118,6 +119,7 @@ Process Node::start_daemon(const std::vector<std::string>& options,
   argv.insert(argv.end(),
               {program(programs_ + "kube-cnid"), "--node-name", name(), "--dataplane", dataplane_,
                "--state-dir", state_dir(), "--run-dir", run_dir(), "--bpffs", bpffs_});
+  if (mode_ != "bridge") argv.insert(argv.end(), {"--mode", mode_});
   argv.insert(argv.end(), options.begin(), options.end());
   return Process({.argv = argv, .netns_fd = netns.fd()});
 }

@@ -58,6 +58,9 @@ class Node {
   /// Sets `--dataplane` and "dataplane" for later daemons and calls.
   void use_dataplane(std::string dataplane) { dataplane_ = std::move(dataplane); }
 
+  /// The same for "mode".
+  void use_mode(std::string mode) { mode_ = std::move(mode); }
+
   [[nodiscard]] const std::string& name() const { return netns.name(); }
   [[nodiscard]] bool is_ebpf() const { return dataplane_ != "bridge"; }
   [[nodiscard]] std::filesystem::path state_dir() const { return folder_ / "state"; }
@@ -110,6 +113,7 @@ class Node {
   std::filesystem::path bpffs_;
   std::vector<std::string> subnets_;
   std::string dataplane_;
+  std::string mode_ = "bridge";
   std::string programs_;
 };
 

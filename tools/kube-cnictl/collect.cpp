@@ -150,8 +150,8 @@ Result<json> collect_endpoints(const NodePaths& paths) {
     const Link* const host = state->find(port.host_ifname);
     const bool limited = is_shaped(attachment, host ? host->ifindex : 0, *shaped);
     if (host && attachment.ebpf && dataplane) {
-      auto found =
-          dataplane->differences(endpoint_of(attachment, *host, host->master_ifindex, {}, *shaped));
+      const unsigned network = network_of(port, host->master_ifindex);
+      auto found = dataplane->differences(endpoint_of(attachment, *host, network, {}, *shaped));
       if (!found) return fail(found);
       problems.insert(problems.end(), found->begin(), found->end());
     }
@@ -170,6 +170,7 @@ Result<json> collect_endpoints(const NodePaths& paths) {
     endpoints.push_back({{"pod", attachment.pod},
                          {"container", attachment.container_id},
                          {"network", attachment.network},
+                         {"mode", port.is_routed() ? "ptp" : "bridge"},
                          {"bridge", port.bridge},
                          {"interface", port.pod_ifname},
                          {"addresses", texts_of(port.plain_addresses())},

@@ -154,9 +154,10 @@ void print_endpoints(const json& endpoints) {
   for (const json& e : endpoints["endpoints"]) {
     const std::string note = e["problems"].empty() ? e["reason"].get<std::string>()
                                                    : "PROBLEM: " + joined(e["problems"]);
-    rows.push_back({joined(e["addresses"]), cell(e["path"]), cell(e["bridge"]),
-                    cell(e["hostInterface"]), cell(e["mac"]), cell(e["pod"]),
-                    e["container"].get<std::string>().substr(0, 13), note});
+    rows.push_back({joined(e["addresses"]), cell(e["path"]),
+                    e["mode"] == "ptp" ? "(ptp)" : cell(e["bridge"]), cell(e["hostInterface"]),
+                    cell(e["mac"]), cell(e["pod"]), e["container"].get<std::string>().substr(0, 13),
+                    note});
   }
   print_table({"ADDRESS", "PATH", "BRIDGE", "HOST INTERFACE", "MAC", "POD", "CONTAINER", "NOTE"},
               rows);

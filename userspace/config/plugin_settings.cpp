@@ -78,6 +78,21 @@ std::string contradiction_in(const PluginSettings& settings, const std::optional
   return "";
 }
 
+/// What mode ptp cannot be combined with.
+std::string contradiction_with_ptp(const PluginSettings& settings) {
+  if (settings.mode != PodMode::kPtp) return "";
+  if (!settings.uplink.empty())
+    return "\"uplink\" is a port of the pods' bridge, and in \"mode\" \"ptp\" there is none; remove "
+           "one of the two";
+  if (settings.ipam.type == "dhcp")
+    return "\"mode\": \"ptp\" connects pods to no network with a DHCP server; use another "
+           "\"ipam\", or \"mode\": \"bridge\"";
+  if (!settings.is_gateway)
+    return "\"isGateway\": false: in \"mode\" \"ptp\" the node is the pods' gateway; leave the "
+           "key out, or use \"mode\": \"bridge\"";
+  return "";
+}
+
 }  // namespace
 
 bool is_plugin_key(std::string_view key) {
@@ -99,6 +114,7 @@ Result<PluginSettings> read_plugin_settings(const json& conf) {
   PluginSettings settings;
   take(conf, plugin_setting("bridge"), settings.bridge);
   take(conf, plugin_setting("uplink"), settings.uplink);
+  take_choice(conf, plugin_setting("mode"), settings.mode);
   take(conf, plugin_setting("mtu"), settings.mtu);
   take_choice(conf, plugin_setting("dataplane"), settings.dataplane);
   take(conf, plugin_setting("stateDir"), settings.state_dir);
@@ -120,6 +136,8 @@ Result<PluginSettings> read_plugin_settings(const json& conf) {
   take(conf, plugin_setting("isGateway"), settings.is_gateway);
   take(conf, plugin_setting("isDefaultGateway"), settings.is_default_gateway);
   if (auto problem = contradiction_in(settings, network); !problem.empty())
+    return failure(EINVAL, problem);
+  if (auto problem = contradiction_with_ptp(settings); !problem.empty())
     return failure(EINVAL, problem);
   if (const json& dns = member(conf, "dns"); dns.is_object()) settings.dns = dns;
   return settings;

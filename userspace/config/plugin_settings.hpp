@@ -21,6 +21,12 @@ enum class DataplaneMode {
   kBridge,  ///< the kernel path alone
 };
 
+/// How a pod is connected to its node.
+enum class PodMode {
+  kBridge,  ///< its veth is a port of the bridge
+  kPtp,     ///< the node routes to its veth
+};
+
 /// How programs are attached to pods' veths.
 enum class PodHooks {
   kAuto,    ///< filters if every plugin of the list is known to leave them alone
@@ -32,6 +38,7 @@ enum class PodHooks {
 struct PluginSettings {
   std::string bridge{default_of("bridge")};
   std::string uplink;  ///< the device by which the bridge's pods are in a network; or empty
+  PodMode mode = PodMode::kBridge;
   std::optional<unsigned> mtu;  ///< bytes
   DataplaneMode dataplane = DataplaneMode::kAuto;
   std::filesystem::path state_dir = default_of("stateDir");

@@ -64,10 +64,21 @@ inline constexpr std::array kSettings{
                        "that becomes a port of the bridge, so that pods are in the network behind "
                        "it: [An uplink](kubernetes.md#an-uplink). `ipam` or `subnet` has to say "
                        "which addresses of that network they get"},
+    Setting{.key = "mode",
+            .owner = Owner::kBoth,
+            .type = Type::kChoice,
+            .fallback = "bridge",
+            .allowed = "bridge|ptp",
+            .help = "bridge: pods are ports of the bridge; ptp: a link of its own leads to each "
+                    "pod, and the node routes; holds for new pods",
+            .meaning = "`bridge`: pods are ports of the bridge. `ptp`: there is no bridge; the "
+                       "node has a route to each pod, and the gateway's address is on the host "
+                       "end of each veth. It holds for new pods; see "
+                       "[architecture.md](architecture.md#without-a-bridge)"},
     Setting{.key = "isGateway",
             .owner = Owner::kPlugin,
             .type = Type::kFlag,
-            .meaning = "whether the bridge has the gateway's address",
+            .meaning = "whether the bridge has the gateway's address; always so in mode `ptp`",
             .shown_default = "`false` with `dhcp` or `uplink`, else `true`"},
     Setting{.key = "isDefaultGateway",
             .owner = Owner::kPlugin,

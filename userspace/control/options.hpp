@@ -56,11 +56,15 @@ struct DaemonOptions {
   std::filesystem::path run_dir = default_of("runDir");
   std::filesystem::path bpffs = default_of("bpffs");
   std::string bridge{default_of("bridge")};
+  std::string mode{default_of("mode")};  ///< "bridge" or "ptp"
   CniOptions cni;
   /// The ListenAddress for metrics and health; "off" or empty: they are not served.
   std::string metrics_address{default_of("metricsAddress")};
   std::string health_address{default_of("healthAddress")};  ///< health alone
   std::string log_level{daemon_setting("logLevel").fallback};
+
+  /// Whether new pods are on no bridge.
+  [[nodiscard]] bool is_ptp() const { return mode == "ptp"; }
 };
 
 }  // namespace kubecni

@@ -117,6 +117,13 @@ void add_next_hops(const ClusterView& view, const Underlay& underlay, const BgpO
       add_next_hop(address, underlay, config);
 }
 
+/// No next hop is there.
+std::vector<std::string> devices_of_pods(const DaemonOptions& options) {
+  std::vector<std::string> devices{options.bridge, kTunnelName};
+  if (options.is_ptp()) devices.insert(devices.end(), {"veth*", "kcni.*"});
+  return devices;
+}
+
 }  // namespace
 
 BirdConfig plan_bird(const ClusterView& view, const Underlay& underlay,
@@ -130,7 +137,7 @@ BirdConfig plan_bird(const ClusterView& view, const Underlay& underlay,
       .keepalive_time = bgp.keepalive_time != 0 ? bgp.keepalive_time : bgp.hold_time / 3,
       .kernel_table = kBgpTable,
       .log = options.run_dir / kBirdLog,
-      .ignored_devices = {options.bridge, kTunnelName},
+      .ignored_devices = devices_of_pods(options),
       .announced = view.self->pod_cidrs,
       .next_hops = {},
       .sessions = {}};

@@ -28,7 +28,7 @@ enum class Policed {
 /// The data of one pod for the eBPF path.
 struct PodEndpoint {
   Device host;                    ///< host end of the veth
-  unsigned network = 0;           ///< ifindex of the bridge that `host` is a port of
+  unsigned network = 0;           ///< as in kubecni_endpoint4_key
   std::vector<IpAddr> addresses;  ///< of both families
   MacAddr pod_mac;
   MacAddr gateway_mac;

@@ -108,8 +108,8 @@ Result<> explained(Result<> done) {
   return done;
 }
 
-Result<bool> set_localhost_ports(const std::string& bridge, const char* value) {
-  auto written = ensure_sysctl("net/ipv4/conf/" + bridge + "/route_localnet", value);
+Result<bool> set_localhost_ports(const std::string& device, const char* value) {
+  auto written = ensure_sysctl("net/ipv4/conf/" + device + "/route_localnet", value);
   if (!written) return fail(written, "host ports at 127.0.0.1");
   return written;
 }
@@ -148,13 +148,13 @@ Result<bool> remove_host_port_table() {
   return true;
 }
 
-Result<bool> ensure_localhost_ports(const std::string& bridge) {
-  return set_localhost_ports(bridge, "1");
+Result<bool> ensure_localhost_ports(const std::string& device) {
+  return set_localhost_ports(device, "1");
 }
 
-Result<bool> forbid_localhost_ports(const std::string& bridge) {
-  auto written = set_localhost_ports(bridge, "0");
-  if (!written && written.error().code == ENOENT) return false;  // no such bridge
+Result<bool> forbid_localhost_ports(const std::string& device) {
+  auto written = set_localhost_ports(device, "0");
+  if (!written && written.error().code == ENOENT) return false;  // no such device
   return written;
 }
 

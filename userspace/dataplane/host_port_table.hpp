@@ -46,10 +46,10 @@ Result<> change_host_ports(const HostPortElements& before, const HostPortElement
 /// Absent is success. Returns whether it was there.
 Result<bool> remove_host_port_table();
 
-/// Lets what comes to 127.0.0.1 leave by the bridge to a pod (route_localnet). The table has to be
+/// Lets what comes to 127.0.0.1 leave by `device` to a pod (route_localnet). The table has to be
 /// there, which drops what others send to or from 127.0.0.0/8. Returns whether it had to be
 /// written. Errors: those of ensure_sysctl().
-Result<bool> ensure_localhost_ports(const std::string& bridge);
-Result<bool> forbid_localhost_ports(const std::string& bridge);
+Result<bool> ensure_localhost_ports(const std::string& device);
+Result<bool> forbid_localhost_ports(const std::string& device);
 
 }  // namespace kubecni

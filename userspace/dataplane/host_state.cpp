@@ -3,17 +3,21 @@
 #include "base/file.hpp"
 #include "dataplane/kernel_path.hpp"
 #include "dataplane/pod_neighbours.hpp"
+#include "dataplane/routed_port.hpp"
+#include "state/attachment.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace kubecni {
 
 namespace {
 
-/// Every setting that has to be 1, or packets from the bridge do not get anywhere.
+/// Every setting that has to be 1, or packets from the pod do not get anywhere.
 void compare_forwarding(const PodPort& port, std::vector<std::string>& found) {
-  for (const std::string& setting : forwarding_settings(port.bridge, port.bridge_addresses())) {
+  for (const std::string& setting :
+       forwarding_settings(port.gateway_device(), port.gateway_addresses())) {
     const auto value = read_file("/proc/sys/" + setting);
     if (value && *value == "0\n") found.push_back("the node does not forward: " + setting + "=0");
   }
@@ -37,7 +41,7 @@ void compare_bridge(const HostState& state, const PodPort& port, const Link& bri
                     ", and the pod knows it as " + port.gateway_mac.str());
   if (!has_own_fdb_entry(state.fdb, bridge))
     found.push_back("bridge " + port.bridge + " has lost the FDB entry of its own MAC");
-  for (const IpNet& wanted : port.bridge_addresses()) {
+  for (const IpNet& wanted : port.gateway_addresses()) {
     if (!std::ranges::any_of(state.addresses, [&](const LinkAddress& address) {
           return address.ifindex == bridge.ifindex && address.net == wanted;
         }))
@@ -76,6 +80,18 @@ void compare_entries(const HostState& state, const PodPort& port, const Link& ho
   }
 }
 
+/// The routes to pods in mode ptp. Only a node that has such pods lists all its routes.
+Result<std::vector<Route>> list_pod_routes(NetlinkSocket& node, const std::vector<Link>& links) {
+  std::set<unsigned> host_ends;
+  for (const Link& link : links)
+    if (is_host_ifname(link.name) && link.master_ifindex == 0) host_ends.insert(link.ifindex);
+  if (host_ends.empty()) return std::vector<Route>{};
+  auto routes = list_routes(node);
+  if (!routes) return routes;
+  std::erase_if(*routes, [&](const Route& route) { return !host_ends.contains(route.ifindex); });
+  return routes;
+}
+
 }  // namespace
 
 const Link* HostState::find(const std::string& name) const {
@@ -93,33 +109,47 @@ Result<HostState> read_host_state(NetlinkSocket& node) {
   if (!fdb) return fail(fdb);
   auto addresses = list_addresses(node);
   if (!addresses) return fail(addresses);
-  for (const Link& link : *links) {
-    if (link.kind != "bridge") continue;
-    auto neighbours = list_permanent_neighbours(node, link.ifindex);
-    if (!neighbours) return fail(neighbours);
-    state.neighbours.insert(state.neighbours.end(), neighbours->begin(), neighbours->end());
-  }
+  auto neighbours = list_permanent_neighbours(node);
+  if (!neighbours) return fail(neighbours);
+  auto routes = list_pod_routes(node, *links);
+  if (!routes) return fail(routes);
   state.links = std::move(*links);
   state.ports = std::move(*ports);
   state.fdb = std::move(*fdb);
   state.addresses = std::move(*addresses);
+  state.neighbours = std::move(*neighbours);
+  state.routes = std::move(*routes);
   // To be searched once for each pod.
   std::ranges::sort(state.fdb);
   std::ranges::sort(state.neighbours);
+  std::ranges::sort(state.routes);
   return state;
 }
 
 std::vector<std::string> port_differences(const HostState& state, const PodPort& port,
-                                          const Link& host, const Link& bridge) {
+                                          const Link& host, const Link& gateway_device) {
+  if (port.is_routed()) {
+    auto found = routed_port_differences(state, port, host);
+    compare_forwarding(port, found);
+    return found;
+  }
   std::vector<std::string> found;
-  if (compare_port(state, port, host, bridge, found))
-    compare_entries(state, port, host, bridge, found);
+  if (compare_port(state, port, host, gateway_device, found))
+    compare_entries(state, port, host, gateway_device, found);
   return found;
 }
 
 Differences host_differences(const HostState& state, const PodPort& port) {
   Differences found;
   const Link* const host = state.find(port.host_ifname);
+  if (port.is_routed()) {
+    if (host)
+      found.of_pod = routed_port_differences(state, port, *host);
+    else
+      found.of_pod.push_back("host end " + port.host_ifname + " is missing");
+    compare_forwarding(port, found.of_node);
+    return found;
+  }
   const Link* const bridge = state.find(port.bridge);
   if (!host) found.of_pod.push_back("host end " + port.host_ifname + " is missing");
   if (!bridge) found.of_node.push_back("bridge " + port.bridge + " is missing");

@@ -6,6 +6,7 @@
 #include "net/link.hpp"
 #include "net/neighbour.hpp"
 #include "net/netlink.hpp"
+#include "net/route.hpp"
 #include "state/pod_port.hpp"
 
 #include <map>
@@ -19,7 +20,8 @@ struct HostState {
   std::vector<Link> links;
   std::map<unsigned, BridgePort> ports;  ///< by ifindex
   std::vector<FdbEntry> fdb;             ///< sorted
-  std::vector<Neighbour> neighbours;     ///< permanent ones of bridges, sorted
+  std::vector<Neighbour> neighbours;     ///< permanent ones, sorted
+  std::vector<Route> routes;             ///< to pods in mode ptp, sorted
   std::vector<LinkAddress> addresses;
 
   [[nodiscard]] const Link* find(const std::string& name) const;
@@ -31,7 +33,7 @@ Result<HostState> read_host_state(NetlinkSocket& node);
 /// What is wrong with the pod's port, a phrase each: what restore_pod_port() puts right. Both
 /// links have to be there.
 std::vector<std::string> port_differences(const HostState& state, const PodPort& port,
-                                          const Link& host, const Link& bridge);
+                                          const Link& host, const Link& gateway_device);
 
 /// What is wrong, a phrase each.
 struct Differences {

@@ -1,6 +1,7 @@
 #include "dataplane/kernel_path.hpp"
 
 #include "dataplane/pod_neighbours.hpp"
+#include "dataplane/routed_port.hpp"
 #include "net/address.hpp"
 #include "net/bridge.hpp"
 #include "net/netns.hpp"
@@ -86,6 +87,12 @@ void compare_pod_end(const std::optional<Link>& link, const std::vector<LinkAddr
         }))
       found.push_back(name + " has lost its address " + wanted.net.str());
   }
+  for (const Route& wanted : routes_to_gateways(port, link->ifindex)) {
+    if (!std::ranges::any_of(routes, [&](const Route& route) {
+          return route.dst == wanted.dst && !route.gateway && route.ifindex == link->ifindex;
+        }))
+      found.push_back("the pod has lost its route to its gateway " + wanted.dst.addr.str());
+  }
   // In any table: a later plugin, like sbr, may have moved it.
   for (const PodRoute& wanted : port.routes) {
     if (!std::ranges::any_of(routes, [&](const Route& route) {
@@ -94,6 +101,14 @@ void compare_pod_end(const std::optional<Link>& link, const std::vector<LinkAddr
         }))
       found.push_back("the pod has lost its " + text_of(wanted));
   }
+}
+
+/// Another interface of the pod may be in the same network. Its route stays the first one.
+Result<> add_gateway_route(NetlinkSocket& pod, Route route) {
+  auto added = add_route(pod, route);
+  if (added || added.error().code != EEXIST) return added;
+  route.metric += route.ifindex;
+  return add_route(pod, route);
 }
 
 /// Fixes the bridge's MAC before the first pod knows it. Only once: the kernel then forgets every
@@ -106,16 +121,6 @@ Result<> keep_mac(NetlinkSocket& node, const Link& bridge) {
   return has_pods ? Result<>() : set_link_mac(node, bridge.ifindex, bridge.mac);
 }
 
-/// The settings that let packets pass through the node by its bridge.
-Result<> ensure_forwarding(const std::string& bridge, const std::vector<IpNet>& addresses) {
-  for (const std::string& setting : forwarding_settings(bridge, addresses)) {
-    if (auto set = ensure_sysctl(setting, "1"); !set) return fail(set);
-  }
-  const bool has_v6 =
-      std::ranges::any_of(addresses, [](const IpNet& address) { return !address.addr.is_v4(); });
-  return has_v6 ? prepare_ipv6(bridge) : Result<>();
-}
-
 }  // namespace
 
 std::string forwarding_of_device(int family, const std::string& device) {
@@ -123,7 +128,7 @@ std::string forwarding_of_device(int family, const std::string& device) {
          "/forwarding";
 }
 
-std::vector<std::string> forwarding_settings(const std::string& bridge,
+std::vector<std::string> forwarding_settings(const std::string& device,
                                              const std::vector<IpNet>& addresses) {
   std::vector<std::string> settings;
   for (const int family : {AF_INET, AF_INET6}) {
@@ -132,9 +137,18 @@ std::vector<std::string> forwarding_settings(const std::string& bridge,
       continue;
     settings.emplace_back(family == AF_INET ? "net/ipv4/ip_forward"
                                             : "net/ipv6/conf/all/forwarding");
-    settings.push_back(forwarding_of_device(family, bridge));
+    settings.push_back(forwarding_of_device(family, device));
   }
   return settings;
+}
+
+Result<> ensure_forwarding(const std::string& device, const std::vector<IpNet>& addresses) {
+  for (const std::string& setting : forwarding_settings(device, addresses)) {
+    if (auto set = ensure_sysctl(setting, "1"); !set) return fail(set);
+  }
+  const bool has_v6 =
+      std::ranges::any_of(addresses, [](const IpNet& address) { return !address.addr.is_v4(); });
+  return has_v6 ? prepare_ipv6(device) : Result<>();
 }
 
 Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
@@ -167,6 +181,10 @@ Result<Link> create_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPor
   auto host = find_link(node, port.host_ifname);
   if (!host) return fail(host);
   if (!*host) return failure(ENODEV, port.host_ifname + " vanished while it was set up");
+  if (port.is_routed()) {
+    if (auto started = start_routed_port(node, **host, port); !started) return fail(started);
+    return **host;
+  }
   const unsigned ifindex = (*host)->ifindex;
   if (auto up = set_bridge_port_up(node, ifindex, BridgePort{}); !up) return fail(up);
   if (auto added = ensure_fdb_entry(node, ifindex, port.pod_mac); !added) return fail(added);
@@ -183,14 +201,19 @@ Result<> configure_pod_port(int pod_netns_fd, const PodPort& port) {
   if (std::ranges::any_of(port.addresses, is_ipv6)) {
     if (auto on = prepare_ipv6_in(pod_netns_fd, port.pod_ifname); !on) return fail(on, "pod");
   }
+  const auto network_route = port.is_routed() ? NetworkRoute::kNo : NetworkRoute::kYes;
   for (const PodAddress& address : port.addresses) {
-    if (auto set = ensure_address(*pod, ifindex, address.net); !set) return fail(set, "pod");
+    auto set = ensure_address(*pod, ifindex, address.net, network_route);
+    if (!set) return fail(set, "pod");
   }
   if (!(*link)->up) {
     if (auto up = set_link_up(*pod, ifindex); !up) return fail(up, "pod");
   }
   for (const Neighbour& gateway : gateways_of(port, ifindex)) {
     if (auto made = ensure_neighbour(*pod, gateway); !made) return fail(made, "pod");
+  }
+  for (const Route& route : routes_to_gateways(port, ifindex)) {
+    if (auto made = add_gateway_route(*pod, route); !made) return fail(made, "pod");
   }
   for (const PodAddress& address : port.addresses | std::views::filter(is_ipv6)) {
     if (auto there = await_address(*pod, address.net.addr); !there) return fail(there, "pod");
@@ -220,22 +243,25 @@ Result<PodRoutesMade> add_pod_routes(int pod_netns_fd, const PodPort& port, bool
 }
 
 Result<> await_pod_port(NetlinkSocket& node, const Link& host, const PodPort& port) {
-  if (auto open = await_bridge_port(node, host.ifindex); !open) return open;
-  for (const IpNet& address : port.bridge_addresses()) {
+  if (!port.is_routed()) {
+    if (auto open = await_bridge_port(node, host.ifindex); !open) return open;
+  }
+  for (const IpNet& address : port.gateway_addresses()) {
     if (address.addr.is_v4()) continue;
     if (auto ready = await_address(node, address.addr); !ready) return ready;
   }
   return {};
 }
 
-Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,
+Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& gateway_device,
                           const PodPort& port) {
-  if (host.master_ifindex != bridge.ifindex) {
-    if (auto set = set_link_master(node, host.ifindex, bridge.ifindex); !set) return set;
+  if (port.is_routed()) return ensure_routed_port(node, host, port);
+  if (host.master_ifindex != gateway_device.ifindex) {
+    if (auto set = set_link_master(node, host.ifindex, gateway_device.ifindex); !set) return set;
   }
   if (auto up = set_bridge_port_up(node, host.ifindex, BridgePort{}); !up) return up;
   if (auto added = ensure_fdb_entry(node, host.ifindex, port.pod_mac); !added) return added;
-  return ensure_neighbours_of(node, port, bridge.ifindex);
+  return ensure_neighbours_of(node, port, gateway_device.ifindex);
 }
 
 Result<> remove_pod_port(NetlinkSocket& node, const std::string& host_ifname) {

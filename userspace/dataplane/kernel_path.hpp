@@ -19,10 +19,13 @@ namespace kubecni {
 /// asks only all devices' setting; one device's says whether the node is a router there.
 std::string forwarding_of_device(int family, const std::string& device);
 
-/// The settings that have to be 1 for packets to pass through the node by its bridge, for the
-/// families of `addresses`.
-std::vector<std::string> forwarding_settings(const std::string& bridge,
+/// The settings that have to be 1 for packets to pass through the node by `device`, the bridge or a
+/// pod's host end in mode ptp, for the families of `addresses`.
+std::vector<std::string> forwarding_settings(const std::string& device,
                                              const std::vector<IpNet>& addresses);
+
+/// Makes these settings so, and those of IPv6 on `device` if one of `addresses` is of IPv6.
+Result<> ensure_forwarding(const std::string& device, const std::vector<IpNet>& addresses);
 
 /// Makes sure that the bridge `name` exists with `addresses`, and that the node forwards their
 /// families. A new bridge gets the MAC `known`, else the one that belongs to the first address, or
@@ -33,7 +36,8 @@ Result<Link> ensure_node_bridge(NetlinkSocket& node, const std::string& name,
                                 std::optional<MacAddr> known = std::nullopt);
 
 /// Creates the pod's veth and sets the host's end up; the pod's end is in the namespace
-/// `pod_netns_fd`. Returns the host end. On failure, remove_pod_port() removes what was created.
+/// `pod_netns_fd`. `bridge_ifindex` is 0 in mode ptp. Returns the host end. On failure,
+/// remove_pod_port() removes what was created.
 /// Errors: EEXIST the pod has an interface of that name; EADDRINUSE somebody on the bridge
 /// has its MAC.
 Result<Link> create_pod_port(NetlinkSocket& node, int pod_netns_fd, const PodPort& port,
@@ -60,9 +64,10 @@ Result<PodRoutesMade> add_pod_routes(int pod_netns_fd, const PodPort& port, bool
 Result<> await_pod_port(NetlinkSocket& node, const Link& host, const PodPort& port);
 
 /// Puts the host end back on the bridge, with its settings, FDB entry and neighbours, after the
-/// bridge was deleted or changed. Errors: ENODEV one of them is gone; EADDRINUSE somebody else on
-/// the bridge has its MAC.
-Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& bridge,
+/// bridge was deleted or changed. In mode ptp, `gateway_device` is the host end itself, and gets
+/// its addresses, routes and neighbours. Errors: ENODEV one of them is gone; EADDRINUSE somebody
+/// else on the bridge has its MAC.
+Result<> restore_pod_port(NetlinkSocket& node, const Link& host, const Link& gateway_device,
                           const PodPort& port);
 
 /// Deletes the host end and with it the pod's; absent is success.

@@ -1,36 +1,36 @@
 #include "dataplane/pod_neighbours.hpp"
 
 #include "net/route.hpp"
+#include "state/attachment.hpp"
 
 #include <algorithm>
 
 namespace kubecni {
 
-std::vector<Neighbour> neighbours_of(const PodPort& port, unsigned bridge_ifindex) {
+std::vector<Neighbour> neighbours_of(const PodPort& port, unsigned ifindex) {
   std::vector<Neighbour> all;
   bool has_v6 = false;
   for (const PodAddress& address : port.addresses) {
     const bool v6 = !address.net.addr.is_v4();
     if (v6 && !port.owns_gateways) continue;
-    all.push_back({bridge_ifindex, address.net.addr, port.pod_mac, kRouteProtocol});
+    all.push_back({ifindex, address.net.addr, port.pod_mac, kRouteProtocol});
     has_v6 = has_v6 || v6;
   }
-  if (has_v6)
-    all.push_back({bridge_ifindex, port.pod_mac.link_local(), port.pod_mac, kRouteProtocol});
+  if (has_v6) all.push_back({ifindex, port.pod_mac.link_local(), port.pod_mac, kRouteProtocol});
   return all;
 }
 
-Result<> ensure_neighbours_of(NetlinkSocket& node, const PodPort& port, unsigned bridge_ifindex) {
-  for (const Neighbour& neighbour : neighbours_of(port, bridge_ifindex)) {
+Result<> ensure_neighbours_of(NetlinkSocket& node, const PodPort& port, unsigned ifindex) {
+  for (const Neighbour& neighbour : neighbours_of(port, ifindex)) {
     if (auto made = ensure_neighbour(node, neighbour); !made) return made;
   }
   return {};
 }
 
 Result<> delete_neighbours_at(NetlinkSocket& node, const std::vector<IpAddr>& addresses,
-                              unsigned bridge_ifindex) {
+                              unsigned ifindex) {
   for (const IpAddr& address : addresses) {
-    auto deleted = delete_neighbour(node, {.ifindex = bridge_ifindex, .addr = address, .mac = {}});
+    auto deleted = delete_neighbour(node, {.ifindex = ifindex, .addr = address, .mac = {}});
     if (!deleted) return deleted;
   }
   return {};
@@ -45,6 +45,18 @@ Result<bool> has_pod_at(NetlinkSocket& node, const IpAddr& address, unsigned bri
   return is_port_reached(*fdb, bridge_ifindex, (*neighbour)->mac);
 }
 
+Result<bool> has_routed_pod_at(NetlinkSocket& node, const IpAddr& address) {
+  auto neighbours = list_permanent_neighbours(node);
+  if (!neighbours) return fail(neighbours);
+  for (const Neighbour& neighbour : *neighbours) {
+    if (neighbour.addr != address || neighbour.protocol != kRouteProtocol) continue;
+    auto link = find_link(node, neighbour.ifindex);
+    if (!link) return fail(link);
+    if (*link && is_host_ifname((*link)->name)) return true;
+  }
+  return false;
+}
+
 bool is_port_reached(const std::vector<FdbEntry>& fdb, unsigned bridge_ifindex,
                      const MacAddr& mac) {
   return std::ranges::any_of(fdb, [&](const FdbEntry& entry) {
@@ -55,7 +67,7 @@ bool is_port_reached(const std::vector<FdbEntry>& fdb, unsigned bridge_ifindex,
 std::vector<Neighbour> gateways_of(const PodPort& port, unsigned pod_ifindex) {
   std::vector<Neighbour> all;
   if (port.gateway_mac == MacAddr{}) return all;
-  for (const IpNet& gateway : port.bridge_addresses())
+  for (const IpNet& gateway : port.gateway_addresses())
     all.push_back({pod_ifindex, gateway.addr, port.gateway_mac, kRouteProtocol});
   return all;
 }

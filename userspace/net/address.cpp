@@ -23,7 +23,8 @@ std::uint8_t scope_of(const IpAddr& addr) {
 
 }  // namespace
 
-Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net) {
+Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net,
+                        NetworkRoute route) {
   // Not NLM_F_REPLACE: that would notify every listener each time.
   NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
                          ifaddrmsg{.ifa_family = static_cast<std::uint8_t>(net.addr.family()),
@@ -32,7 +33,9 @@ Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& n
                                    .ifa_index = ifindex});
   request.put(IFA_LOCAL, net.addr);
   request.put(IFA_ADDRESS, net.addr);
-  if (!net.addr.is_v4()) request.put(IFA_FLAGS, std::uint32_t{IFA_F_NODAD});
+  const std::uint32_t flags = (net.addr.is_v4() ? 0u : unsigned{IFA_F_NODAD}) |
+                              (route == NetworkRoute::kYes ? 0u : unsigned{IFA_F_NOPREFIXROUTE});
+  if (flags != 0) request.put(IFA_FLAGS, flags);
   if (net.addr.is_v4() && net.prefix < 31)
     request.put(IFA_BROADCAST, net.network().addr.plus((1ull << (32 - net.prefix)) - 1));
   auto added =

@@ -14,13 +14,17 @@ struct LinkAddress {
   IpNet net;
 };
 
+/// Whether an address brings the kernel's route to its network.
+enum class NetworkRoute { kYes, kNo };
+
 /// Gives the link `net.addr` with the prefix of `net`, and the kernel's route to that network. An
 /// IPv4 link-local address (RFC 3927) gets link scope. An IPv6 address is usable at once, without
 /// duplicate address detection, which takes a second: addresses are allocated, not guessed.
 /// Repeating the call changes nothing.
 /// Errors: ENODEV no such link; EACCES IPv6 is switched off on it; EPERM no
 /// CAP_NET_ADMIN.
-Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net);
+Result<> ensure_address(NetlinkSocket& netlink, unsigned ifindex, const IpNet& net,
+                        NetworkRoute route = NetworkRoute::kYes);
 
 /// Removes `net.addr` with the prefix of `net` from the link, and with it the kernel's route to
 /// that network. Absent is success. Errors: EPERM no CAP_NET_ADMIN.

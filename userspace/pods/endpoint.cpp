@@ -7,6 +7,10 @@ bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
   return attachment.shaped || shaped_links.contains(host_ifindex);
 }
 
+unsigned network_of(const PodPort& port, unsigned bridge_ifindex) {
+  return port.is_routed() ? KUBECNI_ROUTED_NETWORK : bridge_ifindex;
+}
+
 PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned network,
                         const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links,
                         Policed policed) {

@@ -13,8 +13,11 @@ namespace kubecni {
 bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
                const std::set<unsigned>& shaped_links);
 
+/// The network of the pod for eBPF; `bridge_ifindex` is that of its bridge, if it is on one.
+unsigned network_of(const PodPort& port, unsigned bridge_ifindex);
+
 /// The pod's data for the eBPF path, from its record and the kernel: `host` is the host end of its
-/// veth, `network` the ifindex of its bridge. Only ADD and kube-cnid say whether it is policed.
+/// veth, `network` that of network_of(). Only ADD and kube-cnid say whether it is policed.
 PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned network,
                         const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links,
                         Policed policed = Policed::kAsIs);

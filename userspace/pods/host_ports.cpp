@@ -98,11 +98,11 @@ Result<> claim_host_ports(const AttachmentStore& store, const Attachment& attach
   return store.save(attachment);
 }
 
-Result<std::vector<std::string>> ensure_host_port_settings(const std::string& bridge) {
+Result<std::vector<std::string>> ensure_host_port_settings(const std::string& device) {
   std::vector<std::string> changes;
-  auto localhost = ensure_localhost_ports(bridge);
+  auto localhost = ensure_localhost_ports(device);
   if (!localhost) return fail(localhost);
-  if (*localhost) changes.push_back("set net/ipv4/conf/" + bridge + "/route_localnet=1");
+  if (*localhost) changes.push_back("set net/ipv4/conf/" + device + "/route_localnet=1");
   // Answers between two pods of the bridge have to meet conntrack. Without br_netfilter there is no
   // such setting.
   for (const char* setting :
@@ -119,7 +119,8 @@ Result<> map_host_ports(NetlinkSocket& netlink, const AttachmentStore& store,
   const HostPorts own = attachment.host_ports();
   if (own.empty()) return {};
   if (auto added = add_to_table(store, own); !added) return added;
-  if (auto set = ensure_host_port_settings(attachment.port.bridge); !set) return fail(set);
+  if (auto set = ensure_host_port_settings(attachment.port.gateway_device()); !set)
+    return fail(set);
   // Not every kernel can list flows (nf_conntrack_netlink); DEL does without, too.
   (void)forget_earlier_flows(netlink, own);
   return {};
@@ -161,7 +162,8 @@ Result<HostPortLosses> find_host_port_losses(const Attachment& attachment) {
       losses.of_pod.push_back("the host's " + port.str() + " leads to " + found->second.str() +
                               " instead of " + socket.str());
   }
-  const std::string setting = "net/ipv4/conf/" + attachment.port.bridge + "/route_localnet";
+  const std::string setting =
+      "net/ipv4/conf/" + attachment.port.gateway_device() + "/route_localnet";
   if (const auto value = read_file("/proc/sys/" + setting); value && *value == "0\n")
     losses.of_node.push_back(setting + "=0");
   return losses;

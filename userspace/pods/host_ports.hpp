@@ -38,9 +38,9 @@ struct HostPortLosses {
 };
 Result<HostPortLosses> find_host_port_losses(const Attachment& attachment);
 
-/// What the node needs for host ports of pods on `bridge`. Returns a phrase for each setting that
-/// had to be written. Errors: those of ensure_sysctl().
-Result<std::vector<std::string>> ensure_host_port_settings(const std::string& bridge);
+/// What the node needs for host ports of pods whose PodPort::gateway_device() is `device`. Returns
+/// a phrase for each setting that had to be written. Errors: those of ensure_sysctl().
+Result<std::vector<std::string>> ensure_host_port_settings(const std::string& device);
 
 /// The host ports of all these attachments. If two have the same, which claim_host_ports() refuses,
 /// it is the first one's. Pure.

@@ -48,23 +48,34 @@ Result<> remove_from_ebpf(const PodPaths& paths, const Device& host, unsigned ne
   return remove_pod(paths.bpffs, *endpoints, host, addresses);
 }
 
-/// The pod's bridge; 0 if unknown. If the record is lost, the port tells it.
-Result<unsigned> find_bridge(NetlinkSocket& netlink, const std::optional<Attachment>& record,
-                             const std::optional<Link>& host) {
-  const unsigned of_port = host ? host->master_ifindex : 0;
-  if (!record) return of_port;
-  auto bridge = find_link(netlink, record->port.bridge);
-  if (!bridge) return fail(bridge);
-  return *bridge ? (*bridge)->ifindex : of_port;
+/// Where the node has the pod: its bridge or, in mode ptp, its host end. 0 if unknown. If the
+/// record is lost, the host end tells it.
+Result<unsigned> find_gateway_device(NetlinkSocket& netlink,
+                                     const std::optional<Attachment>& record,
+                                     const std::optional<Link>& host) {
+  const unsigned of_host = !host                       ? 0
+                           : host->master_ifindex != 0 ? host->master_ifindex
+                                                       : host->ifindex;
+  if (!record) return of_host;
+  auto device = find_link(netlink, record->port.gateway_device());
+  if (!device) return fail(device);
+  return *device ? (*device)->ifindex : of_host;
 }
 
-/// The pod's entries in the node's tables. If the bridge is unknown, the daemon removes entries
+/// As network_of(). 0 if it is unknown.
+unsigned find_network(const std::optional<Attachment>& record, const std::optional<Link>& host,
+                      unsigned gateway_device) {
+  const bool is_routed = record ? record->port.is_routed() : host && host->master_ifindex == 0;
+  return is_routed ? KUBECNI_ROUTED_NETWORK : gateway_device;
+}
+
+/// The pod's entries in the node's tables. If the device is unknown, the daemon removes entries
 /// that belong to no record.
 Result<> forget_neighbours(NetlinkSocket& netlink, const std::optional<Attachment>& record,
-                           unsigned bridge_ifindex, std::vector<IpAddr> addresses) {
-  if (bridge_ifindex == 0) return {};
+                           unsigned gateway_device, std::vector<IpAddr> addresses) {
+  if (gateway_device == 0) return {};
   if (record) addresses.push_back(record->port.pod_mac.link_local());
-  return delete_neighbours_at(netlink, addresses, bridge_ifindex);
+  return delete_neighbours_at(netlink, addresses, gateway_device);
 }
 
 /// As PodPort::all_addresses(). Without the record, the pod had the usual MAC.
@@ -80,8 +91,8 @@ std::vector<IpAddr> with_link_local(const std::optional<Attachment>& record,
 /// The pod stays as it was if nothing can be removed, as on a read-only disk. The daemon finds what
 /// cannot be restored.
 void remember_neighbours(NetlinkSocket& netlink, const PodPort& port) {
-  const auto bridge = find_link(netlink, port.bridge);
-  if (bridge && *bridge) (void)ensure_neighbours_of(netlink, port, (*bridge)->ifindex);
+  const auto device = find_link(netlink, port.gateway_device());
+  if (device && *device) (void)ensure_neighbours_of(netlink, port, (*device)->ifindex);
 }
 
 /// Lets UDP clients of a hostPort or a service, which keep sending from the same port, reach the
@@ -112,9 +123,9 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
   auto addresses = *lease ? (*lease)->addresses : std::vector<IpAddr>{};
   for (const IpAddr& address : recorded)
     if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
-  auto bridge = find_bridge(*netlink, *record, *host);
-  if (!bridge) return fail(bridge);
-  if (auto forgotten = forget_neighbours(*netlink, *record, *bridge, recorded); !forgotten)
+  auto gateway_device = find_gateway_device(*netlink, *record, *host);
+  if (!gateway_device) return fail(gateway_device);
+  if (auto forgotten = forget_neighbours(*netlink, *record, *gateway_device, recorded); !forgotten)
     return fail(forgotten);
   // Without the record, the daemon does not restore the pod. The steps below work without it: they
   // find an address that only the record knew by the interface.
@@ -125,11 +136,12 @@ Result<std::vector<IpAddr>> remove_attachment(const PodPaths& paths, const std::
 
   // First, nothing may be sent there any more; last, the address is given away.
   const Device device{*host ? (*host)->ifindex : 0, host_ifname};
-  if (auto removed = remove_from_ebpf(paths, device, *bridge, addresses); !removed)
+  const unsigned ebpf_network = find_network(*record, *host, *gateway_device);
+  if (auto removed = remove_from_ebpf(paths, device, ebpf_network, addresses); !removed)
     return fail(removed);
   if (*host) {
     // Without a record.
-    if (auto forgotten = forget_neighbours(*netlink, {}, *bridge, addresses); !forgotten)
+    if (auto forgotten = forget_neighbours(*netlink, {}, *gateway_device, addresses); !forgotten)
       return fail(forgotten);
     if (auto deleted = delete_link(*netlink, device.ifindex); !deleted) return fail(deleted);
     // The daemon may have written the record again: the pod seemed to live as long as its veth.

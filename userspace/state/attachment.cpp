@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <set>
+#include <string_view>
 
 namespace kubecni {
 
@@ -205,6 +206,12 @@ std::string host_ifname_for(const std::string& network, const std::string& conta
   std::snprintf(name, sizeof(name), "veth%011llx",
                 static_cast<unsigned long long>(hash & 0xfffffffffff));
   return name;
+}
+
+bool is_host_ifname(const std::string& name) {
+  constexpr std::string_view kPrefix = "veth";
+  return name.size() == kPrefix.size() + 11 && name.starts_with(kPrefix) &&
+         name.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string::npos;
 }
 
 Result<FileLock> AttachmentStore::lock() const {

@@ -48,6 +48,9 @@ struct Attachment {
 std::string host_ifname_for(const std::string& network, const std::string& container_id,
                             const std::string& ifname);
 
+/// Whether that may be the name of a pod's host end.
+bool is_host_ifname(const std::string& name);
+
 /// The attachment records of a node: <state dir>/attachments/<network>/<key>.
 class AttachmentStore {
  public:

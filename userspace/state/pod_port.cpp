@@ -6,11 +6,11 @@
 
 namespace kubecni {
 
-std::vector<IpNet> PodPort::bridge_addresses() const {
+std::vector<IpNet> PodPort::gateway_addresses() const {
   std::vector<IpNet> all;
   for (const PodAddress& address : addresses) {
     if (!owns_gateways || !address.gateway) continue;
-    const IpNet own{*address.gateway, address.net.prefix};
+    const IpNet own{*address.gateway, is_routed() ? address.gateway->bits() : address.net.prefix};
     if (std::ranges::find(all, own) == all.end()) all.push_back(own);
   }
   return all;

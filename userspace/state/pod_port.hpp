@@ -10,6 +10,9 @@
 
 namespace kubecni {
 
+/// The host end of the daemon's own pod, at which other nodes test this one.
+inline constexpr const char* kProbePortName = "kcni.probe";
+
 /// An address of a pod.
 struct PodAddress {
   IpNet net;                      ///< with the subnet's prefix
@@ -26,10 +29,11 @@ struct PodRoute {
   auto operator<=>(const PodRoute&) const = default;
 };
 
-/// What one pod has on the kernel path: a port of the node's bridge, addresses, and routes via
-/// gateways. It works without eBPF.
+/// What one pod has on the kernel path: addresses, and routes via gateways. Its host end is a port
+/// of the node's bridge, or in mode ptp a link of its own that the node routes to. It works without
+/// eBPF.
 struct PodPort {
-  std::string bridge;
+  std::string bridge;       ///< empty: mode ptp
   std::string uplink = {};  ///< the operator's device that is a port of the bridge, too; or empty
   std::string host_ifname;
   MacAddr host_mac;
@@ -37,12 +41,19 @@ struct PodPort {
   MacAddr pod_mac;
   std::vector<PodAddress> addresses;
   std::vector<PodRoute> routes;
-  bool owns_gateways = true;  ///< the bridge has the gateways' addresses
+  bool owns_gateways = true;  ///< gateway_device() has the gateways' addresses
   MacAddr gateway_mac;        ///< the gateway's MAC that the pod was given; zero if none
   unsigned mtu = 0;           ///< bytes
 
-  /// The addresses that the bridge needs for this pod, each once.
-  [[nodiscard]] std::vector<IpNet> bridge_addresses() const;
+  /// Whether the node routes to it: mode ptp.
+  [[nodiscard]] bool is_routed() const { return bridge.empty(); }
+  /// The node's device that has the gateways' addresses, and by which the node reaches the pod: the
+  /// bridge, or the host end.
+  [[nodiscard]] const std::string& gateway_device() const {
+    return is_routed() ? host_ifname : bridge;
+  }
+  /// The addresses that this device needs for the pod, each once.
+  [[nodiscard]] std::vector<IpNet> gateway_addresses() const;
   /// The pod's addresses without prefixes.
   [[nodiscard]] std::vector<IpAddr> plain_addresses() const;
   /// Those, and the link-local address: by it, pods of one bridge reach each other, too.

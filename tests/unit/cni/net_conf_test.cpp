@@ -81,6 +81,20 @@ TEST(NetConf, KnowsTheThreeDataplanes) {
   EXPECT_EQ(parsed({{"dataplane", "bridge"}}).dataplane, DataplaneMode::kBridge);
 }
 
+TEST(NetConf, RefusesWhatModePtpCannotDo) {
+  EXPECT_EQ(parsed({{"mode", "ptp"}}).mode, PodMode::kPtp);
+  for (const json& other : {json{{"isGateway", false}}, json{{"ipam", {{"type", "dhcp"}}}}}) {
+    json conf{{"mode", "ptp"}};
+    conf.update(other);
+
+    const auto refused = parse_net_conf(conf_text(conf));
+
+    ASSERT_FALSE(refused) << conf;
+    EXPECT_EQ(refused.error().code, CniCode::kInvalidConfig);
+    EXPECT_THAT(refused.error().msg, HasSubstr("ptp"));
+  }
+}
+
 // The configuration that the field's tutorials write.
 TEST(NetConf, TakesTheTutorialConfiguration) {
   const auto conf = parse_net_conf(

@@ -33,6 +33,7 @@ json another_value(const Setting& setting) {
 json contents(const PluginSettings& settings) {
   return {settings.bridge,
           settings.uplink,
+          static_cast<int>(settings.mode),
           settings.mtu.value_or(0),
           static_cast<int>(settings.dataplane),
           settings.state_dir.string(),

@@ -74,6 +74,26 @@ class AttachmentStoreTest : public testing::Test {
   AttachmentStore store_{dir_.path()};
 };
 
+TEST(PodPort, IsRoutedByItsHostEndWithoutABridge) {
+  PodPort port = attachment("net", "abc").port;
+  EXPECT_FALSE(port.is_routed());
+  EXPECT_EQ(port.gateway_device(), "cni0");
+
+  port.bridge = "";
+  port.owns_gateways = true;
+
+  EXPECT_TRUE(port.is_routed());
+  EXPECT_THAT(port.gateway_addresses(), ElementsAre(IpNet::parse("10.200.0.1/32").value()));
+  EXPECT_EQ(port.gateway_device(), port.host_ifname);
+}
+
+TEST(HostIfname, IsKnownAgain) {
+  EXPECT_TRUE(is_host_ifname(host_ifname_for("net", "abc", "eth0")));
+  for (const char* other :
+       {"veth", "veth0123456", "vethABCDEF01234", "eth0123456789ab", "kcni.probe"})
+    EXPECT_FALSE(is_host_ifname(other)) << other;
+}
+
 TEST_F(AttachmentStoreTest, FindsWhatWasSaved) {
   const Attachment saved = attachment("net", "abc", "net1");
 

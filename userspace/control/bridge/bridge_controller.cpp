@@ -64,6 +64,17 @@ Result<std::vector<IpNet>> plan_gateways(const Node& self) {
   return gateways;
 }
 
+/// Lets the node forward packets of the gateways' families. Each pod's host end gets its own
+/// setting by ADD.
+Result<> ensure_node_forwarding(const std::vector<IpNet>& gateways) {
+  for (const IpNet& gateway : gateways) {
+    const char* const setting =
+        gateway.addr.is_v4() ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
+    if (auto set = ensure_sysctl(setting, "1"); !set) return fail(set);
+  }
+  return {};
+}
+
 /// Writes to disk what ADD needs to know about this node. Result: whether that changed.
 Result<bool> tell_plugin(const std::filesystem::path& state_dir, const NodeInfo& info) {
   auto saved = load_node_info(state_dir);
@@ -80,15 +91,23 @@ Result<BridgeController> BridgeController::open(const DaemonOptions& options) {
   return BridgeController(options, std::move(*netlink));
 }
 
-Result<> BridgeController::sync_bridge(const Node& self, unsigned mtu, Outcome& outcome) {
+/// In mode ptp, each pod's host end is the gateway.
+Result<> BridgeController::sync_bridge(const std::vector<IpNet>& gateways, unsigned mtu,
+                                       Outcome& outcome) {
+  if (options_.is_ptp()) return ensure_node_forwarding(gateways);
+  auto before = find_link(netlink_, options_.bridge);
+  auto bridge = ensure_bridge_of_pods(netlink_, AttachmentStore(options_.state_dir),
+                                      options_.bridge, gateways, mtu);
+  if (bridge && before && !*before)
+    outcome.changes.push_back("bridge " + options_.bridge + " made");
+  return bridge ? Result<>() : fail(bridge);
+}
+
+Result<> BridgeController::sync_node(const Node& self, unsigned mtu, Outcome& outcome) {
   auto gateways = plan_gateways(self);
   if (!gateways) return fail(gateways);
   if (gateways->empty()) return {};
-  auto before = find_link(netlink_, options_.bridge);
-  auto bridge = ensure_bridge_of_pods(netlink_, AttachmentStore(options_.state_dir),
-                                      options_.bridge, *gateways, mtu);
-  if (bridge && before && !*before)
-    outcome.changes.push_back("bridge " + options_.bridge + " made");
+  auto bridge = sync_bridge(*gateways, mtu, outcome);
   // Even if this bridge failed: the plugin makes a missing bridge itself.
   auto told = tell_plugin(options_.state_dir, {self.name, self.pod_cidrs, mtu});
   if (told && *told)
@@ -98,16 +117,25 @@ Result<> BridgeController::sync_bridge(const Node& self, unsigned mtu, Outcome& 
   return told ? Result<>() : fail(told);
 }
 
-/// Tells the programs what holds for the whole node: which bridge has the pods for other nodes, how
-/// long conntrack keeps flows, which packets are the tunnel's, and whether something may have to be
-/// encrypted. Without a bridge there are no such pods.
-void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outcome) {
+/// The network of the pods that other nodes reach. 0: there is no bridge, so there are no such
+/// pods.
+Result<unsigned> BridgeController::find_cluster_network() {
+  if (options_.is_ptp()) return KUBECNI_ROUTED_NETWORK;
   auto bridge = find_link(netlink_, options_.bridge);
-  if (!bridge) return outcome.fail(bridge.error().what);
+  if (!bridge) return fail(bridge);
+  return *bridge ? (*bridge)->ifindex : 0;
+}
+
+/// Tells the programs what holds for the whole node: in which network the pods for other nodes are,
+/// how long conntrack keeps flows, which packets are the tunnel's, and whether something may have
+/// to be encrypted.
+void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outcome) {
+  auto cluster_network = find_cluster_network();
+  if (!cluster_network) return outcome.fail(cluster_network.error().what);
   auto known = dataplane.node_config.read();
   if (!known) return outcome.fail(known.error().what);
   kubecni_node_config wanted{
-      .cluster_network = *bridge ? (*bridge)->ifindex : 0,
+      .cluster_network = *cluster_network,
       .tcp_timeout_s = seconds_of("net/netfilter/nf_conntrack_tcp_timeout_established"),
       .udp_timeout_s = seconds_of("net/netfilter/nf_conntrack_udp_timeout_stream"),
       .udp_unanswered_timeout_s = seconds_of("net/netfilter/nf_conntrack_udp_timeout")};
@@ -129,9 +157,11 @@ void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outco
                                  "makes all outer headers");
     return;
   }
-  outcome.apply(written, *bridge ? "pods of other nodes reach the pods on " + options_.bridge
-                                 : "there is no bridge " + options_.bridge +
-                                       " that pods of other nodes can reach");
+  outcome.apply(written, options_.is_ptp() ? "pods of other nodes reach the pods of mode ptp"
+                         : *cluster_network != 0
+                             ? "pods of other nodes reach the pods on " + options_.bridge
+                             : "there is no bridge " + options_.bridge +
+                                   " that pods of other nodes can reach");
 }
 
 void BridgeController::sync(const ClusterView& view, std::optional<unsigned> mtu,
@@ -144,11 +174,13 @@ void BridgeController::sync(const ClusterView& view, std::optional<unsigned> mtu
         ConditionKind::kNotReady,
         "the pods' bridge was not checked, since the kernel did not list the node's devices");
   } else if (view.self) {
-    auto made = sync_bridge(*view.self, *mtu, outcome);
+    auto made = sync_node(*view.self, *mtu, outcome);
     if (!made) {
       outcome.fail(made.error().what);
       outcome.say(ConditionKind::kNotReady,
-                  "the pods' bridge is not as it should be: " + made.error().what);
+                  (options_.is_ptp() ? "the node is not ready to route to pods: "
+                                     : "the pods' bridge is not as it should be: ") +
+                      made.error().what);
     }
   }
   if (dataplane) sync_node_config(*dataplane, outcome);

@@ -14,9 +14,9 @@
 
 namespace kubecni {
 
-/// Prepares what an ADD needs of this node: the bridge with the gateways' addresses, the kernel's
-/// settings, and the file from which the plugin learns about the node. Runs in the node's
-/// namespace.
+/// Prepares what an ADD needs of this node: the bridge with the gateways' addresses (none in mode
+/// ptp), the kernel's settings, and the file from which the plugin learns about the node. Runs in
+/// the node's namespace.
 class BridgeController {
  public:
   /// Errors: those of opening netlink.
@@ -32,7 +32,9 @@ class BridgeController {
   BridgeController(DaemonOptions options, NetlinkSocket netlink)
       : options_(std::move(options)), netlink_(std::move(netlink)) {}
 
-  Result<> sync_bridge(const Node& self, unsigned mtu, Outcome& outcome);
+  Result<> sync_node(const Node& self, unsigned mtu, Outcome& outcome);
+  Result<> sync_bridge(const std::vector<IpNet>& gateways, unsigned mtu, Outcome& outcome);
+  Result<unsigned> find_cluster_network();
   void sync_node_config(EbpfDataplane& dataplane, Outcome& outcome);
 
   DaemonOptions options_;

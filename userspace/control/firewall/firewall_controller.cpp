@@ -45,9 +45,12 @@ void FirewallController::sync_forwarding(const ClusterView& view, Outcome& outco
     if (!opened) return outcome.fail(opened.error().what);
     nftables_ = std::move(*opened);
   }
-  auto report = forward_rules_.sync(
-      *nftables_,
-      {.accepts = options_.forward_rules, .bridge = options_.bridge, .pods = view.self->pod_cidrs});
+  // Pods that were there before the mode changed stay on the bridge.
+  std::vector<std::string> devices{options_.bridge};
+  if (options_.is_ptp()) devices.emplace_back("veth*");
+  auto report = forward_rules_.sync(*nftables_, {.accepts = options_.forward_rules,
+                                                 .devices = std::move(devices),
+                                                 .pods = view.self->pod_cidrs});
   if (!report) return outcome.fail(report.error().what);
   outcome.changes.insert(outcome.changes.end(), report->changes.begin(), report->changes.end());
   for (const std::string& doubt : report->doubts)

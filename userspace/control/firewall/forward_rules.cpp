@@ -19,12 +19,14 @@ std::vector<ForwardRule> rules_for(const ForwardChain& chain, const ForwardSpec&
   for (const IpNet& pods : spec.pods) {
     const std::string keyword = pods.addr.is_v4() ? "ip" : "ip6";
     if (chain.family != "inet" && chain.family != keyword) continue;
-    const std::string name = pods.str() + " on " + spec.bridge;
     // iptables knows no sets, and would refuse the whole table.
-    rules.push_back({kForwardComment + ("from pods " + name),
-                     "iifname \"" + spec.bridge + "\" " + keyword + " saddr " + pods.str()});
-    rules.push_back({kForwardComment + ("to pods " + name),
-                     "oifname \"" + spec.bridge + "\" " + keyword + " daddr " + pods.str()});
+    for (const std::string& device : spec.devices) {
+      const std::string name = pods.str() + " on " + device;
+      rules.push_back({kForwardComment + ("from pods " + name),
+                       "iifname \"" + device + "\" " + keyword + " saddr " + pods.str()});
+      rules.push_back({kForwardComment + ("to pods " + name),
+                       "oifname \"" + device + "\" " + keyword + " daddr " + pods.str()});
+    }
   }
   return rules;
 }

@@ -14,9 +14,9 @@ namespace kubecni {
 
 /// Which forwarded packets are accepted.
 struct ForwardSpec {
-  bool accepts = false;  ///< false: no rule of ours is in any chain
-  std::string bridge;
-  std::vector<IpNet> pods;  ///< this node's PodCIDRs
+  bool accepts = false;              ///< false: no rule of ours is in any chain
+  std::vector<std::string> devices;  ///< at which pods are; "veth*" is each that begins so
+  std::vector<IpNet> pods;           ///< this node's PodCIDRs
 
   auto operator<=>(const ForwardSpec&) const = default;
 };

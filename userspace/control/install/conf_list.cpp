@@ -54,6 +54,7 @@ json plugin_entry(const DaemonOptions& options) {
   json entry = options.cni.plugin;
   entry["type"] = "kube-cni";
   if (options.bridge != defaults.bridge) entry["bridge"] = options.bridge;
+  if (options.mode != default_of("mode")) entry["mode"] = options.mode;
   if (options.dataplane != default_of("dataplane")) entry["dataplane"] = options.dataplane;
   if (options.state_dir != defaults.state_dir) entry["stateDir"] = options.state_dir;
   if (options.run_dir != defaults.run_dir) entry["runDir"] = options.run_dir;

@@ -96,6 +96,7 @@ void add_bgp_rules(const ClusterView& view, DesiredState& state) {
   for (const IpNet& cidr : cidrs)
     state.rules.insert({.family = cidr.addr.family(),
                         .iif = {},
+                        .from = {},
                         .table = kBgpTable,
                         .priority = kBgpRulePriority,
                         .protocol = kRouteProtocol});
@@ -114,11 +115,39 @@ void add_node_route(const Node& peer, const PeerPath& path, const Underlay& unde
   route.table = kNodeTable;
   route.source.reset();
   add_route(route, state);
-  state.rules.insert({.family = family,
-                      .iif = bridge,
-                      .table = kNodeTable,
-                      .priority = kNodeRulePriority,
-                      .protocol = kRouteProtocol});
+  Rule rule{.family = family,
+            .iif = bridge,
+            .from = std::nullopt,
+            .table = kNodeTable,
+            .priority = kNodeRulePriority,
+            .protocol = kRouteProtocol};
+  if (underlay.routed_cidrs.empty()) {
+    state.rules.insert(rule);
+    return;
+  }
+  rule.iif.clear();
+  for (const IpNet& cidr : underlay.routed_cidrs) {
+    if (cidr.addr.family() != family) continue;
+    rule.from = cidr;
+    state.rules.insert(rule);
+  }
+}
+
+/// In mode ptp there are routes to the addresses that pods have. Without these, packets to all
+/// others of the PodCIDR would take the default route, and maybe come back.
+void add_routes_to_nobody(const Underlay& underlay, DesiredState& state) {
+  for (const IpNet& cidr : underlay.routed_cidrs) {
+    const bool is_v4 = cidr.addr.is_v4();
+    add_route({.dst = cidr,
+               .gateway = {},
+               .ifindex = is_v4 ? 0 : kLoopbackIfindex,
+               .protocol = kRouteProtocol,
+               .metric = is_v4 ? 0 : kDefaultMetric6,
+               .unicast = false,
+               .encap = {},
+               .source = {}},
+              state);
+  }
 }
 
 /// Programs and map entries are for devices whose frames have an Ethernet header.
@@ -266,6 +295,7 @@ DesiredState plan_desired_state(const ClusterView& view, const Underlay& underla
   add_tunnel_markers(underlay, state);
   if (underlay.routing == Routing::kBgp) add_bgp_rules(view, state);
   warn_about_self(view, underlay, state);
+  add_routes_to_nobody(underlay, state);
   for (const Node& peer : view.peers) add_peer(peer, underlay, bridge, rules, state);
   leave_other_devices_to_the_tunnel(state);
   warn_about_devices(view, underlay, state);

@@ -13,6 +13,7 @@ namespace kubecni {
 namespace {
 
 std::string route_text(const Route& route) {
+  if (!route.unicast) return "addresses of " + route.dst.str() + " that no pod has are unreachable";
   std::string text = "route " + route.dst.str();
   if (route.encap) return text + " through the tunnel to " + route.encap->remote.str();
   return text + " via " + (route.gateway ? route.gateway->str() : "its link");

@@ -48,6 +48,7 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
                     .routes = std::move(*routes),
                     .own_addresses = view.self ? view.self->internal_ips : std::vector<IpAddr>{},
                     .tunnel = {}};
+  if (options_.is_ptp() && view.self) underlay.routed_cidrs = view.self->pod_cidrs;
   underlay.falls_back_to_tunnel = options_.bgp.fallback == "vxlan";
   for (const LinkAddress& address : *addresses)
     underlay.local_addresses.push_back(address.net.addr);

@@ -1,6 +1,7 @@
 #include "control/nodes/peer_path.hpp"
 
 #include "base/text.hpp"
+#include "state/attachment.hpp"
 
 #include <linux/rtnetlink.h>
 
@@ -11,6 +12,11 @@ namespace kubecni {
 namespace {
 
 constexpr unsigned kLoopbackIfindex = 1;
+
+/// In mode ptp the host end of a pod has the gateway's address.
+bool is_gateway_of_routed_pod(const Link& link) {
+  return is_host_ifname(link.name) || link.name == kProbePortName;
+}
 
 std::string family_name(const IpAddr& address) { return address.is_v4() ? "IPv4" : "IPv6"; }
 
@@ -143,7 +149,7 @@ const IpAddr* find_endpoint(const Node& peer, const std::vector<IpAddr>& own_add
 std::vector<Link> find_node_links(std::vector<Link> links, const std::string& bridge) {
   std::erase_if(links, [&](const Link& link) {
     return !link.up || link.name == bridge || link.name == kTunnelName ||
-           link.ifindex == kLoopbackIfindex;
+           link.ifindex == kLoopbackIfindex || is_gateway_of_routed_pod(link);
   });
   return links;
 }

@@ -67,6 +67,8 @@ struct Underlay {
   std::vector<Route> routes;                 ///< the kernel's
   std::vector<IpAddr> own_addresses;         ///< InternalIPs of this node
   std::vector<IpAddr> local_addresses = {};  ///< of all devices of this node
+  /// In mode ptp: this node's PodCIDRs. No bridge has them.
+  std::vector<IpNet> routed_cidrs = {};
   std::optional<Tunnel> tunnel;
   std::string no_tunnel_because = {};  ///< where there is none
   /// With kAuto: nodes, with the family of their pods, to which no packet of pods gets directly.
@@ -90,6 +92,8 @@ struct PeerPath {
   bool by_bgp = false;         ///< kDirect: by a route of BIRD's, in kBgpTable
   std::string why;             ///< a phrase for people
 };
+
+inline constexpr unsigned kLoopbackIfindex = 1;
 
 /// Bytes that VXLAN puts around an IP packet: outer IP, UDP, VXLAN and the inner
 /// Ethernet header. RFC 7348, section 5.

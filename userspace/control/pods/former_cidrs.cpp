@@ -31,14 +31,15 @@ FormerCidrs plan_former_cidrs(const ClusterView& view, const std::string& bridge
   if (!view.self) return former;
   for (const IpNet& gateway : on_bridge) {
     const bool in_use = std::ranges::any_of(attachments, [&](const Attachment& attachment) {
-      return std::ranges::count(attachment.port.bridge_addresses(), gateway) != 0;
+      return std::ranges::count(attachment.port.gateway_addresses(), gateway) != 0;
     });
     if (!in_use && !other_owner(view, gateway.network()).empty())
       former.gateways.push_back(gateway);
   }
   for (const Attachment& attachment : attachments) {
     // Where the bridge is another, or no gateway, the addresses are not the cluster's affair.
-    if (!attachment.port.owns_gateways || attachment.port.bridge != bridge) continue;
+    const bool is_elsewhere = !attachment.port.is_routed() && attachment.port.bridge != bridge;
+    if (!attachment.port.owns_gateways || is_elsewhere) continue;
     for (const IpAddr& address : attachment.port.plain_addresses()) {
       if (is_of(view.self->pod_cidrs, address)) continue;
       const std::string owner = other_owner(view, {address, address.bits()});
@@ -52,18 +53,21 @@ FormerCidrs plan_former_cidrs(const ClusterView& view, const std::string& bridge
   return former;
 }
 
-void sync_former_cidrs(NetlinkSocket& netlink, const ClusterView& view, const Link& bridge,
-                       const std::vector<Attachment>& attachments, Outcome& outcome) {
+void sync_former_cidrs(NetlinkSocket& netlink, const ClusterView& view, const std::string& bridge,
+                       const std::vector<Link>& links, const std::vector<Attachment>& attachments,
+                       Outcome& outcome) {
+  const auto link = std::ranges::find(links, bridge, &Link::name);
+  const unsigned ifindex = link == links.end() ? 0 : link->ifindex;
   auto addresses = list_addresses(netlink);
   if (!addresses) return outcome.fail(addresses.error().what);
   std::vector<IpNet> on_bridge;
   for (const LinkAddress& address : *addresses)
-    if (address.ifindex == bridge.ifindex) on_bridge.push_back(address.net);
-  const auto former = plan_former_cidrs(view, bridge.name, on_bridge, attachments);
+    if (address.ifindex == ifindex) on_bridge.push_back(address.net);
+  const auto former = plan_former_cidrs(view, bridge, on_bridge, attachments);
   for (const IpNet& gateway : former.gateways)
     outcome.apply(
-        delete_address(netlink, bridge.ifindex, gateway),
-        bridge.name + " gave up " + gateway.str() + ": its network is another node's PodCIDR now");
+        delete_address(netlink, ifindex, gateway),
+        bridge + " gave up " + gateway.str() + ": its network is another node's PodCIDR now");
   // Nothing failed, and another round would not mend it.
   for (const std::string& pod : former.pods)
     outcome.say(ConditionKind::kNodeDoubtful, pod, view.self->name);

@@ -23,15 +23,16 @@ struct FormerCidrs {
   std::vector<std::string> pods;
 };
 
-/// `on_bridge` are the addresses of `bridge`. Pods of other bridges are of other networks. A
-/// gateway that a pod here still has is not given up. Pure.
+/// `on_bridge` are the addresses of `bridge`. Pods of other bridges are of other networks; those of
+/// mode ptp are on none. A gateway that a pod here still has is not given up. Pure.
 FormerCidrs plan_former_cidrs(const ClusterView& view, const std::string& bridge,
                               const std::vector<IpNet>& on_bridge,
                               const std::vector<Attachment>& attachments);
 
-/// Takes such gateways off `bridge`, and says which pods those are. Runs in the
-/// node's namespace.
-void sync_former_cidrs(NetlinkSocket& netlink, const ClusterView& view, const Link& bridge,
-                       const std::vector<Attachment>& attachments, Outcome& outcome);
+/// Takes such gateways off `bridge`, if it is among `links`, and says which pods those are. Runs in
+/// the node's namespace.
+void sync_former_cidrs(NetlinkSocket& netlink, const ClusterView& view, const std::string& bridge,
+                       const std::vector<Link>& links, const std::vector<Attachment>& attachments,
+                       Outcome& outcome);
 
 }  // namespace kubecni

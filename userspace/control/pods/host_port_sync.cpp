@@ -115,12 +115,13 @@ void HostPortSync::sync(NetlinkSocket& netlink, const AttachmentStore& store,
     if (!changes) return outcome.fail("host ports: " + changes.error().what);
     std::ranges::move(*changes, std::back_inserter(outcome.changes));
   }
-  std::set<std::string> bridges;
+  std::set<std::string> devices;
   for (const Attachment& attachment : pods)
-    if (std::ranges::find(*links, attachment.port.bridge, &Link::name) != links->end())
-      bridges.insert(attachment.port.bridge);
-  for (const std::string& bridge : bridges) {
-    auto set = ensure_host_port_settings(bridge);
+    if (const std::string& device = attachment.port.gateway_device();
+        std::ranges::find(*links, device, &Link::name) != links->end())
+      devices.insert(device);
+  for (const std::string& device : devices) {
+    auto set = ensure_host_port_settings(device);
     if (!set) outcome.fail(set.error().what);
     if (set) std::ranges::move(*set, std::back_inserter(outcome.changes));
   }
@@ -137,10 +138,10 @@ void HostPortSync::forbid_localhost(const std::vector<Link>& links, Outcome& out
   }
 }
 
-void HostPortSync::clean_up(const std::vector<std::string>& bridges, Outcome& outcome) {
+void HostPortSync::clean_up(const std::vector<std::string>& devices, Outcome& outcome) {
   // Before the table, which keeps others from what listens on 127.0.0.1.
-  for (const std::string& bridge : bridges)
-    if (auto forbidden = forbid_localhost_ports(bridge); !forbidden)
+  for (const std::string& device : devices)
+    if (auto forbidden = forbid_localhost_ports(device); !forbidden)
       return outcome.fail(kTableName + " stays: " + forbidden.error().what);
   auto removed = remove_host_port_table();
   if (!removed)

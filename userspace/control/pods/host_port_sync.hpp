@@ -25,13 +25,13 @@ class HostPortSync {
 
   /// `recorded` are those of the store a moment ago; `awaited` have lost their records, which may
   /// come back. Without host ports, and without a table, it does nothing. When all is right it asks
-  /// the kernel for a number, the links, and the settings of the bridges.
+  /// the kernel for a number, the links, and the settings of the pods' devices.
   void sync(NetlinkSocket& netlink, const AttachmentStore& store,
             const std::vector<Attachment>& recorded, const std::vector<Attachment>& awaited,
             Outcome& outcome);
 
-  /// Removes the table, and forbids on `bridges` what it made safe.
-  static void clean_up(const std::vector<std::string>& bridges, Outcome& outcome);
+  /// Removes the table, and forbids on `devices` what it made safe.
+  static void clean_up(const std::vector<std::string>& devices, Outcome& outcome);
 
  private:
   explicit HostPortSync(Nftables nftables) : nftables_(std::move(nftables)) {}

@@ -26,11 +26,12 @@ std::map<std::string, WantedBridge> wanted_bridges(const std::vector<Attachment>
   std::map<std::string, WantedBridge> wanted;
   for (const Attachment& attachment : attachments) {
     const PodPort& port = attachment.port;
+    if (port.is_routed()) continue;
     if (std::ranges::find(links, port.host_ifname, &Link::name) == links.end()) continue;
     WantedBridge& bridge = wanted[port.bridge];
     bridge.mtu = std::max(bridge.mtu, port.mtu);
     if (bridge.uplink.empty()) bridge.uplink = port.uplink;
-    for (const IpNet& address : port.bridge_addresses()) {
+    for (const IpNet& address : port.gateway_addresses()) {
       if (std::ranges::find(bridge.addresses, address) == bridge.addresses.end())
         bridge.addresses.push_back(address);
     }

@@ -7,9 +7,11 @@ namespace kubecni {
 
 namespace {
 
-GuardedPods guarded(const std::vector<Attachment>& attachments) {
+/// Those in mode ptp, or all others.
+GuardedPods guarded(const std::vector<Attachment>& attachments, bool routed) {
   GuardedPods pods;
   for (const Attachment& attachment : attachments) {
+    if (attachment.port.is_routed() != routed) continue;
     // One that an IPAM plugin has not answered for yet asks for its address by itself.
     if (!attachment.port.addresses.empty())
       pods[attachment.port.host_ifname] = {attachment.port.pod_mac,
@@ -18,14 +20,14 @@ GuardedPods guarded(const std::vector<Attachment>& attachments) {
   return pods;
 }
 
-std::unexpected<Error> explain(const Error& error) {
+std::unexpected<Error> explain(const Error& error, const char* table) {
   const bool is_missing = error.code == ENOENT || error.code == EOPNOTSUPP ||
                           error.code == EPROTONOSUPPORT || error.code == EAFNOSUPPORT;
   return failure(
       error.code,
-      std::string("guard of the pods: nftables table ") + kPodGuardTable + ": " + error.what +
-          (is_missing ? "; without nft_meta_bridge, which the kernel should have, nobody "
-                        "checks what pods say of others on the kernel path"
+      std::string("guard of the pods: nftables table ") + table + ": " + error.what +
+          (is_missing ? "; without nf_tables and nft_meta_bridge, which the kernel should have, "
+                        "nobody checks what pods say of others on the kernel path"
                       : ""));
 }
 
@@ -33,31 +35,64 @@ std::unexpected<Error> explain(const Error& error) {
 
 Result<PodGuard> PodGuard::open() {
   auto nftables = Nftables::open();
-  if (!nftables) return explain(nftables.error());
+  if (!nftables) return explain(nftables.error(), kPodGuardTable);
   return PodGuard(std::move(*nftables));
 }
 
-Result<std::string> PodGuard::sync(const std::vector<Attachment>& attachments) {
-  GuardedPods pods = guarded(attachments);
+Result<std::string> PodGuard::sync(Guard& guard, GuardedPods pods) {
   auto generation = nftables_.generation();
   if (generation && *generation == 0)
     generation = sys_error(EPROTONOSUPPORT, "the kernel has no nftables");
-  if (!generation) return explain(generation.error());
-  auto outcome = table_.sync(nftables_, {.is_as_before = applied_ == pods,
-                                         .wanted = [&] { return plan_pod_guard(pods); },
-                                         .as_before = [&] { return plan_pod_guard(*applied_); }});
-  applied_.reset();
-  if (!outcome) return explain(outcome.error());
-  applied_ = std::move(pods);
+  if (!generation) return explain(generation.error(), guard.name);
+  auto outcome =
+      guard.table.sync(nftables_, {.is_as_before = guard.applied == pods,
+                                   .wanted = [&] { return guard.plan(pods); },
+                                   .as_before = [&] { return guard.plan(*guard.applied); }});
+  guard.applied.reset();
+  guard.may_exist = true;
+  if (!outcome) return explain(outcome.error(), guard.name);
+  guard.applied = std::move(pods);
   return outcome->change;
 }
 
-Result<bool> PodGuard::remove() {
-  applied_.reset();
+Result<std::vector<std::string>> PodGuard::sync(const std::vector<Attachment>& attachments) {
+  std::vector<std::string> changes;
+  // One that fails does not keep the other from its work.
+  auto on_bridges = sync(on_bridges_, guarded(attachments, false));
+  if (on_bridges && !on_bridges->empty()) changes.push_back(*on_bridges);
+  GuardedPods pods = guarded(attachments, true);
+  if (pods.empty()) {
+    auto removed = routed_.may_exist ? remove(routed_) : Result<bool>(false);
+    if (removed && *removed)
+      changes.push_back(std::string("nftables table ") + kRoutedGuardTable + " removed");
+    if (!removed && on_bridges) return fail(removed);
+  } else {
+    auto routed = sync(routed_, std::move(pods));
+    if (routed && !routed->empty()) changes.push_back(*routed);
+    if (!routed && on_bridges) return fail(routed);
+  }
+  if (!on_bridges) return fail(on_bridges);
+  return changes;
+}
+
+Result<bool> PodGuard::remove(Guard& guard) {
+  guard.applied.reset();
   auto generation = nftables_.generation();
   if (!generation) return fail(generation);
   if (*generation == 0) return false;
-  return table_.remove(nftables_);
+  auto removed = guard.table.remove(nftables_);
+  guard.may_exist = !removed;
+  return removed;
+}
+
+Result<std::vector<std::string>> PodGuard::remove() {
+  std::vector<std::string> names;
+  for (Guard* guard : {&on_bridges_, &routed_}) {
+    auto removed = remove(*guard);
+    if (!removed) return fail(removed);
+    if (*removed) names.emplace_back(guard->name);
+  }
+  return names;
 }
 
 }  // namespace kubecni

@@ -35,6 +35,17 @@ constexpr const char* kChainFromPod = R"(	chain from_pod {
 	}
 )";
 
+// Before conntrack, and after it has put fragments together.
+constexpr const char* kRoutedChains = R"(	chain prerouting {
+		type filter hook prerouting priority -300; policy accept;
+		iifname @ports goto from_pod comment "others are no pods, or not known yet"
+	}
+	chain from_pod {
+		meta nfproto ipv4 goto from_pod4
+		meta nfproto ipv6 goto from_pod6
+	}
+)";
+
 // 0.0.0.0 is the source of a pod without an address (RFC 2131), and of IGMP reports.
 constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
 		udp dport 68 counter drop comment "answer of a DHCP server"
@@ -116,38 +127,58 @@ std::string hex(std::span<const std::uint8_t> bytes) {
 
 std::string hex(const IpAddr& addr) { return hex(std::span(addr.data(), addr.bytes())); }
 
+/// What both tables ask about IP packets.
+std::map<std::string, NftSet> ip_sets() {
+  return {{"ports", {"type ifname;", {}}},
+          {"macs", {"type ifname . ether_addr;", {}}},
+          {"sources4", {"type ifname . ether_addr . ipv4_addr;", {}}},
+          {"sources6", {"type ifname . ether_addr . ipv6_addr;", {}}},
+          {"received4", {"typeof iifname . @th,192,32;", {}}},
+          {"received6", {"typeof iifname . @th,256,128;", {}}},
+          {"option_macs", {"typeof iifname . @th,208,48;", {}}}};
+}
+
+void add_pod(const std::string& ifname, const GuardedPod& pod, NftTable& table) {
+  const std::string port = "\"" + ifname + "\"";
+  const std::string sender = port + " . " + pod.mac.str();
+  const auto add = [&](const char* set, const std::string& element) {
+    table.sets.at(set).elements.insert(element);
+  };
+  add("ports", port);
+  add("macs", sender);
+  add("option_macs", port + " . " + hex(pod.mac.bytes));
+  std::vector<IpAddr> own = pod.addresses;
+  own.push_back(pod.mac.link_local());
+  for (const IpAddr& addr : own) {
+    add(addr.is_v4() ? "sources4" : "sources6", sender + " . " + addr.str());
+    add(addr.is_v4() ? "received4" : "received6", port + " . " + hex(addr));
+  }
+}
+
 }  // namespace
 
 NftTable plan_pod_guard(const GuardedPods& pods) {
   NftTable table{
       .name = kPodGuardTable,
-      .sets = {{"ports", {"type ifname;", {}}},
-               {"macs", {"type ifname . ether_addr;", {}}},
-               {"sources4", {"type ifname . ether_addr . ipv4_addr;", {}}},
-               {"sources6", {"type ifname . ether_addr . ipv6_addr;", {}}},
-               {"arp_senders", {"type ifname . ether_addr . ipv4_addr;", {}}},
-               {"received4", {"typeof iifname . @th,192,32;", {}}},
-               {"received6", {"typeof iifname . @th,256,128;", {}}},
-               {"option_macs", {"typeof iifname . @th,208,48;", {}}}},
+      .sets = ip_sets(),
       .rules = std::string(kChainsAtHooks) + kChainFromPod + kChainFromPod4 + kChainFromPod6};
+  NftSet& arp_senders = table.sets["arp_senders"];
+  arp_senders.header = "type ifname . ether_addr . ipv4_addr;";
   for (const auto& [ifname, pod] : pods) {
-    const std::string port = "\"" + ifname + "\"";
-    const std::string sender = port + " . " + pod.mac.str();
-    const auto add = [&](const char* set, const std::string& element) {
-      table.sets.at(set).elements.insert(element);
-    };
-    add("ports", port);
-    add("macs", sender);
-    add("option_macs", port + " . " + hex(pod.mac.bytes));
-    add("arp_senders", sender + " . 0.0.0.0");  // a probe, RFC 5227
-    std::vector<IpAddr> own = pod.addresses;
-    own.push_back(pod.mac.link_local());
-    for (const IpAddr& addr : own) {
-      add(addr.is_v4() ? "sources4" : "sources6", sender + " . " + addr.str());
-      add(addr.is_v4() ? "received4" : "received6", port + " . " + hex(addr));
-      if (addr.is_v4()) add("arp_senders", sender + " . " + addr.str());
-    }
+    add_pod(ifname, pod, table);
+    const std::string sender = "\"" + ifname + "\" . " + pod.mac.str();
+    arp_senders.elements.insert(sender + " . 0.0.0.0");  // a probe, RFC 5227
+    for (const IpAddr& addr : pod.addresses)
+      if (addr.is_v4()) arp_senders.elements.insert(sender + " . " + addr.str());
   }
+  return table;
+}
+
+NftTable plan_routed_guard(const GuardedPods& pods) {
+  NftTable table{.name = kRoutedGuardTable,
+                 .sets = ip_sets(),
+                 .rules = std::string(kRoutedChains) + kChainFromPod4 + kChainFromPod6};
+  for (const auto& [ifname, pod] : pods) add_pod(ifname, pod, table);
   return table;
 }
 

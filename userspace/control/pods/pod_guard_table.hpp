@@ -14,6 +14,9 @@ namespace kubecni {
 /// Our nftables table for what pods give to the bridge, with its family.
 inline constexpr const char* kPodGuardTable = "bridge kube-cni";
 
+/// The same for pods in mode ptp, whose packets meet no bridge.
+inline constexpr const char* kRoutedGuardTable = "inet kube-cni-guard";
+
 /// Who a pod is: whatever it says from its port has to be about this.
 struct GuardedPod {
   MacAddr mac;
@@ -31,5 +34,9 @@ using GuardedPods = std::map<std::string, GuardedPod>;
 /// bridges themselves. It comes before br_netfilter, which puts fragments together. Ports that
 /// are not in `pods` pass, since a pod sends before the daemon has seen it.
 NftTable plan_pod_guard(const GuardedPods& pods);
+
+/// The same for pods in mode ptp. What is neither IPv4 nor IPv6 reaches nobody but the node, which
+/// has permanent neighbours.
+NftTable plan_routed_guard(const GuardedPods& pods);
 
 }  // namespace kubecni

@@ -72,23 +72,25 @@ void remove_strange_endpoints(EndpointTable& endpoints, const std::vector<Link>&
 
 /// False: DEL has come in between.
 Result<bool> restore_port(NetlinkSocket& netlink, const AttachmentStore& store,
-                          const Attachment& attachment, const Link& host, const Link& bridge) {
+                          const Attachment& attachment, const Link& host,
+                          const Link& gateway_device) {
   auto lock = store.lock();
   if (!lock) return fail(lock);
   auto current =
       store.find(attachment.network, attachment.container_id, attachment.port.pod_ifname);
   if (!current) return fail(current);
   if (!*current) return false;
-  if (auto restored = restore_pod_port(netlink, host, bridge, (*current)->port); !restored)
+  if (auto restored = restore_pod_port(netlink, host, gateway_device, (*current)->port); !restored)
     return fail(restored);
   return true;
 }
 
 void sync_port(NetlinkSocket& netlink, const AttachmentStore& store, const Attachment& attachment,
-               const HostState& state, const Link& host, const Link& bridge, Outcome& outcome) {
-  const auto lost = port_differences(state, attachment.port, host, bridge);
+               const HostState& state, const Link& host, const Link& gateway_device,
+               Outcome& outcome) {
+  const auto lost = port_differences(state, attachment.port, host, gateway_device);
   if (lost.empty()) return;
-  auto restored = restore_port(netlink, store, attachment, host, bridge);
+  auto restored = restore_port(netlink, store, attachment, host, gateway_device);
   if (restored && !*restored) return;
   outcome.apply(restored ? Result<>() : fail(restored),
                 "pod " + attachment.port.addresses_text() + ": put right that " + lost.front());
@@ -154,13 +156,14 @@ void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
   if (!state) return outcome.fail(state.error().what);
   for (const Attachment& attachment : attachments) {
     const Link* const host = state->find(attachment.port.host_ifname);
-    const Link* const bridge = state->find(attachment.port.bridge);
-    if (!host || !bridge) continue;
-    sync_port(netlink, store, attachment, *state, *host, *bridge, outcome);
+    const Link* const gateway_device = state->find(attachment.port.gateway_device());
+    if (!host || !gateway_device) continue;
+    sync_port(netlink, store, attachment, *state, *host, *gateway_device, outcome);
     sync_bandwidth(netlink, store, attachment, *buckets, *host, outcome);
     if (!dataplane) continue;
     const PodEndpoint pod =
-        endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped, policed(attachment));
+        endpoint_of(attachment, *host, network_of(attachment.port, gateway_device->ifindex),
+                    gateway_device->mac, *shaped, policed(attachment));
     sync_ebpf(*dataplane, store, attachment, pod, outcome);
   }
   if (dataplane) remove_strange_endpoints(dataplane->endpoints, state->links, outcome);
@@ -174,10 +177,12 @@ void fill_endpoints(NetlinkSocket& netlink, const AttachmentStore& store,
   if (!shaped || !listing) return outcome.fail(shaped ? listing.error().what : shaped.error().what);
   for (const Attachment& attachment : listing->attachments) {
     const auto host = std::ranges::find(links, attachment.port.host_ifname, &Link::name);
-    const auto bridge = std::ranges::find(links, attachment.port.bridge, &Link::name);
-    if (!attachment.ebpf || host == links.end() || bridge == links.end()) continue;
+    const auto gateway_device =
+        std::ranges::find(links, attachment.port.gateway_device(), &Link::name);
+    if (!attachment.ebpf || host == links.end() || gateway_device == links.end()) continue;
     const PodEndpoint pod =
-        endpoint_of(attachment, *host, bridge->ifindex, bridge->mac, *shaped, policed(attachment));
+        endpoint_of(attachment, *host, network_of(attachment.port, gateway_device->ifindex),
+                    gateway_device->mac, *shaped, policed(attachment));
     auto restored = restore_pod(nullptr, endpoints, store, attachment, pod);
     if (!restored) outcome.fail(restored.error().what);
   }

@@ -29,11 +29,9 @@ void PodsController::sync_guard(std::vector<Attachment> attachments, Outcome& ou
     if (!opened) return outcome.fail(opened.error().what);
     guard_ = std::move(*opened);
   }
-  auto change = guard_->sync(attachments);
-  if (!change)
-    outcome.fail(change.error().what);
-  else if (!change->empty())
-    outcome.changes.push_back(*change);
+  auto changes = guard_->sync(attachments);
+  if (!changes) return outcome.fail(changes.error().what);
+  std::ranges::move(*changes, std::back_inserter(outcome.changes));
 }
 
 void PodsController::sync_host_ports(const AttachmentStore& store,
@@ -63,9 +61,7 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane,
   sync_host_ports(store, listing->attachments, outcome);
   restore_bridge_macs(netlink_, listing->attachments, *links, outcome);
   sync_pod_bridges(netlink_, store, listing->attachments, options_.bridge, *links, outcome);
-  const auto bridge = std::ranges::find(*links, options_.bridge, &Link::name);
-  if (bridge != links->end())
-    sync_former_cidrs(netlink_, view, *bridge, listing->attachments, outcome);
+  sync_former_cidrs(netlink_, view, options_.bridge, *links, listing->attachments, outcome);
   if (listing->damaged.empty())
     remove_strange_neighbours(netlink_, listing->attachments, *links, neighbours, outcome);
   sync_pods(netlink_, store, listing->attachments, dataplane ? &dataplane->pods : nullptr, policed,
@@ -102,16 +98,15 @@ void PodsController::sweep(Outcome& outcome) {
 
 void PodsController::clean_up(Outcome& outcome) {
   auto guard = PodGuard::open();
-  auto removed = guard ? guard->remove() : Result<bool>(false);
-  if (!removed)
-    outcome.fail(removed.error().what);
-  else if (*removed)
-    outcome.changes.emplace_back("nftables table bridge kube-cni removed");
-  std::set<std::string> bridges{options_.bridge};
+  auto removed = guard ? guard->remove() : Result<std::vector<std::string>>();
+  if (!removed) outcome.fail(removed.error().what);
+  for (const std::string& name : removed.value_or(std::vector<std::string>{}))
+    outcome.changes.push_back("nftables table " + name + " removed");
+  std::set<std::string> devices{options_.bridge};
   if (auto listing = AttachmentStore(options_.state_dir).list())
     for (const Attachment& attachment : listing->attachments)
-      bridges.insert(attachment.port.bridge);
-  HostPortSync::clean_up({bridges.begin(), bridges.end()}, outcome);
+      devices.insert(attachment.port.gateway_device());
+  HostPortSync::clean_up({devices.begin(), devices.end()}, outcome);
 }
 
 }  // namespace kubecni

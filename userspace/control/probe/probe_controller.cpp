@@ -73,7 +73,7 @@ Result<ProbeController> ProbeController::open(const DaemonOptions& options) {
   return ProbeController(options, std::move(*netlink));
 }
 
-Result<> ProbeController::ensure(const ProbeSelf& self, const Link& bridge, unsigned mtu,
+Result<> ProbeController::ensure(const ProbeSelf& self, const Link* bridge, unsigned mtu,
                                  Outcome& outcome) {
   bool is_right = false;
   if (pod_) {
@@ -130,8 +130,9 @@ void ProbeController::sync(const ClusterView& view, std::vector<ProbeTarget> tar
                        .tunnel_mac = tunnel_mac};
   auto bridge = find_link(netlink_, options_.bridge);
   if (!bridge) return outcome.fail(bridge.error().what);
-  if (self.nets.empty() || !*bridge) return;
-  if (auto made = ensure(self, **bridge, mtu, outcome); !made) {
+  const bool is_ptp = options_.is_ptp();
+  if (self.nets.empty() || (!is_ptp && !*bridge)) return;
+  if (auto made = ensure(self, is_ptp ? nullptr : &**bridge, mtu, outcome); !made) {
     const std::string what = "other nodes are not tested: " + made.error().what;
     if (made.error().code != EPERM && made.error().code != EADDRINUSE) return outcome.fail(what);
     // Everything else works without. Detours would last for ever.

@@ -41,7 +41,7 @@ class ProbeController {
   ProbeController(DaemonOptions options, NetlinkSocket netlink);
 
   void describe(const Node& self, Outcome& outcome) const;
-  Result<> ensure(const ProbeSelf& self, const Link& bridge, unsigned mtu, Outcome& outcome);
+  Result<> ensure(const ProbeSelf& self, const Link* bridge, unsigned mtu, Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;

@@ -2,6 +2,7 @@
 
 #include "control/probe/probe_message.hpp"
 #include "dataplane/kernel_path.hpp"
+#include "dataplane/routed_port.hpp"
 #include "ipam/pool.hpp"
 #include "net/bridge.hpp"
 #include "net/neighbour.hpp"
@@ -65,15 +66,16 @@ Result<> configure(int netns_fd, const PodPort& port) {
   return ran ? done : ran;
 }
 
-PodPort port_of(const Link& bridge, const std::vector<IpNet>& nets, unsigned mtu) {
-  PodPort port{.bridge = bridge.name,
+PodPort port_of(const Link* bridge, const std::vector<IpNet>& nets, unsigned mtu) {
+  const MacAddr host_mac = MacAddr::random();
+  PodPort port{.bridge = bridge ? bridge->name : "",
                .host_ifname = kProbePortName,
-               .host_mac = MacAddr::random(),
+               .host_mac = host_mac,
                .pod_ifname = "eth0",
                .pod_mac = MacAddr::derived_from(nets.front().addr),
                .addresses = {},
                .routes = {},
-               .gateway_mac = bridge.mac,
+               .gateway_mac = bridge ? bridge->mac : host_mac,
                .mtu = mtu};
   for (const IpNet& net : nets) {
     const auto pool = Pool::of(net.network());
@@ -92,12 +94,19 @@ Result<> ensure_neighbours(NetlinkSocket& node, const Link& bridge, const PodPor
   return {};
 }
 
+/// The node's side of the port; its interface is there.
+Result<> connect(NetlinkSocket& node, const Link& host, const Link* bridge, const PodPort& port) {
+  return bridge ? ensure_neighbours(node, *bridge, port) : ensure_routed_port(node, host, port);
+}
+
 /// EADDRINUSE a pod has one: somebody asked for just that address.
-Result<> check_free(NetlinkSocket& node, const Link& bridge, const std::vector<IpNet>& nets) {
-  auto neighbours = list_permanent_neighbours(node, bridge.ifindex);
+Result<> check_free(NetlinkSocket& node, const std::vector<IpNet>& nets) {
+  auto own = find_link(node, kProbePortName);
+  if (!own) return fail(own);
+  auto neighbours = list_permanent_neighbours(node);
   if (!neighbours) return fail(neighbours);
   for (const Neighbour& neighbour : *neighbours)
-    if (neighbour.protocol == kRouteProtocol &&
+    if (neighbour.protocol == kRouteProtocol && (!*own || neighbour.ifindex != (*own)->ifindex) &&
         std::ranges::find(nets, neighbour.addr, &IpNet::addr) != nets.end())
       return failure(EADDRINUSE, "a pod has the address " + neighbour.addr.str());
   return {};
@@ -115,31 +124,41 @@ std::vector<IpNet> probe_nets_of(const std::vector<IpNet>& pod_cidrs) {
   return nets;
 }
 
-Result<ProbePod> ProbePod::make(NetlinkSocket& node, const Link& bridge,
+Result<ProbePod> ProbePod::make(NetlinkSocket& node, const Link* bridge,
                                 const std::vector<IpNet>& nets, unsigned mtu) {
-  if (auto free = check_free(node, bridge, nets); !free) return fail(free);
-  if (auto removed = remove_left_over(node, bridge.name); !removed) return fail(removed);
+  if (auto free = check_free(node, nets); !free) return fail(free);
+  auto removed = remove_left_over(node, bridge ? bridge->name : "");
+  if (!removed) return fail(removed);
   auto netns = make_netns();
   if (!netns) return fail(netns);
   PodPort port = port_of(bridge, nets, mtu);
-  auto host = create_pod_port(node, netns->get(), port, bridge.ifindex);
+  auto host = create_pod_port(node, netns->get(), port, bridge ? bridge->ifindex : 0);
   if (!host) return fail(host);
   if (auto done = configure(netns->get(), port); !done) return fail(done);
-  if (auto done = ensure_neighbours(node, bridge, port); !done) return fail(done);
+  if (auto done = connect(node, *host, bridge, port); !done) return fail(done);
   return ProbePod(std::move(*netns), std::move(port), nets);
 }
 
-Result<bool> ProbePod::restore(NetlinkSocket& node, const Link& bridge,
+Result<bool> ProbePod::restore(NetlinkSocket& node, const Link* bridge,
                                const std::vector<IpNet>& nets) {
   // make() says what is wrong.
-  if (!check_free(node, bridge, nets)) return false;
-  if (nets != nets_ || bridge.name != port_.bridge || bridge.mac != port_.gateway_mac) return false;
+  if (!check_free(node, nets)) return false;
+  if (nets != nets_ || (bridge ? bridge->name : "") != port_.bridge) return false;
   auto host = find_link(node, kProbePortName);
   if (!host) return fail(host);
-  if (!*host || (*host)->master_ifindex != bridge.ifindex || !(*host)->up) return false;
-  auto flags = get_bridge_port(node, (*host)->ifindex);
+  if (!*host) return false;
+  if (bridge) return restore_on_bridge(node, **host, *bridge);
+  if (auto done = ensure_routed_port(node, **host, port_); !done) return fail(done);
+  return true;
+}
+
+Result<bool> ProbePod::restore_on_bridge(NetlinkSocket& node, const Link& host,
+                                         const Link& bridge) {
+  if (bridge.mac != port_.gateway_mac || host.master_ifindex != bridge.ifindex || !host.up)
+    return false;
+  auto flags = get_bridge_port(node, host.ifindex);
   if (!flags || *flags != BridgePort{}) return false;
-  auto known = has_fdb_entry(node, (*host)->ifindex, port_.pod_mac);
+  auto known = has_fdb_entry(node, host.ifindex, port_.pod_mac);
   if (!known) return fail(known);
   if (!*known) return false;
   if (auto made = ensure_neighbours(node, bridge, port_); !made) return fail(made);
@@ -151,6 +170,7 @@ Result<bool> ProbePod::remove_left_over(NetlinkSocket& node, const std::string& 
   if (!host) return fail(host);
   if (auto removed = remove_pod_port(node, kProbePortName); !removed) return fail(removed);
   bool had_any = host->has_value();
+  if (bridge.empty()) return had_any;
   auto link = find_link(node, bridge);
   if (!link) return fail(link);
   if (!*link) return had_any;

@@ -14,7 +14,8 @@ using testing::IsEmpty;
 using testing::Not;
 
 ForwardSpec dual_spec() {
-  return {.accepts = true, .bridge = "cni0", .pods = {net("10.200.1.0/24"), net("fd00:10:1::/64")}};
+  return {
+      .accepts = true, .devices = {"cni0"}, .pods = {net("10.200.1.0/24"), net("fd00:10:1::/64")}};
 }
 
 ForwardChain dropping(const std::string& family) {
@@ -30,6 +31,16 @@ TEST(ForwardRulesPlan, AcceptsPodsOfTheChainsFamilyInBothDirections) {
   const auto both = plan_forward_rules(dropping("inet"), {}, dual_spec());
   EXPECT_THAT(both, HasSubstr("ip saddr 10.200.1.0/24"));
   EXPECT_THAT(both, HasSubstr("ip6 daddr fd00:10:1::/64"));
+}
+
+TEST(ForwardRulesPlan, AcceptsPodsAtEachDevice) {
+  ForwardSpec spec = dual_spec();
+  spec.devices = {"cni0", "veth*"};
+
+  const auto rules = plan_forward_rules(dropping("ip"), {}, spec);
+
+  EXPECT_THAT(rules, HasSubstr("iifname \"cni0\" ip saddr 10.200.1.0/24"));
+  EXPECT_THAT(rules, HasSubstr("iifname \"veth*\" ip saddr 10.200.1.0/24"));
 }
 
 TEST(ForwardRulesPlan, LeavesWhatIsRightAndRemovesTheRest) {

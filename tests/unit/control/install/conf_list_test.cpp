@@ -43,12 +43,13 @@ TEST(ConfList, HasWhatTheDaemonWasToldAndThePluginHasToKnow) {
   options.run_dir = "/srv/run";
   options.bpffs = "/srv/bpf";
   options.bridge = "br7";
+  options.mode = "ptp";
   options.cni.conf_dir = "/srv/net.d";
   options.cni.plugin = {{"mtu", 1400}};
 
   EXPECT_EQ(plugin_entry(options), json::parse(R"({"type": "kube-cni", "dataplane": "bridge",
     "stateDir": "/srv/state", "runDir": "/srv/run", "bpffs": "/srv/bpf", "bridge": "br7",
-    "confDir": "/srv/net.d", "mtu": 1400})"));
+    "mode": "ptp", "confDir": "/srv/net.d", "mtu": 1400})"));
 }
 
 TEST(ConfList, LeavesOutWhatIsThePluginsDefault) {

@@ -91,6 +91,20 @@ TEST(DesiredState, ReachesAPeerThroughTheTunnelOnBothPaths) {
   EXPECT_EQ(state.neighbours.at(addr("203.0.113.9")).mac.str(), "0a:58:cb:00:71:09");
 }
 
+TEST(DesiredState, TellsPodsByTheirAddressesWithoutABridge) {
+  auto from = underlay();
+  from.routed_cidrs = {net("10.200.1.0/24")};
+
+  const auto state = plan({kFar}, from);
+
+  ASSERT_EQ(state.rules.size(), 1u);
+  EXPECT_EQ(state.rules.begin()->iif, "");
+  EXPECT_EQ(state.rules.begin()->from, net("10.200.1.0/24"));
+  const auto& nobody = state.routes.at({kMainTable, net("10.200.1.0/24")});
+  EXPECT_FALSE(nobody.unicast) << "addresses that no pod has";
+  EXPECT_EQ(nobody.ifindex, 0u);
+}
+
 TEST(DesiredState, LetsProgramsMakeTheOuterHeaderWhereTheyCan) {
   const auto encapsulates = [](const Underlay& from) {
     return plan({kFar}, from).cidrs.at(kFarCidr).outer_ifindex != 0;

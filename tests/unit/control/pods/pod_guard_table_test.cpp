@@ -33,6 +33,15 @@ TEST(PodGuardTable, KnowsWhatAPodMaySay) {
   EXPECT_THAT(elements("option_macs"), ElementsAre("\"veth1\" . 0x0a580ac80002"));
 }
 
+TEST(RoutedGuardTable, KnowsWhatAPodMaySay) {
+  const NftTable table = plan_routed_guard({{"veth1", pod()}});
+
+  EXPECT_EQ(table.name, "inet kube-cni-guard");
+  EXPECT_EQ(table.sets.at("sources4").elements,
+            plan_pod_guard({{"veth1", pod()}}).sets.at("sources4").elements);
+  EXPECT_FALSE(table.sets.contains("arp_senders")) << "ARP meets no hook of this family";
+}
+
 TEST(PodGuardTable, StandsWithoutPods) {
   const NftTable table = plan_pod_guard({});
 
