@@ -204,6 +204,26 @@ TEST_P(PtpHostPorts, LeadFromEverywhereToThePod) {
 INSTANTIATE_TEST_SUITE_P(By, PtpHostPorts, testing::Values("ebpf", "bridge"),
                          [](const auto& tested) { return tested.param; });
 
+TEST(PtpAndBridge, PodsReachEachOther) {
+  const Cluster cluster{ClusterOptions{.families = Families::kDual}};
+  const Pod& on_bridge = *cluster.pod_a;
+  Pod routed =
+      cluster.a.add_pod("routed", {{"subnet", nullptr}, {"ipam", nullptr}, {"mode", "ptp"}});
+
+  for (const int family : {AF_INET, AF_INET6}) {
+    const IpAddr to = routed.address_of(family);
+    EXPECT_TRUE(eventually([&] { return ping(on_bridge.netns, to, std::nullopt, kShort); }))
+        << cluster.daemon_a->err();
+    EXPECT_TRUE(ok(tcp_transfer(on_bridge.netns, routed.netns, to)));
+    EXPECT_TRUE(ok(tcp_transfer(routed.netns, on_bridge.netns, on_bridge.address_of(family))));
+    EXPECT_TRUE(
+        ok(tcp_transfer(routed.netns, cluster.pod_b->netns, cluster.pod_b->address_of(family))));
+  }
+  ASSERT_TRUE(ok(cluster.a.cni("DEL", routed, {{"mode", "ptp"}})));
+  const auto proxies = [&] { return cluster.a.must_run({"ip", "neigh", "show", "proxy"}); };
+  EXPECT_TRUE(eventually([&] { return proxies().empty(); })) << proxies();
+}
+
 struct PtpWay {
   std::string dataplane;
   std::string routing;

@@ -3,6 +3,7 @@
 #include "control/pods/former_cidrs.hpp"
 #include "control/pods/pod_bridges.hpp"
 #include "control/pods/pod_neighbour_sync.hpp"
+#include "control/pods/pod_proxies.hpp"
 #include "net/link.hpp"
 #include "pods/liveness.hpp"
 
@@ -61,6 +62,7 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane,
   sync_host_ports(store, listing->attachments, outcome);
   restore_bridge_macs(netlink_, listing->attachments, *links, outcome);
   sync_pod_bridges(netlink_, store, listing->attachments, options_.bridge, *links, outcome);
+  sync_pod_proxies(netlink_, listing->attachments, *links, outcome);
   sync_former_cidrs(netlink_, view, options_.bridge, *links, listing->attachments, outcome);
   if (listing->damaged.empty())
     remove_strange_neighbours(netlink_, listing->attachments, *links, neighbours, outcome);
