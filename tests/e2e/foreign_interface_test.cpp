@@ -161,7 +161,7 @@ TEST_P(RoutingPod, CannotSpeakForHostsOfItsOtherNetwork) {
   must(write_file_atomically(kNodes,
                              make_node_list({make_node(node.name(), addresses, cidrs)}).dump()));
   Process daemon = node.start_daemon({"--node-source", std::string("file:") + kNodes});
-  constexpr std::chrono::minutes kPatience{2};  // on an emulated machine
+  constexpr std::chrono::minutes kPatience{5};  // on an emulated machine
   ASSERT_TRUE(eventually([&] { return is_guarded(node, pod); }, kPatience)) << daemon.err();
   for (const char* setting :
        {"net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv6.conf.all.forwarding=1"})

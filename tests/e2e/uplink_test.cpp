@@ -25,7 +25,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 // Of daemons and traffic on an emulated machine.
-constexpr std::chrono::minutes kPatience{2};
+constexpr std::chrono::minutes kPatience{5};
 
 struct UplinkMode {
   bool is_tagged;
@@ -364,6 +364,14 @@ TEST_F(UplinkOfANode, IsTheOnlyOneOfItsBridge) {
 
   EXPECT_TRUE(failed(second, 7, "bridge lan0 has the uplink eth1, and eth2 would join both"));
   EXPECT_EQ(bridge_of("eth2"), "");
+}
+
+TEST_F(UplinkOfANode, DoesNotJoinItsNetworkWithThatOfOtherPods) {
+  ASSERT_TRUE(ok(node.cni("ADD", Pod("other"), {{"bridge", "lan0"}})));
+
+  EXPECT_TRUE(failed(call("ADD"), 7, "bridge lan0 has the address 10.200.0.1/24"));
+
+  EXPECT_EQ(bridge_of("eth1"), "");
 }
 
 TEST_F(UplinkOfANode, DecidesTheMtuOfPods) {

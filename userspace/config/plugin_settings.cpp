@@ -71,6 +71,9 @@ std::string contradiction_in(const PluginSettings& settings, const std::optional
            "; a node's subnet has to be a part of the network";
   if (subnet && !settings.ipam.ranges.empty())
     return "\"subnet\" and \"ipam\" both say which addresses pods get; remove one of them";
+  if (!settings.uplink.empty() && settings.bridge == default_of("bridge"))
+    return "\"uplink\" needs a bridge of its own: the cluster's pods are on " + settings.bridge +
+           "; set \"bridge\" to another name";
   if (!settings.uplink.empty() && settings.is_gateway)
     return "\"uplink\" and \"isGateway\": true contradict each other: each node would take the "
            "address of the gateway in the network behind " +

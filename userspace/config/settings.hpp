@@ -62,8 +62,8 @@ inline constexpr std::array kSettings{
             .type = Type::kInterface,
             .meaning = "an Ethernet device of the node, like the VLAN sub-interface `eth0.100`, "
                        "that becomes a port of the bridge, so that pods are in the network behind "
-                       "it: [An uplink](kubernetes.md#an-uplink). `ipam` or `subnet` has to say "
-                       "which addresses of that network they get"},
+                       "it: [An uplink](kubernetes.md#an-uplink). `bridge` has to be the network's "
+                       "own, and `ipam` has to say which addresses of it pods get"},
     Setting{.key = "mode",
             .owner = Owner::kBoth,
             .type = Type::kChoice,

@@ -60,10 +60,34 @@ Result<> check_is_only(NetlinkSocket& node, const std::string& name, const Link&
                             noted + " out (ip link set " + noted + " nomaster)");
 }
 
+/// Pods of other networks that have their gateway on the bridge would be in the one behind the
+/// uplink, too.
+Result<> check_is_no_gateway(NetlinkSocket& node, const std::string& name, const Link& bridge) {
+  auto addresses = list_addresses(node);
+  if (!addresses) return fail(addresses);
+  for (const LinkAddress& address : *addresses) {
+    if (address.ifindex == bridge.ifindex && !is_link_local6(address.net))
+      return failure(EBUSY, "bridge " + bridge.name + " has the address " + address.net.str() +
+                                ", so other pods may have their gateway there, and uplink " + name +
+                                " would join their network with the one behind it; give the "
+                                "network another \"bridge\"");
+  }
+  return {};
+}
+
 /// ENOENT: the node has no IPv6.
 Result<> ignore_router_advertisements(const std::string& bridge) {
   auto ignored = ensure_sysctl("net/ipv6/conf/" + bridge + "/accept_ra", "0");
   return ignored || ignored.error().code == ENOENT ? Result<>() : fail(ignored);
+}
+
+/// Before a bridge of ours gets the uplink.
+Result<> prepare_bridge(NetlinkSocket& node, const std::string& name, const Link& bridge) {
+  if (uplink_in_alias(bridge) != name) {
+    if (auto none = check_is_no_gateway(node, name, bridge); !none) return none;
+  }
+  if (auto ignored = ignore_router_advertisements(bridge.name); !ignored) return ignored;
+  return mark_bridge_as_ours(node, bridge.name, name);
 }
 
 }  // namespace
@@ -95,8 +119,7 @@ Result<bool> ensure_uplink(NetlinkSocket& node, const std::string& name, const L
   if (uplink->master_ifindex == bridge.ifindex) return false;
   if (auto only = check_is_only(node, name, bridge); !only) return fail(only);
   if (has_our_alias(bridge)) {
-    if (auto ignored = ignore_router_advertisements(bridge.name); !ignored) return fail(ignored);
-    if (auto noted = mark_bridge_as_ours(node, bridge.name, name); !noted) return fail(noted);
+    if (auto taken = prepare_bridge(node, name, bridge); !taken) return fail(taken);
   }
   if (auto set = set_link_master(node, uplink->ifindex, bridge.ifindex); !set)
     return fail(set, "uplink " + name);

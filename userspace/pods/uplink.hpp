@@ -18,7 +18,8 @@ Result<Link> find_uplink(NetlinkSocket& node, const std::string& name, const std
 /// Makes the device a port of the bridge, up, and notes it in the alias of a bridge of ours. The
 /// node takes no part in the network: such a bridge ignores router advertisements. Repeating it
 /// changes nothing. Result: whether it was no port.
-/// Errors: those of find_uplink(); EBUSY the bridge has another uplink.
+/// Errors: those of find_uplink(); EBUSY the bridge has another uplink, or is ours and has the
+/// addresses of gateways.
 Result<bool> ensure_uplink(NetlinkSocket& node, const std::string& name, const Link& bridge);
 
 }  // namespace kubecni

@@ -69,7 +69,7 @@ TEST(NetConf, HasTheValueOfEveryKey) {
 }
 
 TEST(NetConf, TakesTheGatewayForARouterBehindTheUplink) {
-  const NetConf conf = parsed({{"uplink", "eth0.100"}, {"subnet", "10.200.7.0/24"}});
+  const NetConf conf = parsed({{"bridge", "lan0"}, {"uplink", "eth0.100"}});
 
   EXPECT_EQ(conf.uplink, "eth0.100");
   EXPECT_FALSE(conf.is_gateway);
@@ -167,8 +167,9 @@ INSTANTIATE_TEST_SUITE_P(
         WrongKey{"PathAsName", {{"name", "../x"}}, "\"name\": \"../x\""},
         WrongKey{"LongName", {{"name", std::string(201, 'n')}}, "\"name\""},
         WrongKey{"UplinkAndGateway",
-                 {{"uplink", "eth1"}, {"isGateway", true}},
+                 {{"bridge", "lan0"}, {"uplink", "eth1"}, {"isGateway", true}},
                  "\"uplink\" and \"isGateway\": true contradict"},
+        WrongKey{"UplinkOfTheClustersBridge", {{"uplink", "eth1"}}, "needs a bridge of its own"},
         WrongKey{"NumberAsBridge", {{"bridge", 7}}, "\"bridge\": 7"},
         WrongKey{"EmptyBridge", {{"bridge", ""}}, "\"bridge\": \"\""},
         WrongKey{
