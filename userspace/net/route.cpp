@@ -126,7 +126,8 @@ std::optional<Route> parse_route(const nlmsghdr* message) {
 
 /// No route, or one that refuses; EINVAL: also a blackhole, or the source is not this node's.
 bool is_no_route(int code) {
-  return code == ENETUNREACH || code == EHOSTUNREACH || code == EACCES || code == EINVAL;
+  return code == ENETUNREACH || code == EHOSTUNREACH || code == EACCES || code == EINVAL ||
+         code == EOPNOTSUPP || code == EAFNOSUPPORT;  // the last two: the kernel has no IPv6
 }
 
 Result<> new_route(NetlinkSocket& netlink, const Route& route, int flags) {

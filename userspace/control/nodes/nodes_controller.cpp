@@ -52,9 +52,10 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
   underlay.falls_back_to_tunnel = options_.bgp.fallback == "vxlan";
   for (const LinkAddress& address : *addresses)
     underlay.local_addresses.push_back(address.net.addr);
-  for (const Node& peer : view.peers) find_ways_to(netlink_, peer, underlay, outcome);
+  for (const Node& peer : view.peers)
+    if (!find_ways_to(netlink_, peer, underlay, outcome)) return std::nullopt;
   for (const BgpPeer& peer : options_.bgp.peers)
-    find_ways(netlink_, {peer.address}, underlay, outcome);
+    if (!find_ways(netlink_, {peer.address}, underlay, outcome)) return std::nullopt;
   return underlay;
 }
 
@@ -144,7 +145,7 @@ bool NodesController::follow(const std::vector<PeerChange>& changes, EbpfDatapla
   if (!last_round_ || options_.routing == Routing::kBgp) return false;
   auto& [underlay, of_all] = *last_round_;
   for (const PeerChange& change : changes)
-    if (change.after) find_ways_to(netlink_, *change.after, underlay, outcome);
+    if (change.after && !find_ways_to(netlink_, *change.after, underlay, outcome)) return false;
   const auto plan_for = [&](const std::optional<Node>& node) {
     return node ? plan_peer(*node, underlay, options_.bridge, options_.rules, of_all) : of_all;
   };
