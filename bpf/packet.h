@@ -249,10 +249,16 @@ static __always_inline bool is_multicast_mac(const __u8 *mac)
 }
 
 /* Whether it is one of 01:80:c2:00:00:xx, which IEEE 802.1 reserves for
- * messages between bridges. */
+ * messages between bridges, or 01:00:0c:cc:cc:cx, which Cisco's switches use for
+ * the same (PVST+, VTP, CDP). */
 static __always_inline bool is_bridge_mac(const __u8 *mac)
 {
-	return mac[0] == 0x01 && mac[1] == 0x80 && mac[2] == 0xc2 && !mac[3] && !mac[4];
+	if (mac[0] != 0x01)
+		return false;
+	if (mac[1] == 0x80)
+		return mac[2] == 0xc2 && !mac[3] && !mac[4];
+	return !mac[1] && mac[2] == 0x0c && mac[3] == 0xcc && mac[4] == 0xcc &&
+	       (mac[5] & 0xf0) == 0xc0;
 }
 
 /* Writes one context field with a separate store: clang 19 would merge

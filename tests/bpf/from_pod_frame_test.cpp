@@ -94,8 +94,8 @@ TEST_F(FromPodFrame, OtherEthertypesNeedThePodsMacToo) {
 }
 
 TEST_F(FromPodFrame, WhatBridgesSayToEachOtherIsDropped) {
-  for (const char* dst_mac :
-       {"01:80:c2:00:00:00", "01:80:c2:00:00:01", "01:80:c2:00:00:0e", "01:80:c2:00:00:21"}) {
+  for (const char* dst_mac : {"01:80:c2:00:00:00", "01:80:c2:00:00:01", "01:80:c2:00:00:0e",
+                              "01:80:c2:00:00:21", "01:00:0c:cc:cc:cd"}) {
     EXPECT_THAT(run(kFromPod, ethernet_frame(dst_mac, kPodAMac, 38, 60)),
                 Dropped(KUBECNI_DROP_BRIDGE_CONTROL));
     EXPECT_THAT(run(kFromPod, frame_at(kFromPod, {.dst_mac = dst_mac})),

@@ -345,7 +345,7 @@ TEST_F(UplinkOfANode, IsRefusedWhereTheNodeNeedsItOrItIsAnothers) {
   expect_refused(json::object(), 7, "uplink eth1 has the address 192.0.2.1/24");
   ip(node.netns, "addr flush dev eth1");
   ip(node.netns, "route add default dev eth1");
-  expect_refused(json::object(), 7, "default route is by uplink eth1");
+  expect_refused(json::object(), 7, "route to 0.0.0.0/0 is by uplink eth1");
   ip(node.netns, "route del default");
   ip(node.netns, "link set eth1 master br0");
   expect_refused({{"is_port_of", "br0"}}, 7, "uplink eth1 belongs to br0 already");

@@ -33,9 +33,9 @@ Result<> check_unused(NetlinkSocket& node, const Link& uplink) {
   auto routes = list_routes(node);
   if (!routes) return fail(routes);
   for (const Route& route : *routes) {
-    if (route.ifindex == uplink.ifindex && route.dst.prefix == 0)
-      return failure(EBUSY, "the node's default route is by uplink " + uplink.name +
-                                ", and the node would lose it" + kTakeAnother);
+    if (route.ifindex == uplink.ifindex && route.unicast && !is_link_local6(route.dst))
+      return failure(EBUSY, "the node's route to " + route.dst.str() + " is by uplink " +
+                                uplink.name + ", and the node would lose it" + kTakeAnother);
   }
   return {};
 }

@@ -14,8 +14,8 @@ GuardedPods guarded(const std::vector<Attachment>& attachments, bool routed) {
     if (attachment.port.is_routed() != routed) continue;
     // One that an IPAM plugin has not answered for yet asks for its address by itself.
     if (!attachment.port.addresses.empty())
-      pods[attachment.port.host_ifname] = {attachment.port.pod_mac,
-                                           attachment.port.plain_addresses()};
+      pods[attachment.port.host_ifname] = {
+          attachment.port.pod_mac, attachment.port.plain_addresses(), attachment.port.uplink};
   }
   return pods;
 }

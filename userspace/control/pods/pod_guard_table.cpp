@@ -16,12 +16,13 @@ constexpr const char* kChainsAtHooks = R"(	chain prerouting {
 	}
 	chain input {
 		type filter hook input priority -300; policy accept;
-		iifname @ports ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter drop comment "frame to a bridge"
+		iifname @ports ether daddr & ff:ff:ff:ff:ff:f0 { 01:80:c2:00:00:00, 01:00:0c:cc:cc:c0 } counter drop comment "frame to a bridge"
+		iifname @uplinked counter drop comment "the node is no host of the network behind an uplink"
 	}
 )";
 
 constexpr const char* kChainFromPod = R"(	chain from_pod {
-		ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter drop comment "frame to a bridge"
+		ether daddr & ff:ff:ff:ff:ff:f0 { 01:80:c2:00:00:00, 01:00:0c:cc:cc:c0 } counter drop comment "frame to a bridge"
 		ether type ip goto from_pod4
 		ether type ip6 goto from_pod6
 		ether type arp goto from_pod_arp
@@ -164,10 +165,16 @@ NftTable plan_pod_guard(const GuardedPods& pods) {
       .rules = std::string(kChainsAtHooks) + kChainFromPod + kChainFromPod4 + kChainFromPod6};
   NftSet& arp_senders = table.sets["arp_senders"];
   arp_senders.header = "type ifname . ether_addr . ipv4_addr;";
+  NftSet& uplinked = table.sets["uplinked"];
+  uplinked.header = "type ifname;";
   for (const auto& [ifname, pod] : pods) {
     add_pod(ifname, pod, table);
     const std::string sender = "\"" + ifname + "\" . " + pod.mac.str();
     arp_senders.elements.insert(sender + " . 0.0.0.0");  // a probe, RFC 5227
+    if (!pod.uplink.empty()) {
+      uplinked.elements.insert("\"" + ifname + "\"");
+      uplinked.elements.insert("\"" + pod.uplink + "\"");
+    }
     for (const IpAddr& addr : pod.addresses)
       if (addr.is_v4()) arp_senders.elements.insert(sender + " . " + addr.str());
   }

@@ -21,6 +21,7 @@ inline constexpr const char* kRoutedGuardTable = "inet kube-cni-guard";
 struct GuardedPod {
   MacAddr mac;
   std::vector<IpAddr> addresses;  ///< of both families; the MAC's link-local one is its own, too
+  std::string uplink = {};  ///< the device by which the pod's bridge is in a network; or empty
 
   auto operator<=>(const GuardedPod&) const = default;
 };
@@ -31,8 +32,9 @@ using GuardedPods = std::map<std::string, GuardedPod>;
 /// The table that drops and counts what a pod may not send, on every path that meets the
 /// bridge: tagged frames, another's MAC or address, ARP, neighbour discovery and ICMP errors
 /// about another, what hides such in fragments, queries for multicast listeners, and frames to
-/// bridges themselves. It comes before br_netfilter, which puts fragments together. Ports that
-/// are not in `pods` pass, since a pod sends before the daemon has seen it.
+/// bridges themselves. What a bridge with an uplink hands to the node itself is dropped, too. It
+/// comes before br_netfilter, which puts fragments together. Ports that are not in `pods` pass,
+/// since a pod sends before the daemon has seen it.
 NftTable plan_pod_guard(const GuardedPods& pods);
 
 /// The same for pods in mode ptp. What is neither IPv4 nor IPv6 reaches nobody but the node, which
