@@ -39,6 +39,17 @@ bool sets_mark(const json& part) {
   return member(part, "mangle") == kSetsBit;
 }
 
+/// Whether it only leads to the chain that sets the bit.
+bool leads_to_mark(const json& part) {
+  const json& map = member(part, "vmap");
+  const json& elements = member(member(map, "data"), "set");
+  static const json kToMark = {{"goto", {{"target", "passed"}}}};
+  return text_of(member(member(member(map, "key"), "meta"), "key")) == "nfproto" &&
+         elements.is_array() && std::ranges::all_of(elements, [](const json& element) {
+           return element.is_array() && element.size() == 2 && element[1] == kToMark;
+         });
+}
+
 /// An element may have a timeout or a comment around it.
 const json& value_of(const json& element) {
   const json& inner = member(member(element, "elem"), "val");
@@ -86,7 +97,7 @@ Result<LiveWalk::Step> LiveWalk::through(const json& rule, const std::string& ch
   bool is_limited = false;
   for (const json& part : member(rule, "expr")) {
     const std::string kind = kind_of(part);
-    if (kind == "counter" || kind == "log" || sets_mark(part)) continue;
+    if (kind == "counter" || kind == "log" || sets_mark(part) || leads_to_mark(part)) continue;
     if (kind == "limit") {
       is_limited = true;
       continue;

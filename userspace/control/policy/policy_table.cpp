@@ -249,7 +249,11 @@ Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::write(
     std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force) {
   const bool adds = adds_hooks(*wanted, *known_);
   auto written = adds ? fill_and_add_hooks(*wanted) : fill(wanted);
-  if (!written && adds && written.error().code == EEXIST) {
+  const bool is_in_the_way =
+      adds && std::ranges::any_of(policy_base_chains(), [this](const auto& base) {
+        return structure_.objects.contains("chain " + base.first);
+      });
+  if (!written && is_in_the_way && !is_passing(written.error())) {
     // A chain of somebody has the name of ours, and another hook.
     if (auto made = make_anew(""); !made) return fail(made);
     written = fill_and_add_hooks(*wanted);

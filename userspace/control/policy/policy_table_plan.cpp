@@ -210,18 +210,17 @@ class Planner {
     return body + "\t\tgoto allowed\n";
   }
 
-  /// What pods of this node may get gets the mark, and nothing else: others have rules for marks,
-  /// too. While somebody removes the table, a packet on its way may miss the elements of the maps
-  /// of chains, and then it misses those of these sets, too: the kernel ends them in the same
-  /// instant.
+  /// What pods of this node send or get gets the mark, and nothing else: others have rules for
+  /// marks, too. While somebody removes the table, a packet on its way may miss the elements of the
+  /// maps of chains, and then it misses those of these maps, too: the kernel ends them in the same
+  /// instant. It does not so with sets.
   static std::string allowed() {
-    std::string body;
-    for (const TableFamily& family : kTableFamilies)
-      for (const char* end : {" saddr @known", " daddr @known"})
-        body += std::string("\t\t") + family.keyword + end + family.suffix + " goto passed\n";
-    return body +
-           "\t\tip daddr { 224.0.0.0/4, 255.255.255.255 } goto passed\n"
-           "\t\tip6 daddr ff00::/8 goto passed\n";
+    const std::string passed4 = " meta nfproto vmap { ipv4 : goto passed }\n";
+    const std::string passed6 = " meta nfproto vmap { ipv6 : goto passed }\n";
+    return "\t\tip saddr @known4" + passed4 + "\t\tip daddr @known4" + passed4 +
+           "\t\tip6 saddr @known6" + passed6 + "\t\tip6 daddr @known6" + passed6 +
+           "\t\tip daddr { 224.0.0.0/4, 255.255.255.255 }" + passed4 + "\t\tip6 daddr ff00::/8" +
+           passed6;
   }
 
   std::string judge() const {

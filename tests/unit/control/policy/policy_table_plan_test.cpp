@@ -167,7 +167,9 @@ TEST(PolicyTablePlan, WhatPassesIsMarked) {
   EXPECT_EQ(chains.at("passed"), "\t\t" + mark + " accept\n");
   for (const char* name : {"original", "reply"})
     EXPECT_THAT(chains.at(name), testing::EndsWith("\t\tgoto allowed\n")) << name;
-  EXPECT_THAT(chains.at("allowed"), testing::StartsWith("\t\tip saddr @known4 goto passed\n"));
+  EXPECT_THAT(
+      chains.at("allowed"),
+      testing::StartsWith("\t\tip saddr @known4 meta nfproto vmap { ipv4 : goto passed }\n"));
   const std::string& judge = chains.at("judge");
   std::size_t accepts = 0;
   for (auto at = judge.find(" accept"); at != std::string::npos;
