@@ -85,7 +85,8 @@ std::string contradiction_in(const PluginSettings& settings, const std::optional
 std::string contradiction_with_ptp(const PluginSettings& settings) {
   if (settings.mode != PodMode::kPtp) return "";
   if (!settings.uplink.empty())
-    return "\"uplink\" is a port of the pods' bridge, and in \"mode\" \"ptp\" there is none; remove "
+    return "\"uplink\" is a port of the pods' bridge, and in \"mode\" \"ptp\" there is none; "
+           "remove "
            "one of the two";
   if (settings.ipam.type == "dhcp")
     return "\"mode\": \"ptp\" connects pods to no network with a DHCP server; use another "

@@ -80,11 +80,30 @@ void compare_entries(const HostState& state, const PodPort& port, const Link& ho
   }
 }
 
-/// The routes to pods in mode ptp. Only a node that has such pods lists all its routes.
-Result<std::vector<Route>> list_pod_routes(NetlinkSocket& node, const std::vector<Link>& links) {
+/// Of pods in mode ptp. Only a node that has such pods lists all its routes and neighbours: in a
+/// large cluster, most are those of other nodes.
+std::set<unsigned> routed_host_ends(const std::vector<Link>& links) {
   std::set<unsigned> host_ends;
   for (const Link& link : links)
     if (is_host_ifname(link.name) && link.master_ifindex == 0) host_ends.insert(link.ifindex);
+  return host_ends;
+}
+
+Result<std::vector<Neighbour>> list_pod_neighbours(NetlinkSocket& node,
+                                                   const std::vector<Link>& links) {
+  if (!routed_host_ends(links).empty()) return list_permanent_neighbours(node);
+  std::vector<Neighbour> all;
+  for (const Link& link : links) {
+    if (link.kind != "bridge") continue;
+    auto neighbours = list_permanent_neighbours(node, link.ifindex);
+    if (!neighbours) return neighbours;
+    all.insert(all.end(), neighbours->begin(), neighbours->end());
+  }
+  return all;
+}
+
+Result<std::vector<Route>> list_pod_routes(NetlinkSocket& node, const std::vector<Link>& links) {
+  const auto host_ends = routed_host_ends(links);
   if (host_ends.empty()) return std::vector<Route>{};
   auto routes = list_routes(node);
   if (!routes) return routes;
@@ -109,7 +128,7 @@ Result<HostState> read_host_state(NetlinkSocket& node) {
   if (!fdb) return fail(fdb);
   auto addresses = list_addresses(node);
   if (!addresses) return fail(addresses);
-  auto neighbours = list_permanent_neighbours(node);
+  auto neighbours = list_pod_neighbours(node, *links);
   if (!neighbours) return fail(neighbours);
   auto routes = list_pod_routes(node, *links);
   if (!routes) return fail(routes);

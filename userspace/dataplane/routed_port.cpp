@@ -46,6 +46,10 @@ std::vector<Route> routes_to_gateways(const PodPort& port, unsigned pod_ifindex)
 
 Result<> start_routed_port(NetlinkSocket& node, const Link& host, const PodPort& port) {
   if (auto set = ensure_sysctl(source_check_of(port), "1"); !set) return fail(set);
+  // Without IPv6 addresses nobody else says that the pod is no router.
+  if (auto set = ensure_sysctl("net/ipv6/conf/" + port.host_ifname + "/accept_ra", "0");
+      !set && set.error().code != ENOENT)
+    return fail(set);
   if (auto set = ensure_forwarding(port.host_ifname, port.gateway_addresses()); !set)
     return fail(set);
   return set_link_up(node, host.ifindex);

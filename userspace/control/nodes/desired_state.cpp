@@ -137,12 +137,11 @@ void add_node_route(const Node& peer, const PeerPath& path, const Underlay& unde
 /// others of the PodCIDR would take the default route, and maybe come back.
 void add_routes_to_nobody(const Underlay& underlay, DesiredState& state) {
   for (const IpNet& cidr : underlay.routed_cidrs) {
-    const bool is_v4 = cidr.addr.is_v4();
     add_route({.dst = cidr,
                .gateway = {},
-               .ifindex = is_v4 ? 0 : kLoopbackIfindex,
+               .ifindex = cidr.addr.is_v4() ? 0 : kLoopbackIfindex,
                .protocol = kRouteProtocol,
-               .metric = is_v4 ? 0 : kDefaultMetric6,
+               .metric = kDefaultMetric6,  // a bridge that comes back has its route in front
                .unicast = false,
                .encap = {},
                .source = {}},

@@ -42,7 +42,8 @@ void plan_routes(const DesiredState& wanted, const KernelRoutes& found,
   }
   changes.routes = plan_changes(wanted.routes, ours, std::equal_to<>());
   std::erase_if(changes.routes.set, [&](const auto& entry) {
-    const bool is_taken = taken.contains(entry.first) && !ours.contains(entry.first);
+    const bool is_taken =
+        entry.second.unicast && taken.contains(entry.first) && !ours.contains(entry.first);
     if (is_taken && !of_bridge.contains(entry.first)) changes.taken.push_back(entry.second);
     return is_taken;
   });

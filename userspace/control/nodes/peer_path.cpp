@@ -11,8 +11,6 @@ namespace kubecni {
 
 namespace {
 
-constexpr unsigned kLoopbackIfindex = 1;
-
 /// In mode ptp the host end of a pod has the gateway's address.
 bool is_gateway_of_routed_pod(const Link& link) {
   return is_host_ifname(link.name) || link.name == kProbePortName;

@@ -62,7 +62,7 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane,
   sync_host_ports(store, listing->attachments, outcome);
   restore_bridge_macs(netlink_, listing->attachments, *links, outcome);
   sync_pod_bridges(netlink_, store, listing->attachments, options_.bridge, *links, outcome);
-  sync_pod_proxies(netlink_, listing->attachments, *links, outcome);
+  if (listing->damaged.empty()) sync_pod_proxies(netlink_, listing->attachments, *links, outcome);
   sync_former_cidrs(netlink_, view, options_.bridge, *links, listing->attachments, outcome);
   if (listing->damaged.empty())
     remove_strange_neighbours(netlink_, listing->attachments, *links, neighbours, outcome);
@@ -108,6 +108,7 @@ void PodsController::clean_up(Outcome& outcome) {
   if (auto listing = AttachmentStore(options_.state_dir).list())
     for (const Attachment& attachment : listing->attachments)
       devices.insert(attachment.port.gateway_device());
+  sync_pod_proxies(netlink_, {}, {}, outcome);
   HostPortSync::clean_up({devices.begin(), devices.end()}, outcome);
 }
 

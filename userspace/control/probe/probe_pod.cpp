@@ -99,14 +99,16 @@ Result<> connect(NetlinkSocket& node, const Link& host, const Link* bridge, cons
   return bridge ? ensure_neighbours(node, *bridge, port) : ensure_routed_port(node, host, port);
 }
 
-/// EADDRINUSE a pod has one: somebody asked for just that address.
-Result<> check_free(NetlinkSocket& node, const std::vector<IpNet>& nets) {
+/// EADDRINUSE a pod has one: somebody asked for just that address. Of another bridge, where pods
+/// are in another network, it does not count.
+Result<> check_free(NetlinkSocket& node, const std::vector<IpNet>& nets, const Link* bridge) {
   auto own = find_link(node, kProbePortName);
   if (!own) return fail(own);
   auto neighbours = list_permanent_neighbours(node);
   if (!neighbours) return fail(neighbours);
   for (const Neighbour& neighbour : *neighbours)
     if (neighbour.protocol == kRouteProtocol && (!*own || neighbour.ifindex != (*own)->ifindex) &&
+        (!bridge || neighbour.ifindex == bridge->ifindex) &&
         std::ranges::find(nets, neighbour.addr, &IpNet::addr) != nets.end())
       return failure(EADDRINUSE, "a pod has the address " + neighbour.addr.str());
   return {};
@@ -126,7 +128,7 @@ std::vector<IpNet> probe_nets_of(const std::vector<IpNet>& pod_cidrs) {
 
 Result<ProbePod> ProbePod::make(NetlinkSocket& node, const Link* bridge,
                                 const std::vector<IpNet>& nets, unsigned mtu) {
-  if (auto free = check_free(node, nets); !free) return fail(free);
+  if (auto free = check_free(node, nets, bridge); !free) return fail(free);
   auto removed = remove_left_over(node, bridge ? bridge->name : "");
   if (!removed) return fail(removed);
   auto netns = make_netns();
@@ -142,7 +144,7 @@ Result<ProbePod> ProbePod::make(NetlinkSocket& node, const Link* bridge,
 Result<bool> ProbePod::restore(NetlinkSocket& node, const Link* bridge,
                                const std::vector<IpNet>& nets) {
   // make() says what is wrong.
-  if (!check_free(node, nets)) return false;
+  if (!check_free(node, nets, bridge)) return false;
   if (nets != nets_ || (bridge ? bridge->name : "") != port_.bridge) return false;
   auto host = find_link(node, kProbePortName);
   if (!host) return fail(host);
