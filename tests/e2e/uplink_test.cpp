@@ -2,6 +2,7 @@
 // a VLAN sub-interface of one. The network has a router and a host; two nodes have pods in it.
 
 #include "base/file.hpp"
+#include "devices.hpp"
 #include "paths.hpp"
 #include "support/capture.hpp"
 #include "support/eventually.hpp"
@@ -23,9 +24,6 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
-
-// Of daemons and traffic on an emulated machine.
-constexpr std::chrono::minutes kPatience{5};
 
 struct UplinkMode {
   bool is_tagged;
@@ -71,7 +69,7 @@ json network_by(const std::string& uplink, unsigned first) {
 class UplinkTest : public testing::TestWithParam<UplinkMode> {
  protected:
   void SetUp() override {
-    if (GetParam().is_tagged && !has_vlans())
+    if (GetParam().is_tagged && !can_make("link lan1 name lan1.100 type vlan id 100"))
       GTEST_SKIP() << "this kernel has no 802.1Q; tools/kernels tests it on 6.12";
     cluster.emplace(ClusterOptions{.dataplane = GetParam().dataplane,
                                    .families = Families::kDual,
@@ -86,14 +84,6 @@ class UplinkTest : public testing::TestWithParam<UplinkMode> {
     add(cluster->a, a1, 16);
     add(cluster->a, a2, 16);
     add(cluster->b, b1, 32);
-  }
-
-  [[nodiscard]] bool has_vlans() const {
-    const NetNs trial("trial");
-    ip(trial, "link add lan1 type veth peer name lan2");
-    return run({.argv = words("ip link add link lan1 name lan1.100 type vlan id 100"),
-                .netns_fd = trial.fd()})
-               .status == 0;
   }
 
   /// Connects the namespace to the network. Result: the device that it has there.
@@ -170,6 +160,26 @@ TEST_P(UplinkTest, PodsAreInTheNetworkBehindIt) {
   }
   EXPECT_THAT(cluster->a.must_run(words("ip addr show dev lan0")), Not(HasSubstr("scope global")))
       << "the node is no router there";
+}
+
+TEST_P(UplinkTest, TheNodeIsNoHostOfTheNetwork) {
+  ASSERT_TRUE(eventually([&] { return is_guarded(cluster->a, a1); }, kPatience));
+  const auto mac = [](const NetNs& netns, const std::string& device) {
+    const auto link = json::parse(Node::must_run_in(netns, {"ip", "-j", "link", "show", device}));
+    return link[0]["address"].get<std::string>();
+  };
+  // Each knows the other's MAC, and the node's way back is there.
+  ip(host, "route add 192.0.2.1/32 dev " + uplink);
+  ip(host, "neigh add 192.0.2.1 dev " + uplink + " lladdr " + mac(cluster->a.netns, "lan0"));
+  ip(cluster->a.netns, "route add 198.18.0.9/32 dev lan0");
+  ip(cluster->a.netns, "neigh add 198.18.0.9 dev lan0 lladdr " + mac(host, uplink));
+
+  EXPECT_FALSE(ping(host, addr("192.0.2.1"), std::nullopt, std::chrono::milliseconds(500)));
+
+  cluster->daemon_a->signal(SIGKILL);
+  cluster->daemon_a->wait();
+  cluster->a.must_run(words("nft delete table bridge kube-cni"));
+  EXPECT_TRUE(reach_each_other(host, addr("192.0.2.1"))) << "it was the guard";
 }
 
 TEST_P(UplinkTest, PodCannotSpeakForTheRouter) {
@@ -301,6 +311,19 @@ TEST_P(UplinkTest, PoliciesHoldTowardsTheNetwork) {
     EXPECT_TRUE(ok(tcp_transfer(a1.netns, host, addr(address_in(family, 9)))));
     EXPECT_TRUE(reach_each_other(router, a2.address_of(family))) << "no policy selects it";
   }
+
+  // A pod that asks for an address is heard in the network, and by no pod that has a policy.
+  const auto asks = [](const WireFrame& frame) { return frame.outer.dst_port == 67; };
+  Capture seen(router, uplink), by_a1(a1.netns, "eth0");
+  send_frame(a2.netns, "eth0",
+             ip_packet({.dst_mac = "ff:ff:ff:ff:ff:ff",
+                        .src_mac = mac_of(a2),
+                        .src = "0.0.0.0",
+                        .dst = "255.255.255.255",
+                        .src_port = 68,
+                        .dst_port = 67}));
+  EXPECT_TRUE(eventually([&] { return std::ranges::any_of(seen.frames(), asks); }));
+  EXPECT_TRUE(!cluster->a.is_ebpf() || std::ranges::none_of(by_a1.frames(), asks));
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, UplinkTest,

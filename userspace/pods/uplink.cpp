@@ -61,16 +61,17 @@ Result<> check_is_only(NetlinkSocket& node, const std::string& name, const Link&
 }
 
 /// Pods of other networks that have their gateway on the bridge would be in the one behind the
-/// uplink, too.
-Result<> check_is_no_gateway(NetlinkSocket& node, const std::string& name, const Link& bridge) {
+/// uplink, too. And the node would lose an address of its own: what a bridge with an uplink hands
+/// to the node is dropped.
+Result<> check_has_no_address(NetlinkSocket& node, const std::string& name, const Link& bridge) {
   auto addresses = list_addresses(node);
   if (!addresses) return fail(addresses);
   for (const LinkAddress& address : *addresses) {
     if (address.ifindex == bridge.ifindex && !is_link_local6(address.net))
       return failure(EBUSY, "bridge " + bridge.name + " has the address " + address.net.str() +
-                                ", so other pods may have their gateway there, and uplink " + name +
-                                " would join their network with the one behind it; give the "
-                                "network another \"bridge\"");
+                                ", which the node would lose, and uplink " + name +
+                                " would join the network of other pods there with the one behind "
+                                "it; give the network another \"bridge\"");
   }
   return {};
 }
@@ -83,9 +84,6 @@ Result<> ignore_router_advertisements(const std::string& bridge) {
 
 /// Before a bridge of ours gets the uplink.
 Result<> prepare_bridge(NetlinkSocket& node, const std::string& name, const Link& bridge) {
-  if (uplink_in_alias(bridge) != name) {
-    if (auto none = check_is_no_gateway(node, name, bridge); !none) return none;
-  }
   if (auto ignored = ignore_router_advertisements(bridge.name); !ignored) return ignored;
   return mark_bridge_as_ours(node, bridge.name, name);
 }
@@ -116,6 +114,7 @@ Result<Link> find_uplink(NetlinkSocket& node, const std::string& name, const std
 Result<bool> ensure_uplink(NetlinkSocket& node, const std::string& name, const Link& bridge) {
   auto uplink = find_uplink(node, name, bridge.name);
   if (!uplink) return fail(uplink);
+  if (auto none = check_has_no_address(node, name, bridge); !none) return fail(none);
   if (uplink->master_ifindex == bridge.ifindex) return false;
   if (auto only = check_is_only(node, name, bridge); !only) return fail(only);
   if (has_our_alias(bridge)) {

@@ -17,6 +17,7 @@ constexpr const char* kChainsAtHooks = R"(	chain prerouting {
 	chain input {
 		type filter hook input priority -300; policy accept;
 		iifname @ports ether daddr & ff:ff:ff:ff:ff:f0 { 01:80:c2:00:00:00, 01:00:0c:cc:cc:c0 } counter drop comment "frame to a bridge"
+		iifname @uplinked ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 accept comment "to the NIC itself: 802.1X, LLDP"
 		iifname @uplinked counter drop comment "the node is no host of the network behind an uplink"
 	}
 )";

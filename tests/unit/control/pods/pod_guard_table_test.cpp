@@ -42,6 +42,15 @@ TEST(RoutedGuardTable, KnowsWhatAPodMaySay) {
   EXPECT_FALSE(table.sets.contains("arp_senders")) << "ARP meets no hook of this family";
 }
 
+TEST(PodGuardTable, KnowsThePortsOfABridgeWithAnUplink) {
+  GuardedPod outside = pod();
+  outside.uplink = "eth0.100";
+
+  const NftTable table = plan_pod_guard({{"veth1", pod()}, {"veth2", outside}});
+
+  EXPECT_THAT(table.sets.at("uplinked").elements, ElementsAre("\"eth0.100\"", "\"veth2\""));
+}
+
 TEST(PodGuardTable, StandsWithoutPods) {
   const NftTable table = plan_pod_guard({});
 
