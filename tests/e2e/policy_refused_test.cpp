@@ -47,12 +47,14 @@ TEST_F(PolicyRefused, ChainsDropAndAllOthersAreAsWanted) {
 TEST_F(PolicyRefused, AFaultOfTheTableItselfLeavesItAsItWas) {
   here.enter([&] {
     auto table = must(PolicyTable::open());
-    must(table.sync(plan({"in_1"})));
+    const std::string hook = "\t\ttype filter hook forward priority filter - 5; policy accept;\n";
+    auto right = plan({"in_1"});
+    right->chains["forward"] = hook + "\t\tjump in_1\n";
+    must(table.sync(right));
     const auto before = listed();
+    ASSERT_THAT(before, testing::HasSubstr("jump in_1"));
     auto wrong = plan({"in_1"});
-    wrong->chains["forward"] =
-        "\t\ttype filter hook forward priority filter - 5; policy accept;\n"
-        "\t\tjump nowhere\n";
+    wrong->chains["forward"] = hook + "\t\tjump nowhere\n";
 
     EXPECT_FALSE(table.sync(wrong));
 

@@ -167,12 +167,9 @@ Result<> PolicyTable::add(const PolicyTablePlan& wanted) {
   auto added = run(additions);
   if (added || is_passing(added.error()) || adds_hooks(wanted, {})) return added;
   // Something of another type has one of the names.
-  return make_anew(plan_additions({}, wanted)) ? Result<>() : added;
-}
-
-Result<> PolicyTable::make_anew(const std::string& additions) {
-  auto made = run("add table " + kTable + "\ndelete table " + kTable + "\n" + additions);
-  if (!made) return made;
+  auto made =
+      run("add table " + kTable + "\ndelete table " + kTable + "\n" + plan_additions({}, wanted));
+  if (!made) return added;
   known_ = std::make_shared<const PolicyTablePlan>();
   structure_ = {};
   return {};
@@ -239,25 +236,25 @@ Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::fill_and_add_hooks(
     part = *known_;
     if (const auto chain = wanted.chains.find(name); chain != wanted.chains.end())
       part.chains.insert(*chain);
-    filled = fill(std::make_shared<const PolicyTablePlan>(std::move(part)));
+    const auto next = std::make_shared<const PolicyTablePlan>(std::move(part));
+    filled = fill(next);
+    if (!filled && !is_passing(filled.error()) && replace_hook(name, *next)) filled = next;
   }
   return filled;
+}
+
+/// Where a chain of somebody has the name of ours, and another hook. All or nothing: if the kernel
+/// refuses ours for another reason, what is there stays.
+bool PolicyTable::replace_hook(const std::string& name, const PolicyTablePlan& wanted) {
+  if (!structure_.objects.contains("chain " + name)) return false;
+  const std::string chain = " chain " + kTable + " " + name + "\n";
+  return run("flush" + chain + "delete" + chain + plan_additions(*known_, wanted)).has_value();
 }
 
 /// Result: what was written.
 Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::write(
     std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force) {
-  const bool adds = adds_hooks(*wanted, *known_);
-  auto written = adds ? fill_and_add_hooks(*wanted) : fill(wanted);
-  const bool is_in_the_way =
-      adds && std::ranges::any_of(policy_base_chains(), [this](const auto& base) {
-        return structure_.objects.contains("chain " + base.first);
-      });
-  if (!written && is_in_the_way && !is_passing(written.error())) {
-    // A chain of somebody has the name of ours, and another hook.
-    if (auto made = make_anew(""); !made) return fail(made);
-    written = fill_and_add_hooks(*wanted);
-  }
+  auto written = adds_hooks(*wanted, *known_) ? fill_and_add_hooks(*wanted) : fill(wanted);
   if (!written) return fail(written);
   in_force();
   if (const auto removals = plan_removals(structure_.objects, **written); !removals.empty())

@@ -74,7 +74,7 @@ class PolicyTable {
   Result<std::shared_ptr<const PolicyTablePlan>> fill(
       std::shared_ptr<const PolicyTablePlan> wanted);
   Result<std::shared_ptr<const PolicyTablePlan>> fill_and_add_hooks(const PolicyTablePlan& wanted);
-  Result<> make_anew(const std::string& additions);
+  bool replace_hook(const std::string& name, const PolicyTablePlan& wanted);
   Result<> run(const std::string& commands);
   Result<> add(const PolicyTablePlan& wanted);
   Result<> add_without_refused(PolicyTablePlan& wanted, const Error& error);
