@@ -251,8 +251,10 @@ class Planner {
       }
     }
     if (spec_.has_isolated_ingress())
-      // No address says which pods get it.
+      // No address says which pods get it. The guard of the bridge looks at who asks for an
+      // address; without the mark, eBPF lets no pod with a policy have it.
       body +=
+          "\t\tip saddr 0.0.0.0 udp sport 68 udp dport 67 accept comment \"a DHCP client asks\"\n"
           "\t\tip daddr { 224.0.0.0/4, 255.255.255.255 } counter drop comment \"to many\"\n"
           "\t\tip6 daddr ff00::/8 counter drop comment \"to many\"\n";
     return body +
