@@ -2,7 +2,9 @@
 
 #include <linux/rtnetlink.h>
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -24,8 +26,6 @@ std::string rule_text(const Rule& rule) {
   return "rule: pods' packets to nodes behind the tunnel go through it";
 }
 
-unsigned default_metric(const IpNet& dst) { return dst.addr.is_v4() ? 0 : kDefaultMetric6; }
-
 void plan_routes(const DesiredState& wanted, const KernelRoutes& found,
                  KernelRouteChanges& changes) {
   std::map<RouteKey, Route> ours;
@@ -33,17 +33,23 @@ void plan_routes(const DesiredState& wanted, const KernelRoutes& found,
   std::set<RouteKey> of_bridge;
   for (const Route& route : found.routes) {
     const RouteKey key{route.table, route.dst};
-    if (route.protocol == kRouteProtocol)
+    const auto same = wanted.routes.find(key);
+    const bool is_in_its_place = same != wanted.routes.end() && same->second.metric == route.metric;
+    if (route.protocol != kRouteProtocol) {
+      if (is_in_its_place) taken.insert(key);
+    } else if (same == wanted.routes.end() || is_in_its_place) {
       ours.emplace(key, route);
-    else if (route.metric == default_metric(route.dst))
-      taken.insert(key);
+    } else {
+      changes.routes.erase.emplace_back(key, route);  // it would stay beside the wanted one
+    }
     if (route.protocol == RTPROT_KERNEL && route.ifindex == found.bridge_ifindex)
       of_bridge.insert(key);
   }
-  changes.routes = plan_changes(wanted.routes, ours, std::equal_to<>());
+  auto planned = plan_changes(wanted.routes, ours, std::equal_to<>());
+  changes.routes.set = std::move(planned.set);
+  std::ranges::move(planned.erase, std::back_inserter(changes.routes.erase));
   std::erase_if(changes.routes.set, [&](const auto& entry) {
-    const bool is_taken =
-        entry.second.unicast && taken.contains(entry.first) && !ours.contains(entry.first);
+    const bool is_taken = taken.contains(entry.first) && !ours.contains(entry.first);
     if (is_taken && !of_bridge.contains(entry.first)) changes.taken.push_back(entry.second);
     return is_taken;
   });
@@ -97,8 +103,7 @@ void apply_kernel_routes(NetlinkSocket& netlink, const KernelRouteChanges& chang
                   "neighbour " + address.str() + " is " + neighbour.mac.str());
   for (const Route& route : changes.taken)
     outcome.fail("route to " + route.dst.str() +
-                 " exists already and is not ours; remove it, or that node's pods are reached "
-                 "by it");
+                 " exists already and is not ours; remove it, or packets for pods there take it");
   for (const auto& [key, route] : changes.routes.set)
     outcome.apply(ensure_route(netlink, route), route_text(route));
   for (const auto& [key, route] : changes.routes.erase)

@@ -69,6 +69,41 @@ TEST(KernelRoutes, ThatOfThePodsBridgeIsWaitedFor) {
   EXPECT_TRUE(changes.taken.empty());
 }
 
+// The kernel keeps IPv4 routes of two metrics beside each other.
+TEST(KernelRoutes, OursOfAnotherMetricGoes) {
+  Route before = route_to("10.200.2.0/24", "192.0.2.2", kRouteProtocol);
+  Route after = before;
+  after.metric = 1024;
+
+  const auto changes = plan_kernel_routes(wanting(after), {.routes = {before}, .rules = {{}}});
+
+  ASSERT_EQ(changes.routes.set.size(), 1u);
+  ASSERT_EQ(changes.routes.erase.size(), 1u);
+  EXPECT_EQ(changes.routes.erase[0].second, before);
+  EXPECT_TRUE(
+      plan_kernel_routes(wanting(after), {.routes = {after}, .rules = {{}}}).routes.erase.empty());
+}
+
+TEST(KernelRoutes, ARouteOfSomebodyElseCountsAtTheMetricOfOurs) {
+  Route to_nobody{.dst = net("10.200.1.0/24"),
+                  .gateway = {},
+                  .ifindex = 0,
+                  .protocol = kRouteProtocol,
+                  .metric = 1024,
+                  .unicast = false,
+                  .encap = {},
+                  .source = {}};
+  Route theirs = route_to("10.200.1.0/24", "192.0.2.9", 3);
+
+  EXPECT_TRUE(
+      plan_kernel_routes(wanting(to_nobody), {.routes = {theirs}, .rules = {{}}}).taken.empty());
+  theirs.metric = 1024;
+  const auto changes = plan_kernel_routes(wanting(to_nobody), {.routes = {theirs}, .rules = {{}}});
+
+  EXPECT_EQ(changes.taken.size(), 1u);
+  EXPECT_TRUE(changes.routes.set.empty());
+}
+
 TEST(KernelRoutes, OursThatLeadsElsewhereIsReplacedAndOneThatNobodyWantsGoes) {
   const auto changes =
       plan_kernel_routes(wanting(route_to("10.200.2.0/24", "192.0.2.2", kRouteProtocol)),
