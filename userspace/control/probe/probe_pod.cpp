@@ -100,15 +100,22 @@ Result<> connect(NetlinkSocket& node, const Link& host, const Link* bridge, cons
 }
 
 /// EADDRINUSE a pod has one: somebody asked for just that address. Of another bridge, where pods
-/// are in another network, it does not count.
+/// are in another network, it does not count; in mode ptp they are in this one.
 Result<> check_free(NetlinkSocket& node, const std::vector<IpNet>& nets, const Link* bridge) {
+  auto links = list_links(node);
+  if (!links) return fail(links);
+  const auto is_on_another_bridge = [&](const Neighbour& neighbour) {
+    const auto link = std::ranges::find(*links, neighbour.ifindex, &Link::ifindex);
+    return bridge && link != links->end() && link->kind == "bridge" &&
+           link->ifindex != bridge->ifindex;
+  };
   auto own = find_link(node, kProbePortName);
   if (!own) return fail(own);
   auto neighbours = list_permanent_neighbours(node);
   if (!neighbours) return fail(neighbours);
   for (const Neighbour& neighbour : *neighbours)
     if (neighbour.protocol == kRouteProtocol && (!*own || neighbour.ifindex != (*own)->ifindex) &&
-        (!bridge || neighbour.ifindex == bridge->ifindex) &&
+        !is_on_another_bridge(neighbour) &&
         std::ranges::find(nets, neighbour.addr, &IpNet::addr) != nets.end())
       return failure(EADDRINUSE, "a pod has the address " + neighbour.addr.str());
   return {};
