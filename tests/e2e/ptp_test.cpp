@@ -302,7 +302,7 @@ TEST_P(PtpCluster, SpoofedSourcesAreDroppedOnTheKernelPath) {
   }
   for (const auto& [family, other] :
        {std::pair{AF_INET, "10.200.1.99"}, {AF_INET6, "fd00:10:1::99"}}) {
-    Node::must_run_in(a, {"ip", "addr", "add", other, "dev", "eth0"});
+    Node::must_run_in(a, {"ip", "addr", "add", other, "dev", "eth0", "nodad"});
     const UdpSocket receiver(victim.netns, family, 7000);
     const UdpSocket honest(a, cluster.pod_a->address_of(family), 0);
     ASSERT_TRUE(ok(honest.send(victim.address_of(family), 7000, "own")));

@@ -210,6 +210,12 @@ const std::vector<Loss>& losses() {
        value_of("net/ipv4/conf/cni0/route_localnet"), ""},
       {"node routes", run("ip route flush table main proto 84"),
        shown("ip route show table main proto 84 | sort"), ""},
+      {"route to nobody", run("ip route flush type unreachable proto 84"),
+       shown("ip route show type unreachable proto 84"), ""},
+      {"proxies",
+       run("ip neigh show proxy dev cni0 | while read -r pod rest; do"
+           " ip neigh del proxy $pod dev cni0; done"),
+       shown("ip neigh show proxy dev cni0"), ""},
       {"node rule", run("ip rule del pref 8400"), shown("ip rule show pref 8400"), ""},
       {"tunnel device", run("ip link del kcni.vxlan"),
        shown("ip -d -o link show dev kcni.vxlan | grep -o 'dstport [0-9]*'"), ""},
@@ -282,6 +288,8 @@ class TakenAway : public testing::TestWithParam<Loss> {
           variable = "CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web";
     added = cluster.a.call(call);
     if (added.status != 0) throw std::runtime_error("ADD: " + added.msg());
+    if (GetParam().thing == "proxies")
+      routed.emplace(cluster.a.add_pod("routed", {{"mode", "ptp"}}));
     if (GetParam().thing == "uplink port") {
       (void)site.sh("ip link add up0 type veth peer name up1; ip link set up1 up");
       in_uplink.emplace(cluster.a.add_pod("in-uplink", {{"name", "lan"},
@@ -396,13 +404,15 @@ class TakenAway : public testing::TestWithParam<Loss> {
   TempDir folder;
   // A direct peer, and one behind the tunnel.
   Cluster cluster{{.topology = Topology::kMixed,
-                   .daemon_options = {"--policy-file", write_objects(json::array())}}};
+                   .daemon_options = {"--policy-file", write_objects(json::array()), "--mode",
+                                      GetParam().thing == "route to nobody" ? "ptp" : "bridge"}}};
   const json kWanted{
       {"subnet", nullptr},
       {"ipam", nullptr},
       {"runtimeConfig", {{"portMappings", {{{"hostPort", 18080}, {"containerPort", 80}}}}}}};
   Pod pod{"pod"};
   std::optional<Pod> in_uplink;  ///< another pod, of a network with an uplink
+  std::optional<Pod> routed;     ///< another pod, in mode ptp
   CniAnswer added;
   Site site{cluster.a, pod, "", ""};
 };

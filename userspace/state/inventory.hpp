@@ -83,6 +83,13 @@ inline constexpr std::array kMadeThings{
               kByDaemon},
     // Between nodes.
     MadeThing{"node routes", "protocol 84, one for each PodCIDR of a peer", kByDaemon, kByDaemon},
+    MadeThing{"route to nobody",
+              "protocol 84, unreachable, metric 1024, for each PodCIDR of this node, with "
+              "`--mode ptp`",
+              kByDaemon, kByDaemon},
+    MadeThing{"proxies",
+              "protocol 84: a bridge answers for the pods in mode `ptp` that are in its subnet",
+              kByDaemon, kByDaemon},
     MadeThing{
         "node rule",
         "`iif <bridge> lookup 84`, in mode `ptp` `from <PodCIDR> lookup 84`, with a peer behind "
