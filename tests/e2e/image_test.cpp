@@ -136,9 +136,13 @@ class Image : public testing::Test {
     return read_file(fs::path(container.pod.log_directory) / container.pod.name).value_or("");
   }
 
-  void start_daemon() {
-    const json daemonset =
-        find_object(read_yaml(kDeploy / "kube-cni.yaml"), "DaemonSet", "kube-cni");
+  /// With the overlay's patch, and with more arguments.
+  void start_daemon(const std::string& overlay = "", const json& more_args = json::array()) {
+    json daemonset = find_object(read_yaml(kDeploy / "kube-cni.yaml"), "DaemonSet", "kube-cni");
+    if (!overlay.empty())
+      daemonset.patch_inplace(read_yaml(kDeploy / "overlays" / overlay / "daemonset.yaml").at(0));
+    for (const json& arg : more_args)
+      daemonset["spec"]["template"]["spec"]["containers"][0]["args"].push_back(arg);
     daemon = start(daemonset, "kube-cnid");
     if (!eventually([&] { return must(cri().is_network_ready()); }, kReadyDeadline))
       throw std::runtime_error("the network is not ready: " + log_of(*daemon));
@@ -321,6 +325,44 @@ TEST_F(Image, StartedAsTheDaemonSetLeavesAPodOnItsWayItsAddressWhoseNamespaceItC
   // One look at all pods frees this one and spares the other.
   EXPECT_TRUE(eventually([&] { return !must(leases.find(dead)); }, kReadyDeadline));
   EXPECT_TRUE(must(leases.find({on_its_way.container_id, "eth0"})));
+}
+
+// A router announces the PodCIDR of another node.
+TEST_F(Image, StartedAsTheOverlayForBgpSpeaksItByItsOwnBird) {
+  const fs::path config = kFolder / "router.conf";
+  must(write_file_atomically(config,
+                             "router id 192.0.2.254;\n"
+                             "protocol device { }\n"
+                             "protocol static { ipv4; route 10.200.2.0/24 blackhole; }\n"
+                             "protocol bgp { local 192.0.2.254 as 64600;"
+                             " neighbor 192.0.2.1 as 64512; graceful restart;"
+                             " connect retry time 1; error wait time 1, 2;"
+                             " ipv4 { import all; export all; next hop self; }; }\n"));
+  const Process router(
+      {.argv = {"/usr/sbin/bird", "-f", "-c", config, "-s", kFolder / "router.ctl"},
+       .netns_fd = underlay.router.fd()});
+  const auto learned = [&] {
+    return run({.argv = {"ip", "route", "show", "table", "85", "10.200.2.0/24"},
+                .netns_fd = node.netns.fd()})
+        .out;
+  };
+  const auto is_established = [&] {
+    const auto status = read_file(kDefaults.run_dir / "status.json").value_or("");
+    return status.contains("Established");
+  };
+  const auto start_with_bgp = [&] {
+    start_daemon("bgp", {"--bgp-peer=192.0.2.254@64600"});
+    EXPECT_TRUE(eventually([&] { return is_established() && !learned().empty(); }, kReadyDeadline))
+        << log_of(*daemon);
+  };
+
+  start_with_bgp();
+  EXPECT_THAT(learned(), HasSubstr("via 192.0.2.254 dev eth0 proto bird"));
+  remove(*daemon);
+  EXPECT_THAT(learned(), HasSubstr("via 192.0.2.254 dev eth0 proto bird")) << "it stays";
+  start_with_bgp();
+
+  EXPECT_EQ(await_status().at("errors"), json::array()) << log_of(*daemon);
 }
 
 TEST_F(Image, CleansUpWhatItMadeAndLeavesLivingPodsTheBridge) {

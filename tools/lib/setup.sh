@@ -10,13 +10,13 @@ build_packages=(
     libcpp-httplib-dev libssl-dev openssl
     iproute2 iputils-ping util-linux socat
 )
-image_packages=(buildah binutils)
+image_packages=(buildah binutils bird2)
 test_packages=(
     libgtest-dev libgmock-dev nghttp2-proxy
     libclang-rt-19-dev nftables iptables conntrack ethtool busybox-static strace
     libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
     containerd runc podman crun conmon containernetworking-plugins "${image_packages[@]}"
-    dpkg-dev file prometheus systemd bird2
+    dpkg-dev file prometheus systemd
 )
 lint_packages=(clang-format-19 clang-tidy-19 shellcheck)
 

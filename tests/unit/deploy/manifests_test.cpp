@@ -226,6 +226,9 @@ TEST(Manifests, OfCleanupGiveTheSameRightsAndOptions) {
     EXPECT_TRUE(is_mounted(cleanup_container(), folder)) << folder;
 }
 
+constexpr const char* kRightsPath =
+    "/spec/template/spec/containers/0/securityContext/capabilities/add/-";
+
 /// The arguments that a patch of the daemon's adds to the container's; the operator's ConfigMap
 /// stays as it is.
 json args_with(const fs::path& folder) {
@@ -236,6 +239,7 @@ json args_with(const fs::path& folder) {
     const json steps = read_yaml(folder / patch.at("path").get<std::string>()).at(0);
     for (const json& step : steps) {
       EXPECT_EQ(step.at("op"), "add");
+      if (step.at("path") == kRightsPath) continue;
       EXPECT_EQ(step.at("path"), "/spec/template/spec/containers/0/args/-");
       args.push_back(step.at("value"));
     }
@@ -250,12 +254,27 @@ TEST(Manifests, OfOverlaysGiveTheDaemonOptionsBesideTheOperatorsSettings) {
     overlays[entry.path().filename()] = options_of(args_with(entry.path()), settings).value();
 
   ASSERT_THAT(overlays, UnorderedElementsAre(testing::Key("vxlan"), testing::Key("direct"),
-                                             testing::Key("dual-stack")));
+                                             testing::Key("dual-stack"), testing::Key("bgp")));
+  EXPECT_EQ(overlays["bgp"].routing, Routing::kBgp);
   EXPECT_EQ(overlays["vxlan"].routing, Routing::kVxlan);
   EXPECT_EQ(overlays["direct"].routing, Routing::kDirect);
   EXPECT_EQ(overlays["dual-stack"].non_masquerade_cidrs.size(), 1u);
   for (const auto& [name, options] : overlays)
     EXPECT_THAT(options.api.api_servers, testing::ElementsAre("https://192.0.2.10:6443")) << name;
+}
+
+// More would be a right that nobody needs.
+TEST(Manifests, OfBgpGiveTheRightToItsPort) {
+  std::vector<json> rights;
+  for (const auto& entry : fs::directory_iterator(kDeploy / "overlays")) {
+    const json steps = read_yaml(entry.path() / "daemonset.yaml").at(0);
+    for (const json& step : steps)
+      if (step.at("path") == kRightsPath) rights.push_back(step.at("value"));
+  }
+
+  EXPECT_EQ(rights, std::vector<json>{"NET_BIND_SERVICE"});
+  EXPECT_THAT(text_of_file(KUBECNI_SOURCE_DIR "/docs/install.md"),
+              HasSubstr("| `NET_BIND_SERVICE` |"));
 }
 
 TEST(Manifests, OfTheStartupTaintGiveTheDaemonAnOptionThatItTakes) {
