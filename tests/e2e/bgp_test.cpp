@@ -332,6 +332,33 @@ TEST_F(BgpMesh, LeavesTheOperatorsBirdAlone) {
   EXPECT_TRUE(own.is_running());
 }
 
+TEST_F(BgpMesh, SaysThatAnotherProgramHasItsPortAndTakesItOnceItIsFree) {
+  const auto are_sessions_up = [&] {
+    return ctl(cluster.a, {"nodes"}).find(" Established ") != std::string::npos;
+  };
+  ASSERT_TRUE(eventually([&] { return is_by_bgp(0, 1) && are_sessions_up(); })) << state();
+  cluster.daemon_a->signal(SIGSTOP);
+  ::kill(bird_of(cluster.a), SIGKILL);
+  std::optional<Process> other(
+      Command{.argv = {"socat", "TCP6-LISTEN:179,ipv6only=0,reuseaddr,fork", "/dev/null"},
+              .netns_fd = cluster.a.netns.fd()});
+  ASSERT_TRUE(eventually([&] {
+    return cluster.a.must_run({"ss", "-Hltn", "sport", "=", "179"}).contains(":179");
+  })) << other->err();
+  cluster.daemon_a->signal(SIGCONT);
+
+  EXPECT_TRUE(eventually([&] {
+    return ctl(cluster.a, {"status"}).contains("BIRD cannot listen on 192.0.2.1 port 179");
+  })) << state();
+  EXPECT_FALSE(are_sessions_up());
+  EXPECT_TRUE(is_by_bgp(0, 1)) << "the routes stay";
+  other->signal(SIGTERM);
+  other->wait();
+
+  EXPECT_TRUE(eventually([&] { return is_by_bgp(0, 1) && are_sessions_up(); })) << state();
+  EXPECT_FALSE(ctl(cluster.a, {"status"}).contains("cannot listen"));
+}
+
 TEST_F(BgpMesh, CleanupEndsBirdAndRemovesItsRoutes) {
   ASSERT_TRUE(eventually([&] { return is_by_bgp(0, 1); })) << state();
   const pid_t bird = bird_of(cluster.a);
