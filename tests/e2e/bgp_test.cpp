@@ -114,8 +114,9 @@ unsigned kind_of(const Node& node, const std::string& cidr) {
 
 class Bgp : public testing::Test {
  protected:
-  explicit Bgp(std::vector<std::string> options)
-      : cluster({.families = Families::kDual,
+  explicit Bgp(std::vector<std::string> options, const std::string& mode = "bridge")
+      : cluster({.mode = mode,
+                 .families = Families::kDual,
                  .topology = Topology::kMixed,
                  .routing = {"bgp"},
                  .daemon_options = [&] {
@@ -283,6 +284,18 @@ class BgpMesh : public Bgp {
 };
 
 TEST_F(BgpMesh, IsBetweenNodesOnALinkAndTheTunnelLeadsToOthers) {
+  ASSERT_TRUE(eventually([&] { return is_by_bgp(0, 1) && is_by_bgp(1, 0); })) << state();
+
+  expect_pods_reach_each_other([](std::size_t, std::size_t to) { return to == 2; });
+  EXPECT_EQ(cluster.underlay.leaked(), 0u);
+}
+
+class BgpMeshInModePtp : public Bgp {
+ protected:
+  BgpMeshInModePtp() : Bgp({}, "ptp") {}
+};
+
+TEST_F(BgpMeshInModePtp, IsBetweenNodesOnALinkAndTheTunnelLeadsToOthers) {
   ASSERT_TRUE(eventually([&] { return is_by_bgp(0, 1) && is_by_bgp(1, 0); })) << state();
 
   expect_pods_reach_each_other([](std::size_t, std::size_t to) { return to == 2; });
