@@ -5,19 +5,7 @@
 #include "support/capture.hpp"
 #include "support/traffic.hpp"
 
-#include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cstring>
-#include <stop_token>
-#include <system_error>
-#include <thread>
 #include <tuple>
 
 namespace kubecni::test {
@@ -155,111 +143,6 @@ INSTANTIATE_TEST_SUITE_P(By, SeveralNics,
                          [](const auto& tested) {
                            return std::get<0>(tested.param) + "_" + std::get<1>(tested.param);
                          });
-
-UniqueFd open_tun(const NetNs& netns) {
-  UniqueFd fd;
-  netns.enter([&] {
-    fd = UniqueFd(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
-    ifreq request{};
-    std::strcpy(request.ifr_name, "tun0");
-    request.ifr_flags = IFF_TUN | IFF_NO_PI;
-    if (!fd || ::ioctl(fd.get(), TUNSETIFF, &request) != 0)
-      throw std::system_error(errno, std::generic_category(), "make tun0");
-  });
-  return fd;
-}
-
-/// A cable between two nodes with a device `tun0` at each end.
-class TunCable {
- public:
-  TunCable(const NetNs& one, const NetNs& other) : ends_{open_tun(one), open_tun(other)} {}
-
- private:
-  void carry(const std::stop_token& stop) {
-    constexpr int kStopCheckMs = 50;
-    std::array<char, 65536> packet;
-    std::array<pollfd, 2> ends{{{ends_[0].get(), POLLIN, 0}, {ends_[1].get(), POLLIN, 0}}};
-    while (!stop.stop_requested()) {
-      ::poll(ends.data(), ends.size(), kStopCheckMs);
-      for (const std::size_t from : {0U, 1U}) {
-        const ssize_t size = ::read(ends[from].fd, packet.data(), packet.size());
-        if (size > 0)  // a full queue loses it, as a wire does
-          (void)!::write(ends[1 - from].fd, packet.data(), static_cast<std::size_t>(size));
-      }
-    }
-  }
-
-  std::array<UniqueFd, 2> ends_;
-  std::jthread carrier_{[this](const std::stop_token& stop) { carry(stop); }};
-};
-
-/// Two nodes whose InternalIPs are not those of their NICs.
-class OddUplinks : public testing::TestWithParam<std::string /*routing*/> {
- protected:
-  /// Whether an exchange of datagrams between the pods uses eBPF in both directions.
-  [[nodiscard]] bool is_reached(int family, bool by_ebpf) const {
-    const PathReasons path = path_reasons(GetParam() == "vxlan");
-    const ExitCounts before = cluster.a.counters();
-    if (!udp_echo(cluster.pod_a->netns, cluster.pod_b->netns, address(family))) return false;
-    const ExitCounts after = cluster.a.counters();
-    return (grown(before, after, path.fast_out) >= 5) == by_ebpf &&
-           (grown(before, after, path.fast_in) >= 5) == by_ebpf;
-  }
-
-  void expect_reached(bool by_ebpf) const {
-    for (const int family : {AF_INET, AF_INET6}) {
-      ASSERT_TRUE(eventually([&] { return is_reached(family, by_ebpf); }))
-          << family << cluster.daemon_a->err();
-      EXPECT_TRUE(ok(tcp_transfer(cluster.pod_a->netns, cluster.pod_b->netns, address(family))));
-      EXPECT_TRUE(is_reached(family, by_ebpf));
-      EXPECT_TRUE(ok(ping(cluster.a.netns, address(family))));
-      EXPECT_TRUE(ok(ping(cluster.pod_b->netns, cluster.member(0).address_of(family))));
-    }
-  }
-
-  [[nodiscard]] IpAddr address(int family) const { return cluster.pod_b->address_of(family); }
-
-  Cluster cluster{{.families = Families::kDual, .routing = {GetParam()}}};
-};
-
-TEST_P(OddUplinks, LeadFromLoopbackToLoopbackAndGoWithoutEthernetHeaders) {
-  // As where nodes tell routers by BGP where their address is.
-  const auto move = [](const Node& node, const std::string& own, const std::string& peer) {
-    node.must_run({"sh", "-ec",
-                   "ip addr flush dev eth0 scope global; ip addr add 192.0.2." + own +
-                       "/32 dev lo; ip addr add 2001:db8:1::" + own +
-                       "/128 dev lo; ip addr add 198.51.100." + own +
-                       "/24 dev eth0; ip addr add 2001:db8:2::" + own +
-                       "/64 dev eth0 nodad; ip route add 192.0.2." + peer + " via 198.51.100." +
-                       peer + "; ip route add 2001:db8:1::" + peer + " via 2001:db8:2::" + peer});
-  };
-
-  move(cluster.a, "1", "2");
-  move(cluster.b, "2", "1");
-
-  expect_reached(true);
-
-  // Programs need the header, and the tunnel's own device has one.
-  const TunCable cable(cluster.a.netns, cluster.b.netns);
-  std::vector<nlohmann::json> nodes;
-  for (const std::size_t index : {0U, 1U}) {
-    Cluster::Member& member = cluster.member(index);
-    const std::string v4 = "10.9.0." + std::to_string(index + 1);
-    const std::string v6 = "fd00:9::" + std::to_string(index + 1);
-    member.node.must_run({"sh", "-ec",
-                          "ip link set eth0 down; ip addr add " + v4 +
-                              "/24 dev tun0; ip link set tun0 up; ip addr add " + v6 +
-                              "/64 dev tun0 nodad"});
-    member.addresses = {IpAddr::parse(v4).value(), IpAddr::parse(v6).value()};
-    nodes.push_back(make_node(member.node.name(), {v4, v6}, member.cidrs));
-  }
-  cluster.write_nodes(nodes);
-
-  expect_reached(GetParam() == "vxlan");
-}
-
-INSTANTIATE_TEST_SUITE_P(By, OddUplinks, testing::Values("direct", "vxlan"),
-                         [](const auto& tested) { return tested.param; });
 
 }  // namespace
 }  // namespace kubecni::test
