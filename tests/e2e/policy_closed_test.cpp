@@ -27,7 +27,8 @@ constexpr std::uint32_t kForged = KUBECNI_MARK_JUDGED;
 /// node. Those of x talk with those of y alone.
 class PolicyClosed : public PolicyOfANode {
  protected:
-  PolicyClosed() : capture_of_wire_(cluster.a.netns, "eth0") {
+  explicit PolicyClosed(const std::string& dataplane = "ebpf")
+      : PolicyOfANode(dataplane), capture_of_wire_(cluster.a.netns, "eth0") {
     const json peer{
         {{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "y"}}}}}}};
     objects_ = closing("x", json::array({{{"from", peer}}}));
@@ -37,11 +38,18 @@ class PolicyClosed : public PolicyOfANode {
          {"spec", {{"policyTypes", {"Egress"}}, {"egress", json::array({{{"to", peer}}})}}}});
     write(objects_);
     expect_as_the_oracle_says(objects_);
-    EXPECT_TRUE(eventually([&] { return needs_mark(); }));
+    EXPECT_TRUE(
+        eventually([&] { return is_closed_table() && (!cluster.a.is_ebpf() || needs_mark()); }));
   }
 
   [[nodiscard]] bool needs_mark() const {
     return must(cluster.a.dataplane().node_config.read()).needs_judged_mark != 0;
+  }
+  /// Whether the table that only the daemon can change closes the policed pod.
+  [[nodiscard]] bool is_closed_table() const {
+    return run({.argv = {"nft", "list", "table", "inet", "kube-cni-closed"},
+                .netns_fd = cluster.a.netns.fd()})
+               .out.find(" " + pods_[0]->address.str() + " ") != std::string::npos;
   }
   /// Whether the table is whole again.
   [[nodiscard]] bool judges() const {
@@ -109,7 +117,13 @@ const std::vector<std::vector<std::string>> kWays{
      "flush chain inet kube-cni-policy forward; delete chain inet kube-cni-policy forward; "
      "add chain inet kube-cni-policy forward { type filter hook forward priority 7; }"}};
 
-TEST_F(PolicyClosed, WhileSomebodyRemovesTheTable) {
+class PolicyClosedOn : public PolicyClosed,
+                       public testing::WithParamInterface<std::string /*dataplane*/> {
+ protected:
+  PolicyClosedOn() : PolicyClosed(GetParam()) {}
+};
+
+TEST_P(PolicyClosedOn, WhileSomebodyRemovesTheTable) {
   const Flood flood(*this);
   const Impatient allowed(pods_[4]->netns, kAllowed, {pods_[0]->address});
   ASSERT_TRUE(eventually([&] { return arrived(0, kAllowed) > 0; }));
@@ -133,6 +147,27 @@ TEST_F(PolicyClosed, WhileSomebodyRemovesTheTable) {
       kTimes * kWays.size(), held_up.count() / static_cast<double>(kTimes * kWays.size()), passed(),
       flood.near.sent() + flood.far.sent() + flood.out.sent());
   EXPECT_LT(held_up, std::chrono::seconds(20)) << "rounds of the daemon take longer";
+}
+
+INSTANTIATE_TEST_SUITE_P(Path, PolicyClosedOn, testing::Values("ebpf", "bridge"),
+                         [](const auto& tested) { return tested.param; });
+
+// Nobody but kube-cnid can open them, and it leaves nothing behind.
+TEST_F(PolicyClosed, ByATableThatOthersCannotChange) {
+  for (const char* command :
+       {"delete table inet kube-cni-closed", "flush chain inet kube-cni-closed forward",
+        "delete element inet kube-cni-closed pods4 { 10.200.1.2 }"})
+    EXPECT_THAT(run({.argv = {"nft", command}, .netns_fd = cluster.a.netns.fd()}).err,
+                testing::HasSubstr("Operation not permitted"))
+        << command;
+  cluster.a.must_run({"nft", "flush", "ruleset"});
+  EXPECT_TRUE(is_closed_table());
+
+  cluster.daemon_a->signal(SIGTERM);
+  cluster.daemon_a->wait();
+
+  EXPECT_EQ(cluster.a.must_run({"nft", "list", "tables"}).find("kube-cni-closed"),
+            std::string::npos);
 }
 
 TEST_F(PolicyClosed, WhileTheDaemonIsDead) {
@@ -233,6 +268,31 @@ TEST_F(PolicyClosed, TheNodeSendsWhatIsNotItsOwn) {
   }
 }
 
+// They pass for the sake of multicast. To one pod they would carry anything past its policies.
+TEST_F(PolicyClosed, GroupReportsAreForGroups) {
+  constexpr std::uint8_t kReport = 143;
+  for (const std::vector<std::uint8_t>& headers :
+       {std::vector<std::uint8_t>{}, std::vector<std::uint8_t>{IPPROTO_HOPOPTS}})
+    send_frame(pods_[0]->netns, "eth0",
+               ip_packet({.family = AF_INET6,
+                          .dst_mac = ports_[2].pod_mac.str(),
+                          .src_mac = ports_[0].pod_mac.str(),
+                          .src = address_of(0, AF_INET6),
+                          .dst = address_of(2, AF_INET6),
+                          .protocol = IPPROTO_ICMP,
+                          .icmp_type = kReport,
+                          .icmp_body = Frame(20),
+                          .extension_headers = headers}));
+  EXPECT_TRUE(ok(ping(pods_[0]->netns, pods_[4]->address_of(AF_INET6)))) << "it comes last";
+
+  constexpr std::size_t kAfterIpv6 = ETH_HLEN + 40;
+  for (const WireFrame& frame : captures_[2]->frames()) {
+    if (frame.outer.dst != pods_[2]->address_of(AF_INET6)) continue;
+    EXPECT_NE(frame.bytes.at(kAfterIpv6), kReport) << frame.str();
+    EXPECT_NE(frame.bytes.at(kAfterIpv6 + 8), kReport) << frame.str();
+  }
+}
+
 // A version that knows no mark has made the table.
 TEST_F(PolicyClosed, ATableWithoutMarksIsReplacedAndNothingAllowedIsCut) {
   kill_daemon();
@@ -274,6 +334,7 @@ TEST_F(PolicyClosed, NoLongerThanThereArePolicies) {
 
   EXPECT_TRUE(eventually([&] { return !has_table(cluster.a); }));
   EXPECT_FALSE(needs_mark());
+  EXPECT_FALSE(is_closed_table());
 }
 
 }  // namespace

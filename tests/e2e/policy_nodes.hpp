@@ -288,7 +288,10 @@ class PolicyTest : public testing::Test {
 /// The same, with pods.
 class PolicyOfANode : public PolicyTest {
  protected:
-  PolicyOfANode() : PolicyTest({"ebpf", "direct"}) { add_pods(); }
+  explicit PolicyOfANode(const std::string& dataplane = "ebpf")
+      : PolicyTest({dataplane, "direct"}) {
+    add_pods();
+  }
 
   [[nodiscard]] bool is_policed(std::size_t i) const {
     const auto endpoint = must(

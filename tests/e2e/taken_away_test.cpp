@@ -200,7 +200,7 @@ const std::vector<Loss>& losses() {
        "net/ipv4/ip_forward=0"},
       {"bridge forwarding", set("net/ipv4/conf/cni0/forwarding", "0"),
        value_of("net/ipv4/conf/cni0/forwarding"), "", "net/ipv4/conf/cni0/forwarding=0"},
-      {"uplink forwarding", set("net/ipv4/conf/eth0/forwarding", "0"),
+      {"NIC forwarding", set("net/ipv4/conf/eth0/forwarding", "0"),
        value_of("net/ipv4/conf/eth0/forwarding"), ""},
       {"conntrack settings", set("net/netfilter/nf_conntrack_tcp_be_liberal", "0"),
        value_of("net/netfilter/nf_conntrack_tcp_be_liberal"), ""},
@@ -260,7 +260,8 @@ const std::vector<Loss>& losses() {
        shown("ip -o link show dev kcni.probe | grep -o 'master cni0'"), ""},
       {"node.json", [](const Site& site) { fs::remove(site.node.state_dir() / kNodeFile); },
        [](const Site& site) { return must(read_file(site.node.state_dir() / kNodeFile)); }, ""},
-      {"policy mark", [](const Site& site) { fs::remove(site.node.state_dir() / kPoliciesFile); },
+      {"policy namespaces",
+       [](const Site& site) { fs::remove(site.node.state_dir() / kPoliciesFile); },
        [](const Site& site) { return must(read_file(site.node.state_dir() / kPoliciesFile)); }, ""},
       {"run folder", [](const Site& site) { fs::remove_all(site.node.run_dir()); },
        [](const Site& site) {

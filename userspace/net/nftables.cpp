@@ -43,6 +43,17 @@ struct Free {
   void operator()(nft_ctx* context) const { nft_ctx_free(context); }
 };
 
+bool is_usable(nft_ctx* context) {
+  return context && nft_ctx_buffer_output(context) == 0 && nft_ctx_buffer_error(context) == 0;
+}
+
+Result<std::string> execute_in(nft_ctx& context, const std::string& commands) {
+  if (nft_run_cmd_from_buffer(&context, commands.c_str()) == 0)
+    return nft_ctx_get_output_buffer(&context);
+  const std::string explanation(shorten(nft_ctx_get_error_buffer(&context)));
+  return failure(errno_in(explanation), "nftables: " + explanation);
+}
+
 /// Runs `commands`, and returns what they print.
 ///
 /// Uses a new context each time: a context keeps the kernel's answers, every element of every set.
@@ -50,14 +61,9 @@ struct Free {
 Result<std::string> execute(const std::string& commands, unsigned more_flags = 0,
                             unsigned counters = kWithoutCounters) {
   const std::unique_ptr<nft_ctx, Free> context(nft_ctx_new(NFT_CTX_DEFAULT));
-  if (!context || nft_ctx_buffer_output(context.get()) != 0 ||
-      nft_ctx_buffer_error(context.get()) != 0)
-    return sys_error(ENOMEM, "nftables");
+  if (!is_usable(context.get())) return sys_error(ENOMEM, "nftables");
   nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_NUMERIC_ALL | more_flags | counters);
-  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) == 0)
-    return nft_ctx_get_output_buffer(context.get());
-  const std::string explanation(shorten(nft_ctx_get_error_buffer(context.get())));
-  return failure(errno_in(explanation), "nftables: " + explanation);
+  return execute_in(*context, commands);
 }
 
 }  // namespace
@@ -140,6 +146,24 @@ Result<std::uint32_t> Nftables::generation() {
   if (!done && done.error().code == EINVAL) return 0;
   if (!done) return fail(done);
   return generation;
+}
+
+void NftOwner::Free::operator()(nft_ctx* context) const { nft_ctx_free(context); }
+
+Result<NftOwner> NftOwner::open() {
+  if (auto possible = Nftables::open(); !possible) return fail(possible);
+  Context context(nft_ctx_new(NFT_CTX_DEFAULT));
+  if (!is_usable(context.get())) return sys_error(ENOMEM, "nftables");
+  return NftOwner(std::move(context));
+}
+
+Result<> NftOwner::run(const std::string& commands) {
+  auto done = execute_in(*context_, commands);
+  // A dry run lets go of the kernel's answers.
+  nft_ctx_set_dry_run(context_.get(), true);
+  (void)nft_run_cmd_from_buffer(context_.get(), "list tables");
+  nft_ctx_set_dry_run(context_.get(), false);
+  return done ? Result<>() : fail(done);
 }
 
 }  // namespace kubecni

@@ -4,8 +4,12 @@
 #include "net/netlink.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
+#include <utility>
+
+struct nft_ctx;
 
 namespace kubecni {
 
@@ -53,6 +57,28 @@ class Nftables {
   explicit Nftables(NetlinkSocket netlink) : netlink_(std::move(netlink)) {}
 
   NetlinkSocket netlink_;
+};
+
+/// Makes tables with `flags owner` (nft(8), Linux 5.12): nobody else can change them, also not by
+/// `nft flush ruleset`, and the kernel removes them when this ends. As of Nftables, all calls have
+/// to be made in the namespace in which it was opened.
+class NftOwner {
+ public:
+  /// Errors: those of Nftables::open(); ENOMEM.
+  static Result<NftOwner> open();
+
+  /// As Nftables::run().
+  Result<> run(const std::string& commands);
+
+ private:
+  struct Free {
+    void operator()(nft_ctx* context) const;
+  };
+  using Context = std::unique_ptr<nft_ctx, Free>;
+
+  explicit NftOwner(Context context) : context_(std::move(context)) {}
+
+  Context context_;  ///< its socket is the owner
 };
 
 }  // namespace kubecni

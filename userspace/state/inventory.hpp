@@ -69,7 +69,7 @@ inline constexpr std::array kMadeThings{
     MadeThing{"node forwarding", "`ip_forward`; for IPv6 `conf/all/forwarding`", kByBoth,
               kByDaemon},
     MadeThing{"bridge forwarding", "`conf/<bridge>/forwarding`", kByBoth, kByDaemon},
-    MadeThing{"uplink forwarding",
+    MadeThing{"NIC forwarding",
               "`ipv4/conf/<device>/forwarding` of each device that leads to a peer; with IPv6 pods "
               "`accept_ra`, too",
               kByDaemon, kByDaemon},
@@ -78,9 +78,11 @@ inline constexpr std::array kMadeThings{
               kByDaemon},
     MadeThing{"bridge netfilter", "`bridge-nf-call-iptables` and `-ip6tables`", kByDaemon,
               kByDaemon},
-    MadeThing{"localhost ports",
-              "`ipv4/conf/<bridge>/route_localnet`, with a pod that has host ports", kByBoth,
-              kByDaemon},
+    MadeThing{
+        "localhost ports",
+        "`ipv4/conf/<bridge>/route_localnet`, or in mode `ptp` that of the host end, with a pod "
+        "that has host ports",
+        kByBoth, kByDaemon},
     // Between nodes.
     MadeThing{"node routes", "protocol 84, one for each PodCIDR of a peer", kByDaemon, kByDaemon},
     MadeThing{"route to nobody",
@@ -114,12 +116,16 @@ inline constexpr std::array kMadeThings{
               kByDaemon, kByDaemon},
     MadeThing{"policy table", "`inet kube-cni-policy`, while the cluster has policies", kByDaemon,
               kByDaemon},
+    MadeThing{"closed table",
+              "`inet kube-cni-closed`, while the cluster has policies; it goes when kube-cnid ends",
+              kByDaemon, "nobody: others cannot change it"},
     MadeThing{"probe port", "`kcni.probe`, at which other nodes test this one", kByDaemon,
               kByDaemon},
     // Files.
     MadeThing{"node.json", "in the state folder: what the plugin is told", kByDaemon, kByDaemon},
-    MadeThing{"policy mark", "in the state folder, `policies`: which namespaces have policies",
-              kByDaemon, kByDaemon},
+    MadeThing{"policy namespaces",
+              "in the state folder, `policies`: which namespaces have policies", kByDaemon,
+              kByDaemon},
     MadeThing{"run folder", "the daemon's lock, `status.json`, `policies.json`", kByBoth,
               kByDaemon},
 };

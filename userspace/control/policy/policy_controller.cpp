@@ -333,6 +333,18 @@ void PolicyController::require_judgement(bool is_required, Outcome& outcome) con
   if (!set) outcome.fail(set.error().what);
 }
 
+/// The same of packets that meet no program: on the kernel path, and on their way out of the
+/// cluster.
+void PolicyController::close_policed(Outcome& outcome) {
+  std::set<IpAddr> addresses;
+  for (const Attachment& attachment : attachments_)
+    if (policed(attachment) != Policed::kNo)
+      for (const IpAddr& address : attachment.port.all_addresses()) addresses.insert(address);
+  if (auto closed = closed_.sync(addresses); !closed)
+    outcome.fail("where no program looks, pods are open while their policies' table is removed: " +
+                 closed.error().what);
+}
+
 /// By the records as they are while nobody else may change what the table has about pods: ADD and
 /// DEL remove what it has about an address that no record has.
 Result<std::string> PolicyController::sync_table(const std::function<void()>& in_force) {
@@ -403,6 +415,9 @@ void PolicyController::force(bool must_end, Outcome& outcome) {
     outcome.say(ConditionKind::kPolicy, refused.reason + "; it closes its pods", refused.policy);
     status_.broken.push_back({refused.policy, refused.reason});
   }
+  if (const auto hook = table_->refused().find(kOutputHook); hook != table_->refused().end())
+    outcome.fail("what the node sends for others (IPVS) is not judged by network policies: " +
+                 hook->second + "; probably the kernel has no nft_fib_inet: load this module");
   if (!change) {
     outcome.fail("network policies are not enforced as they should be: " + change.error().what);
     status_.error = change.error().what;
@@ -414,6 +429,7 @@ void PolicyController::force(bool must_end, Outcome& outcome) {
   if (!has_ended && (is_change || must_end)) end_answers(is_change, outcome);
   if (!change) return;
   require_judgement(true, outcome);
+  close_policed(outcome);
   note_in_force();
 }
 
@@ -463,6 +479,7 @@ bool PolicyController::follow(const PolicyView& policies, Outcome& outcome) {
 
 void PolicyController::remove(Outcome& outcome) {
   require_judgement(false, outcome);
+  closed_.remove();
   if (is_removed_) return note_in_force();
   planned_version_.reset();
   marked_version_.reset();

@@ -3,6 +3,7 @@
 #include "base/folder_watch.hpp"
 #include "control/options.hpp"
 #include "control/outcome.hpp"
+#include "control/policy/closed_table.hpp"
 #include "control/policy/denied_log.hpp"
 #include "control/policy/policy_table.hpp"
 #include "dataplane/endpoint_table.hpp"
@@ -138,10 +139,12 @@ class PolicyController {
   void force(bool must_end, Outcome& outcome);
   void end_answers(bool is_change, Outcome& outcome);
   void require_judgement(bool is_required, Outcome& outcome) const;
+  void close_policed(Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;
   std::optional<PolicyTable> table_;
+  ClosedTable closed_;
   std::optional<FolderWatch> records_;  ///< both while policies are enforced
   std::optional<NftMonitor> monitor_;
   std::set<std::string> judged_;     ///< the pods that the last round left to netfilter

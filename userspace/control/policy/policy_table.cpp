@@ -238,7 +238,14 @@ Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::fill_and_add_hooks(
       part.chains.insert(*chain);
     const auto next = std::make_shared<const PolicyTablePlan>(std::move(part));
     filled = fill(next);
-    if (!filled && !is_passing(filled.error()) && replace_hook(name, *next)) filled = next;
+    if (filled || is_passing(filled.error())) continue;
+    if (replace_hook(name, *next)) {
+      filled = next;
+    } else if (name == kOutputHook) {  // the other hook is worth more
+      refused_[name] = filled.error().what;
+      try_refused_at_ = std::chrono::steady_clock::now() + kTryRefusedAfter;
+      filled = known_;
+    }
   }
   return filled;
 }
@@ -262,12 +269,17 @@ Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::write(
   return written;
 }
 
-/// The plan with the chains that the kernel refuses closed.
+/// The plan with the chains that the kernel refuses closed, and without its hook.
 std::shared_ptr<const PolicyTablePlan> PolicyTable::without_refused(
     std::shared_ptr<const PolicyTablePlan> planned) const {
   if (refused_.empty()) return planned;
   PolicyTablePlan wanted = *planned;
-  for (const auto& [name, reason] : refused_) wanted.chains[name] = kRefusedBody;
+  for (const auto& [name, reason] : refused_) {
+    if (name == kOutputHook)
+      wanted.chains.erase(name);
+    else
+      wanted.chains[name] = kRefusedBody;
+  }
   return std::make_shared<const PolicyTablePlan>(std::move(wanted));
 }
 

@@ -227,8 +227,11 @@ class Planner {
     const std::string accept = mark_as_judged() + " accept";
     std::string body =
         "\t\ticmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
-        "nd-neighbor-advert, mld-listener-query, mld-listener-report, mld-listener-done, "
-        "mld2-listener-report } " +
+        "nd-neighbor-advert } ip6 hoplimit 255 " +
+        accept +
+        "\n"
+        "\t\ticmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, "
+        "mld2-listener-report } ip6 daddr ff00::/8 " +
         accept +
         "\n"
         // By number: the image has no /etc/protocols.
@@ -254,7 +257,8 @@ class Planner {
       // No address says which pods get it. The guard of the bridge looks at who asks for an
       // address; without the mark, eBPF lets no pod with a policy have it.
       body +=
-          "\t\tip saddr 0.0.0.0 udp sport 68 udp dport 67 accept comment \"a DHCP client asks\"\n"
+          "\t\tip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept comment "
+          "\"a DHCP client asks\"\n"
           "\t\tip daddr { 224.0.0.0/4, 255.255.255.255 } counter drop comment \"to many\"\n"
           "\t\tip6 daddr ff00::/8 counter drop comment \"to many\"\n";
     return body +
@@ -271,7 +275,7 @@ class Planner {
 const std::map<std::string, std::string>& policy_base_chains() {
   static const std::map<std::string, std::string> kChains{
       {"forward", "type filter hook forward priority filter - 5; policy accept;"},
-      {"output", "type filter hook output priority filter - 5; policy accept;"}};
+      {kOutputHook, "type filter hook output priority filter - 5; policy accept;"}};
   return kChains;
 }
 

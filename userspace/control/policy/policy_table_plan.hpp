@@ -51,6 +51,10 @@ struct PolicyTablePlan {
   bool operator==(const PolicyTablePlan&) const = default;
 };
 
+/// The hook for what the node sends that is not its own, as IPVS does. It needs the kernel's
+/// nft_fib_inet.
+inline constexpr const char* kOutputHook = "output";
+
 /// The chains with a hook, and the declaration of each. The kernel gives them packets.
 const std::map<std::string, std::string>& policy_base_chains();
 
