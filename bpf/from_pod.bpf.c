@@ -48,11 +48,13 @@ __noinline int judge_other(struct __sk_buff *skb, struct exit *exit)
 }
 
 /* Whether a packet may have no source address: DHCP (RFC 2131) and group
- * management (RFC 3376, 3590) may. For IPv6 the latter is behind an
+ * management (RFC 3376, 3590) may, to many. For IPv6 the latter is behind an
  * extension header. No route leads back to such a source. */
 static __always_inline bool may_lack_source(const struct packet *pkt, const struct cursor *cur)
 {
 	const __u8 protocol = protocol_of(pkt);
+	if (!is_to_many(dst_of(pkt), pkt->family))
+		return false;
 	if (pkt->family == AF_INET6)
 		return protocol == IPPROTO_HOPOPTS; /* judge_control6() checks the rest */
 	if (protocol != IPPROTO_UDP)

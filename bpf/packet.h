@@ -176,6 +176,15 @@ static __always_inline bool is_unspecified(const void *addr, int family)
 	return family == AF_INET ? !word[0] : !(word[0] | word[1] | word[2] | word[3]);
 }
 
+/* Whether it is a multicast address, or 255.255.255.255. */
+static __always_inline bool is_to_many(const void *addr, int family)
+{
+	const __u8 first = *(const __u8 *)addr;
+	if (family == AF_INET6)
+		return first == 0xff;
+	return (first & 0xf0) == 0xe0 || *(const __u32 *)addr == 0xffffffff;
+}
+
 /* Provider VLAN tags from before 802.1ad. */
 #ifndef ETH_P_QINQ2
 #define ETH_P_QINQ2 0x9200

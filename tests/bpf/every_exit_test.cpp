@@ -159,7 +159,10 @@ EveryExit::Exits EveryExit::exits_of_from_pod() {
          return pod_sends({});
        }},
       {KUBECNI_PASS_NO_SOURCE,
-       [&] { return pod_sends({.src = "0.0.0.0", .src_port = 68, .dst_port = 67}); }},
+       [&] {
+         return pod_sends(
+             {.src = "0.0.0.0", .dst = "255.255.255.255", .src_port = 68, .dst_port = 67});
+       }},
       {KUBECNI_PASS_NEIGHBOUR_DISCOVERY, [&] { return pod_discovers(135, kIpv6.pod_a); }},
       {KUBECNI_PASS_LINK_LOCAL,
        [&] { return pod_sends({.family = AF_INET6, .src = kPodALinkLocal}); }},

@@ -164,6 +164,22 @@ TEST_F(FromPodGroups, OnlyReportsComeWithoutASource) {
                 Dropped(KUBECNI_DROP_SPOOFED_IP));
 }
 
+TEST_F(FromPodGroups, WithoutASourceTheyAreForNobodyAlone) {
+  EXPECT_THAT(run(kFromPod, frame_at(kFromPod, {.src = "0.0.0.0",
+                                                .dst = kIpv4.pod_b,
+                                                .protocol = IPPROTO_IGMP,
+                                                .payload = {0x16, 0, 0, 0, 0, 0, 0, 0}})),
+              Dropped(KUBECNI_DROP_SPOOFED_IP));
+  EXPECT_THAT(run(kFromPod, frame_at(kFromPod, {.family = AF_INET6,
+                                                .src = "::",
+                                                .dst = kIpv6.pod_b,
+                                                .protocol = IPPROTO_ICMP,
+                                                .icmp_type = 143,
+                                                .icmp_body = Frame(20),
+                                                .extension_headers = {IPPROTO_HOPOPTS}})),
+              Dropped(KUBECNI_DROP_SPOOFED_IP));
+}
+
 TEST_F(FromPodGroups, ReportNeedsThePodsMac) {
   EXPECT_THAT(send_igmp(0x16, {.src_mac = kPodBMac, .src = "0.0.0.0"}),
               Dropped(KUBECNI_DROP_SPOOFED_MAC));
@@ -185,6 +201,13 @@ TEST_P(FromPodDhcp, ClientIsLeftToTheKernel) {
                   .dst_port = server()})
                 .verdict,
             -1);
+}
+
+TEST_F(FromPodGroups, ADhcpClientAsksNobodyAlone) {
+  EXPECT_THAT(run(kFromPod,
+                  frame_at(kFromPod,
+                           {.src = "0.0.0.0", .dst = kIpv4.pod_b, .src_port = 68, .dst_port = 67})),
+              Dropped(KUBECNI_DROP_SPOOFED_IP));
 }
 
 TEST_P(FromPodDhcp, ServerIsDroppedWhateverIsInFrontOfIt) {

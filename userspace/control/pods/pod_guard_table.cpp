@@ -48,7 +48,8 @@ constexpr const char* kRoutedChains = R"(	chain prerouting {
 	}
 )";
 
-// 0.0.0.0 is the source of a pod without an address (RFC 2131), and of IGMP reports.
+// 0.0.0.0 is the source of a pod without an address (RFC 2131), and of IGMP reports. Neither is for
+// one receiver: no policy would see who sends it.
 constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
 		udp dport 68 counter drop comment "answer of a DHCP server"
 		ip protocol { 6, 17 } iifname . ether saddr . ip saddr @sources4 accept
@@ -57,8 +58,8 @@ constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
 		ip protocol 103 counter drop comment "query or router discovery of multicast"
 		iifname . ether saddr . ip saddr @sources4 accept
 		iifname . ether saddr != @macs counter drop comment "another's MAC"
-		ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept
-		ip saddr 0.0.0.0 ip protocol 2 accept
+		ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept
+		ip saddr 0.0.0.0 ip daddr 224.0.0.0/4 ip protocol 2 accept
 		counter drop comment "another's IPv4 address"
 	}
 	chain icmp4 {
@@ -96,7 +97,7 @@ constexpr const char* kChainFromPod6 = R"(	chain from_pod6 {
 		icmpv6 type { mld-listener-query, 151, 152, 153 } counter drop comment "query or router discovery of multicast"
 		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } goto icmp_error6
 		icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } goto nd6
-		ip6 saddr :: icmpv6 type { mld-listener-report, mld-listener-reduction, mld2-listener-report } accept
+		ip6 saddr :: ip6 daddr ff00::/8 icmpv6 type { mld-listener-report, mld-listener-reduction, mld2-listener-report } accept
 	}
 	chain icmp_error6 {
 		iifname . @th,256,128 @received6 return
