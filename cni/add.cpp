@@ -379,9 +379,10 @@ class Adding {
 
   /// Somebody may have removed the records of pods that live.
   bool is_of_living_pod(const IpAddr& address) {
-    auto has_pod = conf_.mode == PodMode::kPtp ? has_routed_pod_at(*netlink_, address)
-                                               : has_pod_on_bridge(address);
-    if (!has_pod || !*has_pod) return false;
+    // The mode may have changed.
+    const auto is_there = [](const Result<bool>& has_pod) { return has_pod && *has_pod; };
+    if (!is_there(has_pod_on_bridge(address)) && !is_there(has_routed_pod_at(*netlink_, address)))
+      return false;
     log::warn("an address was not given out: a pod has it, and its records are lost",
               {{"address", address.str()}});
     return true;
@@ -444,9 +445,25 @@ class Adding {
     auto addressing = addressing_of(*result, conf_);
     if (!addressing) return std::unexpected(addressing.error());
     use(std::move(*addressing));
+    if (auto free = check_addresses_are_free(); !free) return free;
     if (auto closed = close(); !closed) return closed;
     if (auto saved = attachments_.save(attachment_); !saved) return cni_error(saved.error(), "ADD");
     return ensure_bridge();
+  }
+
+  /// All pods in mode ptp are in one network: the route to another pod would lead to this one.
+  CniResult<> check_addresses_are_free() {
+    if (!attachment_.port.is_routed()) return {};
+    for (const IpAddr& address : attachment_.port.plain_addresses()) {
+      auto has_pod = has_routed_pod_at(*netlink_, address);
+      if (!has_pod) return cni_error(has_pod.error(), "ADD");
+      if (*has_pod)
+        return cni_error(
+            CniCode::kInvalidConfig,
+            "ADD: the IPAM plugin gave " + address.str() + ", which another pod in mode ptp has",
+            "give each network in mode ptp a subnet of its own");
+    }
+    return {};
   }
 
   CniResult<> configure() {

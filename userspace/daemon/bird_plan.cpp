@@ -2,6 +2,7 @@
 
 #include "base/fnv.hpp"
 #include "net/route.hpp"
+#include "state/attachment.hpp"
 #include "state/files.hpp"
 
 #include <sys/socket.h>
@@ -120,7 +121,7 @@ void add_next_hops(const ClusterView& view, const Underlay& underlay, const BgpO
 /// No next hop is there.
 std::vector<std::string> devices_of_pods(const DaemonOptions& options) {
   std::vector<std::string> devices{options.bridge, kTunnelName};
-  if (options.is_ptp()) devices.insert(devices.end(), {"veth*", "kcni.*"});
+  if (options.is_ptp()) devices.insert(devices.end(), {kHostIfnames, "kcni.*"});
   return devices;
 }
 

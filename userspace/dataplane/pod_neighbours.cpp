@@ -46,15 +46,12 @@ Result<bool> has_pod_at(NetlinkSocket& node, const IpAddr& address, unsigned bri
 }
 
 Result<bool> has_routed_pod_at(NetlinkSocket& node, const IpAddr& address) {
-  auto neighbours = list_permanent_neighbours(node);
-  if (!neighbours) return fail(neighbours);
-  for (const Neighbour& neighbour : *neighbours) {
-    if (neighbour.addr != address || neighbour.protocol != kRouteProtocol) continue;
-    auto link = find_link(node, neighbour.ifindex);
-    if (!link) return fail(link);
-    if (*link && is_host_ifname((*link)->name)) return true;
-  }
-  return false;
+  auto next_hop = find_next_hop(node, address);
+  if (!next_hop) return fail(next_hop);
+  if (!*next_hop) return false;
+  auto link = find_link(node, (*next_hop)->ifindex);
+  if (!link) return fail(link);
+  return *link && is_host_ifname((*link)->name);
 }
 
 bool is_port_reached(const std::vector<FdbEntry>& fdb, unsigned bridge_ifindex,

@@ -29,7 +29,7 @@ Result<> delete_neighbours_at(NetlinkSocket& node, const std::vector<IpAddr>& ad
 /// MAC that the bridge reaches through a port. It knows pods also when their records are lost.
 Result<bool> has_pod_at(NetlinkSocket& node, const IpAddr& address, unsigned bridge_ifindex);
 
-/// The same for a pod in mode ptp. Its host end takes the neighbour along.
+/// The same for a pod in mode ptp: the route to it leads to its host end, which takes it along.
 Result<bool> has_routed_pod_at(NetlinkSocket& node, const IpAddr& address);
 
 /// Whether the bridge reaches `mac` through a port, for good: such an entry goes with its port.

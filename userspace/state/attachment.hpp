@@ -43,6 +43,9 @@ struct Attachment {
   }
 };
 
+/// All host ends, as nft and BIRD name them.
+inline constexpr const char* kHostIfnames = "veth*";
+
 /// The host end's name: "veth" and 11 hex digits. It depends on the attachment alone, so it is
 /// found even if the record is lost.
 std::string host_ifname_for(const std::string& network, const std::string& container_id,

@@ -85,8 +85,9 @@ void BgpController::retry_port(const BirdConfig& wanted, const BirdSession& sess
                                Outcome& outcome) {
   outcome.fail("BIRD cannot listen on " + session.local.str() + " port " +
                std::to_string(wanted.port) +
-               " for BGP: another program has it, or the address is not on this node yet; end that "
-               "program, or set --bgp-port on all nodes");
+               " for BGP: another program has it, the address is not on this node yet, or the "
+               "container lacks NET_BIND_SERVICE; end that program, set --bgp-port on all nodes, "
+               "or use deploy/overlays/bgp");
   outcome.again_in = kPortInterval;
   auto asked = bird_.ask("enable " + protocol_name(session));
   if (!asked) outcome.fail(asked.error().what);

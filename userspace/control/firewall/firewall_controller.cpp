@@ -1,5 +1,7 @@
 #include "control/firewall/firewall_controller.hpp"
 
+#include "state/attachment.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
@@ -47,7 +49,7 @@ void FirewallController::sync_forwarding(const ClusterView& view, Outcome& outco
   }
   // Pods that were there before the mode changed stay on the bridge.
   std::vector<std::string> devices{options_.bridge};
-  if (options_.is_ptp()) devices.insert(devices.end(), {"veth*", kProbePortName});
+  if (options_.is_ptp()) devices.insert(devices.end(), {kHostIfnames, kProbePortName});
   auto report = forward_rules_.sync(*nftables_, {.accepts = options_.forward_rules,
                                                  .devices = std::move(devices),
                                                  .pods = view.self->pod_cidrs});

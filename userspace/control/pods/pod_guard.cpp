@@ -87,11 +87,13 @@ Result<bool> PodGuard::remove(Guard& guard) {
 
 Result<std::vector<std::string>> PodGuard::remove() {
   std::vector<std::string> names;
+  Result<> all;
   for (Guard* guard : {&on_bridges_, &routed_}) {
     auto removed = remove(*guard);
-    if (!removed) return fail(removed);
-    if (*removed) names.emplace_back(guard->name);
+    if (!removed) all = fail(removed);
+    if (removed && *removed) names.emplace_back(guard->name);
   }
+  if (!all) return fail(all);
   return names;
 }
 

@@ -24,16 +24,19 @@ Result<> let_answer(const std::string& bridge) {
   return {};
 }
 
-/// The subnets of the pods of each bridge, by its ifindex.
-std::map<unsigned, std::set<IpNet>> subnets_on_bridges(const std::vector<Attachment>& attachments,
-                                                       const std::vector<Link>& links) {
-  std::map<unsigned, std::set<IpNet>> subnets;
+/// A bridge, by its ifindex, and the name of a network that has pods there.
+using Site = std::pair<unsigned, std::string>;
+
+/// The subnets of these pods. Another network may have the same addresses.
+std::map<Site, std::set<IpNet>> subnets_on_bridges(const std::vector<Attachment>& attachments,
+                                                   const std::vector<Link>& links) {
+  std::map<Site, std::set<IpNet>> subnets;
   for (const Attachment& attachment : attachments) {
     const PodPort& port = attachment.port;
     const auto bridge = std::ranges::find(links, port.bridge, &Link::name);
     if (port.is_routed() || bridge == links.end()) continue;
     for (const IpNet& gateway : port.gateway_addresses())
-      subnets[bridge->ifindex].insert(gateway.network());
+      subnets[{bridge->ifindex, attachment.network}].insert(gateway.network());
   }
   return subnets;
 }
@@ -49,9 +52,10 @@ std::set<NeighbourProxy> plan_pod_proxies(const std::vector<Attachment>& attachm
     if (!port.is_routed() || std::ranges::find(links, port.host_ifname, &Link::name) == links.end())
       continue;
     for (const IpAddr& address : port.plain_addresses())
-      for (const auto& [ifindex, nets] : subnets)
-        if (std::ranges::any_of(nets, [&](const IpNet& net) { return net.contains(address); }))
-          wanted.insert({ifindex, address, kRouteProtocol});
+      for (const auto& [site, nets] : subnets)
+        if (site.second == attachment.network &&
+            std::ranges::any_of(nets, [&](const IpNet& net) { return net.contains(address); }))
+          wanted.insert({site.first, address, kRouteProtocol});
   }
   return wanted;
 }

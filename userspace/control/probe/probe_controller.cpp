@@ -84,7 +84,7 @@ Result<> ProbeController::ensure(const ProbeSelf& self, const Link* bridge, unsi
   if (!is_right) {
     prober_.reset();
     pod_.reset();
-    auto made = ProbePod::make(netlink_, bridge, self.nets, mtu);
+    auto made = ProbePod::make(netlink_, bridge, options_.bridge, self.nets, mtu);
     if (!made) return fail(made);
     pod_ = std::move(*made);
     outcome.changes.push_back("probe address " + pod_->addresses_text() + " made");

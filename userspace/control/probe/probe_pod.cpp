@@ -134,9 +134,10 @@ std::vector<IpNet> probe_nets_of(const std::vector<IpNet>& pod_cidrs) {
 }
 
 Result<ProbePod> ProbePod::make(NetlinkSocket& node, const Link* bridge,
-                                const std::vector<IpNet>& nets, unsigned mtu) {
+                                const std::string& cluster_bridge, const std::vector<IpNet>& nets,
+                                unsigned mtu) {
   if (auto free = check_free(node, nets, bridge); !free) return fail(free);
-  auto removed = remove_left_over(node, bridge ? bridge->name : "");
+  auto removed = remove_left_over(node, cluster_bridge);
   if (!removed) return fail(removed);
   auto netns = make_netns();
   if (!netns) return fail(netns);
@@ -179,7 +180,6 @@ Result<bool> ProbePod::remove_left_over(NetlinkSocket& node, const std::string& 
   if (!host) return fail(host);
   if (auto removed = remove_pod_port(node, kProbePortName); !removed) return fail(removed);
   bool had_any = host->has_value();
-  if (bridge.empty()) return had_any;
   auto link = find_link(node, bridge);
   if (!link) return fail(link);
   if (!*link) return had_any;

@@ -24,11 +24,13 @@ std::vector<IpNet> probe_nets_of(const std::vector<IpNet>& pod_cidrs);
 /// process that holds the namespace. `bridge` is null in mode ptp.
 class ProbePod {
  public:
-  /// Makes it anew in place of what an earlier process left. `nets` are of probe_nets_of().
+  /// Makes it anew in place of what an earlier process left, on the bridge `cluster_bridge`, too.
+  /// `nets` are of probe_nets_of().
   /// Runs in the node's namespace. Errors: EADDRINUSE a pod has one of the addresses; EPERM no
   /// CAP_SYS_ADMIN; those of making a veth.
   static Result<ProbePod> make(NetlinkSocket& node, const Link* bridge,
-                               const std::vector<IpNet>& nets, unsigned mtu);
+                               const std::string& cluster_bridge, const std::vector<IpNet>& nets,
+                               unsigned mtu);
 
   /// Whether it still is what it has to be for this bridge and these addresses; puts its port
   /// right.

@@ -38,6 +38,13 @@ TEST(PodProxies, AreNoneWhereAllPodsAreOfOneMode) {
   EXPECT_THAT(plan_pod_proxies({kRouted}, kLinks), IsEmpty());
 }
 
+TEST(PodProxies, AreNoneForPodsOfAnotherNetworkWithTheSameAddresses) {
+  Attachment other = kRouted;
+  other.network = "other";
+
+  EXPECT_THAT(plan_pod_proxies({kOnBridge, other}, kLinks), IsEmpty());
+}
+
 TEST(PodProxies, AreNoneForOtherSubnetsAndForPodsThatAreGone) {
   EXPECT_THAT(plan_pod_proxies({kOnBridge, pod_at("", "veth2", "198.51.100.3/32")}, kLinks),
               IsEmpty());
