@@ -24,12 +24,11 @@ inline constexpr std::array kSettings{
             .owner = Owner::kPlugin,
             .type = Type::kNetwork,
             .meaning = "the cluster's pod network; if it is set, `subnet` must be a part of it"},
-    Setting{
-        .key = "subnet",
-        .owner = Owner::kPlugin,
-        .type = Type::kNetwork,
-        .meaning = "network of this node's pods; its first address is the gateway's, on the bridge",
-        .shown_default = "what `kube-cnid` has learned: the first PodCIDR of each family"},
+    Setting{.key = "subnet",
+            .owner = Owner::kPlugin,
+            .type = Type::kNetwork,
+            .meaning = "network of this node's pods; its first address is the gateway's",
+            .shown_default = "what `kube-cnid` has learned: the first PodCIDR of each family"},
     Setting{.key = "ipam.ranges",
             .owner = Owner::kPlugin,
             .type = Type::kOther,
@@ -78,7 +77,9 @@ inline constexpr std::array kSettings{
     Setting{.key = "isGateway",
             .owner = Owner::kPlugin,
             .type = Type::kFlag,
-            .meaning = "whether the bridge has the gateway's address; always so in mode `ptp`",
+            .meaning =
+                "whether the bridge has the gateway's address. In mode `ptp` the host ends have "
+                "it, and `false` is refused",
             .shown_default = "`false` with `dhcp` or `uplink`, else `true`"},
     Setting{.key = "isDefaultGateway",
             .owner = Owner::kPlugin,
@@ -95,7 +96,7 @@ inline constexpr std::array kSettings{
             .most = 65535,
             .help = "an MTU in bytes",
             .meaning = "bytes, 576 to 65535",
-            .shown_default = "what `kube-cnid` has learned, else 1500"},
+            .shown_default = "that of the `uplink`, or what `kube-cnid` has learned, else 1500"},
     Setting{.key = "dataplane",
             .owner = Owner::kBoth,
             .type = Type::kChoice,
@@ -309,8 +310,8 @@ inline constexpr std::array kSettings{
             .least = 1,
             .most = 65535,
             .help = "TCP port of the nodes for BGP, the same on all nodes",
-            .meaning = "TCP port on which the nodes speak BGP, the same on all nodes. Another one "
-                       "than 179 if the node has a BGP speaker of its own"},
+            .meaning = "TCP port on which the nodes speak BGP, the same on all nodes. Choose "
+                       "another port than 179 if the node has a BGP speaker of its own"},
     Setting{.key = "bgpHoldTime",
             .owner = Owner::kDaemon,
             .type = Type::kNumber,
@@ -493,22 +494,25 @@ inline constexpr std::array kSettings{
             .fallback = "/opt/cni/bin",
             .help = "The runtime's folder of plugins",
             .meaning = "the runtime's folder of plugins"},
-    Setting{
-        .key = "metricsAddress",
-        .owner = Owner::kDaemon,
-        .type = Type::kText,
-        .fallback = "127.0.0.1:9484",
-        .help = "ADDRESS:PORT for /metrics, /healthz and /readyz, without encryption or login; off",
-        .meaning = "where `/metrics`, `/healthz` and `/readyz` are served, without encryption or "
-                   "login: an IP address with a port, or `off`; see [metrics.md](metrics.md)"},
-    Setting{.key = "healthAddress",
+    Setting{.key = "metricsAddress",
             .owner = Owner::kDaemon,
             .type = Type::kText,
-            .fallback = "127.0.0.1:9485",
-            .help = "ADDRESS:PORT for /healthz and /readyz alone, for the kubelet's probes; off",
+            .fallback = "127.0.0.1:9484",
+            .help = "ADDRESS:PORT at which /metrics, /healthz and /readyz are served, without "
+                    "encryption or login; or off",
             .meaning =
-                "where a thread of its own serves `/healthz` and `/readyz`, so that clients of "
-                "`/metrics` cannot delay the kubelet's probes"},
+                "where `/metrics`, `/healthz` and `/readyz` are served, without encryption or "
+                "login: an IP address with a port, or `off`; see [metrics.md](metrics.md)"},
+    Setting{
+        .key = "healthAddress",
+        .owner = Owner::kDaemon,
+        .type = Type::kText,
+        .fallback = "127.0.0.1:9485",
+        .help = "ADDRESS:PORT at which /healthz and /readyz alone are served, for the kubelet's "
+                "probes; or off",
+        .meaning =
+            "where a thread of its own serves `/healthz` and `/readyz`, so that clients of "
+            "`/metrics` cannot delay the kubelet's probes; an IP address with a port, or `off`"},
     Setting{.key = "logLevel",
             .owner = Owner::kDaemon,
             .type = Type::kChoice,

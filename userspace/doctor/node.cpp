@@ -144,7 +144,7 @@ Findings examine_node() {
   auto routes = netlink ? list_routes(*netlink) : std::unexpected(netlink.error());
   if (!links || !routes) {
     findings.push_back(
-        {"uplinks", Verdict::kUnknown, (links ? routes.error() : links.error()).what, ""});
+        {"NICs", Verdict::kUnknown, (links ? routes.error() : links.error()).what, ""});
     return findings;
   }
   const auto found = uplinks(*links, *routes);
@@ -155,7 +155,7 @@ Findings examine_node() {
     findings.push_back(path_filter(uplink));
   }
   if (found.empty())
-    findings.push_back({"uplinks", Verdict::kLimited, "no device leads to other nodes",
+    findings.push_back({"NICs", Verdict::kLimited, "no device leads to other nodes",
                         "give one an address; a single node works without"});
   return findings;
 }
