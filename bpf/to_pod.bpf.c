@@ -26,22 +26,36 @@ static __always_inline void note(struct __sk_buff *skb, const struct packet *pkt
 		note_kernel_packet(skb, pkt->family, skb->ifindex);
 }
 
+static __always_inline struct exit watch_packet(struct __sk_buff *skb, const struct packet *pkt,
+						const struct cursor *cur)
+{
+	if (is_nd(pkt, cur))
+		return EXIT(PASS_NEIGHBOUR_DISCOVERY);
+	if (lacks_judgement(skb, pkt))
+		return EXIT(DROP_NOT_JUDGED);
+	/* Group reports of the bridge, for example: not the pod's traffic. */
+	if (is_multicast_mac(pkt->eth->h_dest))
+		return EXIT(PASS_MULTICAST);
+	note(skb, pkt);
+	return EXIT(KERNEL_TO_POD);
+}
+
+/* Apart: the verifier of 6.1 does not remember whether there is a header. */
+static __always_inline struct exit watch_broken_packet(struct __sk_buff *skb,
+						       const struct ethhdr *eth)
+{
+	if (lacks_judgement(skb, NULL))
+		return EXIT(DROP_NOT_JUDGED);
+	return is_multicast_mac(eth->h_dest) ? EXIT(PASS_MULTICAST) : EXIT(KERNEL_TO_POD);
+}
+
 static __always_inline struct exit watch_delivery(struct __sk_buff *skb, struct ethhdr *eth,
 						  struct cursor *cur, const int family)
 {
 	struct packet pkt = {.family = family, .eth = eth};
-	const bool is_ip = pull_ip(cur, &pkt) && is_sound(&pkt);
-	if (is_ip && is_nd(&pkt, cur))
-		return EXIT(PASS_NEIGHBOUR_DISCOVERY);
-	if (lacks_judgement(skb, is_ip ? &pkt : NULL))
-		return EXIT(DROP_NOT_JUDGED);
-	/* Group reports of the bridge, for example: not the pod's traffic. */
-	if (is_multicast_mac(eth->h_dest))
-		return EXIT(PASS_MULTICAST);
-
-	if (is_ip)
-		note(skb, &pkt);
-	return EXIT(KERNEL_TO_POD);
+	if (pull_ip(cur, &pkt) && is_sound(&pkt))
+		return watch_packet(skb, &pkt, cur);
+	return watch_broken_packet(skb, eth);
 }
 
 static __always_inline struct exit watch(struct __sk_buff *skb)
