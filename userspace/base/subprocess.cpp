@@ -44,6 +44,9 @@ class SpawnPlan {
     ::posix_spawn_file_actions_adddup2(&actions_, stdin_fd, STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions_, stdout_fd, STDOUT_FILENO);
     if (takes_errors) ::posix_spawn_file_actions_adddup2(&actions_, stdout_fd, STDERR_FILENO);
+    // Not every library closes its own on exec. A child that stays, like BIRD, would keep them
+    // open.
+    ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
     // Our parent may have blocked or ignored signals.
     sigset_t none, all;
     sigemptyset(&none);

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <csignal>
 #include <string>
@@ -47,6 +50,16 @@ TEST(Subprocess, GetsItsArgumentsAndItsErrorsAreTakenIfAskedFor) {
 
   ASSERT_TRUE(end) << end.error().what;
   EXPECT_EQ(end->out, "a b\n");
+}
+
+TEST(Subprocess, HasNoneOfOurFiles) {
+  const int ours = ::open("/dev/null", O_RDONLY);  // without O_CLOEXEC
+
+  const auto end = shell("ls /proc/$$/fd", seconds(10));
+  ::close(ours);
+
+  ASSERT_TRUE(end) << end.error().what;
+  EXPECT_EQ(end->out, "0\n1\n2\n");
 }
 
 TEST(Subprocess, TellsTheExitStatusAndTheSignal) {
