@@ -17,7 +17,7 @@ constexpr const char* kChainsAtHooks = R"(	chain prerouting {
 	chain input {
 		type filter hook input priority -300; policy accept;
 		iifname @ports ether daddr & ff:ff:ff:ff:ff:f0 { 01:80:c2:00:00:00, 01:00:0c:cc:cc:c0 } counter drop comment "frame to a bridge"
-		iifname @uplinked ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 accept comment "to the NIC itself: 802.1X, LLDP"
+		iifname @uplinked ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 ether type { 0x888e, 0x88cc, 0x8809 } accept comment "to the NIC itself: 802.1X, LLDP, LACP"
 		iifname @uplinked counter drop comment "the node is no host of the network behind an uplink"
 	}
 )";
@@ -58,7 +58,7 @@ constexpr const char* kChainFromPod4 = R"(	chain from_pod4 {
 		ip protocol 103 counter drop comment "query or router discovery of multicast"
 		iifname . ether saddr . ip saddr @sources4 accept
 		iifname . ether saddr != @macs counter drop comment "another's MAC"
-		ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept
+		ether daddr ff:ff:ff:ff:ff:ff ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept
 		ip saddr 0.0.0.0 ip daddr 224.0.0.0/4 ip protocol 2 accept
 		counter drop comment "another's IPv4 address"
 	}
