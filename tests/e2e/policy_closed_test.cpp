@@ -7,6 +7,8 @@
 #include "support/socket.hpp"
 #include "support/traffic.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -71,9 +73,8 @@ class PolicyClosed : public PolicyOfANode {
           far(test.pods_[5]->netns, kForbidden, {test.pods_[0]->address}, kForged),
           out(test.pods_[0]->netns, kForbidden,
               {test.pods_[2]->address, test.pods_[5]->address, outside()}, kForged) {}
-    [[nodiscard]] bool has_sent(unsigned more) const {
-      return near.sent() > more && far.sent() > more && out.sent() > more;
-    }
+    using Sent = std::array<unsigned, 3>;
+    [[nodiscard]] Sent sent() const { return {near.sent(), far.sent(), out.sent()}; }
     Impatient near, far, out;
   };
   static IpAddr outside() { return Underlay::outside_address(AF_INET); }
@@ -88,10 +89,14 @@ class PolicyClosed : public PolicyOfANode {
     }
     return count;
   }
-  /// As long as it takes to send this many datagrams.
+  /// As long as it takes until each has sent so many datagrams.
   static void keep_on(const Flood& flood, unsigned datagrams = 500) {
-    const unsigned before = std::max({flood.near.sent(), flood.far.sent(), flood.out.sent()});
-    EXPECT_TRUE(eventually([&] { return flood.has_sent(before + datagrams); }));
+    const Flood::Sent before = flood.sent();
+    EXPECT_TRUE(eventually([&] {
+      const Flood::Sent now = flood.sent();
+      return std::ranges::equal(
+          before, now, [&](unsigned then, unsigned sent) { return sent - then >= datagrams; });
+    }));
   }
 
   /// The kernel cuts it into fragments, and on the bridge puts them together in between.

@@ -64,6 +64,20 @@ class Ptp : public testing::TestWithParam<std::string>, protected PtpNode {
   Ptp() : PtpNode(GetParam()) {}
 };
 
+// Its route would take that pod's packets.
+TEST_P(Ptp, AnAddressOfAnotherPodIsRefused) {
+  const json conf{
+      {"name", "other"},
+      {"subnet", nullptr},
+      {"ipam", {{"type", "static"}, {"addresses", {{{"address", one->address.str() + "/24"}}}}}}};
+  const std::string routes = node.must_run({"ip", "route"});
+
+  EXPECT_TRUE(failed(node.cni("ADD", Pod("thief"), conf), 7, "which another pod in mode ptp has"));
+
+  EXPECT_EQ(node.must_run({"ip", "route"}), routes);
+  EXPECT_TRUE(ok(ping(two->netns, one->address)));
+}
+
 TEST_P(Ptp, PodsAndTheNodeReachEachOtherWithoutABridge) {
   for (const int family : {AF_INET, AF_INET6}) {
     const IpAddr to = two->address_of(family);

@@ -57,7 +57,7 @@ Result<> ClosedTable::sync(const std::set<IpAddr>& policed) {
   const std::string commands = plan_closed_table(is_new, known_, policed);
   if (commands.empty()) return {};
   if (auto done = owner_->run(commands); !done) {
-    owner_.reset();  // it is made anew
+    if (is_new) owner_.reset();  // else the table is as it was
     return fail(done, std::string("nftables table ") + kClosedTable);
   }
   known_ = policed;

@@ -21,7 +21,7 @@ std::string plan_closed_table(bool is_new, const std::set<IpAddr>& known,
 /// in the node's namespace.
 class ClosedTable {
  public:
-  /// Closes the pods with these addresses. If it fails, the table may be missing.
+  /// Closes the pods with these addresses. If it fails, the table is as it was.
   /// Errors: EPROTONOSUPPORT the kernel has no netfilter; EOPNOTSUPP it is older than 5.12.
   Result<> sync(const std::set<IpAddr>& policed);
 

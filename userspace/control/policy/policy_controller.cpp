@@ -416,8 +416,9 @@ void PolicyController::force(bool must_end, Outcome& outcome) {
     status_.broken.push_back({refused.policy, refused.reason});
   }
   if (const auto hook = table_->refused().find(kOutputHook); hook != table_->refused().end())
-    outcome.fail("what the node sends for others (IPVS) is not judged by network policies: " +
-                 hook->second + "; probably the kernel has no nft_fib_inet: load this module");
+    outcome.fail(
+        "what the node sends for others (IPVS) is not judged by network policies; eBPF drops it: " +
+        hook->second + "; probably the kernel has no nft_fib_inet: load this module");
   if (!change) {
     outcome.fail("network policies are not enforced as they should be: " + change.error().what);
     status_.error = change.error().what;

@@ -261,9 +261,10 @@ bool PolicyTable::replace_hook(const std::string& name, const PolicyTablePlan& w
 /// Result: what was written.
 Result<std::shared_ptr<const PolicyTablePlan>> PolicyTable::write(
     std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force) {
+  const auto before = known_;
   auto written = adds_hooks(*wanted, *known_) ? fill_and_add_hooks(*wanted) : fill(wanted);
   if (!written) return fail(written);
-  in_force();
+  if (*before != **written) in_force();
   if (const auto removals = plan_removals(structure_.objects, **written); !removals.empty())
     if (auto removed = run(removals); !removed) return fail(removed);
   return written;

@@ -46,7 +46,7 @@ class PolicyTable {
   /// right it costs one question to the kernel, and a look at the table if any table was changed.
   /// A policy's chain that the kernel refuses drops everything, and the hook `output` is left out;
   /// both are tried again after a minute.
-  /// Calls `in_force` when packets meet what is new, before it tidies up.
+  /// Calls `in_force` when packets meet what is new, if anything is, before it tidies up.
   /// Errors: EOPNOTSUPP, ENOENT the kernel lacks a part of nftables. Then the table may be as it
   /// was.
   Result<std::string> sync(
