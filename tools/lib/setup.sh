@@ -16,7 +16,7 @@ test_packages=(
     libclang-rt-19-dev nftables iptables conntrack ethtool busybox-static strace
     libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
     containerd runc podman crun conmon containernetworking-plugins "${image_packages[@]}"
-    dpkg-dev file prometheus systemd
+    dpkg-dev file prometheus systemd wireguard-tools
 )
 lint_packages=(clang-format-19 clang-tidy-19 shellcheck)
 
