@@ -220,6 +220,15 @@ TEST_F(Lifecycle, FolderOnAnotherFileSystemIsRefused) {
   EXPECT_EQ(opened.error().code, EMEDIUMTYPE) << opened.error().what;
 }
 
+TEST_F(Lifecycle, UpgradeFromNothingLoadsTheProgramsOnce) {
+  EXPECT_TRUE(must(upgrade_programs(bpffs_, run_dir_)).differed);
+  const unsigned id = program_id(kFromPod);
+
+  must(EbpfDataplane::open(bpffs_, run_dir_));
+
+  EXPECT_EQ(program_id(kFromPod), id);
+}
+
 TEST_F(Lifecycle, UpgradeToTheSameBuildChangesNothing) {
   auto dataplane = open();
   const unsigned id = program_id(kFromPod);

@@ -39,6 +39,13 @@ Result<> pin_programs(const PinPaths& pins, const BpfObject& object) {
   return {};
 }
 
+Result<> ensure_folders(const PinPaths& pins) {
+  for (const auto& folder : {pins.maps, pins.progs, pins.links}) {
+    if (auto made = ensure_bpffs(folder); !made) return fail(made);
+  }
+  return {};
+}
+
 /// Whether the pinned program differs from the loaded one.
 Result<bool> differs(const PinPaths& pins, const BpfObject& object, const char* name) {
   const auto path = pins.progs / name;
@@ -60,9 +67,7 @@ Result<> load_and_pin(const std::filesystem::path& bpffs, const std::filesystem:
   if (!lock) return fail(lock);
   const PinPaths pins(bpffs);
   if (is_complete(pins)) return {};  // another process was faster
-  for (const auto& folder : {pins.maps, pins.progs, pins.links}) {
-    if (auto made = ensure_bpffs(folder); !made) return fail(made);
-  }
+  if (auto made = ensure_folders(pins); !made) return fail(made);
   auto loaded = load_programs(pins.maps);
   if (!loaded) return fail(loaded);
   return pin_programs(pins, loaded->object);
@@ -70,16 +75,20 @@ Result<> load_and_pin(const std::filesystem::path& bpffs, const std::filesystem:
 
 Result<Upgrade> upgrade_programs(const std::filesystem::path& bpffs,
                                  const std::filesystem::path& run_dir) {
+  if (auto made = ensure_directory(run_dir); !made) return fail(made);
   auto lock = FileLock::acquire(run_dir / kDataplaneLock, kLoadTimeout);
   if (!lock) return fail(lock);
   const PinPaths pins(bpffs);
+  const bool were_there = is_complete(pins);
+  if (auto made = ensure_folders(pins); !made) return fail(made);
   auto loaded = load_programs(pins.maps);
   if (!loaded) return fail(loaded);
-  Upgrade upgrade{false, loaded->no_conntrack_reason};
+  Upgrade upgrade{!were_there, loaded->no_conntrack_reason};
   for (const Program& program : kPrograms) {
+    if (upgrade.differed) break;
     auto other = differs(pins, loaded->object, program.name);
     if (!other) return fail(other);
-    upgrade.differed = upgrade.differed || *other;
+    upgrade.differed = *other;
   }
   if (!upgrade.differed) return upgrade;
   if (auto pinned = pin_programs(pins, loaded->object); !pinned) return fail(pinned);

@@ -39,13 +39,14 @@ Result<Opened> open_or_load(Result<Opened> (*open_loaded)(const std::filesystem:
 
 /// The result of upgrade_programs().
 struct Upgrade {
-  bool differed = false;
+  bool differed = false;  ///< also: nothing was pinned
   /// Why the programs do not ask conntrack, in libbpf's and the verifier's words; empty: they do.
   std::string no_conntrack_reason;
 };
 
-/// Pins the programs of this build in place of others, if they differ: another build, or the other
-/// variant of asks_conntrack(). Attached programs keep running until they are attached again.
+/// Loads the programs of this build, and pins them where there are none, or in place of others if
+/// they differ: another build, or the other variant of asks_conntrack(). Attached programs keep
+/// running until they are attached again. Errors: those of load_and_pin().
 Result<Upgrade> upgrade_programs(const std::filesystem::path& bpffs,
                                  const std::filesystem::path& run_dir);
 

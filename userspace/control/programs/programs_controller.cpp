@@ -34,40 +34,30 @@ Result<ProgramsController> ProgramsController::open(const DaemonOptions& options
   return controller;
 }
 
+/// Also replaces pinned programs of another build, or those that were loaded before conntrack was.
+/// The controllers that attach programs then replace them on the devices.
 void ProgramsController::load() {
-  auto opened = EbpfDataplane::open(options_.bpffs, options_.run_dir);
+  loaded_beside_conntrack_ = is_conntrack_there();
+  auto upgraded = upgrade_programs(options_.bpffs, options_.run_dir);
+  auto opened = upgraded ? EbpfDataplane::open(options_.bpffs, options_.run_dir)
+                         : EbpfDataplane::open_loaded(options_.bpffs);
   if (!opened) {
-    load_error_ = opened.error();
+    dataplane_.reset();
+    load_error_ = upgraded ? opened.error() : fail(upgraded, "eBPF dataplane").error();
     return;
   }
   dataplane_ = std::move(*opened);
   load_error_.reset();
-  upgrade();
-}
-
-/// Replaces pinned programs of another build, or those that were loaded before conntrack was. The
-/// controllers that attach programs then replace them on the devices.
-void ProgramsController::upgrade() {
-  loaded_beside_conntrack_ = is_conntrack_there();
-  auto upgraded = upgrade_programs(options_.bpffs, options_.run_dir);
   upgrade_error_ = upgraded ? "" : "the pinned programs stay: " + upgraded.error().what;
-  if (!upgraded) return;
-  no_conntrack_reason_ = upgraded->no_conntrack_reason;
-  if (!upgraded->differed) return;
-  auto opened = EbpfDataplane::open_loaded(options_.bpffs);
-  if (opened)
-    dataplane_ = std::move(*opened);
-  else
-    upgrade_error_ = opened.error().what;
+  if (upgraded) no_conntrack_reason_ = upgraded->no_conntrack_reason;
 }
 
 void ProgramsController::sync_loaded(Outcome& outcome) {
   const bool had_one = dataplane_.has_value();
   if (auto pinned = EbpfDataplane::open_loaded(options_.bpffs); had_one && pinned) {
     dataplane_ = std::move(*pinned);
-    if (!loaded_beside_conntrack_ && is_conntrack_there()) upgrade();
+    if (!loaded_beside_conntrack_ && is_conntrack_there()) load();
   } else {
-    dataplane_.reset();
     load();
     if (dataplane_ && had_one) outcome.changes.emplace_back("loaded the programs and maps again");
   }

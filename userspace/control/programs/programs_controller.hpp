@@ -53,7 +53,6 @@ class ProgramsController {
       : options_(std::move(options)), netlink_(std::move(netlink)) {}
 
   void load();
-  void upgrade();
   void sync_loaded(Outcome& outcome);
   void end_schema_change(Outcome& outcome);
   void take_off_other_schema(Outcome& outcome);
