@@ -1,7 +1,11 @@
 #include "cluster.hpp"
 
 #include "base/file.hpp"
+#include "net/route.hpp"
 
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
 #include <filesystem>
 
 namespace kubecni::test {
@@ -144,8 +148,11 @@ std::string Cluster::Member::cidr_of(int family) const {
 }
 
 bool has_route(const Node& node, const std::string& cidr) {
-  const bool v6 = cidr.find(':') != std::string::npos;
-  return !node.must_run({"ip", v6 ? "-6" : "-4", "route", "show", cidr, "proto", "84"}).empty();
+  auto netlink = must(NetlinkSocket::open_in(node.netns.fd()));
+  const IpNet net = IpNet::parse(cidr).value();
+  return std::ranges::any_of(must(list_routes(netlink)), [&](const Route& route) {
+    return route.dst == net && route.protocol == kRouteProtocol && route.table == RT_TABLE_MAIN;
+  });
 }
 
 bool has_map_entry(const Node& node, const std::string& cidr) {
