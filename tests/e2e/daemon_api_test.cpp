@@ -6,9 +6,8 @@
 namespace kubecni::test {
 namespace {
 
-// Limit for immediate effects, on a machine that runs other tests, too: half of what lies between
-// two rounds.
-constexpr std::chrono::seconds kAtOnce{5};
+// Limit for immediate effects, on a machine that runs other tests, too. Rounds come every 10 s.
+constexpr std::chrono::seconds kAtOnce{3};
 // After a lost connection it tries again soon, but not at once.
 constexpr std::chrono::seconds kReconnect{8};
 

@@ -11,9 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-// Limit for immediate effects, on a machine that runs other tests, too: half of what lies between
-// two rounds.
-constexpr std::chrono::seconds kAtOnce{5};
+// Limit for immediate effects, on a machine that runs other tests, too. Rounds come every 10 s.
+constexpr std::chrono::seconds kAtOnce{3};
 // Maps send no notifications: the daemon checks them every 10 s.
 constexpr std::chrono::seconds kResync{14};
 

@@ -1,9 +1,11 @@
 // ADD and DEL of pods that policies are about: a pod is closed from its first instant on, and its
 // policies are in force when ADD returns.
 
+#include "base/boot_id.hpp"
 #include "impatient.hpp"
 #include "net/nft_batch.hpp"
 #include "policy_nodes.hpp"
+#include "state/files.hpp"
 
 #include <csignal>
 #include <cstdio>
@@ -62,6 +64,17 @@ class PolicyAdd : public PolicyOfANode {
   void stop_daemon() {
     cluster.daemon_a->signal(SIGTERM);
     cluster.daemon_a->wait();
+  }
+
+  /// What a boot leaves of the first node's policies: the mark of the boot before.
+  void reboot() const {
+    const auto mark = cluster.a.state_dir() / kPoliciesFile;
+    std::string text = must(read_file(mark));
+    const auto boot = text.find(current_boot_id());
+    ASSERT_NE(boot, text.npos) << text;
+    text[boot] = text[boot] == '0' ? '1' : '0';
+    must(write_file_atomically(mark, text));
+    cluster.a.must_run({"nft", "delete", "table", "inet", "kube-cni-policy"});
   }
 
   [[nodiscard]] std::string known() const {
@@ -180,6 +193,31 @@ TEST_F(PolicyAdd, WithoutTheDaemonTheLastKnownStateDecidesWhereThatSuffices) {
       << known();
   EXPECT_TRUE(failed(cluster.a.call(call_for("ADD", closed, kLate, {{"policyTimeout", 1}})), 11,
                      "not in force"));
+}
+
+// While the node was down, a namespace that had no policies may have got its first one.
+TEST_F(PolicyAdd, AfterABootAPodOfAnyNamespaceWaitsUntilThePoliciesAreKnown) {
+  write_policy("x");
+  await_policy();
+  stop_daemon();
+  reboot();
+  const Pod of_y("pod10");
+  Impatient sender(of_y.netns, kPort, {pods_[0]->address});
+  const auto add = [&] {
+    return cluster.a.call(call_for("ADD", of_y, 10, {{"policyTimeout", 1}}));
+  };
+  EXPECT_TRUE(failed(add(), 11, "this node does not enforce them"));
+
+  must(write_file_atomically(folder_ / "policies.json", "none can be read"));
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+  ASSERT_TRUE(eventually([&] { return has_table(cluster.a); })) << cluster.daemon_a->err();
+  EXPECT_TRUE(failed(add(), 11, "not in force"));
+  EXPECT_EQ(arrived(0, kPort), 0u);
+
+  write_policy("x");
+  await_policy();
+  EXPECT_TRUE(ok(add())) << cluster.daemon_a->err();
+  EXPECT_TRUE(eventually([&] { return arrived(0, kPort) > 0; }));
 }
 
 TEST_F(PolicyAdd, AnAddressThatAPodHasLeftIsClosedForTheNext) {

@@ -154,6 +154,26 @@ TEST_P(PolicyClosedOn, WhileSomebodyRemovesTheTable) {
   EXPECT_LT(held_up, std::chrono::seconds(20)) << "rounds of the daemon take longer";
 }
 
+// As without an API server: the table of before goes on.
+TEST_P(PolicyClosedOn, AfterARestartBeforeThePoliciesAreKnown) {
+  kill_daemon();
+  must(write_file_atomically(folder_ / "policies.json", "none can be read"));
+  const Flood flood(*this);
+  const Impatient allowed(pods_[4]->netns, kAllowed, {pods_[0]->address});
+  cluster.daemon_a.emplace(cluster.start_daemon(cluster.a));
+  ASSERT_TRUE(eventually([&] { return is_closed_table(); })) << cluster.daemon_a->err();
+  const std::size_t before = arrived(0, kAllowed);
+  EXPECT_TRUE(eventually([&] { return arrived(0, kAllowed) > before + 100; }));
+  EXPECT_TRUE(ok(ping(pods_[2]->netns, pods_[4]->address))) << "no policy is about them";
+
+  for (const auto& way : {kWays[1], kWays[0]}) {
+    cluster.a.must_run(way);
+    EXPECT_TRUE(ok(ping(pods_[2]->netns, pods_[4]->address))) << "nor is the second table";
+    keep_on(flood);
+    EXPECT_EQ(passed(), 0u) << way.at(1);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Path, PolicyClosedOn, testing::Values("ebpf", "bridge"),
                          [](const auto& tested) { return tested.param; });
 

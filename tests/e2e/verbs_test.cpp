@@ -70,7 +70,7 @@ TEST_P(Verbs, AddMakesWhatItAnswers) {
               testing::HasSubstr("default via 10.200.0.1 dev eth0"));
   EXPECT_THAT(node.must_run({"bridge", "fdb", "show", "br", "cni0"}),
               testing::HasSubstr(eth0["mac"].get<std::string>() + " dev " +
-                                 host["name"].get<std::string>() + " master cni0 static"));
+                                 host["name"].get<std::string>() + " sticky master cni0 static"));
 }
 
 TEST_P(Verbs, DelTakesAwayWhatAddMade) {

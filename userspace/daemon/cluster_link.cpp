@@ -1,12 +1,12 @@
 #include "daemon/cluster_link.hpp"
 
 #include "base/log.hpp"
+#include "control/policy/policy_table.hpp"
 #include "k8s/api_node_source.hpp"
 #include "k8s/api_policy_source.hpp"
 #include "k8s/file_node_source.hpp"
 #include "k8s/file_policy_source.hpp"
 #include "state/api_endpoints_file.hpp"
-#include "state/policy_mark.hpp"
 
 #include <string_view>
 
@@ -30,6 +30,14 @@ void keep_endpoints(const fs::path& state_dir, const std::string& server,
     log::error("addresses of the API servers not saved", {{"err", saved.error().what}});
 }
 
+/// Whether policies of before may be in force.
+bool may_have_policy_table() {
+  auto table = PolicyTable::open();
+  if (!table) return false;  // the kernel has no netfilter
+  auto exists = table->exists();
+  return !exists || *exists;
+}
+
 Result<ClusterLink> link_to_api(const DaemonOptions& options) {
   auto config = resolve_api_config(options.api);
   if (!config) return fail(config);
@@ -51,7 +59,7 @@ Result<ClusterLink> link_to_api(const DaemonOptions& options) {
   std::unique_ptr<PolicySource> policies;
   if (options.network_policy && options.policy_file.empty()) {
     auto created = ApiPolicySource::create(
-        {.node_name = options.node_name, .has_table = has_policies(options.state_dir)});
+        {.node_name = options.node_name, .has_table = may_have_policy_table()});
     if (!created) return fail(created);
     extras.others = (*created)->informers();
     // Kinds wait for each other at a server that does not answer, and the nodes come first.

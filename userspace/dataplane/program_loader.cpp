@@ -46,16 +46,16 @@ Result<> ensure_folders(const PinPaths& pins) {
   return {};
 }
 
-/// Whether the pinned program differs from the loaded one.
+/// Whether the pinned program differs from the loaded one, or is none.
 Result<bool> differs(const PinPaths& pins, const BpfObject& object, const char* name) {
   const auto path = pins.progs / name;
   const UniqueFd there(bpf_obj_get(path.c_str()));
-  if (!there) return sys_error(errno, "open program " + path.string());
+  if (!there) return true;
   const auto* built = bpf_object__find_program_by_name(object.get(), name);
   auto ours = program_info(bpf_program__fd(built));
   auto pinned = program_info(there.get());
-  if (!ours || !pinned) return fail(ours ? pinned : ours);
-  return std::memcmp(ours->tag, pinned->tag, sizeof(ours->tag)) != 0;
+  if (!ours) return fail(ours);
+  return !pinned || std::memcmp(ours->tag, pinned->tag, sizeof(ours->tag)) != 0;
 }
 
 }  // namespace

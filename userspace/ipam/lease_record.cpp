@@ -52,11 +52,6 @@ std::optional<LeaseOwner> LeaseOwner::from_key(const std::string& key) {
   return LeaseOwner{key.substr(0, colon), key.substr(colon + 1)};
 }
 
-std::string current_boot_id() {
-  auto id = read_file("/proc/sys/kernel/random/boot_id");
-  return id && !id->empty() ? id->substr(0, id->size() - 1) : "";
-}
-
 std::string to_text(const Lease& lease) {
   json addresses = json::array();
   for (const IpAddr& address : lease.addresses) addresses.push_back(address.str());

@@ -40,9 +40,6 @@ struct Lease {
   std::string boot_id;  ///< of the boot that the lease was made in
 };
 
-/// The id of the running boot; empty if the kernel does not tell.
-std::string current_boot_id();
-
 /// The lease as the content of its record.
 std::string to_text(const Lease& lease);
 

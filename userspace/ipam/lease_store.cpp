@@ -1,5 +1,6 @@
 #include "ipam/lease_store.hpp"
 
+#include "base/boot_id.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 

@@ -1,5 +1,6 @@
 #include "pods/liveness.hpp"
 
+#include "base/boot_id.hpp"
 #include "net/link.hpp"
 #include "state/attachment.hpp"
 

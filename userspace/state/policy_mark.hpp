@@ -17,7 +17,7 @@ bool has_policies(const std::filesystem::path& state_dir);
 
 /// Whether a policy may select the pod "NAMESPACE/NAME", as far as kube-cnid last knew: its
 /// namespace has policies. False for a container that is no pod, whose name is empty. True if it
-/// cannot be found out.
+/// cannot be found out, as after a boot with policies in the cluster, until kube-cnid knows them.
 bool may_be_selected(const std::filesystem::path& state_dir, const std::string& pod);
 
 /// Notes which namespaces have policies; none: the cluster has no policies.

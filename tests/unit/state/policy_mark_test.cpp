@@ -1,5 +1,6 @@
 #include "state/policy_mark.hpp"
 
+#include "base/boot_id.hpp"
 #include "base/file.hpp"
 #include "support/temp_dir.hpp"
 
@@ -44,6 +45,20 @@ TEST(PolicyMark, OfUnknownContentMayConcernEveryPod) {
 
   ASSERT_TRUE(mark_policies(dir.path(), {"staging"}));
   EXPECT_FALSE(may_be_selected(dir.path(), "shop/web"));
+}
+
+TEST(PolicyMark, OfAnotherBootMayConcernEveryPod) {
+  const TempDir dir;
+  ASSERT_TRUE(mark_policies(dir.path(), {"shop"}));
+  std::string text = read_file(dir.path() / "policies").value();
+  const auto boot = text.find(current_boot_id());
+  ASSERT_NE(boot, text.npos);
+  text[boot] = text[boot] == '0' ? '1' : '0';
+  ASSERT_TRUE(write_file_atomically(dir.path() / "policies", text));
+
+  EXPECT_TRUE(has_policies(dir.path()));
+  EXPECT_TRUE(may_be_selected(dir.path(), "tools/ci"));
+  EXPECT_FALSE(may_be_selected(dir.path(), "")) << "it is no pod";
 }
 
 }  // namespace

@@ -340,6 +340,25 @@ void PolicyController::close_policed(Outcome& outcome) {
   for (const Attachment& attachment : attachments_)
     if (policed(attachment) != Policed::kNo)
       for (const IpAddr& address : attachment.port.all_addresses()) addresses.insert(address);
+  close(addresses, outcome);
+}
+
+/// The same while a table of before goes on.
+void PolicyController::close_as_before(Outcome& outcome) {
+  if (!table_ || !has_policies(options_.state_dir)) return closed_.remove();
+  auto before = table_->read_before();
+  if (!before) return outcome.fail(before.error().what);
+  if (!*before) return closed_.remove();
+  require_judgement(true, outcome);
+  const auto& [known, isolated] = **before;
+  std::set<IpAddr> addresses;
+  for (const Attachment& attachment : attachments_)
+    for (const IpAddr& address : attachment.port.all_addresses())
+      if (!known.contains(address) || isolated.contains(address)) addresses.insert(address);
+  close(addresses, outcome);
+}
+
+void PolicyController::close(const std::set<IpAddr>& addresses, Outcome& outcome) {
   if (auto closed = closed_.sync(addresses); !closed)
     outcome.fail("where no program looks, pods are open while their policies' table is removed: " +
                  closed.error().what);
@@ -437,7 +456,7 @@ void PolicyController::force(bool must_end, Outcome& outcome) {
 void PolicyController::apply(Outcome& outcome) {
   describe();
   if (mode_ == Mode::kOff) return remove(outcome);
-  if (mode_ == Mode::kAsIs) return;
+  if (mode_ == Mode::kAsIs) return close_as_before(outcome);
   if (!open_table(outcome)) return;
   const bool met_netfilter = !sync_bridges(outcome);
   force(!met_netfilter || must_end_again_, outcome);

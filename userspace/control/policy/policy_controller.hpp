@@ -140,6 +140,8 @@ class PolicyController {
   void end_answers(bool is_change, Outcome& outcome);
   void require_judgement(bool is_required, Outcome& outcome) const;
   void close_policed(Outcome& outcome);
+  void close_as_before(Outcome& outcome);
+  void close(const std::set<IpAddr>& addresses, Outcome& outcome);
 
   DaemonOptions options_;
   NetlinkSocket netlink_;

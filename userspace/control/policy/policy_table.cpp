@@ -321,13 +321,33 @@ bool PolicyTable::is_as_left() {
   return is_known_ && generation && *generation == generation_;
 }
 
-Result<bool> PolicyTable::exists() {
+Result<NftStructure> PolicyTable::read() {
   auto generation = nftables_.generation();
   if (!generation) return fail(generation);
-  if (*generation == 0) return false;  // the kernel has no nftables
-  auto structure = read_nft_structure(netlink_, kPolicyTableName);
+  if (*generation == 0) return NftStructure();  // the kernel has no nftables
+  return read_nft_structure(netlink_, kPolicyTableName);
+}
+
+Result<bool> PolicyTable::exists() {
+  auto structure = read();
   if (!structure) return fail(structure);
   return structure->exists();
+}
+
+Result<std::optional<PolicyTable::Before>> PolicyTable::read_before() {
+  auto structure = read();
+  if (!structure) return fail(structure);
+  if (!structure->objects.contains("chain passed")) return std::nullopt;  // it came with the mark
+  Before before;
+  for (const auto& [set, addresses] : {std::pair{"known4", &before.known},
+                                       {"known6", &before.known},
+                                       {"self4", &before.isolated},
+                                       {"self6", &before.isolated}}) {
+    auto elements = list_address_elements(kPolicyTableName, set, key_parts(set));
+    if (!elements) return fail(elements);
+    for (const AddressElement& element : *elements) addresses->insert(element.key.front());
+  }
+  return before;
 }
 
 Result<bool> PolicyTable::remove() {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -60,6 +61,13 @@ class PolicyTable {
 
   /// Whether the table exists.
   Result<bool> exists();
+  /// The pods of a table of before, by their addresses.
+  struct Before {
+    std::set<IpAddr> known;
+    std::set<IpAddr> isolated;  ///< of these
+  };
+  /// Empty: there is no table, or it is of a version that does not mark what it lets pass.
+  Result<std::optional<Before>> read_before();
   /// Removes the table; absent is success. Result: whether it was there.
   Result<bool> remove();
 
@@ -67,6 +75,7 @@ class PolicyTable {
   PolicyTable(Nftables nftables, NetlinkSocket netlink)
       : nftables_(std::move(nftables)), netlink_(std::move(netlink)) {}
 
+  Result<NftStructure> read();
   Result<bool> look(const PolicyTablePlan& wanted);
   Result<std::shared_ptr<const PolicyTablePlan>> write(
       std::shared_ptr<const PolicyTablePlan> wanted, const std::function<void()>& in_force);

@@ -43,7 +43,10 @@ void ProgramsController::load() {
                          : EbpfDataplane::open_loaded(options_.bpffs);
   if (!opened) {
     dataplane_.reset();
-    load_error_ = upgraded ? opened.error() : fail(upgraded, "eBPF dataplane").error();
+    const bool is_missing = opened.error().code == ENOENT;
+    load_error_ =
+        upgraded || !is_missing ? opened.error() : fail(upgraded, "eBPF dataplane").error();
+    upgrade_error_.clear();
     return;
   }
   dataplane_ = std::move(*opened);
