@@ -27,6 +27,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::chrono::seconds kAtOnce{9};  // less than the daemon's usual interval
+// Several rounds. With the sanitizers one takes so long that the next waits 5 s.
+constexpr std::chrono::seconds kReady{60};
 
 class InstalledCni : public testing::Test {
  protected:
@@ -87,7 +89,7 @@ TEST_F(InstalledCni, TheNodeIsReadyOnceItHasItsPodCidrAndPodsStart) {
 
   write_node("10.200.1.0/24");
 
-  ASSERT_TRUE(eventually([&] { return is_ready(); })) << daemon.err();
+  ASSERT_TRUE(eventually([&] { return is_ready(); }, kReady)) << daemon.err();
   const std::string id = must(start_pod("one"));
   EXPECT_THAT(must(runtime->client().pod_sandbox_status(id)).ips,
               testing::ElementsAre(testing::StartsWith("10.200.1.")));
@@ -96,7 +98,7 @@ TEST_F(InstalledCni, TheNodeIsReadyOnceItHasItsPodCidrAndPodsStart) {
 
 TEST_F(InstalledCni, SigtermLeavesTheListAndPodsCanEnd) {
   Process daemon = start_daemon("10.200.1.0/24");
-  ASSERT_TRUE(eventually([&] { return is_ready(); })) << daemon.err();
+  ASSERT_TRUE(eventually([&] { return is_ready(); }, kReady)) << daemon.err();
   const std::string id = must(start_pod("one"));
 
   daemon.signal(SIGTERM);
@@ -109,7 +111,7 @@ TEST_F(InstalledCni, SigtermLeavesTheListAndPodsCanEnd) {
 
 TEST_F(InstalledCni, RemovedFilesAreRestoredAtOnceAndPodsStart) {
   Process daemon = start_daemon("10.200.1.0/24");
-  ASSERT_TRUE(eventually([&] { return is_ready(); })) << daemon.err();
+  ASSERT_TRUE(eventually([&] { return is_ready(); }, kReady)) << daemon.err();
 
   fs::remove(bin_dir / "kube-cni");
   fs::remove(list());
