@@ -168,7 +168,8 @@ TEST_P(PolicyClosedOn, AfterARestartBeforeThePoliciesAreKnown) {
 
   for (const auto& way : {kWays[1], kWays[0]}) {
     cluster.a.must_run(way);
-    EXPECT_TRUE(ok(ping(pods_[2]->netns, pods_[4]->address))) << "nor is the second table";
+    EXPECT_TRUE(ok(ping(pods_[2]->netns, pods_[4]->address)))
+        << "the second table is not about them either";
     keep_on(flood);
     EXPECT_EQ(passed(), 0u) << way.at(1);
   }

@@ -50,7 +50,8 @@ struct Route {
 
 /// Makes `route` the route to its destination, replacing one of the same destination, metric and
 /// table. Repeating the call changes nothing. There is no moment without a route, even if only one
-/// of the two has a gateway or an encapsulation (seen on 6.18).
+/// of the two has a gateway or an encapsulation. Only a lookup of that very instant may find none:
+/// one of 300 000, beside replacements without a pause (seen on 6.18).
 /// Errors: ENODEV no such link; ENETUNREACH, EHOSTUNREACH, EINVAL the gateway is not on the link,
 /// or the node does not have the source address; EOPNOTSUPP the kernel has no lightweight tunnels;
 /// EPERM no CAP_NET_ADMIN. Also EINVAL, even with `onlink`, if a route (but the default one) leads

@@ -61,7 +61,7 @@ class PolicyTable {
 
   /// Whether the table exists.
   Result<bool> exists();
-  /// The pods of a table of before, by their addresses.
+  /// The pods in a table that an earlier kube-cnid left, by their addresses.
   struct Before {
     std::set<IpAddr> known;
     std::set<IpAddr> isolated;  ///< of these
