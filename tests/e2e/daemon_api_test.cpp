@@ -1,15 +1,14 @@
 // kube-cnid with its nodes from an API server.
 
 #include "cluster.hpp"
+#include "support/program.hpp"
 #include "support/traffic.hpp"
 
 namespace kubecni::test {
 namespace {
 
-// Limit for immediate effects, on a machine that runs other tests, too. Rounds come every 10 s.
-constexpr std::chrono::seconds kAtOnce{3};
 // After a lost connection it tries again soon, but not at once.
-constexpr std::chrono::seconds kReconnect{8};
+std::chrono::seconds reconnect() { return at_once() + std::chrono::seconds(5); }
 
 class DaemonOnApi : public testing::Test {
  protected:
@@ -41,13 +40,13 @@ class DaemonOnApi : public testing::Test {
 TEST_F(DaemonOnApi, NewNodeIsKnownAtOnce) {
   server->set_node(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));
 
-  EXPECT_TRUE(gets_to_know("10.200.3.0/24", kAtOnce)) << daemon->err();
+  EXPECT_TRUE(gets_to_know("10.200.3.0/24", at_once())) << daemon->err();
 }
 
 TEST_F(DaemonOnApi, DeletedNodeIsForgottenAtOnce) {
   server->delete_node("node-b");
 
-  EXPECT_TRUE(eventually([&] { return !has_route(node, "10.200.2.0/24"); }, kAtOnce))
+  EXPECT_TRUE(eventually([&] { return !has_route(node, "10.200.2.0/24"); }, at_once()))
       << daemon->err();
 }
 
@@ -59,14 +58,14 @@ TEST_F(DaemonOnApi, NodeWithAnotherAddressIsReachedThere) {
         return node.must_run({"ip", "route", "show", "10.200.2.0/24"}).find("192.0.2.7") !=
                std::string::npos;
       },
-      kAtOnce));
+      at_once()));
 }
 
 TEST_F(DaemonOnApi, CutConnectionIsMadeAgainAndNothingIsMissed) {
   server->cut_connections(ApiServer::Cut::kInsideEvent);
   server->set_node(make_node("node-c", "192.0.2.3", "10.200.3.0/24"));
 
-  EXPECT_TRUE(gets_to_know("10.200.3.0/24", kReconnect)) << daemon->err();
+  EXPECT_TRUE(gets_to_know("10.200.3.0/24", reconnect())) << daemon->err();
   EXPECT_TRUE(knows_cidr(node, "10.200.2.0/24"));
 }
 
@@ -74,7 +73,7 @@ TEST_F(DaemonOnApi, ExpiredHistoryIsListedAgain) {
   server->replace_nodes({make_node("node-a", "192.0.2.1", "10.200.1.0/24"),
                          make_node("node-c", "192.0.2.3", "10.200.3.0/24")});
 
-  EXPECT_TRUE(gets_to_know("10.200.3.0/24", kReconnect)) << daemon->err();
+  EXPECT_TRUE(gets_to_know("10.200.3.0/24", reconnect())) << daemon->err();
   EXPECT_TRUE(eventually([&] { return !has_route(node, "10.200.2.0/24"); }));
 }
 

@@ -2,6 +2,7 @@
 
 #include "cluster.hpp"
 #include "support/node_state.hpp"
+#include "support/program.hpp"
 #include "support/traffic.hpp"
 
 #include <csignal>
@@ -10,11 +11,6 @@ namespace kubecni::test {
 namespace {
 
 using nlohmann::json;
-
-// Limit for immediate effects, on a machine that runs other tests, too. Rounds come every 10 s.
-constexpr std::chrono::seconds kAtOnce{3};
-// Maps send no notifications: the daemon checks them every 10 s.
-constexpr std::chrono::seconds kResync{14};
 
 class DaemonOnFile : public testing::Test {
  protected:
@@ -51,13 +47,13 @@ TEST_F(DaemonOnFile, RestartChangesNothing) {
 TEST_F(DaemonOnFile, RouteRemovedByHandComesBackAtOnce) {
   cluster.a.must_run({"ip", "route", "del", "10.200.2.0/24", "proto", "84"});
 
-  EXPECT_TRUE(eventually([&] { return has_route(cluster.a, "10.200.2.0/24"); }, kAtOnce));
+  EXPECT_TRUE(eventually([&] { return has_route(cluster.a, "10.200.2.0/24"); }, at_once()));
 }
 
 TEST_F(DaemonOnFile, MapEntryRemovedByHandComesBack) {
   must(cluster.a.dataplane().node_cidrs.erase(*IpNet::parse("10.200.2.0/24")));
 
-  EXPECT_TRUE(eventually([&] { return has_map_entry(cluster.a, "10.200.2.0/24"); }, kResync));
+  EXPECT_TRUE(eventually([&] { return has_map_entry(cluster.a, "10.200.2.0/24"); }));
 }
 
 TEST_F(DaemonOnFile, ProtectionAgainstSpoofingIsRestored) {
@@ -83,13 +79,10 @@ TEST_F(DaemonOnFile, ProtectionAgainstSpoofingIsRestored) {
   cluster.a.must_run({"ip", "link", "set", "cni0", "type", "bridge", "mcast_snooping", "1"});
   cluster.a.must_run({"bridge", "link", "set", "dev", host, "locked", "off"});
 
-  EXPECT_TRUE(eventually(
-      [&] {
-        const auto tables = cluster.a.must_run({"nft", "list", "tables"});
-        return tables.find("bridge kube-cni") != std::string::npos && list() == right;
-      },
-      kResync))
-      << list();
+  EXPECT_TRUE(eventually([&] {
+    const auto tables = cluster.a.must_run({"nft", "list", "tables"});
+    return tables.find("bridge kube-cni") != std::string::npos && list() == right;
+  })) << list();
 }
 
 TEST_F(DaemonOnFile, NodeAddedToTheFileIsKnownAtOnce) {
@@ -98,7 +91,7 @@ TEST_F(DaemonOnFile, NodeAddedToTheFileIsKnownAtOnce) {
 
   cluster.write_nodes(nodes);
 
-  EXPECT_TRUE(eventually([&] { return knows_cidr(cluster.a, "10.200.3.0/24"); }, kAtOnce));
+  EXPECT_TRUE(eventually([&] { return knows_cidr(cluster.a, "10.200.3.0/24"); }, at_once()));
 }
 
 TEST_F(DaemonOnFile, APartThatFailsHoldsUpNoOtherAndIsTriedAgain) {
@@ -114,7 +107,7 @@ TEST_F(DaemonOnFile, APartThatFailsHoldsUpNoOtherAndIsTriedAgain) {
   EXPECT_TRUE(eventually([&] { return says("this node cannot take pods"); }))
       << cluster.daemon_a->err();
   std::filesystem::remove_all(told);
-  EXPECT_TRUE(eventually([&] { return std::filesystem::is_regular_file(told); }, kResync));
+  EXPECT_TRUE(eventually([&] { return std::filesystem::is_regular_file(told); }));
 }
 
 TEST_F(DaemonOnFile, NodeRemovedFromTheFileIsForgottenAtOnce) {
@@ -124,7 +117,7 @@ TEST_F(DaemonOnFile, NodeRemovedFromTheFileIsForgottenAtOnce) {
       [&] {
         return !has_route(cluster.a, "10.200.2.0/24") && !has_map_entry(cluster.a, "10.200.2.0/24");
       },
-      kAtOnce));
+      at_once()));
 }
 
 TEST_F(DaemonOnFile, MalformedNodeIsSkippedByNameAndTheOthersWork) {
@@ -232,7 +225,7 @@ TEST_F(DaemonOnFile, PodThatWasAddedWithoutBpffsGetsEbpfLater) {
   ASSERT_EQ(cluster.a.cni("ADD", late, elsewhere).status, 0);
   ASSERT_FALSE(cluster.a.attachment(late).ebpf);
 
-  EXPECT_TRUE(eventually([&] { return cluster.a.attachment(late).ebpf; }, kResync))
+  EXPECT_TRUE(eventually([&] { return cluster.a.attachment(late).ebpf; }))
       << cluster.daemon_a->err();
   EXPECT_EQ(cluster.a.attachment(late).fallback_reason, "");
 }
@@ -263,14 +256,11 @@ TEST_F(DaemonOnFile, AddressOfALivingPodIsNotGivenAgainWhenTheStateFolderIsEmpti
 TEST_F(DaemonOnFile, PinsThatAreLostComeBackWithThePodsOnThem) {
   std::filesystem::remove_all(cluster.a.bpffs());
 
-  EXPECT_TRUE(eventually(
-      [&] {
-        return std::filesystem::exists(PinPaths(cluster.a.bpffs()).links) &&
-               knows_cidr(cluster.a, "10.200.2.0/24") &&
-               !must(cluster.a.dataplane().pods.endpoints.endpoints().entries()).empty();
-      },
-      kResync))
-      << cluster.daemon_a->err();
+  EXPECT_TRUE(eventually([&] {
+    return std::filesystem::exists(PinPaths(cluster.a.bpffs()).links) &&
+           knows_cidr(cluster.a, "10.200.2.0/24") &&
+           !must(cluster.a.dataplane().pods.endpoints.endpoints().entries()).empty();
+  })) << cluster.daemon_a->err();
   const auto before = cluster.a.counters();
   EXPECT_TRUE(ok(udp_echo(cluster.pod_a->netns, cluster.pod_b->netns, cluster.pod_b->address)));
   EXPECT_GT(grown(before, cluster.a.counters(), KUBECNI_FAST_TO_NODE), 0u);

@@ -204,7 +204,8 @@ class PolicyTest : public testing::Test {
     return probes;
   }
 
-  void use_ids_again() {
+  /// Frames that are still on their way are taken for new ones.
+  void forget_frames() {
     next_id_ = 1000;
     for (std::size_t i = 0; i < pods_.size(); ++i)
       captures_[i] = std::make_unique<Capture>(pods_[i]->netns, "eth0");
@@ -229,7 +230,7 @@ class PolicyTest : public testing::Test {
     auto probes = all_probes();
     std::erase_if(probes, [&](const Probe& probe) { return !expected(probe); });
     const std::uint64_t before = dropped();
-    if (next_id_ + probes.size() > 50000) use_ids_again();
+    if (next_id_ + probes.size() > 50000) forget_frames();
     std::map<std::uint16_t, const Probe*> sent;
     for (const Probe& probe : probes) {
       sent[next_id_] = &probe;

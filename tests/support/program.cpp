@@ -9,4 +9,8 @@ std::string program(const std::string& name) {
   return std::string(folder != nullptr ? folder : KUBECNI_BUILT) + "/" + name;
 }
 
+std::chrono::seconds at_once() {
+  return std::chrono::seconds(std::getenv("KUBECNI_BIN") != nullptr ? 20 : 3);
+}
+
 }  // namespace kubecni::test
