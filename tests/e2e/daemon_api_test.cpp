@@ -43,6 +43,28 @@ TEST_F(DaemonOnApi, NewNodeIsKnownAtOnce) {
   EXPECT_TRUE(gets_to_know("10.200.3.0/24", at_once())) << daemon->err();
 }
 
+// It would masquerade flows to its pods, for the flows' whole life.
+TEST_F(DaemonOnApi, NewNodeIsKnownToNetfilterFirst) {
+  const auto nft = [&](const std::string& set, const std::string& element) {
+    return run({.argv = {"nft", "get", "element", "inet", "kube-cni", set, "{ " + element + " }"},
+                .netns_fd = node.netns.fd()})
+               .status == 0;
+  };
+  for (int number = 3; number < 10; ++number) {
+    const std::string n = std::to_string(number);
+    const std::string cidr = "10.200." + n + ".0/24";
+    server->set_node(make_node("node-" + n, "192.0.2." + n, cidr));
+
+    ASSERT_TRUE(eventually([&] { return has_route(node, cidr) || has_map_entry(node, cidr); }))
+        << daemon->err();
+
+    EXPECT_TRUE(nft("cluster_pods4", cidr));
+    EXPECT_TRUE(nft("nodes4", "192.0.2." + n));
+    EXPECT_TRUE(nft("tunnel_peers4", "192.0.2." + n));
+  }
+  EXPECT_EQ(daemon->err().find("somebody"), std::string::npos) << daemon->err();
+}
+
 TEST_F(DaemonOnApi, DeletedNodeIsForgottenAtOnce) {
   server->delete_node("node-b");
 

@@ -239,6 +239,68 @@ TEST_F(NodeFirewallTest, AChangedSetLeavesTheRulesAlone) {
   EXPECT_THAT(sync(), IsEmpty());
 }
 
+TEST_F(NodeFirewallTest, ANodeIsAdmittedBetweenTwoCalls) {
+  sync();
+  const auto before = rules();
+  // Networks that touch each other, and the last one of all.
+  const FirewallPeers peers{
+      .cluster_pods = {net("198.51.100.0/24"), net("198.51.101.0/24"), net("10.200.2.0/24"),
+                       net("255.255.255.0/24"), net("2001:db8:f::/64"), net("2001:db8:202::/64")},
+      .nodes = {addr("192.0.2.2"), addr("192.0.2.3"), addr("2001:db8::3")},
+      .tunnel_peers = {addr("192.0.2.3"), addr("2001:db8::3")}};
+
+  node.enter([&] { must(firewall->admit(peers)); });
+
+  EXPECT_EQ(rules(), before);
+  EXPECT_EQ(seen_at("198.51.100.7"), "10.200.0.5");
+  EXPECT_EQ(seen_at("2001:db8:f::7"), "2001:db8:200::5");
+  for (const IpNet& pods : peers.cluster_pods)
+    sh(node, "nft get element inet kube-cni cluster_pods" +
+                 std::string(pods.addr.is_v4() ? "4" : "6") + " '{ " + pods.str() + " }'");
+  const auto append = [](auto& all, const auto& more) {
+    all.insert(all.end(), more.begin(), more.end());
+  };
+  append(spec.cluster_pods, peers.cluster_pods);
+  append(spec.nodes, peers.nodes);
+  append(spec.tunnel_peers, peers.tunnel_peers);
+  EXPECT_THAT(sync(), ElementsAre("nftables table inet kube-cni changed"));
+  EXPECT_EQ(rules(), before) << "only sets were to be looked at";
+  EXPECT_THAT(sync(), IsEmpty());
+}
+
+TEST_F(NodeFirewallTest, ANodeThatWasAdmittedIsNobodysChange) {
+  sync();
+  const FirewallPeers peers{
+      .cluster_pods = {net("198.51.100.0/24")}, .nodes = {}, .tunnel_peers = {}};
+  node.enter([&] { must(firewall->admit(peers)); });
+  sh(node, "nft add table ip foreign");
+  spec.cluster_pods.push_back(net("198.51.100.0/24"));
+
+  EXPECT_THAT(sync(), ElementsAre("nftables table inet kube-cni changed"));
+
+  EXPECT_EQ(seen_at("198.51.100.7"), "10.200.0.5");
+  sh(node, "nft delete table inet kube-cni");
+  EXPECT_THAT(sync(), ElementsAre(HasSubstr("somebody deleted it")));
+}
+
+TEST_F(NodeFirewallTest, NobodyIsAdmittedWhereThatIsInDoubt) {
+  const FirewallPeers overlapping{
+      .cluster_pods = {net("10.200.0.0/23")}, .nodes = {}, .tunnel_peers = {}};
+  const auto admitted = [&] {
+    bool is_admitted = false;
+    node.enter([&] { is_admitted = firewall->admit(overlapping).has_value(); });
+    return is_admitted;
+  };
+  EXPECT_FALSE(admitted()) << "before there is a table";
+  sync();
+  const std::string before = sh(node, "nft list table inet kube-cni");
+
+  EXPECT_FALSE(admitted()) << "its network overlaps others";
+  EXPECT_EQ(sh(node, "nft list table inet kube-cni"), before);
+  sh(node, "nft delete table inet kube-cni");
+  EXPECT_FALSE(admitted()) << "somebody deleted the table";
+}
+
 TEST_F(NodeFirewallTest, ASetIsChangedAlsoWhenTheTableWasEdited) {
   sync();
   sh(node, "nft flush chain inet kube-cni postrouting");
@@ -392,6 +454,11 @@ TEST_F(NodeFirewallTest, FiveThousandNodesAreNoTrouble) {
   spec.nodes.push_back(addr("172.17.0.1"));
   spec.cluster_pods.push_back(net("10.99.0.0/24"));
   EXPECT_THAT(timed("one_more_ms"), ElementsAre("nftables table inet kube-cni changed"));
+  node.enter([&] {
+    must(firewall->admit({.cluster_pods = {net("10.99.1.0/24")}, .nodes = {}, .tunnel_peers = {}}));
+  });
+  spec.cluster_pods.push_back(net("10.99.1.0/24"));
+  EXPECT_THAT(timed("admitted_ms"), ElementsAre("nftables table inet kube-cni changed"));
   sh(node, "nft add table ip foreign");
   EXPECT_THAT(timed("foreign_change_ms"), IsEmpty());
   EXPECT_THAT(timed("no_change_ms"), IsEmpty());

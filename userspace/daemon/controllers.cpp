@@ -227,7 +227,7 @@ bool Controllers::follow_policies(const PolicyView& policies, Outcome& outcome) 
 
 bool Controllers::follow_nodes(const std::vector<PeerChange>& changes, Outcome& outcome) {
   outcome.controller = "nodes";
-  return !programs_.changes_schema() &&
+  return !programs_.changes_schema() && firewall_.admit(changes) &&
          nodes_.follow(changes, programs_.dataplane(), programs_.carries_nodes(), outcome);
 }
 

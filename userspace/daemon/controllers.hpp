@@ -54,8 +54,8 @@ class Controllers {
   /// Follows other objects of policies, without a round. Result: false if that needs one.
   bool follow_policies(const PolicyView& policies, Outcome& outcome);
 
-  /// Follows changes of other nodes, without a round: their routes and map entries. Result: false
-  /// if that needs one.
+  /// Follows changes of other nodes, without a round: what netfilter knows of them, their routes
+  /// and map entries. Result: false if that needs one.
   bool follow_nodes(const std::vector<PeerChange>& changes, Outcome& outcome);
 
   /// Readable when BIRD has ended; -1: it does not run. It changes with run().

@@ -31,6 +31,21 @@ AddressElement address_element(const NftElement& raw, std::size_t parts) {
   return element;
 }
 
+std::vector<std::uint8_t> raw_key(const IpAddr& address) {
+  return NftFields().add(address).bytes();
+}
+
+/// The interval of each network; one that reaches the last address has no end.
+std::vector<NftElement> raw_intervals(const std::vector<IpNet>& networks) {
+  std::vector<NftElement> raw;
+  for (const IpNet& network : networks) {
+    raw.push_back({.key = raw_key(network.network().addr)});
+    const IpAddr end = network.addr.filled(network.prefix).plus(1);
+    if (end != IpAddr::any(end.family())) raw.push_back({.key = raw_key(end), .is_end = true});
+  }
+  return raw;
+}
+
 std::vector<NftElement> missing_in(const std::set<AddressElement>& some,
                                    const std::set<AddressElement>& others) {
   std::vector<AddressElement> missing;
@@ -54,6 +69,21 @@ Result<bool> change_address_elements(const std::string& table, const AddressElem
   }
   const bool is_change = !batch.is_empty();
   if (auto done = batch.commit("change elements of nftables table inet " + table); !done)
+    return fail(done);
+  return is_change;
+}
+
+Result<bool> add_to_sets(const std::string& table, const AddedToSets& added) {
+  NftBatch batch(table);
+  for (const auto& [set, addresses] : added.addresses) {
+    std::vector<NftElement> raw;
+    for (const IpAddr& address : addresses) raw.push_back({.key = raw_key(address)});
+    batch.add_elements(set, raw);
+  }
+  for (const auto& [set, networks] : added.networks)
+    batch.add_elements(set, raw_intervals(networks));
+  const bool is_change = !batch.is_empty();
+  if (auto done = batch.commit("add to sets of nftables table inet " + table); !done)
     return fail(done);
   return is_change;
 }

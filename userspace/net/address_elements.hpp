@@ -31,6 +31,17 @@ using AddressElements = std::map<std::string, std::set<AddressElement>>;
 Result<bool> change_address_elements(const std::string& table, const AddressElements& before,
                                      const AddressElements& after);
 
+/// What is added to sets, by their names.
+struct AddedToSets {
+  std::map<std::string, std::vector<IpAddr>> addresses;
+  std::map<std::string, std::vector<IpNet>> networks;  ///< of sets with `flags interval`
+};
+
+/// Adds it in one transaction; what is there already may be among it. Everything else as of
+/// change_address_elements(). Errors: ENOENT no such table or set; EEXIST, ENOTEMPTY a network
+/// overlaps another one.
+Result<bool> add_to_sets(const std::string& table, const AddedToSets& added);
+
 /// Those of `keys` that their sets and maps have, with their chains. It costs a question for each
 /// key, whatever the sets' size. A set or table that does not exist has none.
 /// Errors: EPERM no CAP_NET_ADMIN.

@@ -46,10 +46,10 @@ Result<KeptTable::Outcome> KeptTable::sync(Nftables& nftables, const Plan& plan)
   if (!before) is_applied_ = false;
   if (!before) return fail(before);
   const bool was_as_applied = is_applied_ && *before == listing_;
-  if (was_as_applied && plan.is_as_before) return Outcome{"", true};
-  const bool was_changed = is_applied_ && *before != listing_;
+  if (was_as_applied && plan.is_as_before && !has_more_) return Outcome{"", true};
+  const bool was_changed = is_applied_ && *before != listing_ && !has_more_;
   auto written = write(nftables, plan, *before);
-  is_applied_ = false;  // until it is known how the table looks
+  is_applied_ = has_more_ = false;  // until it is known how the table looks
   if (!written) return fail(written);
   auto after = nftables.list_table(name_);
   if (!after) return fail(after);
@@ -59,6 +59,11 @@ Result<KeptTable::Outcome> KeptTable::sync(Nftables& nftables, const Plan& plan)
   // What somebody changed meanwhile would be taken for ours.
   is_applied_ = *generation == generation_;
   return Outcome{describe_change(was_changed, *before), was_as_applied};
+}
+
+void KeptTable::note_added() {
+  ++generation_;
+  has_more_ = true;
 }
 
 Result<bool> KeptTable::remove(Nftables& nftables) {

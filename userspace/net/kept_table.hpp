@@ -35,6 +35,10 @@ class KeptTable {
   /// Errors: EPROTONOSUPPORT, ENOENT, EOPNOTSUPP the kernel lacks a part of nftables.
   Result<Outcome> sync(Nftables& nftables, const Plan& plan);
 
+  /// Tells that the caller has added elements to sets, by a transaction of its own. The next sync()
+  /// does not take them for a change by somebody else.
+  void note_added();
+
   /// Removes the table; absent is success. Returns whether it was there.
   Result<bool> remove(Nftables& nftables);
 
@@ -46,7 +50,8 @@ class KeptTable {
 
   std::string name_;
   bool is_applied_ = false;  // it is known how it looked
-  std::string listing_;      // how it looked right after
+  std::string listing_;      // how it looked right after, without what was added since
+  bool has_more_ = false;    // something was
   // When it was last seen to look like that; our own transactions are counted in.
   std::uint32_t generation_ = 0;
 };

@@ -73,11 +73,12 @@ void put_elements(NetlinkRequest& request, std::span<const NftElement> elements)
     request.nest(attribute, [&] { request.put(NFTA_DATA_VALUE, bytes.data(), bytes.size()); });
   };
   request.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
-    for (const auto& [key, value, chain] : elements)
+    for (const auto& [key, value, chain, is_end] : elements)
       request.nest(NFTA_LIST_ELEM, [&] {
         put(NFTA_SET_ELEM_KEY, key);
         if (!value.empty()) put(NFTA_SET_ELEM_DATA, value);
         if (!chain.empty()) put_jump(request, chain);
+        if (is_end) request.put(NFTA_SET_ELEM_FLAGS, number(NFT_SET_ELEM_INTERVAL_END));
       });
   });
 }

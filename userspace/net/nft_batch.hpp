@@ -29,6 +29,7 @@ struct NftElement {
   std::vector<std::uint8_t> key;
   std::vector<std::uint8_t> value = {};
   std::string chain = {};  ///< to jump to: the value in a map of verdicts
+  bool is_end = false;     ///< in a set of intervals: the first key after one
 
   auto operator<=>(const NftElement&) const = default;
 };

@@ -9,6 +9,16 @@
 
 namespace kubecni {
 
+namespace {
+
+template <typename T>
+void add_missing(std::vector<T>& to, const std::vector<T>& some, const std::vector<T>& in) {
+  std::ranges::copy_if(some, std::back_inserter(to),
+                       [&](const T& one) { return std::ranges::find(in, one) == in.end(); });
+}
+
+}  // namespace
+
 FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options,
                            bool guards_tunnel) {
   FirewallSpec spec{.masquerade = options.masquerade,
@@ -36,6 +46,20 @@ void FirewallController::sync(const ClusterView& view, bool guards_tunnel, Outco
   auto changes = firewall_->sync(plan_firewall(view, options_, guards_tunnel));
   if (!changes) return outcome.fail(changes.error().what);
   outcome.changes.insert(outcome.changes.end(), changes->begin(), changes->end());
+}
+
+bool FirewallController::admit(const std::vector<PeerChange>& changes) {
+  FirewallPeers peers;
+  for (const auto& [before, after] : changes) {
+    if (!after) continue;
+    const Node nothing;
+    const Node& had = before ? *before : nothing;
+    add_missing(peers.cluster_pods, after->pod_cidrs, had.pod_cidrs);
+    add_missing(peers.nodes, first_of_each_family(after->internal_ips),
+                first_of_each_family(had.internal_ips));
+    add_missing(peers.tunnel_peers, after->internal_ips, had.internal_ips);
+  }
+  return firewall_ && firewall_->admit(peers);
 }
 
 void FirewallController::sync_forwarding(const ClusterView& view, Outcome& outcome) {

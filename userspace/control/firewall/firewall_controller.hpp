@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cluster/cluster_view.hpp"
+#include "cluster/peer_change.hpp"
 #include "control/firewall/forward_rules.hpp"
 #include "control/firewall/node_firewall.hpp"
 #include "control/options.hpp"
@@ -8,6 +9,7 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace kubecni {
 
@@ -26,6 +28,10 @@ class FirewallController {
 
   /// The table stays as it is while this node, and so the inside of the cluster, is not known.
   void sync(const ClusterView& view, bool guards_tunnel, Outcome& outcome);
+  /// Tells netfilter what other nodes have got, between two calls of sync(): before it knows a
+  /// PodCIDR, it would masquerade flows to its pods, for the flows' whole life. False: that needs a
+  /// sync().
+  bool admit(const std::vector<PeerChange>& changes);
   /// Keeps pods' packets from being dropped by the policy of another's chain, or warns of it.
   void sync_forwarding(const ClusterView& view, Outcome& outcome);
 

@@ -12,6 +12,11 @@ namespace kubecni {
 
 namespace {
 
+// Sets, without the family's suffix.
+constexpr const char* kClusterPods = "cluster_pods";
+constexpr const char* kNodes = "nodes";
+constexpr const char* kTunnelPeers = "tunnel_peers";
+
 struct Family {
   int number;
   const char* suffix;
@@ -51,10 +56,13 @@ void add_addresses(NftTable& table, const Family& family, const std::string& nam
     if (address.family() == family.number) set.elements.insert(address.str());
 }
 
-bool has_family(const std::vector<IpNet>& networks, const Family& family) {
-  return std::ranges::any_of(
-      networks, [&](const IpNet& network) { return network.addr.family() == family.number; });
+bool has_masquerade(const FirewallSpec& spec, const Family& family) {
+  return spec.masquerade && std::ranges::any_of(spec.own_pods, [&](const IpNet& network) {
+           return network.addr.family() == family.number;
+         });
 }
+
+bool has_guard(const FirewallSpec& spec) { return spec.has_tunnel || spec.guards_tunnel; }
 
 std::string except(const Family& family, const std::string& destination, const char* comment) {
   return std::string("\t\t") + family.keyword + " daddr " + destination + " return comment \"" +
@@ -79,11 +87,11 @@ std::string masquerade_chain(const Family& family, std::uint16_t tunnel_port) {
 void add_masquerade(NftTable& table, const FirewallSpec& spec) {
   std::string jumps;
   for (const Family& family : families()) {
-    if (!has_family(spec.own_pods, family)) continue;
+    if (!has_masquerade(spec, family)) continue;
     add_networks(table, family, "own_pods", spec.own_pods, "PodCIDRs of this node");
-    add_networks(table, family, "cluster_pods", spec.cluster_pods, "PodCIDRs of every node");
+    add_networks(table, family, kClusterPods, spec.cluster_pods, "PodCIDRs of every node");
     add_networks(table, family, "exceptions", spec.exceptions, "never masqueraded");
-    add_addresses(table, family, "nodes", spec.nodes, "InternalIPs of every node");
+    add_addresses(table, family, kNodes, spec.nodes, "InternalIPs of every node");
     table.rules += masquerade_chain(family, spec.tunnel.port);
     jumps += std::string("\t\t") + family.keyword + " saddr @own_pods" + family.suffix +
              " goto from_pods" + family.suffix + " comment \"from pods of this node\"\n";
@@ -114,7 +122,7 @@ void add_guard(NftTable& table, const FirewallSpec& spec) {
   const std::string to_port = "\t\tudp dport " + std::to_string(spec.tunnel.port) + " ";
   table.rules += "\tchain tunnel {\n\t\ttype filter hook input priority filter; policy accept;\n";
   for (const Family& family : families())
-    add_addresses(table, family, "tunnel_peers", spec.tunnel_peers, "may send through the tunnel");
+    add_addresses(table, family, kTunnelPeers, spec.tunnel_peers, "may send through the tunnel");
   if (!spec.guards_tunnel) {
     table.rules += "\t}\n";
     return;
@@ -166,9 +174,28 @@ NftTable plan_table(const FirewallSpec& spec) {
   NftTable table{.name = kFirewallTable, .sets = {}, .rules = ""};
   if (spec.masquerade) add_masquerade(table, spec);
   if (spec.has_tunnel) add_shield(table, spec);
-  if (spec.has_tunnel || spec.guards_tunnel) add_guard(table, spec);
+  if (has_guard(spec)) add_guard(table, spec);
   if (spec.has_tunnel) add_notrack(table, spec);
   return table;
+}
+
+AddedToSets plan_additions(const FirewallSpec& spec, const FirewallPeers& peers) {
+  AddedToSets added;
+  for (const Family& family : families()) {
+    const auto is_of = [&](const IpAddr& address) { return address.family() == family.number; };
+    if (has_masquerade(spec, family)) {
+      std::ranges::copy_if(peers.cluster_pods,
+                           std::back_inserter(added.networks[kClusterPods + family.suffix]), is_of,
+                           &IpNet::addr);
+      std::ranges::copy_if(peers.nodes, std::back_inserter(added.addresses[kNodes + family.suffix]),
+                           is_of);
+    }
+    if (has_guard(spec))
+      std::ranges::copy_if(peers.tunnel_peers,
+                           std::back_inserter(added.addresses[kTunnelPeers + family.suffix]),
+                           is_of);
+  }
+  return added;
 }
 
 MasqueradeRule::MasqueradeRule(const FirewallSpec& spec)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/ip.hpp"
+#include "net/address_elements.hpp"
 #include "net/nft_table.hpp"
 
 #include <compare>
@@ -46,6 +47,16 @@ struct FirewallSpec {
 /// The table; without rules if there is nothing to do. Leaves out networks that another one
 /// contains.
 NftTable plan_table(const FirewallSpec& spec);
+
+/// Addresses of other nodes, as in FirewallSpec.
+struct FirewallPeers {
+  std::vector<IpNet> cluster_pods;
+  std::vector<IpAddr> nodes;
+  std::vector<IpAddr> tunnel_peers;
+};
+
+/// What `peers` add to the sets of the table for `spec`. Pure.
+AddedToSets plan_additions(const FirewallSpec& spec, const FirewallPeers& peers);
 
 /// Those of `networks` that none of the others contains, sorted.
 std::vector<IpNet> without_contained(std::vector<IpNet> networks);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace kubecni {
@@ -12,6 +13,7 @@ namespace kubecni {
 namespace {
 
 const std::string kName = std::string("nftables table ") + kFirewallTable;
+const std::string kWithoutFamily = std::string(kFirewallTable).substr(std::strlen("inet "));
 
 std::unexpected<Error> explain(const Error& error, const FirewallSpec& spec) {
   const bool is_missing = error.code == ENOENT || error.code == EOPNOTSUPP ||
@@ -88,6 +90,20 @@ Result<std::vector<std::string>> NodeFirewall::sync(const FirewallSpec& spec) {
   auto changes = sync_here(spec);
   if (!changes) return explain(changes.error(), spec);
   return changes;
+}
+
+Result<> NodeFirewall::admit(const FirewallPeers& peers) {
+  if (!applied_) return failure(EAGAIN, kName + " is not made yet");
+  auto added = add_to_sets(kWithoutFamily, plan_additions(*applied_, peers));
+  if (!added) return explain(added.error(), *applied_);
+  if (*added) table_.note_added();
+  const auto append = [](auto& all, const auto& more) {
+    all.insert(all.end(), more.begin(), more.end());
+  };
+  append(applied_->cluster_pods, peers.cluster_pods);
+  append(applied_->nodes, peers.nodes);
+  append(applied_->tunnel_peers, peers.tunnel_peers);
+  return {};
 }
 
 Result<bool> NodeFirewall::remove() {

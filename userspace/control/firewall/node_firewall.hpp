@@ -27,6 +27,10 @@ class NodeFirewall {
   /// EOPNOTSUPP the kernel lacks a part of nftables.
   Result<std::vector<std::string>> sync(const FirewallSpec& spec);
 
+  /// Adds these nodes to the sets of the table that sync() made. Costs the work for them, whatever
+  /// is in the sets. Errors: EAGAIN sync() has not made it; those of add_to_sets().
+  Result<> admit(const FirewallPeers& peers);
+
   /// Removes the table and nothing else; absent is success. Returns whether it was there.
   Result<bool> remove();
 
@@ -37,7 +41,7 @@ class NodeFirewall {
   Result<unsigned> forget_untranslated(const FirewallSpec& spec);
 
   std::optional<Nftables> nftables_;     // empty where the kernel has no netfilter
-  std::optional<FirewallSpec> applied_;  // the spec that the table was last made for
+  std::optional<FirewallSpec> applied_;  // what is in the table, if nobody else changed it
   KeptTable table_{kFirewallTable};
   bool may_have_untranslated_ = false;
 };

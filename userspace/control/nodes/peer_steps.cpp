@@ -7,14 +7,6 @@ namespace kubecni {
 
 namespace {
 
-/// Netfilter has to know a new PodCIDR before a packet goes there: it would masquerade the flow,
-/// for all its life.
-bool has_new_pods(const DesiredState& before, const DesiredState& after) {
-  return std::ranges::any_of(std::views::keys(after.routes), [&](const RouteKey& key) {
-    return !before.routes.contains(key) && key.first != kNodeTable;
-  });
-}
-
 /// The round has refused such a route, and the kernel has that of another.
 bool has_others_route(const DesiredState& plan, const std::vector<Route>& others_routes) {
   return std::ranges::any_of(others_routes, [&](const Route& route) {
@@ -33,7 +25,7 @@ bool needs_round(const DesiredState& plan, const DesiredState& of_all) {
 std::optional<PeerSteps> plan_peer_steps(const DesiredState& before, const DesiredState& after,
                                          const DesiredState& of_all,
                                          const std::vector<Route>& others_routes) {
-  if (needs_round(before, of_all) || needs_round(after, of_all) || has_new_pods(before, after) ||
+  if (needs_round(before, of_all) || needs_round(after, of_all) ||
       has_others_route(before, others_routes) || has_others_route(after, others_routes))
     return std::nullopt;
   KernelRoutes found{.routes = others_routes, .rules = {}, .neighbours = std::vector<Neighbour>()};

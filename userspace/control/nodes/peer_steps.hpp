@@ -18,7 +18,7 @@ struct PeerSteps {
 /// From plan_peer() `before` to plan_peer() `after`; `of_all` is what both began with, and
 /// `others_routes` are those of the kernel that are not ours. What several nodes may share stays
 /// until the next round: neighbours of the tunnel device, and who may send through the tunnel.
-/// Empty: the change concerns more than this node, like new PodCIDRs, and needs a round. Pure.
+/// Empty: the change concerns more than this node, and needs a round. Pure.
 std::optional<PeerSteps> plan_peer_steps(const DesiredState& before, const DesiredState& after,
                                          const DesiredState& of_all,
                                          const std::vector<Route>& others_routes);

@@ -8,8 +8,11 @@
 namespace kubecni::test {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
+using testing::Pair;
 
 FirewallSpec dual_stack() {
   return {.masquerade = true,
@@ -221,6 +224,26 @@ TEST(MasqueradeRule, IsWiderWithMorePodsOrLessInside) {
   EXPECT_FALSE(MasqueradeRule(more_nodes).is_wider_than(rule));
   EXPECT_TRUE(rule.is_wider_than(MasqueradeRule(off)));
   EXPECT_FALSE(MasqueradeRule(off).is_wider_than(rule));
+}
+
+TEST(FirewallTable, TakesOtherNodesIntoTheSetsThatItHas) {
+  const FirewallPeers peers{.cluster_pods = {net("10.200.2.0/24"), net("2001:db8:202::/64")},
+                            .nodes = {addr("192.0.2.3")},
+                            .tunnel_peers = {addr("192.0.2.3"), addr("192.0.2.4")}};
+  FirewallSpec spec = dual_stack();
+  spec.own_pods = {net("10.200.0.0/24")};
+
+  AddedToSets added = plan_additions(spec, peers);
+  EXPECT_THAT(added.networks,
+              ElementsAre(Pair("cluster_pods4", ElementsAre(peers.cluster_pods[0]))));
+  EXPECT_THAT(added.addresses, ElementsAre(Pair("nodes4", peers.nodes)));
+
+  spec.has_tunnel = true;
+  spec.masquerade = false;
+  added = plan_additions(spec, peers);
+  EXPECT_THAT(added.networks, IsEmpty());
+  EXPECT_THAT(added.addresses, ElementsAre(Pair("tunnel_peers4", peers.tunnel_peers),
+                                           Pair("tunnel_peers6", IsEmpty())));
 }
 
 }  // namespace

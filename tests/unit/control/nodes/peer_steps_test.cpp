@@ -49,9 +49,16 @@ TEST(PeerSteps, ThePlanForOnePeerIsItsPartOfThePlanForAll) {
   }
 }
 
-/// Netfilter would masquerade what goes to its pods.
-TEST(PeerSteps, ANodeThatComesNeedsARound) {
-  EXPECT_FALSE(plan_peer_steps(of_all(), plan(kNear), of_all(), {}));
+TEST(PeerSteps, ANodeThatComesOnlyAdds) {
+  for (const Node& peer : {kNear, kFar}) {
+    const auto steps = plan_peer_steps(of_all(), plan(peer), of_all(), {});
+
+    ASSERT_TRUE(steps);
+    EXPECT_THAT(steps->maps.cidrs.set, ElementsAre(Key(peer.pod_cidrs[0])));
+    EXPECT_THAT(steps->routes.routes.set, Contains(Key(Pair(kMainTable, peer.pod_cidrs[0]))));
+    EXPECT_THAT(steps->routes.routes.erase, IsEmpty());
+    EXPECT_THAT(steps->maps.cidrs.erase, IsEmpty());
+  }
 }
 
 TEST(PeerSteps, AnotherAddressReplacesAndErasesNothingElse) {
