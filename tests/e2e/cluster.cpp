@@ -187,10 +187,13 @@ bool is_attached(const Node& node, unsigned pods) {
 }
 
 bool is_guarded(const Node& node, const Pod& pod) {
-  const Outcome ports = run(
-      {.argv = {"nft", "list", "set", "bridge", "kube-cni", "ports"}, .netns_fd = node.netns.fd()});
-  return ports.status == 0 &&
-         ports.out.find(node.attachment(pod).port.host_ifname) != std::string::npos;
+  const PodPort port = node.attachment(pod).port;
+  const std::vector<std::string> set =
+      port.is_routed() ? std::vector<std::string>{"inet", "kube-cni-guard", "sources6"}
+                       : std::vector<std::string>{"bridge", "kube-cni", "ports"};
+  const Outcome listed =
+      run({.argv = {"nft", "list", "set", set[0], set[1], set[2]}, .netns_fd = node.netns.fd()});
+  return listed.status == 0 && listed.out.find(port.host_ifname) != std::string::npos;
 }
 
 }  // namespace kubecni::test

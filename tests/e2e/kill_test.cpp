@@ -5,6 +5,7 @@
 #include "support/kill_after.hpp"
 #include "support/node_state.hpp"
 
+#include <optional>
 #include <set>
 #include <string>
 
@@ -21,6 +22,11 @@ struct Visited {
 
 class Killed : public testing::Test {
  protected:
+  explicit Killed(const std::string& mode = "bridge") {
+    node.use_mode(mode);
+    bystander.emplace(node.add_pod("bystander", asking_for(18081)));
+  }
+
   /// Calls the plugin and kills it after its `step`-th changing system call.
   /// False: it came to its end.
   bool kill_in(const std::string& verb, const Pod& victim, unsigned step) {
@@ -48,12 +54,12 @@ class Killed : public testing::Test {
     nlohmann::json attachments = nlohmann::json::array();
     for (const Pod* pod : valid)
       attachments.push_back({{"containerID", pod->container_id}, {"ifname", pod->ifname}});
-    return node.cni("GC", bystander, {{"cni.dev/valid-attachments", attachments}});
+    return node.cni("GC", *bystander, {{"cni.dev/valid-attachments", attachments}});
   }
 
   /// Also the table of host ports; the bystander's ADD has made it.
   std::string state() {
-    return state_of(node, {&bystander}, false) +
+    return state_of(node, {&*bystander}, false) +
            node.must_run({"nft", "-s", "list", "table", "inet", "kube-cni-hostports"});
   }
   /// A host port and limits.
@@ -65,11 +71,16 @@ class Killed : public testing::Test {
 
   const nlohmann::json kPort = asking_for(18080);
   Node node{"node", "10.200.0.0/24", "ebpf"};
-  Pod bystander = node.add_pod("bystander", asking_for(18081));
+  std::optional<Pod> bystander;
   Visited visited;
 };
 
-TEST_F(Killed, AddAtEveryStepLeavesNothingAfterDel) {
+class KilledIn : public Killed, public testing::WithParamInterface<std::string /*mode*/> {
+ protected:
+  KilledIn() : Killed(GetParam()) {}
+};
+
+TEST_P(KilledIn, AddAtEveryStepLeavesNothingAfterDel) {
   const std::string before = state();
 
   for (unsigned step = 1; step < kMostSteps; ++step) {
@@ -96,7 +107,7 @@ TEST_F(Killed, AddAtEveryStepLeavesNothingAfterGc) {
     const bool killed = kill_in("ADD", victim, step);
     if (step % 2 == 0) victim.netns.remove();
 
-    EXPECT_TRUE(ok(gc({&bystander})));
+    EXPECT_TRUE(ok(gc({&*bystander})));
     ASSERT_TRUE(eventually([&] { return state() == before; })) << "after step " << step << ":\n"
                                                                << state() << "\nbefore:\n"
                                                                << before;
@@ -106,7 +117,7 @@ TEST_F(Killed, AddAtEveryStepLeavesNothingAfterGc) {
   expect_visited({"bpf", "sendmsg", "openat", "write", "rename", "link"});
 }
 
-TEST_F(Killed, DelAtEveryStepIsFinishedByTheNext) {
+TEST_P(KilledIn, DelAtEveryStepIsFinishedByTheNext) {
   const std::string before = state();
 
   for (unsigned step = 1; step < kMostSteps; ++step) {
@@ -130,7 +141,7 @@ TEST_F(Killed, AddGivesNoAddressAwayThatALaterPodGetsToo) {
     const bool killed = kill_in("ADD", victim, step);
 
     Pod later = node.add_pod("later" + std::to_string(step));
-    EXPECT_NE(later.address, bystander.address);
+    EXPECT_NE(later.address, bystander->address);
     EXPECT_TRUE(ok(node.cni("DEL", victim)));
     const Attachment attachment = node.attachment(later);
     EXPECT_EQ(attachment.port.addresses.front().net.addr, later.address);
@@ -147,6 +158,9 @@ TEST_F(Killed, AddGivesNoAddressAwayThatALaterPodGetsToo) {
 
   EXPECT_GT(visited.steps, 10u);
 }
+
+INSTANTIATE_TEST_SUITE_P(Mode, KilledIn, testing::Values("bridge", "ptp"),
+                         [](const auto& tested) { return tested.param; });
 
 }  // namespace
 }  // namespace kubecni::test

@@ -252,13 +252,6 @@ class PtpCluster : public testing::TestWithParam<PtpWay> {
     argv.insert(argv.begin(), "ip");
     return cluster.a.must_run(argv);
   }
-  /// Whether the daemon's table judges what the pod sends.
-  [[nodiscard]] bool is_judged() const {
-    const Outcome listed =
-        run({.argv = {"nft", "list", "set", "inet", "kube-cni-guard", "sources6"},
-             .netns_fd = cluster.a.netns.fd()});
-    return listed.out.find(host_end()) != std::string::npos;
-  }
 
   Cluster cluster{ClusterOptions{.dataplane = GetParam().dataplane,
                                  .mode = "ptp",
@@ -304,7 +297,8 @@ TEST_P(PtpCluster, AnAddressThatNoPodHasIsUnreachableAtOnce) {
 }
 
 TEST_P(PtpCluster, SpoofedSourcesAreDroppedOnTheKernelPath) {
-  ASSERT_TRUE(eventually([&] { return is_judged(); })) << cluster.daemon_a->err();
+  ASSERT_TRUE(eventually([&] { return is_guarded(cluster.a, *cluster.pod_a); }))
+      << cluster.daemon_a->err();
   const Pod victim = cluster.add_pod(cluster.a, "victim");
   if (cluster.a.is_ebpf()) {
     cluster.daemon_a->signal(SIGTERM);

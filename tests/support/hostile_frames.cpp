@@ -356,7 +356,8 @@ std::vector<HostileCase> hostile_cases(const Stage& stage) {
   parties.insert(parties.end(), stage.others.begin(), stage.others.end());
   const auto add = [&](const Message& message, const Party& as, const std::string& mac) {
     const Frame packet = message.make({stage, as, mac});
-    if (ethertype_of(packet) == kExperimental && as.name != stage.own.name) return;  // it has none
+    const bool is_experimental = ethertype_of(packet) == kExperimental;
+    if (is_experimental && as.name != stage.own.name) return;  // it has none
     for (const Chain& chain : chains_of(ethertype_of(packet))) {
       const bool plain = std::string(chain.name) == "plain";
       for (const Tag& tag : tags()) {
@@ -367,7 +368,9 @@ std::vector<HostileCase> hostile_cases(const Stage& stage) {
           one.frames.push_back(tagged(frame, tag));
         one.honest = message.honest && tag.bytes.empty() && as.name == stage.own.name &&
                      mac == stage.own.mac && (plain || message.behind_headers);
-        one.arrives = one.honest && plain && message.to_victim;
+        const bool is_routed =
+            message.behind_headers && ethertype_of(packet) != ETH_P_ARP && !is_experimental;
+        one.arrives = one.honest && plain && message.to_victim && (!stage.is_routed || is_routed);
         cases.push_back(std::move(one));
       }
     }

@@ -11,7 +11,7 @@
 
 namespace kubecni::test {
 
-/// A host on a bridge, with an address of each family.
+/// A host, with an address of each family.
 struct Party {
   std::string name;
   std::string mac;
@@ -22,10 +22,11 @@ struct Party {
 /// The parties of a hostile pod's messages.
 struct Stage {
   Party own;     ///< the hostile pod
-  Party victim;  ///< to whom it sends
-  Party bridge;
+  Party victim;  ///< to whom it sends; without a bridge, the MAC is the gateway's
+  Party bridge;  ///< the gateway
   std::vector<Party> others;      ///< whom it impersonates, beside the victim and the bridge
   std::vector<std::string> macs;  ///< its source MACs
+  bool is_routed = false;         ///< there is no bridge: only what is routed arrives
 };
 
 /// A message of a pod: a frame, or the fragments of one packet.
