@@ -217,6 +217,12 @@ const std::vector<Loss>& losses() {
            " ip neigh del proxy $pod dev cni0; done"),
        shown("ip neigh show proxy dev cni0"), ""},
       {"node rule", run("ip rule del pref 8400"), shown("ip rule show pref 8400"), ""},
+      {"ways back",
+       run("while ip rule del pref 8300 2>/dev/null; do :; done; ip route flush table 86;"
+           " sysctl -qw net.ipv4.conf.eth0.src_valid_mark=0"),
+       shown("ip rule show pref 8300 | grep . && ip route show table 86 &&"
+             " sysctl -n net.ipv4.conf.eth0.src_valid_mark"),
+       ""},
       {"tunnel device", run("ip link del kcni.vxlan"),
        shown("ip -d -o link show dev kcni.vxlan | grep -o 'dstport [0-9]*'"), ""},
       {"tunnel neighbours", run("ip neigh flush dev kcni.vxlan nud permanent"),
@@ -305,6 +311,8 @@ class TakenAway : public testing::TestWithParam<Loss> {
     site.host = port.host_ifname;
     site.mac = port.pod_mac.str();
     if (is_of_policies()) write_objects(policy_for_the_pod());
+    if (GetParam().thing == "ways back")
+      cluster.a.must_run({"sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1"});
     if (GetParam().thing == "forward rules")  // the daemon makes them only for such a chain
       (void)site.sh(
           "nft add table ip filter; nft add chain ip filter FORWARD "

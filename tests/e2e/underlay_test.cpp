@@ -194,6 +194,34 @@ TEST_P(DifferentRoutings, EachWayIsThatOfItsSender) {
   EXPECT_GT(capture.tunnelled(a).size(), 2u);
 }
 
+TEST_P(DifferentRoutings, ReachEachOtherOverStrictLinks) {
+  const auto is_strict_by_marks = [](const Node& node) {
+    return node.must_run({"sysctl", "-n", "net.ipv4.conf.eth0.src_valid_mark"}) == "1\n" &&
+           node.must_run({"ip", "rule"}).find("lookup 86") != std::string::npos;
+  };
+  for (std::size_t i = 0; i < 3; ++i)
+    cluster.member(i).node.must_run({"sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1"});
+  for (std::size_t i = 0; i < 3; ++i)
+    ASSERT_TRUE(eventually([&] { return is_strict_by_marks(cluster.member(i).node); }));
+
+  for (std::size_t one = 0; one < 3; ++one) {
+    for (std::size_t other = 0; other < 3; ++other) {
+      if (one == other) continue;
+      SCOPED_TRACE(std::to_string(one) + " to " + std::to_string(other));
+      const Pod& from = *cluster.member(one).pod;
+      const Pod& to = *cluster.member(other).pod;
+      // Fragments take the kernel path.
+      EXPECT_EQ(run({.argv = {"ping", "-c", "1", "-W", "2", "-s", "4000", to.address.str()},
+                     .netns_fd = from.netns.fd()})
+                    .status,
+                0);
+      EXPECT_TRUE(ok(tcp_transfer(from.netns, to.netns, to.address)));
+      EXPECT_TRUE(ok(tcp_transfer(from.netns, cluster.member(other).node.netns,
+                                  cluster.member(other).address_of(AF_INET))));
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(On, DifferentRoutings, testing::Values("ebpf", "bridge"),
                          [](const auto& tested) { return tested.param; });
 

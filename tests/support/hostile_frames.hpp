@@ -21,9 +21,9 @@ struct Party {
 
 /// The parties of a hostile pod's messages.
 struct Stage {
-  Party own;     ///< the hostile pod
-  Party victim;  ///< to whom it sends; without a bridge, the MAC is the gateway's
-  Party bridge;  ///< the gateway
+  Party own;                      ///< the hostile pod
+  Party victim;                   ///< to whom it sends; without a bridge, the MAC is the gateway's
+  Party bridge;                   ///< the gateway
   std::vector<Party> others;      ///< whom it impersonates, beside the victim and the bridge
   std::vector<std::string> macs;  ///< its source MACs
   bool is_routed = false;         ///< there is no bridge: only what is routed arrives

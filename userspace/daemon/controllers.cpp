@@ -112,8 +112,8 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
 
   // The firewall guards the tunnel before the device exists, and until a program guards it.
   EbpfDataplane* const guard = by_ebpf ? dataplane : nullptr;
-  const bool was_guarding = nodes_.is_guarding_tunnel(guard);
-  firewall_.sync(view, !was_guarding, outcomes.firewall);
+  const FirewallDuties duties = duties_of_firewall(guard);
+  firewall_.sync(view, duties, outcomes.firewall);
   firewall_.sync_forwarding(view, outcomes.firewall);
   auto plan = nodes_.prepare(view, probe_.report().detours, outcomes.nodes);
   bridge_.sync(view, plan ? std::optional(plan->desired.mtu) : std::nullopt,
@@ -133,8 +133,8 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
   } else if (programs_.changes_schema()) {
     for_pods = nullptr;  // the maps that the programs would use are not filled
   }
-  if (const bool guards = nodes_.is_guarding_tunnel(guard); guards != was_guarding)
-    firewall_.sync(view, !guards, outcomes.firewall);
+  if (const FirewallDuties now = duties_of_firewall(guard); now != duties)
+    firewall_.sync(view, now, outcomes.firewall);
   pods_.sync(view, for_pods, policed, outcomes.pods);
   policy_.apply(outcomes.policy);
   report.policy = policy_.status();
@@ -149,6 +149,11 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
   report.bgp = bgp_.sessions();
   report.dataplane = programs_.dataplane() ? "ebpf" : "bridge";
   outcomes.move_to(report);
+}
+
+FirewallDuties Controllers::duties_of_firewall(EbpfDataplane* guard) {
+  return {.guards_tunnel = !nodes_.is_guarding_tunnel(guard),
+          .marks_remote_pods = nodes_.has_strict_links()};
 }
 
 /// What BIRD has to do, and whether the kernel has routes of BIRD's; empty: there is to be none.

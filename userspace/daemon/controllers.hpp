@@ -91,6 +91,7 @@ class Controllers {
     BirdConfig config;
     bool has_routes;
   };
+  FirewallDuties duties_of_firewall(EbpfDataplane* guard);
   [[nodiscard]] std::optional<BgpPlan> plan_bgp(const ClusterView& view,
                                                 const NodesPlan& plan) const;
   void sync_bgp(std::optional<BgpPlan> plan, Outcome& outcome);

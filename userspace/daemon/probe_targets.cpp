@@ -23,9 +23,7 @@ std::optional<IpAddr> node_address_of(const Node& peer, const Node& self) {
 
 ProbeTarget::Tunnel tunnel_of(const PeerPath& path) { return {path.next_hop, path.tunnel_mac}; }
 
-ProbeTarget::Direct direct_of(const PeerPath& path) {
-  return {path.device.ifindex, path.next_hop, path.device.name};
-}
+ProbeTarget::Direct direct_of(const PeerPath& path) { return {path.device.ifindex, path.next_hop}; }
 
 /// The ways to `path.cidr`. That which is not taken is looked for only where it could be.
 void set_ways(const Node& peer, const PeerPath& path, const Underlay& underlay,

@@ -114,18 +114,6 @@ Finding learned_route(const Link& uplink, const std::vector<Route>& routes) {
           "sysctl -w net.ipv6.conf." + uplink.name + ".accept_ra=2"};
 }
 
-Finding path_filter(const Link& uplink) {
-  const auto value = [&](const std::string& of) {
-    return setting("net/ipv4/conf/" + of + "/rp_filter");
-  };
-  // The higher of the two counts; 1 is strict, 2 is loose.
-  if (std::max(value(uplink.name), value("all")) != "1")
-    return {"rp_filter", Verdict::kOk, "not strict", ""};
-  return {"rp_filter", Verdict::kLimited,
-          "strict on " + uplink.name + ": nodes with another --routing do not reach pods here",
-          "sysctl -w net.ipv4.conf.all.rp_filter=2"};
-}
-
 }  // namespace
 
 Result<std::vector<std::string>> dropping_forward_chains(std::string_view chains) {
@@ -152,7 +140,6 @@ Findings examine_node() {
     findings.push_back(mtu_of(uplink));
     findings.push_back(offload_of(uplink));
     findings.push_back(learned_route(uplink, *routes));
-    findings.push_back(path_filter(uplink));
   }
   if (found.empty())
     findings.push_back({"NICs", Verdict::kLimited, "no device leads to other nodes",

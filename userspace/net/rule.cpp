@@ -22,6 +22,10 @@ fib_rule_hdr header_of(const Rule& rule) {
 void put_rule(NetlinkRequest& request, const Rule& rule) {
   if (!rule.iif.empty()) request.put(FRA_IIFNAME, rule.iif);
   if (rule.from) request.put(FRA_SRC, rule.from->addr);
+  if (rule.mark != 0) {
+    request.put(FRA_FWMARK, rule.mark);
+    request.put(FRA_FWMASK, rule.mark);
+  }
   request.put(FRA_TABLE, std::uint32_t{rule.table});
   request.put(FRA_PRIORITY, std::uint32_t{rule.priority});
   request.put(FRA_PROTOCOL, std::uint8_t{rule.protocol});
@@ -30,7 +34,9 @@ void put_rule(NetlinkRequest& request, const Rule& rule) {
 std::string describe(const Rule& rule) {
   return std::string(rule.family == AF_INET ? "IPv4" : "IPv6") + " rule " +
          std::to_string(rule.priority) + (rule.iif.empty() ? "" : " from iif " + rule.iif) +
-         (rule.from ? " from " + rule.from->str() : "") + " to table " + std::to_string(rule.table);
+         (rule.from ? " from " + rule.from->str() : "") +
+         (rule.mark != 0 ? " with mark " + std::to_string(rule.mark) : "") + " to table " +
+         std::to_string(rule.table);
 }
 
 Rule parse_rule(const nlmsghdr* message) {
@@ -41,6 +47,7 @@ Rule parse_rule(const nlmsghdr* message) {
   return {.family = info->family,
           .iif = attributes.text(FRA_IIFNAME),
           .from = from,
+          .mark = attributes.u32(FRA_FWMARK),
           .table = attributes[FRA_TABLE] ? attributes.u32(FRA_TABLE) : info->table,
           .priority = attributes.u32(FRA_PRIORITY),
           .protocol = attributes.u8(FRA_PROTOCOL)};

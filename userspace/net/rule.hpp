@@ -5,6 +5,7 @@
 #include "net/netlink.hpp"
 
 #include <compare>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct Rule {
   int family = 0;             ///< AF_INET or AF_INET6
   std::string iif;            ///< only packets that come in by it; empty: all
   std::optional<IpNet> from;  ///< only packets with such a source
+  std::uint32_t mark = 0;     ///< only packets whose mark has all of these bits
   unsigned table = 0;
   unsigned priority = 0;       ///< lower comes first; the main table's is 32766
   unsigned char protocol = 0;  ///< RTPROT_*; FRA_PROTOCOL, kernel 4.17

@@ -97,6 +97,10 @@ inline constexpr std::array kMadeThings{
         "`iif <bridge> lookup 84`, in mode `ptp` `from <PodCIDR> lookup 84`, with a peer behind "
         "the tunnel",
         kByDaemon, kByDaemon},
+    MadeThing{"ways back",
+              "routes in table 86, rules that lead there, and `src_valid_mark` of the NIC, with a "
+              "strict `rp_filter` and a peer behind the tunnel",
+              kByDaemon, kByDaemon},
     MadeThing{"tunnel device", "`kcni.vxlan`", kByDaemon, kByDaemon},
     MadeThing{"tunnel neighbours", "permanent, one for each peer behind the tunnel", kByDaemon,
               kByDaemon},

@@ -20,7 +20,7 @@ void add_missing(std::vector<T>& to, const std::vector<T>& some, const std::vect
 }  // namespace
 
 FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options,
-                           bool guards_tunnel) {
+                           const FirewallDuties& duties) {
   FirewallSpec spec{.masquerade = options.masquerade,
                     .own_pods = view.self->pod_cidrs,
                     .cluster_pods = {},
@@ -29,21 +29,23 @@ FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options
                     .exceptions = options.non_masquerade_cidrs,
                     .tunnel = {options.tunnel.port, options.tunnel.vni},
                     .has_tunnel = true,
-                    .guards_tunnel = guards_tunnel};
+                    .guards_tunnel = duties.guards_tunnel,
+                    .marks_remote_pods = duties.marks_remote_pods};
   for (const auto& [cidr, owner] : view.owners) spec.cluster_pods.push_back(cidr);
   for (const Node& peer : view.peers)
     std::ranges::copy(peer.internal_ips, std::back_inserter(spec.tunnel_peers));
   return spec;
 }
 
-void FirewallController::sync(const ClusterView& view, bool guards_tunnel, Outcome& outcome) {
+void FirewallController::sync(const ClusterView& view, const FirewallDuties& duties,
+                              Outcome& outcome) {
   if (!view.self) return;
   if (!firewall_) {
     auto opened = NodeFirewall::open();
     if (!opened) return outcome.fail(opened.error().what);
     firewall_ = std::move(*opened);
   }
-  auto changes = firewall_->sync(plan_firewall(view, options_, guards_tunnel));
+  auto changes = firewall_->sync(plan_firewall(view, options_, duties));
   if (!changes) return outcome.fail(changes.error().what);
   outcome.changes.insert(outcome.changes.end(), changes->begin(), changes->end());
 }

@@ -7,17 +7,24 @@
 #include "control/options.hpp"
 #include "control/outcome.hpp"
 
+#include <compare>
 #include <optional>
 #include <utility>
 #include <vector>
 
 namespace kubecni {
 
-/// What netfilter has to do for this view of the cluster. `view.self` must be known.
-/// `guards_tunnel`: whether netfilter checks who sends through the tunnel, since no program does.
-/// Pure.
+/// What netfilter has to do for the other controllers.
+struct FirewallDuties {
+  bool guards_tunnel = false;      ///< no program checks who sends through the tunnel
+  bool marks_remote_pods = false;  ///< some link of the node has a strict rp_filter
+
+  auto operator<=>(const FirewallDuties&) const = default;
+};
+
+/// What netfilter has to do for this view of the cluster. `view.self` must be known. Pure.
 FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options,
-                           bool guards_tunnel);
+                           const FirewallDuties& duties);
 
 /// Keeps the nftables table `inet kube-cni`. It gives packets that leave the cluster the node's
 /// address, and guards the tunnel if no program does. Also keeps rules for this node's pods in
@@ -27,7 +34,7 @@ class FirewallController {
   explicit FirewallController(DaemonOptions options) : options_(std::move(options)) {}
 
   /// The table stays as it is while this node, and so the inside of the cluster, is not known.
-  void sync(const ClusterView& view, bool guards_tunnel, Outcome& outcome);
+  void sync(const ClusterView& view, const FirewallDuties& duties, Outcome& outcome);
   /// Tells netfilter what other nodes have got, between two calls of sync(): before it knows a
   /// PodCIDR, it would masquerade flows to its pods, for the flows' whole life. False: that needs a
   /// sync().

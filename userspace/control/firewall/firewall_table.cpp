@@ -1,6 +1,7 @@
 #include "control/firewall/firewall_table.hpp"
 
 #include "base/text.hpp"
+#include "kubecni/abi.h"
 
 #include <sys/socket.h>
 
@@ -56,10 +57,27 @@ void add_addresses(NftTable& table, const Family& family, const std::string& nam
     if (address.family() == family.number) set.elements.insert(address.str());
 }
 
+int family_of(const IpNet& network) { return network.addr.family(); }
+int family_of(const IpAddr& address) { return address.family(); }
+
+template <typename T>
+std::vector<T> of_family(const std::vector<T>& all, int family) {
+  std::vector<T> kept;
+  std::ranges::copy_if(all, std::back_inserter(kept),
+                       [&](const T& one) { return family_of(one) == family; });
+  return kept;
+}
+
+bool has_own_pods(const FirewallSpec& spec, int family) {
+  return !of_family(spec.own_pods, family).empty();
+}
+
 bool has_masquerade(const FirewallSpec& spec, const Family& family) {
-  return spec.masquerade && std::ranges::any_of(spec.own_pods, [&](const IpNet& network) {
-           return network.addr.family() == family.number;
-         });
+  return spec.masquerade && has_own_pods(spec, family.number);
+}
+
+bool has_marks(const FirewallSpec& spec, const Family& family) {
+  return spec.marks_remote_pods && family.number == AF_INET && has_own_pods(spec, AF_INET);
 }
 
 bool has_guard(const FirewallSpec& spec) { return spec.has_tunnel || spec.guards_tunnel; }
@@ -84,12 +102,16 @@ std::string masquerade_chain(const Family& family, std::uint16_t tunnel_port) {
          "\t\tmasquerade fully-random comment \"to the outside with the node's address\"\n\t}\n";
 }
 
+void add_pod_networks(NftTable& table, const FirewallSpec& spec, const Family& family) {
+  add_networks(table, family, "own_pods", spec.own_pods, "PodCIDRs of this node");
+  add_networks(table, family, kClusterPods, spec.cluster_pods, "PodCIDRs of every node");
+}
+
 void add_masquerade(NftTable& table, const FirewallSpec& spec) {
   std::string jumps;
   for (const Family& family : families()) {
     if (!has_masquerade(spec, family)) continue;
-    add_networks(table, family, "own_pods", spec.own_pods, "PodCIDRs of this node");
-    add_networks(table, family, kClusterPods, spec.cluster_pods, "PodCIDRs of every node");
+    add_pod_networks(table, spec, family);
     add_networks(table, family, "exceptions", spec.exceptions, "never masqueraded");
     add_addresses(table, family, kNodes, spec.nodes, "InternalIPs of every node");
     table.rules += masquerade_chain(family, spec.tunnel.port);
@@ -136,6 +158,17 @@ void add_guard(NftTable& table, const FirewallSpec& spec) {
                  " counter drop comment \"tunnel packets of another network\"\n\t}\n";
 }
 
+void add_marks(NftTable& table, const FirewallSpec& spec) {
+  for (const Family& family : families()) {
+    if (!has_marks(spec, family)) continue;
+    add_pod_networks(table, spec, family);
+    table.rules +=
+        "\tchain remote_pods {\n\t\ttype filter hook prerouting priority raw; policy accept;\n"
+        "\t\tip saddr != @own_pods4 ip saddr @cluster_pods4 meta mark set meta mark | " +
+        std::to_string(KUBECNI_MARK_REMOTE) + " comment \"the way back may be another\"\n\t}\n";
+  }
+}
+
 /// Keeps conntrack from the tunnel's own packets: each packet of a pod would pass it once more, for
 /// nothing. Only between nodes: others may use the port for what netfilter translates.
 void add_notrack(NftTable& table, const FirewallSpec& spec) {
@@ -176,24 +209,20 @@ NftTable plan_table(const FirewallSpec& spec) {
   if (spec.has_tunnel) add_shield(table, spec);
   if (has_guard(spec)) add_guard(table, spec);
   if (spec.has_tunnel) add_notrack(table, spec);
+  add_marks(table, spec);
   return table;
 }
 
 AddedToSets plan_additions(const FirewallSpec& spec, const FirewallPeers& peers) {
   AddedToSets added;
   for (const Family& family : families()) {
-    const auto is_of = [&](const IpAddr& address) { return address.family() == family.number; };
-    if (has_masquerade(spec, family)) {
-      std::ranges::copy_if(peers.cluster_pods,
-                           std::back_inserter(added.networks[kClusterPods + family.suffix]), is_of,
-                           &IpNet::addr);
-      std::ranges::copy_if(peers.nodes, std::back_inserter(added.addresses[kNodes + family.suffix]),
-                           is_of);
-    }
+    const std::string suffix = family.suffix;
+    if (has_masquerade(spec, family) || has_marks(spec, family))
+      added.networks[kClusterPods + suffix] = of_family(peers.cluster_pods, family.number);
+    if (has_masquerade(spec, family))
+      added.addresses[kNodes + suffix] = of_family(peers.nodes, family.number);
     if (has_guard(spec))
-      std::ranges::copy_if(peers.tunnel_peers,
-                           std::back_inserter(added.addresses[kTunnelPeers + family.suffix]),
-                           is_of);
+      added.addresses[kTunnelPeers + suffix] = of_family(peers.tunnel_peers, family.number);
   }
   return added;
 }

@@ -40,6 +40,9 @@ struct FirewallSpec {
   /// No program checks the senders. So netfilter drops and counts what reaches the tunnel from an
   /// address that is not a peer's, or with another network identifier.
   bool guards_tunnel = false;
+  /// Some link has a strict rp_filter. So IPv4 packets of other nodes' pods get
+  /// KUBECNI_MARK_REMOTE.
+  bool marks_remote_pods = false;
 
   auto operator<=>(const FirewallSpec&) const = default;
 };

@@ -77,6 +77,42 @@ void add_tunnel_neighbour(const PeerPath& path, DesiredState& state) {
   state.neighbours.emplace(gateway, Neighbour{path.device.ifindex, gateway, path.tunnel_mac});
 }
 
+/// The link by which the peer's pods send if the peer does not use the tunnel.
+void add_way_back(const Node& peer, const IpNet& cidr, const Underlay& underlay,
+                  DesiredState& state) {
+  if (!cidr.addr.is_v4()) return;
+  for (const IpAddr& address : peer.internal_ips) {
+    const Way* way = address.is_v4() ? find_way(address, underlay.ways) : nullptr;
+    if (!way || !underlay.strict_ifindexes.contains(way->device.ifindex)) continue;
+    add_route({.dst = cidr,
+               .gateway = way->gateway.value_or(address),
+               .ifindex = way->device.ifindex,
+               .protocol = kRouteProtocol,
+               .table = kWayBackTable,
+               .encap = {},
+               .source = {}},
+              state);
+    return;
+  }
+}
+
+/// When the kernel asks for the way back of a packet, its destination is the source: a pod of this
+/// node, or the node.
+void add_way_back_rules(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
+  if (!view.self || underlay.strict_ifindexes.empty()) return;
+  std::vector<IpNet> destinations = view.self->pod_cidrs;
+  for (const IpAddr& own : view.self->internal_ips) destinations.push_back({own, own.bits()});
+  for (const IpNet& destination : destinations)
+    if (destination.addr.is_v4())
+      state.rules.insert({.family = AF_INET,
+                          .iif = {},
+                          .from = destination,
+                          .mark = KUBECNI_MARK_REMOTE,
+                          .table = kWayBackTable,
+                          .priority = kWayBackRulePriority,
+                          .protocol = kRouteProtocol});
+}
+
 /// BIRD's own route comes first. Behind it is the way through the tunnel.
 void add_reserve(const Node& peer, const IpNet& cidr, const Underlay& underlay,
                  DesiredState& state) {
@@ -84,6 +120,7 @@ void add_reserve(const Node& peer, const IpNet& cidr, const Underlay& underlay,
   if (!reserve) return;
   add_route(route_for(cidr, *reserve, underlay), state);
   add_tunnel_neighbour(*reserve, state);
+  add_way_back(peer, cidr, underlay, state);
   state.mtu = std::min(state.mtu, reserve->mtu);
 }
 
@@ -174,6 +211,7 @@ void add_path(const Node& peer, const PeerPath& path, const Underlay& underlay,
     add_outer_wire(path, underlay, state);
     add_tunnel_neighbour(path, state);
     add_node_route(peer, path, underlay, bridge, state);
+    add_way_back(peer, path.cidr, underlay, state);
   } else if (by_ebpf) {
     state.wires.emplace(path.device.name, path.device);
   }
@@ -293,6 +331,7 @@ DesiredState plan_desired_state(const ClusterView& view, const Underlay& underla
   add_self(view, underlay, state);
   add_tunnel_markers(underlay, state);
   if (underlay.routing == Routing::kBgp) add_bgp_rules(view, state);
+  add_way_back_rules(view, underlay, state);
   warn_about_self(view, underlay, state);
   add_routes_to_nobody(underlay, state);
   for (const Node& peer : view.peers) add_peer(peer, underlay, bridge, rules, state);

@@ -22,6 +22,12 @@ namespace kubecni {
 inline constexpr unsigned kNodeTable = 84;
 inline constexpr unsigned kNodeRulePriority = 8400;
 
+/// The table of the links by which packets of pods behind the tunnel may come all the same: each
+/// node decides for itself how it sends. The rules that lead there are for packets with
+/// KUBECNI_MARK_REMOTE, and for the way back from what they reach.
+inline constexpr unsigned kWayBackTable = 86;
+inline constexpr unsigned kWayBackRulePriority = 8300;
+
 /// The rule by which all packets look into kBgpTable before the main table.
 inline constexpr unsigned kBgpRulePriority = 8500;
 

@@ -15,6 +15,7 @@ namespace kubecni {
 namespace {
 
 std::string route_text(const Route& route) {
+  if (route.table == kWayBackTable) return "packets from " + route.dst.str() + " may come directly";
   if (!route.unicast) return "addresses of " + route.dst.str() + " that no pod has are unreachable";
   std::string text = "route " + route.dst.str();
   if (route.encap) return text + " through the tunnel to " + route.encap->remote.str();
@@ -23,6 +24,7 @@ std::string route_text(const Route& route) {
 
 std::string rule_text(const Rule& rule) {
   if (rule.table == kBgpTable) return "rule: the routes that BIRD learns come first";
+  if (rule.table == kWayBackTable) return "rule: rp_filter accepts both ways of other nodes";
   return "rule: pods' packets to nodes behind the tunnel go through it";
 }
 

@@ -6,6 +6,7 @@
 #include "control/nodes/node_maps.hpp"
 #include "control/nodes/peer_steps.hpp"
 #include "control/nodes/router_advertisements.hpp"
+#include "control/nodes/strict_links.hpp"
 #include "net/address.hpp"
 #include "net/link.hpp"
 
@@ -48,6 +49,7 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
                     .routes = std::move(*routes),
                     .own_addresses = view.self ? view.self->internal_ips : std::vector<IpAddr>{},
                     .tunnel = {}};
+  underlay.strict_ifindexes = find_strict_links(underlay.links);
   if (options_.is_ptp() && view.self) underlay.routed_cidrs = view.self->pod_cidrs;
   underlay.falls_back_to_tunnel = options_.bgp.fallback == "vxlan";
   for (const LinkAddress& address : *addresses)
@@ -67,6 +69,8 @@ std::optional<NodesPlan> NodesController::prepare(const ClusterView& view,
   underlay->detours = std::move(detours);
   if (options_.accept_ra && view.self && has_ipv6(view.self->pod_cidrs))
     keep_accepting_advertisements(*underlay, outcome);
+  has_strict_links_ = !underlay->strict_ifindexes.empty();
+  let_marks_decide(underlay->links, underlay->strict_ifindexes, outcome);
   if (auto tunnel = tunnel_.ensure(netlink_, view, underlay->uplinks, outcome))
     underlay->tunnel = *tunnel;
   else

@@ -55,6 +55,8 @@ class NodesController {
   /// Whether from_tunnel judges who sends through the tunnel: it is attached, and knows all
   /// nodes.
   bool is_guarding_tunnel(EbpfDataplane* dataplane);
+  /// Whether a link of the node had a strict rp_filter in the last round.
+  [[nodiscard]] bool has_strict_links() const { return has_strict_links_; }
   /// What the checksum offload of the tunnel device is, and why.
   [[nodiscard]] const std::string& offload() const { return tunnel_.offload(); }
 
@@ -82,6 +84,7 @@ class NodesController {
   NetlinkSocket netlink_;
   TunnelDevice tunnel_;
   std::optional<Round> last_round_;
+  bool has_strict_links_ = false;
 };
 
 }  // namespace kubecni

@@ -67,6 +67,8 @@ struct Underlay {
   std::vector<Route> routes;                 ///< the kernel's
   std::vector<IpAddr> own_addresses;         ///< InternalIPs of this node
   std::vector<IpAddr> local_addresses = {};  ///< of all devices of this node
+  /// Devices on which the kernel drops what it would not send back by them (`rp_filter` is 1).
+  std::set<unsigned> strict_ifindexes = {};
   /// In mode ptp: this node's PodCIDRs. No bridge has them.
   std::vector<IpNet> routed_cidrs = {};
   std::optional<Tunnel> tunnel;

@@ -1,12 +1,9 @@
 #include "control/probe/probe_controller.hpp"
 
-#include "base/file.hpp"
 #include "net/link.hpp"
 #include "state/daemon_status.hpp"
 
-#include <algorithm>
 #include <cerrno>
-#include <map>
 #include <string>
 
 namespace kubecni {
@@ -31,25 +28,6 @@ std::vector<ProbeFinding> earlier_detours(const DaemonOptions& options) {
                        .cause = "as before this daemon started"});
   }
   return detours;
-}
-
-/// Whether the kernel drops what comes over the link from where another route leads: the higher of
-/// the two settings counts, and 1 is strict.
-bool is_strict(const std::string& device) {
-  const auto setting = [](const std::string& of) {
-    return read_file("/proc/sys/net/ipv4/conf/" + of + "/rp_filter").value_or("0").substr(0, 1);
-  };
-  return std::max(setting("all"), setting(device)) == "1";
-}
-
-void note_strict_links(std::vector<ProbeTarget>& targets) {
-  std::map<std::string, bool> strict;
-  for (ProbeTarget& target : targets) {
-    if (!target.has_choice() || !target.address.is_v4()) continue;
-    const auto [found, is_new] = strict.try_emplace(target.direct->device, false);
-    if (is_new) found->second = is_strict(found->first);
-    target.is_link_strict = found->second;
-  }
 }
 
 ProbeReport report_of(const std::vector<ProbeFinding>& earlier) {
@@ -143,7 +121,6 @@ void ProbeController::sync(const ClusterView& view, std::vector<ProbeTarget> tar
                        view.self->name);
   }
   earlier_.clear();
-  note_strict_links(targets);
   describe(*view.self, outcome);
   prober_->set_targets(std::move(targets), {.drops_forwarded = drops_forwarded,
                                             .probe_port = options_.probe_port,

@@ -46,7 +46,7 @@ void ProbeTable::set_targets(std::vector<ProbeTarget> targets) {
       state.is_detour = target.by_tunnel;
     // What was lost, was lost on the way before.
     if (state.target.by_tunnel != target.by_tunnel) state.lost = state.good = 0;
-    if (!target.may_detour()) state.is_detour = false;
+    if (!target.has_choice()) state.is_detour = false;
     state.target = std::move(target);
     by_address_[state.target.address] = states_.size();
     by_node_address_[state.target.node_address] = states_.size();
@@ -225,7 +225,7 @@ void ProbeTable::judge(std::size_t index, Clock::time_point now) {
     set_verdict(state, ProbeVerdict::kSilent);
   if (state.verdict == ProbeVerdict::kUnknown && state.lost == kLossesToBeSilent) ++version_;
 
-  if (!state.is_detour && state.target.may_detour() && state.verdict == ProbeVerdict::kSilent &&
+  if (!state.is_detour && state.target.has_choice() && state.verdict == ProbeVerdict::kSilent &&
       state.lost >= kLossesToBeSilent && state.tunnel_good >= kTunnelToDetour &&
       now >= state.no_detour_before) {
     const bool was_recent =
@@ -297,12 +297,6 @@ std::string ProbeTable::cause_of(const State& state, const ProbeFacts& facts) co
            " is closed between the nodes, or a firewall of that node "
            "drops forwarded packets: the node answers at " +
            target.node_address.str() + ", and not through the tunnel";
-  if (target.is_link_strict && target.has_choice() && state.tunnel_good > 0)
-    return "probably the network between the nodes drops packets with pods' addresses: the node "
-           "answers through the tunnel. Pods cannot go over to it, since rp_filter of " +
-           target.direct->device +
-           " is 1, and this node would drop what the other sends: sysctl -w " + "net.ipv4.conf." +
-           target.direct->device + ".rp_filter=2";
   if (target.by_tunnel || (state.tunnel_good == 0 && target.tunnel))
     return "probably a firewall of one of the two nodes drops forwarded packets (iptables -S "
            "FORWARD, nft list ruleset): the node answers " +

@@ -24,7 +24,6 @@ struct ProbeTarget {
   struct Direct {
     unsigned ifindex = 0;
     IpAddr next_hop;
-    std::string device = {};  ///< its name
     auto operator<=>(const Direct&) const = default;
   };
   /// The other end of the tunnel.
@@ -43,12 +42,8 @@ struct ProbeTarget {
   /// The other ways, where this node may choose between them.
   std::optional<Direct> direct;
   std::optional<Tunnel> tunnel;
-  /// The link of `direct` drops what comes from an address to which another route leads (rp_filter
-  /// is 1). On a detour, this node would drop what the other still sends over the link.
-  bool is_link_strict = false;
 
   [[nodiscard]] bool has_choice() const { return direct && tunnel; }
-  [[nodiscard]] bool may_detour() const { return has_choice() && !is_link_strict; }
   auto operator<=>(const ProbeTarget&) const = default;
 };
 

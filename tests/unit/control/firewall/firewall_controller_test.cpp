@@ -17,13 +17,13 @@ TEST(FirewallController, EveryAddressOfAPeerMaySendThroughTheTunnel) {
   DaemonOptions options;
   options.tunnel.port = 4789;
 
-  const auto spec = plan_firewall(view, options, true);
+  const auto spec = plan_firewall(view, options, {.guards_tunnel = true});
 
   EXPECT_THAT(spec.tunnel_peers, UnorderedElementsAre(addr("192.0.2.2"), addr("2001:db8::2")));
   EXPECT_THAT(spec.cluster_pods, UnorderedElementsAre(net("10.200.1.0/24"), net("10.200.2.0/24")));
   EXPECT_TRUE(spec.guards_tunnel);
   EXPECT_EQ(spec.tunnel.port, 4789);
-  EXPECT_FALSE(plan_firewall(view, options, false).guards_tunnel);
+  EXPECT_FALSE(plan_firewall(view, options, {}).guards_tunnel);
 }
 
 }  // namespace

@@ -226,6 +226,21 @@ TEST(MasqueradeRule, IsWiderWithMorePodsOrLessInside) {
   EXPECT_FALSE(MasqueradeRule(off).is_wider_than(rule));
 }
 
+TEST(FirewallTable, MarksPacketsOfOtherNodesPods) {
+  FirewallSpec spec = dual_stack();
+  EXPECT_THAT(plan_table(spec).text(), Not(HasSubstr("remote_pods")));
+  spec.marks_remote_pods = true;
+  spec.masquerade = false;
+
+  const NftTable table = plan_table(spec);
+
+  EXPECT_THAT(table.text(),
+              HasSubstr("ip saddr != @own_pods4 ip saddr @cluster_pods4 meta mark set "
+                        "meta mark | 67108864"));
+  EXPECT_EQ(table.sets.at("cluster_pods4").elements.size(), 2u);
+  EXPECT_FALSE(table.sets.contains("cluster_pods6"));
+}
+
 TEST(FirewallTable, TakesOtherNodesIntoTheSetsThatItHas) {
   const FirewallPeers peers{.cluster_pods = {net("10.200.2.0/24"), net("2001:db8:202::/64")},
                             .nodes = {addr("192.0.2.3")},

@@ -105,6 +105,32 @@ TEST(DesiredState, TellsPodsByTheirAddressesWithoutABridge) {
   EXPECT_EQ(nobody.ifindex, 0u);
 }
 
+TEST(DesiredState, AcceptsBothWaysOfAPeerOnAStrictLink) {
+  auto from = underlay();
+  add_way(from, "203.0.113.9", "eth0", "192.0.2.254");
+  EXPECT_FALSE(plan({kFar}, from).routes.contains({kWayBackTable, kFarCidr}));
+  from.strict_ifindexes = {2};
+
+  const auto state = plan({kFar, kNear}, from);
+
+  const auto& back = state.routes.at({kWayBackTable, kFarCidr});
+  EXPECT_EQ(back.gateway, addr("192.0.2.254"));
+  EXPECT_EQ(back.ifindex, 2u);
+  EXPECT_FALSE(back.encap);
+  EXPECT_FALSE(state.routes.contains({kWayBackTable, kNearCidr})) << "it is reached directly";
+  std::set<IpNet> destinations;
+  for (const Rule& rule : state.rules) {
+    if (rule.table != kWayBackTable) continue;
+    EXPECT_EQ(rule.mark, KUBECNI_MARK_REMOTE);
+    destinations.insert(rule.from.value());
+  }
+  EXPECT_THAT(destinations, testing::ElementsAre(net("10.200.1.0/24"), net("192.0.2.1/32")));
+
+  from.strict_ifindexes = {3};
+  EXPECT_FALSE(plan({kFar}, from).routes.contains({kWayBackTable, kFarCidr}))
+      << "the peer is not on that link";
+}
+
 TEST(DesiredState, LetsProgramsMakeTheOuterHeaderWhereTheyCan) {
   const auto encapsulates = [](const Underlay& from) {
     return plan({kFar}, from).cidrs.at(kFarCidr).outer_ifindex != 0;

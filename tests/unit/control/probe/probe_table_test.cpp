@@ -230,19 +230,6 @@ TEST_F(ProbeTableTest, StaysDirectWhileAnswersComeAgain) {
   EXPECT_TRUE(report().detours.empty());
 }
 
-TEST_F(ProbeTableTest, StaysDirectWhereTheLinkIsStrict) {
-  ProbeTarget strict = near(1);
-  strict.is_link_strict = true;
-  strict.direct->device = "eth0";
-  table.set_targets({strict});
-  run(5s, all);
-
-  run(30s, node_and_tunnel);
-
-  EXPECT_TRUE(report().detours.empty());
-  EXPECT_THAT(cause(), HasSubstr("net.ipv4.conf.eth0.rp_filter=2"));
-}
-
 TEST_F(ProbeTableTest, TellsAFirewallFromAMissingRoute) {
   table.set_targets({far(1)});
   run(5s, all);
