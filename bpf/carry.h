@@ -67,7 +67,7 @@ static __always_inline struct exit judge_pod(const struct kubecni_endpoint *pod)
 {
 	if (!(pod->flags & KUBECNI_ENDPOINT_READY))
 		return EXIT(PASS_NOT_READY);
-	if (pod->flags & KUBECNI_ENDPOINT_SHAPED)
+	if (is_kernels(pod))
 		return EXIT(PASS_SHAPED);
 	return CONTINUE;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* to_pod: egress of the host end of a pod's veth. A redirect into a pod
- * skips this hook. So it sees exactly what the kernel path delivers. It drops
+ * skips this hook. So it sees what the kernel path delivers, and what eBPF
+ * sends through the limit of the pod's bandwidth, which has a mark. It drops
  * what netfilter should have judged and has not, and notes flows whose other
  * direction could be redirected. */
 #define THIS_PROGRAM KUBECNI_BY_TO_POD
@@ -74,6 +75,11 @@ static __always_inline struct exit watch(struct __sk_buff *skb)
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
+	if ((skb->mark & KUBECNI_MARK_FAST) && skb->tc_index == KUBECNI_TC_INDEX_FAST) {
+		set_ctx_u32(skb->mark, 0);
+		set_ctx_u32(skb->tc_index, 0);
+		return leave(skb->len, EXIT(FAST_SENT_TO_POD));
+	}
 	const struct exit exit = watch(skb);
 	/* A veth leaves the index on, and the pod may send the packet on. */
 	clear_judgement(skb);

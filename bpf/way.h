@@ -52,6 +52,13 @@ static __always_inline bool find_route(struct __sk_buff *skb, const struct packe
 	return true;
 }
 
+/* Whether eBPF would bypass a limit of the pod's bandwidth. */
+static __always_inline bool is_kernels(const struct kubecni_endpoint *pod)
+{
+	return (pod->flags & (KUBECNI_ENDPOINT_SHAPED | KUBECNI_ENDPOINT_SHAPED_IN)) ==
+	       KUBECNI_ENDPOINT_SHAPED;
+}
+
 /* Finds the way to the translated destination. */
 static __always_inline bool find_way(struct __sk_buff *skb, const struct packet *pkt,
 				     const struct transport *l4, __u32 place, __u32 network,
@@ -63,8 +70,7 @@ static __always_inline bool find_way(struct __sk_buff *skb, const struct packet 
 		return false;
 	answer->is_to_pod = read_endpoint(network, dst, pkt->family, &answer->pod);
 	if (answer->is_to_pod)
-		return (answer->pod.flags & KUBECNI_ENDPOINT_READY) &&
-		       !(answer->pod.flags & KUBECNI_ENDPOINT_SHAPED) &&
+		return (answer->pod.flags & KUBECNI_ENDPOINT_READY) && !is_kernels(&answer->pod) &&
 		       (answer->is_routed || same_mac(pkt->eth->h_dest, answer->pod.pod_mac));
 	/* The kernel path drops what would look like a packet of the tunnel. */
 	if (!answer->is_routed || is_tunnel_port(l4->protocol, answer->translation.dst_port))
@@ -97,7 +103,8 @@ static __always_inline void change_headers(struct __sk_buff *skb, struct packet 
 }
 
 /* Puts the packet into the pod's namespace, past the bridge. A veth would take
- * mark and priority off; the helper leaves them on every kernel so far. */
+ * mark and priority off; the helper leaves them on every kernel so far. If the
+ * pod has a limit at its host end, the packet goes there, and to_pod sees it. */
 static __always_inline void send_to_pod(struct __sk_buff *skb, const struct kubecni_endpoint *pod)
 {
 	/* A switched frame is addressed to the other pod, so it arrived as
@@ -105,8 +112,14 @@ static __always_inline void send_to_pod(struct __sk_buff *skb, const struct kube
 	 * it. */
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
-	set_ctx_u32(skb->mark, 0);
 	set_ctx_u32(skb->priority, 0);
+	if (pod->flags & KUBECNI_ENDPOINT_SHAPED_IN) {
+		set_ctx_u32(skb->mark, KUBECNI_MARK_FAST);
+		set_ctx_u32(skb->tc_index, KUBECNI_TC_INDEX_FAST);
+		bpf_redirect(pod->host_ifindex, 0);
+		return;
+	}
+	set_ctx_u32(skb->mark, 0);
 	bpf_redirect_peer(pod->host_ifindex, 0);
 }
 

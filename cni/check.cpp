@@ -82,7 +82,7 @@ Result<std::vector<std::string>> settled_differences(const PodDataplane& datapla
     const unsigned network = network_of(attachment.port, host.master_ifindex);
     const PodEndpoint pod = endpoint_of(attachment, host, network, {}, *shaped);
     auto found = dataplane.differences(pod);
-    const bool may_settle = found && !found->empty() && pod.shaped;
+    const bool may_settle = found && !found->empty() && pod.shaped != Shaped::kNothing;
     if (!may_settle || std::chrono::steady_clock::now() >= end) return found;
     std::this_thread::sleep_for(kStep);
   }

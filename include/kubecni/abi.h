@@ -33,8 +33,9 @@
 #define KUBECNI_MAX_EXIT_REASONS 64
 
 /* from_pod, from_wire and from_tunnel set this bit of skb->mark on packets that
- * they send to the wire or the tunnel of another node. to_wire and to_tunnel clear it. A packet
- * that they see without the bit came by the kernel path. */
+ * they send to the wire or the tunnel of another node, or to the host end of a pod whose limit
+ * they have to pass. to_wire, to_tunnel and to_pod clear it. A packet that they see without the
+ * bit came by the kernel path. */
 #define KUBECNI_MARK_FAST 0x01000000
 
 /* The policies' nftables table sets this bit of skb->mark on each packet that it lets pass. */
@@ -47,6 +48,9 @@
 /* from_pod writes this to skb->tc_index of packets that a policed pod sends by the kernel path.
  * Only programs see that field, so it disturbs no rule that looks at the mark. */
 #define KUBECNI_TC_INDEX_POLICED 0x6b63
+/* The same for packets that eBPF sends to the host end of a pod, with KUBECNI_MARK_FAST. A pod can
+ * forge the one, and rules of the node the other. */
+#define KUBECNI_TC_INDEX_FAST 0x6b64
 
 /* Keys of `node_cidrs4` and `node_cidrs6`: a PodCIDR of a node. The trie
  * matches `prefixlen` leading bits of what follows, so `addr` must come
@@ -130,11 +134,15 @@ enum kubecni_endpoint_flags {
 	 * interface is up; DEL clears it first. */
 	KUBECNI_ENDPOINT_READY = 1,
 	/* A kernel queueing discipline limits the pod's traffic. A redirect
-	 * would bypass it, so the kernel carries all of the pod's traffic. */
+	 * would bypass it, so the kernel carries all of the pod's traffic,
+	 * unless there is SHAPED_IN, too. */
 	KUBECNI_ENDPOINT_SHAPED = 2,
 	/* A policy selects the pod. eBPF carries only flows of which netfilter
 	 * has let a packet pass. */
 	KUBECNI_ENDPOINT_POLICED = 4,
+	/* Only what the pod receives is limited, by a discipline of its host
+	 * end. eBPF sends it to that device instead of into the pod. */
+	KUBECNI_ENDPOINT_SHAPED_IN = 8,
 };
 
 /* Value of `endpoints4` and `endpoints6`. One lookup serves delivery to a
@@ -392,7 +400,9 @@ enum kubecni_programs {
 	X(PASS_NO_NEIGHBOUR, PASS, FROM_POD,                                                       \
 	  "kernel path: a flow begins, and the next hop to the node has not answered yet")         \
 	X(DROP_NOT_JUDGED, DROP, WATCHING,                                                         \
-	  "dropped: a policy selects its pod, and the policies' table has not let it pass")
+	  "dropped: a policy selects its pod, and the policies' table has not let it pass")        \
+	X(FAST_SENT_TO_POD, PASS, TO_POD,                                                          \
+	  "eBPF: redirected packet seen at the limit of what its pod receives")
 
 enum kubecni_exit_reason {
 #define X(name, verdict, programs, text) KUBECNI_##name,

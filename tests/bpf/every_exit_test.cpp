@@ -40,7 +40,8 @@ class EveryExit : public BpfTest {
   /// A packet that no table has let pass, at an exit.
   Passage policed_pod_sends(const Program& hook) {
     must(dataplane().node_config.set_needs_judged_mark(true));
-    return run(hook, frame_at(hook, {}), {.from_ifindex = nic().ifindex, .is_from_policed = true});
+    return run(hook, frame_at(hook, {}),
+               {.from_ifindex = nic().ifindex, .tc_index = KUBECNI_TC_INDEX_POLICED});
   }
   static Frame lldp() { return ethernet_frame(kGatewayMac, kPodAMac, ETH_P_LLDP, 60); }
   static Frame tagged(const Program& hook) { return with_tags(frame_at(hook, {}), kTag, 0); }
@@ -217,6 +218,11 @@ EveryExit::Exits EveryExit::exits_of_to_pod() {
   return {
       {KUBECNI_DROP_NOT_JUDGED, [&] { return policed_pod_sends(kToPod); }},
       {KUBECNI_KERNEL_TO_POD, [&] { return kernel_delivers({}); }},
+      {KUBECNI_FAST_SENT_TO_POD,
+       [&] {
+         return run(kToPod, frame_at(kToPod, {}),
+                    {.mark = KUBECNI_MARK_FAST, .tc_index = KUBECNI_TC_INDEX_FAST});
+       }},
       {KUBECNI_PASS_NOT_IP, [&] { return run(kToPod, lldp()); }},
       {KUBECNI_PASS_MULTICAST, [&] { return kernel_delivers({.dst_mac = "01:00:5e:00:00:fb"}); }},
       {KUBECNI_PASS_VLAN, [&] { return run(kToPod, tagged(kToPod)); }},

@@ -186,6 +186,7 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
   skb.priority = metadata.priority;
   skb.gso_size = metadata.gso_size;
   skb.ingress_ifindex = metadata.from_ifindex;
+  skb.cb[0] = metadata.tc_index;
   Frame out(frame.size() + 256);
   LIBBPF_OPTS(bpf_test_run_opts, opts);
   opts.data_in = frame.data();
@@ -195,7 +196,7 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
   opts.ctx_in = opts.ctx_out = &skb;
   opts.ctx_size_in = opts.ctx_size_out = sizeof(skb);
   const int program =
-      metadata.is_from_policed ? Node::get().program_behind_tell(hook) : Node::get().program(hook);
+      metadata.tc_index != 0 ? Node::get().program_behind_tell(hook) : Node::get().program(hook);
   if (bpf_prog_test_run_opts(program, &opts) != 0)
     must(Result<>(sys_error(errno, std::string("run ") + hook.name)));
   out.resize(opts.data_size_out);

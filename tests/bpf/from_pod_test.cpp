@@ -107,6 +107,21 @@ TEST_P(FromPod, WhatAShapedPodSendsOrIsSentIsLeftToTheKernel) {
   }
 }
 
+TEST_P(FromPod, WhatAPodWithALimitReceivesGoesThroughIt) {
+  constexpr __u32 kLimited =
+      KUBECNI_ENDPOINT_READY | KUBECNI_ENDPOINT_SHAPED | KUBECNI_ENDPOINT_SHAPED_IN;
+  set_flags(family().pod_b, kLimited);
+  const Passage passage =
+      send({.dst_mac = kPodBMac, .dst = family().pod_b}, {.mark = 0x1234, .priority = 5});
+  EXPECT_EQ(passage.reason, KUBECNI_FAST_TO_LOCAL_POD);
+  EXPECT_EQ(passage.mark, KUBECNI_MARK_FAST);
+  EXPECT_EQ(passage.priority, 0u);
+
+  reset_the_maps();
+  set_flags(family().pod_a, kLimited);
+  EXPECT_EQ(send({.dst_mac = kPodBMac, .dst = family().pod_b}).mark, 0u) << "it may send";
+}
+
 TEST_P(FromPod, WhatAPodSendsThatIsNotReadyItselfIsLeftToTheKernel) {
   set_flags(family().pod_a, 0);
 

@@ -19,9 +19,11 @@ class Judged : public BothFamilies {
   static constexpr Metadata kForwarded{.from_ifindex = kSomeDevice};
   static constexpr Metadata kMarked{.mark = KUBECNI_MARK_JUDGED | 0xabc,
                                     .from_ifindex = kSomeDevice};
-  static constexpr Metadata kFromPoliced{.from_ifindex = kSomeDevice, .is_from_policed = true};
-  static constexpr Metadata kFromPolicedMarked{
-      .mark = KUBECNI_MARK_JUDGED, .from_ifindex = kSomeDevice, .is_from_policed = true};
+  static constexpr Metadata kFromPoliced{.from_ifindex = kSomeDevice,
+                                         .tc_index = KUBECNI_TC_INDEX_POLICED};
+  static constexpr Metadata kFromPolicedMarked{.mark = KUBECNI_MARK_JUDGED,
+                                               .from_ifindex = kSomeDevice,
+                                               .tc_index = KUBECNI_TC_INDEX_POLICED};
 
   Passage deliver(const Metadata& metadata, const IpPacket& packet = {}) {
     return run(kToPod, frame_at(kToPod, packet), metadata);
@@ -75,10 +77,27 @@ TEST_P(Judged, WhatAPolicedPodSendsLeavesTheNodeOnlyIfTheTableLetItPass) {
 }
 
 TEST_P(Judged, WhatTheFastPathSendsNeedsNoMark) {
-  EXPECT_THAT(
-      run(kToWire, frame_at(kToWire, {}),
-          {.mark = KUBECNI_MARK_FAST, .from_ifindex = kSomeDevice, .is_from_policed = true}),
-      LeftToKernel(KUBECNI_FAST_SENT_TO_WIRE));
+  EXPECT_THAT(run(kToWire, frame_at(kToWire, {}),
+                  {.mark = KUBECNI_MARK_FAST,
+                   .from_ifindex = kSomeDevice,
+                   .tc_index = KUBECNI_TC_INDEX_POLICED}),
+              LeftToKernel(KUBECNI_FAST_SENT_TO_WIRE));
+}
+
+// A pod can forge the index, and rules of the node the mark.
+TEST_P(Judged, WhatTheFastPathSendsToALimitNeedsBothSigns) {
+  const Metadata sent{.mark = KUBECNI_MARK_FAST | 0x1234,
+                      .from_ifindex = kSomeDevice,
+                      .tc_index = KUBECNI_TC_INDEX_FAST};
+  const Passage passage = deliver(sent);
+  EXPECT_THAT(passage, LeftToKernel(KUBECNI_FAST_SENT_TO_POD));
+  EXPECT_EQ(passage.mark, 0u);
+
+  Metadata no_mark = sent, no_index = sent;
+  no_mark.mark = 0;
+  no_index.tc_index = 0;
+  for (const Metadata& forged : {no_mark, no_index})
+    EXPECT_THAT(deliver(forged), Dropped(KUBECNI_DROP_NOT_JUDGED));
 }
 
 TEST_P(Judged, WhatIsDroppedIsNoSignThatNetfilterLetItPass) {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Stands in front of a program whose packet from_pod has seen. A test run
- * cannot set tc_index. */
-#include "kubecni/abi.h"
-
+/* Stands in front of a program whose packet another program has seen. A test
+ * run cannot set tc_index, but cb. */
 #include <bpf/bpf_helpers.h>
 
 #include <linux/bpf.h>
@@ -17,7 +15,8 @@ struct {
 
 SEC("tc")
 int tell(struct __sk_buff* skb) {
-  skb->tc_index = KUBECNI_TC_INDEX_POLICED;
+  skb->tc_index = skb->cb[0];
+  skb->cb[0] = 0;
   bpf_tail_call(skb, &next, 0);
   return TC_ACT_PIPE; /* no program has this verdict */
 }

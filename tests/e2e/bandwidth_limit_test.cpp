@@ -151,10 +151,16 @@ TEST_P(BandwidthRate, OfTcpIsAsAskedFor) {
   const NetNs& peer = is_with_node ? node.netns : other.netns;
   const IpAddr peer_address = is_with_node ? node.gateway(family) : other.address_of(family);
 
+  const ExitCounts before = node.is_ebpf() ? node.counters() : ExitCounts{};
+
   const double rate = is_to_pod ? tcp_rate(peer, pod.netns, pod.address_of(family), flows)
                                 : tcp_rate(pod.netns, peer, peer_address, flows);
 
   EXPECT_NEAR(rate, kAsked, kTolerance * kAsked);
+  if (!node.is_ebpf() || !is_to_pod) return;
+  const ExitCounts after = node.counters();
+  EXPECT_GT(grown(before, after, KUBECNI_FAST_SENT_TO_POD), 1000u) << growth(before, after);
+  EXPECT_EQ(grown(before, after, KUBECNI_PASS_SHAPED), 0u) << growth(before, after);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -140,11 +140,11 @@ Result<> ProgNode::add_pods() {
     const Device* device;
     const char* WalkAddresses::* address;
     const char* pod_mac;
-    bool shaped;
+    Shaped shaped;
   };
-  for (const Pod& pod : {Pod{&pod_a_, &WalkAddresses::pod_a, kPodAMac, false},
-                         Pod{&pod_b_, &WalkAddresses::pod_b, kPodBMac, false},
-                         Pod{&shaped_pod_, &WalkAddresses::shaped_pod, kPodBMac, true}}) {
+  for (const Pod& pod : {Pod{&pod_a_, &WalkAddresses::pod_a, kPodAMac, Shaped::kNothing},
+                         Pod{&pod_b_, &WalkAddresses::pod_b, kPodBMac, Shaped::kNothing},
+                         Pod{&shaped_pod_, &WalkAddresses::shaped_pod, kPodBMac, Shaped::kAll}}) {
     PodEndpoint endpoint{.host = *pod.device,
                          .network = kNetwork,
                          .addresses = {},

@@ -148,7 +148,7 @@ Result<json> collect_endpoints(const NodePaths& paths) {
     auto [problems, of_node] = host_differences(*state, port);
     problems.insert(problems.end(), of_node.begin(), of_node.end());
     const Link* const host = state->find(port.host_ifname);
-    const bool limited = is_shaped(attachment, host ? host->ifindex : 0, *shaped);
+    const bool limited = shaped_of(attachment, host ? host->ifindex : 0, *shaped) == Shaped::kAll;
     if (host && attachment.ebpf && dataplane) {
       const unsigned network = network_of(port, host->master_ifindex);
       auto found = dataplane->differences(endpoint_of(attachment, *host, network, {}, *shaped));

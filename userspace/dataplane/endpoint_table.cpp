@@ -60,7 +60,8 @@ std::string map_of(const IpAddr& address) {
 /// `former` are those of its entry so far, if there is one.
 __u32 flags_of(const PodEndpoint& pod, std::optional<__u32> former) {
   __u32 flags = KUBECNI_ENDPOINT_READY;
-  if (pod.shaped) flags |= KUBECNI_ENDPOINT_SHAPED;
+  if (pod.shaped != Shaped::kNothing) flags |= KUBECNI_ENDPOINT_SHAPED;
+  if (pod.shaped == Shaped::kReceived) flags |= KUBECNI_ENDPOINT_SHAPED_IN;
   if (pod.policed == Policed::kAsIs)
     flags |= former.value_or(KUBECNI_ENDPOINT_POLICED) & KUBECNI_ENDPOINT_POLICED;
   if (pod.policed == Policed::kYes) flags |= KUBECNI_ENDPOINT_POLICED;
@@ -207,9 +208,12 @@ Result<> EndpointTable::compare_endpoint(const PodEndpoint& pod, const IpAddr& a
                          : " is marked as POLICED, and no policy selects it"));
   else if (wrong != 0)
     found.push_back("endpoint " + address.str() +
-                    (pod.shaped ? " gets redirected packets, which bypass its queueing discipline; "
-                                  "kube-cnid corrects that: does it run?"
-                                : " is marked as SHAPED and has no queueing discipline"));
+                    (pod.shaped == Shaped::kAll
+                         ? " gets redirected packets, which bypass its queueing discipline; "
+                           "kube-cnid corrects that: does it run?"
+                     : pod.shaped == Shaped::kReceived
+                         ? " is not marked as SHAPED_IN, although only what it receives is limited"
+                         : " is marked as SHAPED and has no queueing discipline"));
   return {};
 }
 

@@ -25,6 +25,13 @@ enum class Policed {
   kAsIs,  ///< whatever its entries say; yes, if they are made anew
 };
 
+/// What a queueing discipline limits of a pod's traffic.
+enum class Shaped {
+  kNothing,
+  kReceived,  ///< by a discipline of its host end, through which eBPF sends it
+  kAll,       ///< or kube-cni does not know what: no redirects
+};
+
 /// The data of one pod for the eBPF path.
 struct PodEndpoint {
   Device host;                    ///< host end of the veth
@@ -32,7 +39,7 @@ struct PodEndpoint {
   std::vector<IpAddr> addresses;  ///< of both families
   MacAddr pod_mac;
   MacAddr gateway_mac;
-  bool shaped = false;  ///< a queueing discipline limits its traffic: no redirects
+  Shaped shaped = Shaped::kNothing;
   Policed policed = Policed::kNo;
 };
 

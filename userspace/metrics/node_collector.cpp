@@ -66,7 +66,7 @@ Result<Families> collect_endpoints(const Paths& paths) {
   for (const Attachment& attachment : listing->attachments) {
     const auto host = std::ranges::find(*links, attachment.port.host_ifname, &Link::name);
     const unsigned ifindex = host == links->end() ? 0 : host->ifindex;
-    if (attachment.ebpf && !is_shaped(attachment, ifindex, *shaped)) ++on_ebpf;
+    if (attachment.ebpf && shaped_of(attachment, ifindex, *shaped) != Shaped::kAll) ++on_ebpf;
   }
   auto endpoints =
       gauge("kube_cni_endpoints", "Interfaces of pods on this node, by the path of their packets");

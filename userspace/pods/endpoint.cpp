@@ -2,9 +2,11 @@
 
 namespace kubecni {
 
-bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
-               const std::set<unsigned>& shaped_links) {
-  return attachment.shaped || shaped_links.contains(host_ifindex);
+Shaped shaped_of(const Attachment& attachment, unsigned host_ifindex,
+                 const std::set<unsigned>& shaped_links) {
+  if (attachment.bandwidth.ingress && !attachment.bandwidth.egress) return Shaped::kReceived;
+  const bool is_shaped = attachment.shaped || shaped_links.contains(host_ifindex);
+  return is_shaped ? Shaped::kAll : Shaped::kNothing;
 }
 
 unsigned network_of(const PodPort& port, unsigned bridge_ifindex) {
@@ -19,7 +21,7 @@ PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned
           .addresses = attachment.port.plain_addresses(),
           .pod_mac = attachment.port.pod_mac,
           .gateway_mac = gateway_mac,
-          .shaped = is_shaped(attachment, host.ifindex, shaped_links),
+          .shaped = shaped_of(attachment, host.ifindex, shaped_links),
           .policed = policed};
 }
 

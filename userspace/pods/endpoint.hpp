@@ -8,10 +8,10 @@
 
 namespace kubecni {
 
-/// Whether a queueing discipline limits the pod's traffic, so that it takes the kernel path.
-/// `host_ifindex` is the host end of its veth, `shaped_links` the result of list_shaped_links().
-bool is_shaped(const Attachment& attachment, unsigned host_ifindex,
-               const std::set<unsigned>& shaped_links);
+/// What of the pod's traffic a queueing discipline limits. `host_ifindex` is the host end of its
+/// veth, `shaped_links` the result of list_shaped_links().
+Shaped shaped_of(const Attachment& attachment, unsigned host_ifindex,
+                 const std::set<unsigned>& shaped_links);
 
 /// The network of the pod for eBPF; `bridge_ifindex` is that of its bridge, if it is on one.
 unsigned network_of(const PodPort& port, unsigned bridge_ifindex);

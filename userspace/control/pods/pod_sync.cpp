@@ -17,8 +17,8 @@ namespace kubecni {
 namespace {
 
 /// ADD wanted eBPF for it, and had to do without. A limited pod may need what holds the programs.
-bool awaits_ebpf(const Attachment& attachment, bool shaped) {
-  const bool by_others = shaped && attachment.bandwidth.empty();
+bool awaits_ebpf(const Attachment& attachment, Shaped shaped) {
+  const bool by_others = shaped != Shaped::kNothing && attachment.bandwidth.empty();
   return !attachment.ebpf && !attachment.fallback_reason.empty() && (!by_others || has_tcx());
 }
 
@@ -134,11 +134,11 @@ void sync_ebpf(PodDataplane& dataplane, const AttachmentStore& store, const Atta
       is_late ? take_over_pod(dataplane, store, attachment, pod)
               : restore_pod(&dataplane.programs, dataplane.endpoints, store, attachment, pod);
   if (restored && !*restored) return;
-  const std::string how = pod.shaped ? " is not redirected: its bandwidth is limited"
-                          : pod.policed == Policed::kYes
-                              ? " is not redirected: network policies judge its packets"
-                          : is_late ? " is on eBPF now"
-                                    : " is on eBPF again";
+  const std::string how =
+      pod.shaped == Shaped::kAll     ? " is not redirected: its bandwidth is limited"
+      : pod.policed == Policed::kYes ? " is not redirected: network policies judge its packets"
+      : is_late                      ? " is on eBPF now"
+                                     : " is on eBPF again";
   outcome.apply(restored ? Result<>() : fail(restored),
                 "pod " + attachment.port.addresses_text() + how);
 }
