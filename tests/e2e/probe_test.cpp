@@ -221,9 +221,13 @@ TEST(ProbeDetourOf, AStrictLinkLetsTheOthersDirectPacketsIn) {
 
   ASSERT_TRUE(eventually([&] { return is_tunnelled(cluster.a, "10.200.2.0/24"); }, kNoticed))
       << said(cluster.a);
-  EXPECT_TRUE(eventually([&] { return !is_tunnelled(cluster.b, "10.200.1.0/24"); }, kNoticed * 2))
+  EXPECT_TRUE(eventually(
+      [&] {
+        const auto is_direct = [&] { return !is_tunnelled(cluster.b, "10.200.1.0/24"); };
+        return is_direct() && ok(ping(cluster.pod_b->netns, cluster.pod_a->address)) && is_direct();
+      },
+      kNoticed))
       << said(cluster.b);
-  EXPECT_TRUE(ok(ping(cluster.pod_b->netns, cluster.pod_a->address)));
 }
 
 INSTANTIATE_TEST_SUITE_P(On, ProbeDetour, testing::Values("ebpf", "bridge"),

@@ -17,6 +17,8 @@
 #include <filesystem>
 #include <iterator>
 #include <span>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace kubecni {
@@ -178,6 +180,12 @@ void list_sysctls(CleanupReport& report) {
   };
   std::ranges::for_each(kPathSysctls, look);
   std::ranges::for_each(kForwardingSysctls, look);
+  std::error_code error;
+  for (const auto& device : fs::directory_iterator("/proc/sys/net/ipv4/conf", error)) {
+    const std::string name =
+        "net/ipv4/conf/" + device.path().filename().string() + "/src_valid_mark";
+    look({.name = name.c_str(), .value = "1"});
+  }
   if (!set.empty())
     report.kept.push_back("settings of the node, which others may have made or need: " + set);
 }

@@ -153,7 +153,7 @@ void Controllers::reconcile(const ClusterView& view, const PolicyView& policies,
 
 FirewallDuties Controllers::duties_of_firewall(EbpfDataplane* guard) {
   return {.guards_tunnel = !nodes_.is_guarding_tunnel(guard),
-          .marks_remote_pods = nodes_.has_strict_links()};
+          .marks_remote = nodes_.has_ways_back()};
 }
 
 /// What BIRD has to do, and whether the kernel has routes of BIRD's; empty: there is to be none.
@@ -232,8 +232,10 @@ bool Controllers::follow_policies(const PolicyView& policies, Outcome& outcome) 
 
 bool Controllers::follow_nodes(const std::vector<PeerChange>& changes, Outcome& outcome) {
   outcome.controller = "nodes";
-  return !programs_.changes_schema() && firewall_.admit(changes) &&
-         nodes_.follow(changes, programs_.dataplane(), programs_.carries_nodes(), outcome);
+  const auto tell_netfilter = [&] { return firewall_.admit(changes); };
+  return !programs_.changes_schema() &&
+         nodes_.follow(changes, tell_netfilter, programs_.dataplane(), programs_.carries_nodes(),
+                       outcome);
 }
 
 RoundReport Controllers::clean_up() {

@@ -161,7 +161,8 @@ bool Daemon::follow_policies() {
   return has_followed && outcome.texts_of(ConditionKind::kFailed).empty();
 }
 
-/// The round that comes after it does the rest: netfilter's sets, probes, status, what is on disk.
+/// The round that comes after it does the rest: what is left in netfilter's sets, probes, status,
+/// what is on disk.
 bool Daemon::follow_nodes() {
   const auto changes = cluster_.follow();
   if (!changes) return false;

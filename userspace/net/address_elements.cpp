@@ -73,7 +73,7 @@ Result<bool> change_address_elements(const std::string& table, const AddressElem
   return is_change;
 }
 
-Result<bool> add_to_sets(const std::string& table, const AddedToSets& added) {
+Result<> add_to_sets(const std::string& table, const AddedToSets& added) {
   NftBatch batch(table);
   for (const auto& [set, addresses] : added.addresses) {
     std::vector<NftElement> raw;
@@ -82,10 +82,7 @@ Result<bool> add_to_sets(const std::string& table, const AddedToSets& added) {
   }
   for (const auto& [set, networks] : added.networks)
     batch.add_elements(set, raw_intervals(networks));
-  const bool is_change = !batch.is_empty();
-  if (auto done = batch.commit("add to sets of nftables table inet " + table); !done)
-    return fail(done);
-  return is_change;
+  return batch.commit("add to sets of nftables table inet " + table);
 }
 
 Result<AddressElements> find_address_elements(const std::string& table,

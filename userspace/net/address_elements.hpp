@@ -37,10 +37,10 @@ struct AddedToSets {
   std::map<std::string, std::vector<IpNet>> networks;  ///< of sets with `flags interval`
 };
 
-/// Adds it in one transaction; what is there already may be among it. Everything else as of
+/// Adds it in one transaction; what is there already may be among it. For the same tables as
 /// change_address_elements(). Errors: ENOENT no such table or set; EEXIST, ENOTEMPTY a network
 /// overlaps another one.
-Result<bool> add_to_sets(const std::string& table, const AddedToSets& added);
+Result<> add_to_sets(const std::string& table, const AddedToSets& added);
 
 /// Those of `keys` that their sets and maps have, with their chains. It costs a question for each
 /// key, whatever the sets' size. A set or table that does not exist has none.

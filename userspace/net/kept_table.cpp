@@ -61,9 +61,17 @@ Result<KeptTable::Outcome> KeptTable::sync(Nftables& nftables, const Plan& plan)
   return Outcome{describe_change(was_changed, *before), was_as_applied};
 }
 
-void KeptTable::note_added() {
-  ++generation_;
+Result<> KeptTable::add(Nftables& nftables, const AddedToSets& added) {
+  auto before = nftables.generation();
+  if (!before) return fail(before);
+  if (auto done = add_to_sets(name_.substr(name_.find(' ') + 1), added); !done) return fail(done);
+  auto after = nftables.generation();
+  if (!after) return fail(after);
+  if (*after == *before) return {};  // nothing was new
   has_more_ = true;
+  // If somebody else has changed a table meanwhile, the next sync() looks at ours.
+  if (*before == generation_ && *after == *before + 1) generation_ = *after;
+  return {};
 }
 
 Result<bool> KeptTable::remove(Nftables& nftables) {

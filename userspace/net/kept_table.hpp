@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "net/address_elements.hpp"
 #include "net/nft_table.hpp"
 #include "net/nftables.hpp"
 
@@ -35,9 +36,9 @@ class KeptTable {
   /// Errors: EPROTONOSUPPORT, ENOENT, EOPNOTSUPP the kernel lacks a part of nftables.
   Result<Outcome> sync(Nftables& nftables, const Plan& plan);
 
-  /// Tells that the caller has added elements to sets, by a transaction of its own. The next sync()
-  /// does not take them for a change by somebody else.
-  void note_added();
+  /// Adds to sets of the table, which has to be one of `inet`, as it is. The next sync() does not
+  /// take that for a change by somebody else. Errors: those of add_to_sets().
+  Result<> add(Nftables& nftables, const AddedToSets& added);
 
   /// Removes the table; absent is success. Returns whether it was there.
   Result<bool> remove(Nftables& nftables);

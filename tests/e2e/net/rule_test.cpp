@@ -39,6 +39,18 @@ TEST_F(Rules, AreMadeOnceAndListedAsTheyWereMade) {
   EXPECT_EQ(listed(), (std::vector{rule(AF_INET), rule(AF_INET6)}));
 }
 
+TEST_F(Rules, MayBeForMarkedPackets) {
+  Rule marked = rule(AF_INET);
+  marked.mark = 0x04000000;
+  ASSERT_TRUE(ok(ensure_rule(netlink, rule(AF_INET))));
+  ASSERT_TRUE(ok(ensure_rule(netlink, marked)));
+
+  EXPECT_EQ(listed(), (std::vector{rule(AF_INET), marked}));
+  EXPECT_THAT(ip("rule show"), testing::HasSubstr("fwmark 0x4000000/0x4000000"));
+  ASSERT_TRUE(ok(delete_rule(netlink, marked)));
+  EXPECT_EQ(listed(), std::vector{rule(AF_INET)});
+}
+
 TEST_F(Rules, ForeignOnesAreNotListedAndStay) {
   ip("rule add iif eth0 lookup 1084 pref 1000 proto 3");
 

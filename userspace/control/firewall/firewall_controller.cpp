@@ -12,9 +12,8 @@ namespace kubecni {
 namespace {
 
 template <typename T>
-void add_missing(std::vector<T>& to, const std::vector<T>& some, const std::vector<T>& in) {
-  std::ranges::copy_if(some, std::back_inserter(to),
-                       [&](const T& one) { return std::ranges::find(in, one) == in.end(); });
+void append(std::vector<T>& all, const std::vector<T>& more) {
+  all.insert(all.end(), more.begin(), more.end());
 }
 
 }  // namespace
@@ -30,7 +29,7 @@ FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options
                     .tunnel = {options.tunnel.port, options.tunnel.vni},
                     .has_tunnel = true,
                     .guards_tunnel = duties.guards_tunnel,
-                    .marks_remote_pods = duties.marks_remote_pods};
+                    .marks_remote = duties.marks_remote};
   for (const auto& [cidr, owner] : view.owners) spec.cluster_pods.push_back(cidr);
   for (const Node& peer : view.peers)
     std::ranges::copy(peer.internal_ips, std::back_inserter(spec.tunnel_peers));
@@ -52,16 +51,13 @@ void FirewallController::sync(const ClusterView& view, const FirewallDuties& dut
 
 bool FirewallController::admit(const std::vector<PeerChange>& changes) {
   FirewallPeers peers;
-  for (const auto& [before, after] : changes) {
-    if (!after) continue;
-    const Node nothing;
-    const Node& had = before ? *before : nothing;
-    add_missing(peers.cluster_pods, after->pod_cidrs, had.pod_cidrs);
-    add_missing(peers.nodes, first_of_each_family(after->internal_ips),
-                first_of_each_family(had.internal_ips));
-    add_missing(peers.tunnel_peers, after->internal_ips, had.internal_ips);
+  for (const PeerChange& change : changes) {
+    if (!change.after) continue;
+    append(peers.cluster_pods, change.after->pod_cidrs);
+    append(peers.nodes, first_of_each_family(change.after->internal_ips));
+    append(peers.tunnel_peers, change.after->internal_ips);
   }
-  return firewall_ && firewall_->admit(peers);
+  return peers.empty() || (firewall_ && firewall_->admit(peers));
 }
 
 void FirewallController::sync_forwarding(const ClusterView& view, Outcome& outcome) {

@@ -16,8 +16,8 @@ namespace kubecni {
 
 /// What netfilter has to do for the other controllers.
 struct FirewallDuties {
-  bool guards_tunnel = false;      ///< no program checks who sends through the tunnel
-  bool marks_remote_pods = false;  ///< some link of the node has a strict rp_filter
+  bool guards_tunnel = false;  ///< no program checks who sends through the tunnel
+  bool marks_remote = false;   ///< a strict rp_filter has to know what comes from other nodes
 
   auto operator<=>(const FirewallDuties&) const = default;
 };

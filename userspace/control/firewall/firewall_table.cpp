@@ -76,8 +76,10 @@ bool has_masquerade(const FirewallSpec& spec, const Family& family) {
   return spec.masquerade && has_own_pods(spec, family.number);
 }
 
+/// Only IPv4 has rp_filter.
 bool has_marks(const FirewallSpec& spec, const Family& family) {
-  return spec.marks_remote_pods && family.number == AF_INET && has_own_pods(spec, AF_INET);
+  return spec.marks_remote && spec.has_tunnel && family.number == AF_INET &&
+         has_own_pods(spec, AF_INET);
 }
 
 bool has_guard(const FirewallSpec& spec) { return spec.has_tunnel || spec.guards_tunnel; }
@@ -158,32 +160,38 @@ void add_guard(NftTable& table, const FirewallSpec& spec) {
                  " counter drop comment \"tunnel packets of another network\"\n\t}\n";
 }
 
-void add_marks(NftTable& table, const FirewallSpec& spec) {
+std::string notrack(const FirewallSpec& spec, const char* end, const char* to_node) {
+  std::string rules;
+  for (const Family& family : families())
+    rules += "\t\tudp dport " + std::to_string(spec.tunnel.port) + " " + family.keyword + " " +
+             end + " @" + kTunnelPeers + family.suffix + to_node +
+             " notrack comment \"of the tunnel\"\n";
+  return rules;
+}
+
+std::string marks(NftTable& table, const FirewallSpec& spec) {
+  std::string rules;
   for (const Family& family : families()) {
     if (!has_marks(spec, family)) continue;
     add_pod_networks(table, spec, family);
-    table.rules +=
-        "\tchain remote_pods {\n\t\ttype filter hook prerouting priority raw; policy accept;\n"
-        "\t\tip saddr != @own_pods4 ip saddr @cluster_pods4 meta mark set meta mark | " +
-        std::to_string(KUBECNI_MARK_REMOTE) + " comment \"the way back may be another\"\n\t}\n";
+    for (const char* from : {"@tunnel_peers4", "!= @own_pods4 ip saddr @cluster_pods4"})
+      rules += std::string("\t\tip saddr ") + from + " meta mark set meta mark | " +
+               std::to_string(KUBECNI_MARK_REMOTE) + " comment \"the way back may be another\"\n";
   }
+  return rules;
 }
 
 /// Keeps conntrack from the tunnel's own packets: each packet of a pod would pass it once more, for
-/// nothing. Only between nodes: others may use the port for what netfilter translates.
-void add_notrack(NftTable& table, const FirewallSpec& spec) {
-  const auto chain = [&](const std::string& name, const std::string& hook, const char* end,
-                         const char* to_node) {
-    table.rules +=
-        "\tchain " + name + " {\n\t\ttype filter hook " + hook + " priority raw; policy accept;\n";
-    for (const Family& family : families())
-      table.rules += "\t\tudp dport " + std::to_string(spec.tunnel.port) + " " + family.keyword +
-                     " " + end + " @tunnel_peers" + family.suffix + to_node +
-                     " notrack comment \"of the tunnel\"\n";
-    table.rules += "\t}\n";
+/// nothing. Only between nodes: others may use the port for what netfilter translates. And marks
+/// what comes from other nodes, if that is asked for.
+void add_raw(NftTable& table, const FirewallSpec& spec) {
+  const auto chain = [](const std::string& name, const std::string& hook) {
+    return "\tchain " + name + " {\n\t\ttype filter hook " + hook +
+           " priority raw; policy accept;\n";
   };
-  chain("tunnel_in", "prerouting", "saddr", " fib daddr type local");
-  chain("tunnel_out", "output", "daddr", "");
+  table.rules += chain("from_nodes", "prerouting") +
+                 notrack(spec, "saddr", " fib daddr type local") + marks(table, spec) + "\t}\n";
+  table.rules += chain("to_nodes", "output") + notrack(spec, "daddr", "") + "\t}\n";
 }
 
 /// `networks` have to be sorted and must not overlap.
@@ -208,8 +216,7 @@ NftTable plan_table(const FirewallSpec& spec) {
   if (spec.masquerade) add_masquerade(table, spec);
   if (spec.has_tunnel) add_shield(table, spec);
   if (has_guard(spec)) add_guard(table, spec);
-  if (spec.has_tunnel) add_notrack(table, spec);
-  add_marks(table, spec);
+  if (spec.has_tunnel) add_raw(table, spec);
   return table;
 }
 

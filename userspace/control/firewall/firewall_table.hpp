@@ -40,9 +40,9 @@ struct FirewallSpec {
   /// No program checks the senders. So netfilter drops and counts what reaches the tunnel from an
   /// address that is not a peer's, or with another network identifier.
   bool guards_tunnel = false;
-  /// Some link has a strict rp_filter. So IPv4 packets of other nodes' pods get
-  /// KUBECNI_MARK_REMOTE.
-  bool marks_remote_pods = false;
+  /// A strict rp_filter has to know what comes from other nodes. So IPv4 packets of theirs, and of
+  /// their pods, get KUBECNI_MARK_REMOTE.
+  bool marks_remote = false;
 
   auto operator<=>(const FirewallSpec&) const = default;
 };
@@ -56,6 +56,10 @@ struct FirewallPeers {
   std::vector<IpNet> cluster_pods;
   std::vector<IpAddr> nodes;
   std::vector<IpAddr> tunnel_peers;
+
+  [[nodiscard]] bool empty() const {
+    return cluster_pods.empty() && nodes.empty() && tunnel_peers.empty();
+  }
 };
 
 /// What `peers` add to the sets of the table for `spec`. Pure.

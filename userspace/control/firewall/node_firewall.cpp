@@ -4,8 +4,9 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace kubecni {
@@ -13,7 +14,19 @@ namespace kubecni {
 namespace {
 
 const std::string kName = std::string("nftables table ") + kFirewallTable;
-const std::string kWithoutFamily = std::string(kFirewallTable).substr(std::strlen("inet "));
+
+template <typename T>
+std::vector<T> missing(const std::vector<T>& some, const std::vector<T>& in) {
+  std::vector<T> found;
+  std::ranges::copy_if(some, std::back_inserter(found),
+                       [&](const T& one) { return std::ranges::find(in, one) == in.end(); });
+  return found;
+}
+
+template <typename T>
+void append(std::vector<T>& all, const std::vector<T>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
 
 std::unexpected<Error> explain(const Error& error, const FirewallSpec& spec) {
   const bool is_missing = error.code == ENOENT || error.code == EOPNOTSUPP ||
@@ -94,15 +107,15 @@ Result<std::vector<std::string>> NodeFirewall::sync(const FirewallSpec& spec) {
 
 Result<> NodeFirewall::admit(const FirewallPeers& peers) {
   if (!applied_) return failure(EAGAIN, kName + " is not made yet");
-  auto added = add_to_sets(kWithoutFamily, plan_additions(*applied_, peers));
-  if (!added) return explain(added.error(), *applied_);
-  if (*added) table_.note_added();
-  const auto append = [](auto& all, const auto& more) {
-    all.insert(all.end(), more.begin(), more.end());
-  };
-  append(applied_->cluster_pods, peers.cluster_pods);
-  append(applied_->nodes, peers.nodes);
-  append(applied_->tunnel_peers, peers.tunnel_peers);
+  // The sets may still have what a node has left there.
+  const FirewallPeers added{.cluster_pods = missing(peers.cluster_pods, applied_->cluster_pods),
+                            .nodes = missing(peers.nodes, applied_->nodes),
+                            .tunnel_peers = missing(peers.tunnel_peers, applied_->tunnel_peers)};
+  auto done = table_.add(*nftables_, plan_additions(*applied_, added));
+  if (!done) return explain(done.error(), *applied_);
+  append(applied_->cluster_pods, added.cluster_pods);
+  append(applied_->nodes, added.nodes);
+  append(applied_->tunnel_peers, added.tunnel_peers);
   return {};
 }
 

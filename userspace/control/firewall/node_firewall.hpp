@@ -28,7 +28,8 @@ class NodeFirewall {
   Result<std::vector<std::string>> sync(const FirewallSpec& spec);
 
   /// Adds these nodes to the sets of the table that sync() made. Costs the work for them, whatever
-  /// is in the sets. Errors: EAGAIN sync() has not made it; those of add_to_sets().
+  /// is in the sets; what they have already is left out. Errors: EAGAIN sync() has not made it;
+  /// those of KeptTable::add().
   Result<> admit(const FirewallPeers& peers);
 
   /// Removes the table and nothing else; absent is success. Returns whether it was there.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string>
 
@@ -77,40 +78,42 @@ void add_tunnel_neighbour(const PeerPath& path, DesiredState& state) {
   state.neighbours.emplace(gateway, Neighbour{path.device.ifindex, gateway, path.tunnel_mac});
 }
 
-/// The link by which the peer's pods send if the peer does not use the tunnel.
-void add_way_back(const Node& peer, const IpNet& cidr, const Underlay& underlay,
-                  DesiredState& state) {
-  if (!cidr.addr.is_v4()) return;
-  for (const IpAddr& address : peer.internal_ips) {
-    const Way* way = address.is_v4() ? find_way(address, underlay.ways) : nullptr;
-    if (!way || !underlay.strict_ifindexes.contains(way->device.ifindex)) continue;
-    add_route({.dst = cidr,
-               .gateway = way->gateway.value_or(address),
-               .ifindex = way->device.ifindex,
-               .protocol = kRouteProtocol,
-               .table = kWayBackTable,
-               .encap = {},
-               .source = {}},
-              state);
-    return;
+/// When the kernel asks for the way back of a packet, its destination is the source: a pod of this
+/// node, or an address of the node, of which it asks as if it sent itself.
+void add_way_back_rules(const Underlay& underlay, DesiredState& state) {
+  Rule rule{.family = AF_INET,
+            .iif = "lo",
+            .from = std::nullopt,
+            .mark = KUBECNI_MARK_REMOTE,
+            .table = kWayBackTable,
+            .priority = kWayBackRulePriority,
+            .protocol = kRouteProtocol};
+  state.rules.insert(rule);
+  rule.iif.clear();
+  for (const IpNet& cidr : underlay.own_cidrs) {
+    rule.from = cidr;
+    if (cidr.addr.is_v4()) state.rules.insert(rule);
   }
 }
 
-/// When the kernel asks for the way back of a packet, its destination is the source: a pod of this
-/// node, or the node.
-void add_way_back_rules(const ClusterView& view, const Underlay& underlay, DesiredState& state) {
-  if (!view.self || underlay.strict_ifindexes.empty()) return;
-  std::vector<IpNet> destinations = view.self->pod_cidrs;
-  for (const IpAddr& own : view.self->internal_ips) destinations.push_back({own, own.bits()});
-  for (const IpNet& destination : destinations)
-    if (destination.addr.is_v4())
-      state.rules.insert({.family = AF_INET,
-                          .iif = {},
-                          .from = destination,
-                          .mark = KUBECNI_MARK_REMOTE,
-                          .table = kWayBackTable,
-                          .priority = kWayBackRulePriority,
-                          .protocol = kRouteProtocol});
+/// The device by which a peer behind the tunnel, and its pods, send if the peer does not use it.
+void add_way_back(const Node& peer, const IpNet& cidr, const Underlay& underlay,
+                  DesiredState& state) {
+  const auto address = std::ranges::find(peer.internal_ips, AF_INET, &IpAddr::family);
+  if (!cidr.addr.is_v4() || address == peer.internal_ips.end()) return;
+  const Way* way = find_way(*address, underlay.ways);
+  if (!way || !underlay.strict_devices.contains(way->device.name)) return;
+  for (const IpNet& dst : {cidr, IpNet{*address, address->bits()}})
+    add_route({.dst = dst,
+               .gateway = way->gateway,
+               .ifindex = way->device.ifindex,
+               .protocol = kRouteProtocol,
+               .table = kWayBackTable,
+               .onlink = way->gateway.has_value(),
+               .encap = {},
+               .source = {}},
+              state);
+  add_way_back_rules(underlay, state);
 }
 
 /// BIRD's own route comes first. Behind it is the way through the tunnel.
@@ -120,7 +123,6 @@ void add_reserve(const Node& peer, const IpNet& cidr, const Underlay& underlay,
   if (!reserve) return;
   add_route(route_for(cidr, *reserve, underlay), state);
   add_tunnel_neighbour(*reserve, state);
-  add_way_back(peer, cidr, underlay, state);
   state.mtu = std::min(state.mtu, reserve->mtu);
 }
 
@@ -325,13 +327,17 @@ void add_peer(const Node& peer, const Underlay& underlay, const std::string& bri
 
 }  // namespace
 
+bool DesiredState::has_ways_back() const {
+  return std::ranges::any_of(std::views::keys(routes),
+                             [](const RouteKey& key) { return key.first == kWayBackTable; });
+}
+
 DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
                                 const std::string& bridge, const ClusterRules& rules) {
   DesiredState state;
   add_self(view, underlay, state);
   add_tunnel_markers(underlay, state);
   if (underlay.routing == Routing::kBgp) add_bgp_rules(view, state);
-  add_way_back_rules(view, underlay, state);
   warn_about_self(view, underlay, state);
   add_routes_to_nobody(underlay, state);
   for (const Node& peer : view.peers) add_peer(peer, underlay, bridge, rules, state);

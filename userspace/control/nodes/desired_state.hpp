@@ -22,9 +22,9 @@ namespace kubecni {
 inline constexpr unsigned kNodeTable = 84;
 inline constexpr unsigned kNodeRulePriority = 8400;
 
-/// The table of the links by which packets of pods behind the tunnel may come all the same: each
-/// node decides for itself how it sends. The rules that lead there are for packets with
-/// KUBECNI_MARK_REMOTE, and for the way back from what they reach.
+/// The table of the devices by which packets of nodes behind the tunnel, and of their pods, may
+/// come all the same: each node decides for itself how it sends. The rules that lead there are for
+/// what has KUBECNI_MARK_REMOTE: the kernel's questions for the way back.
 inline constexpr unsigned kWayBackTable = 86;
 inline constexpr unsigned kWayBackRulePriority = 8300;
 
@@ -46,6 +46,9 @@ struct DesiredState {
   std::vector<PeerPath> paths;                         ///< for people
   std::vector<SkippedNode> unreachable;
   std::vector<NodeWarning> warnings;
+
+  /// Whether there are routes in kWayBackTable.
+  [[nodiscard]] bool has_ways_back() const;
 };
 
 /// eBPF and the kernel reach each PodCIDR of a peer in the same way, the one of choose_path().

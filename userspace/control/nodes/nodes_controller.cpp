@@ -6,7 +6,7 @@
 #include "control/nodes/node_maps.hpp"
 #include "control/nodes/peer_steps.hpp"
 #include "control/nodes/router_advertisements.hpp"
-#include "control/nodes/strict_links.hpp"
+#include "control/nodes/strict_devices.hpp"
 #include "net/address.hpp"
 #include "net/link.hpp"
 
@@ -49,8 +49,8 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
                     .routes = std::move(*routes),
                     .own_addresses = view.self ? view.self->internal_ips : std::vector<IpAddr>{},
                     .tunnel = {}};
-  underlay.strict_ifindexes = find_strict_links(underlay.links);
-  if (options_.is_ptp() && view.self) underlay.routed_cidrs = view.self->pod_cidrs;
+  if (view.self) underlay.own_cidrs = view.self->pod_cidrs;
+  if (options_.is_ptp()) underlay.routed_cidrs = underlay.own_cidrs;
   underlay.falls_back_to_tunnel = options_.bgp.fallback == "vxlan";
   for (const LinkAddress& address : *addresses)
     underlay.local_addresses.push_back(address.net.addr);
@@ -58,6 +58,7 @@ std::optional<Underlay> NodesController::read_underlay(const ClusterView& view, 
     if (!find_ways_to(netlink_, peer, underlay, outcome)) return std::nullopt;
   for (const BgpPeer& peer : options_.bgp.peers)
     if (!find_ways(netlink_, {peer.address}, underlay, outcome)) return std::nullopt;
+  underlay.strict_devices = find_strict_devices(underlay.ways);
   return underlay;
 }
 
@@ -69,8 +70,6 @@ std::optional<NodesPlan> NodesController::prepare(const ClusterView& view,
   underlay->detours = std::move(detours);
   if (options_.accept_ra && view.self && has_ipv6(view.self->pod_cidrs))
     keep_accepting_advertisements(*underlay, outcome);
-  has_strict_links_ = !underlay->strict_ifindexes.empty();
-  let_marks_decide(underlay->links, underlay->strict_ifindexes, outcome);
   if (auto tunnel = tunnel_.ensure(netlink_, view, underlay->uplinks, outcome))
     underlay->tunnel = *tunnel;
   else
@@ -80,6 +79,8 @@ std::optional<NodesPlan> NodesController::prepare(const ClusterView& view,
                  .underlay = {},
                  .tunnel_ifindex = underlay->tunnel ? underlay->tunnel->device.ifindex : 0};
   made.underlay = std::move(*underlay);
+  has_ways_back_ = made.desired.has_ways_back();
+  if (*has_ways_back_) let_marks_decide(made.underlay.strict_devices, outcome);
   for (const SkippedNode& node : made.desired.unreachable)
     outcome.say(ConditionKind::kNodeSkipped, node.reason, node.name);
   for (const NodeWarning& warning : made.desired.warnings)
@@ -143,7 +144,8 @@ void NodesController::remember(const NodesPlan& plan) {
                        [](const Route& route) { return route.protocol != kRouteProtocol; });
 }
 
-bool NodesController::follow(const std::vector<PeerChange>& changes, EbpfDataplane* dataplane,
+bool NodesController::follow(const std::vector<PeerChange>& changes,
+                             const std::function<bool()>& may_write, EbpfDataplane* dataplane,
                              bool by_ebpf, Outcome& outcome) {
   // BIRD has to hear of other nodes first.
   if (!last_round_ || options_.routing == Routing::kBgp) return false;
@@ -160,11 +162,18 @@ bool NodesController::follow(const std::vector<PeerChange>& changes, EbpfDatapla
     if (!step) return false;
     steps.push_back(std::move(*step));
   }
+  if (!may_write()) return false;
   for (const PeerSteps& step : steps) {
     apply_kernel_routes(netlink_, step.routes, outcome);
     if (dataplane && by_ebpf) apply_node_maps(*dataplane, step.maps, outcome);
   }
   return true;
+}
+
+bool NodesController::has_ways_back() {
+  if (has_ways_back_) return *has_ways_back_;
+  const auto rules = list_rules(netlink_, kRouteProtocol);
+  return rules && std::ranges::find(*rules, kWayBackTable, &Rule::table) != rules->end();
 }
 
 bool NodesController::is_guarding_tunnel(EbpfDataplane* dataplane) {

@@ -10,6 +10,7 @@
 #include "dataplane/ebpf_dataplane.hpp"
 #include "net/netlink.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -44,19 +45,20 @@ class NodesController {
   void apply(const ClusterView& view, NodesPlan& plan, EbpfDataplane* dataplane, bool by_ebpf,
              Outcome& outcome);
   /// Does for these nodes alone what apply() would do, between two rounds. It writes what differs
-  /// from before, and reads only the ways to new addresses. False: it has done nothing, since that
-  /// needs a round: one was not made yet, or the change concerns more than these nodes. Arguments:
-  /// as in apply().
-  bool follow(const std::vector<PeerChange>& changes, EbpfDataplane* dataplane, bool by_ebpf,
-              Outcome& outcome);
+  /// from before, and reads only the ways to new addresses. When all is planned, it asks
+  /// `may_write`. False: it has done nothing, since that needs a round: one was not made yet, the
+  /// change concerns more than these nodes, or it may not write. Other arguments: as in apply().
+  bool follow(const std::vector<PeerChange>& changes, const std::function<bool()>& may_write,
+              EbpfDataplane* dataplane, bool by_ebpf, Outcome& outcome);
   /// The maps alone: what a schema change begins with.
   void fill_maps(const DesiredState& desired, EbpfDataplane& dataplane, Outcome& outcome);
 
   /// Whether from_tunnel judges who sends through the tunnel: it is attached, and knows all
   /// nodes.
   bool is_guarding_tunnel(EbpfDataplane* dataplane);
-  /// Whether a link of the node had a strict rp_filter in the last round.
-  [[nodiscard]] bool has_strict_links() const { return has_strict_links_; }
+  /// Whether packets of other nodes need KUBECNI_MARK_REMOTE, as of the last round; before the
+  /// first one, as of an earlier daemon.
+  bool has_ways_back();
   /// What the checksum offload of the tunnel device is, and why.
   [[nodiscard]] const std::string& offload() const { return tunnel_.offload(); }
 
@@ -84,7 +86,7 @@ class NodesController {
   NetlinkSocket netlink_;
   TunnelDevice tunnel_;
   std::optional<Round> last_round_;
-  bool has_strict_links_ = false;
+  std::optional<bool> has_ways_back_;
 };
 
 }  // namespace kubecni

@@ -67,9 +67,11 @@ struct Underlay {
   std::vector<Route> routes;                 ///< the kernel's
   std::vector<IpAddr> own_addresses;         ///< InternalIPs of this node
   std::vector<IpAddr> local_addresses = {};  ///< of all devices of this node
-  /// Devices on which the kernel drops what it would not send back by them (`rp_filter` is 1).
-  std::set<unsigned> strict_ifindexes = {};
-  /// In mode ptp: this node's PodCIDRs. No bridge has them.
+  /// Devices of `ways` on which the kernel drops what it would not send back by them (`rp_filter`
+  /// is 1).
+  std::set<std::string> strict_devices = {};
+  std::vector<IpNet> own_cidrs = {};  ///< this node's PodCIDRs
+  /// The same in mode ptp: no bridge has them.
   std::vector<IpNet> routed_cidrs = {};
   std::optional<Tunnel> tunnel;
   std::string no_tunnel_because = {};  ///< where there is none

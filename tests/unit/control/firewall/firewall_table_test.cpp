@@ -226,19 +226,27 @@ TEST(MasqueradeRule, IsWiderWithMorePodsOrLessInside) {
   EXPECT_FALSE(MasqueradeRule(off).is_wider_than(rule));
 }
 
-TEST(FirewallTable, MarksPacketsOfOtherNodesPods) {
+TEST(FirewallTable, MarksWhatComesFromOtherNodes) {
   FirewallSpec spec = dual_stack();
-  EXPECT_THAT(plan_table(spec).text(), Not(HasSubstr("remote_pods")));
-  spec.marks_remote_pods = true;
+  spec.has_tunnel = true;
   spec.masquerade = false;
+  const NftTable without = plan_table(spec);
+  EXPECT_THAT(without.text(), Not(HasSubstr("meta mark")));
+  spec.marks_remote = true;
 
   const NftTable table = plan_table(spec);
 
+  EXPECT_THAT(table.text(),
+              HasSubstr("ip saddr @tunnel_peers4 meta mark set meta mark | 67108864"));
   EXPECT_THAT(table.text(),
               HasSubstr("ip saddr != @own_pods4 ip saddr @cluster_pods4 meta mark set "
                         "meta mark | 67108864"));
   EXPECT_EQ(table.sets.at("cluster_pods4").elements.size(), 2u);
   EXPECT_FALSE(table.sets.contains("cluster_pods6"));
+  spec.masquerade = true;
+  const auto objects = plan_table(spec).objects();
+  spec.marks_remote = false;
+  EXPECT_EQ(plan_table(spec).objects(), objects) << "then no packet misses a set that is made anew";
 }
 
 TEST(FirewallTable, TakesOtherNodesIntoTheSetsThatItHas) {

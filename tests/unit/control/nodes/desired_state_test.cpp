@@ -105,30 +105,34 @@ TEST(DesiredState, TellsPodsByTheirAddressesWithoutABridge) {
   EXPECT_EQ(nobody.ifindex, 0u);
 }
 
-TEST(DesiredState, AcceptsBothWaysOfAPeerOnAStrictLink) {
+TEST(DesiredState, AcceptsBothWaysOfAPeerOnAStrictDevice) {
   auto from = underlay();
+  from.own_cidrs = {net("10.200.1.0/24"), net("fd00:1::/64")};
   add_way(from, "203.0.113.9", "eth0", "192.0.2.254");
-  EXPECT_FALSE(plan({kFar}, from).routes.contains({kWayBackTable, kFarCidr}));
-  from.strict_ifindexes = {2};
+  EXPECT_FALSE(plan({kFar}, from).has_ways_back());
+  from.strict_devices = {"eth0"};
 
   const auto state = plan({kFar, kNear}, from);
 
-  const auto& back = state.routes.at({kWayBackTable, kFarCidr});
-  EXPECT_EQ(back.gateway, addr("192.0.2.254"));
-  EXPECT_EQ(back.ifindex, 2u);
-  EXPECT_FALSE(back.encap);
+  ASSERT_TRUE(state.has_ways_back());
+  for (const IpNet& dst : {kFarCidr, net("203.0.113.9/32")}) {
+    const auto& back = state.routes.at({kWayBackTable, dst});
+    EXPECT_EQ(back.gateway, addr("192.0.2.254"));
+    EXPECT_EQ(back.ifindex, 2u);
+    EXPECT_FALSE(back.encap);
+  }
   EXPECT_FALSE(state.routes.contains({kWayBackTable, kNearCidr})) << "it is reached directly";
-  std::set<IpNet> destinations;
+  std::set<std::string> askers;
   for (const Rule& rule : state.rules) {
     if (rule.table != kWayBackTable) continue;
     EXPECT_EQ(rule.mark, KUBECNI_MARK_REMOTE);
-    destinations.insert(rule.from.value());
+    askers.insert(rule.from ? rule.from->str() : rule.iif);
   }
-  EXPECT_THAT(destinations, testing::ElementsAre(net("10.200.1.0/24"), net("192.0.2.1/32")));
+  EXPECT_THAT(askers, testing::ElementsAre("10.200.1.0/24", "lo"));
 
-  from.strict_ifindexes = {3};
-  EXPECT_FALSE(plan({kFar}, from).routes.contains({kWayBackTable, kFarCidr}))
-      << "the peer is not on that link";
+  from.strict_devices = {"eth1"};
+  EXPECT_FALSE(plan({kFar}, from).has_ways_back()) << "the peer is not behind that";
+  EXPECT_FALSE(plan({kNear}, from).has_ways_back());
 }
 
 TEST(DesiredState, LetsProgramsMakeTheOuterHeaderWhereTheyCan) {

@@ -1,10 +1,10 @@
-#include "control/nodes/strict_links.hpp"
+#include "control/nodes/strict_devices.hpp"
 
 #include "base/file.hpp"
 #include "net/sysctl.hpp"
 
 #include <algorithm>
-#include <string>
+#include <cerrno>
 
 namespace kubecni {
 
@@ -20,20 +20,21 @@ std::string rp_filter_of(const std::string& device) {
 
 }  // namespace
 
-std::set<unsigned> find_strict_links(const std::vector<Link>& links) {
+std::set<std::string> find_strict_devices(const Ways& ways) {
+  std::set<std::string> devices;
+  for (const auto& [address, way] : ways) devices.insert(way.device.name);
   const std::string of_all = rp_filter_of("all");
-  std::set<unsigned> strict;
-  for (const Link& link : links)
-    if (std::max(of_all, rp_filter_of(link.name)) == "1") strict.insert(link.ifindex);
-  return strict;
+  std::erase_if(devices, [&](const std::string& name) {
+    return std::max(of_all, rp_filter_of(name)) != "1";
+  });
+  return devices;
 }
 
-void let_marks_decide(const std::vector<Link>& links, const std::set<unsigned>& strict,
-                      Outcome& outcome) {
-  for (const Link& link : links) {
-    if (!strict.contains(link.ifindex)) continue;
-    const std::string setting = setting_of(link.name, "src_valid_mark");
+void let_marks_decide(const std::set<std::string>& strict_devices, Outcome& outcome) {
+  for (const std::string& device : strict_devices) {
+    const std::string setting = setting_of(device, "src_valid_mark");
     auto written = ensure_sysctl(setting, "1");
+    if (!written && written.error().code == ENOENT) continue;  // the device is gone
     if (written && !*written) continue;
     outcome.apply(written ? Result<>() : fail(written),
                   "set " + setting + "=1, so that rp_filter accepts both ways of other nodes");
