@@ -286,18 +286,46 @@ TEST_F(BandwidthLimit, ThatIsMalformedChangesNothing) {
   EXPECT_EQ(state_of(node, {&pod}, false), before);
 }
 
-TEST(BandwidthBetweenNodes, IsAsAskedFor) {
-  Cluster cluster("ebpf");
+struct WayCase {
+  std::string name;
+  std::string routing;
+  bool is_to_pod;
+
+  friend void PrintTo(const WayCase& way, std::ostream* out) { *out << way.name; }
+};
+
+class BandwidthBetweenNodes : public testing::TestWithParam<WayCase> {};
+
+TEST_P(BandwidthBetweenNodes, IsAsAskedFor) {
+  const auto& [name, routing, is_to_pod] = GetParam();
+  Cluster cluster({.routing = {routing}});
   Pod pod("pod");
-  json wanted = limited_to(0, kAsked);
+  json wanted = limited_to(is_to_pod ? kAsked : 0, is_to_pod ? 0 : kAsked);
   wanted.update({{"subnet", nullptr}, {"ipam", nullptr}});
-  ASSERT_TRUE(ok(cluster.a.cni("ADD", pod, wanted)));
+  const CniAnswer added = cluster.a.cni("ADD", pod, wanted);
+  ASSERT_TRUE(ok(added));
+  const std::string cidr = added.json["ips"][0]["address"];
+  const IpAddr address = IpNet::parse(cidr).value().addr;
+  const ExitCounts before = cluster.a.counters();
 
-  EXPECT_NEAR(tcp_rate(pod.netns, cluster.pod_b->netns, cluster.pod_b->address, 8), kAsked,
-              kTolerance * kAsked);
+  const double rate = is_to_pod
+                          ? tcp_rate(cluster.pod_b->netns, pod.netns, address, 8)
+                          : tcp_rate(pod.netns, cluster.pod_b->netns, cluster.pod_b->address, 8);
 
+  EXPECT_NEAR(rate, kAsked, kTolerance * kAsked);
+  const ExitCounts after = cluster.a.counters();
+  if (is_to_pod) {
+    EXPECT_GT(grown(before, after, KUBECNI_FAST_SENT_TO_POD), 1000u) << growth(before, after);
+    EXPECT_EQ(grown(before, after, KUBECNI_PASS_SHAPED), 0u) << growth(before, after);
+  }
   EXPECT_TRUE(ok(cluster.a.cni("DEL", pod)));
 }
+
+INSTANTIATE_TEST_SUITE_P(Each, BandwidthBetweenNodes,
+                         testing::Values(WayCase{"FromPod", "direct", false},
+                                         WayCase{"ToPod", "direct", true},
+                                         WayCase{"ToPodThroughTheTunnel", "vxlan", true}),
+                         [](const auto& tested) { return tested.param.name; });
 
 }  // namespace
 }  // namespace kubecni::test
