@@ -49,7 +49,7 @@ struct EbpfChoice {
 
 CniResult<EbpfChoice> choose_dataplane(const NetConf& conf) {
   if (conf.dataplane == DataplaneMode::kBridge) return EbpfChoice{};
-  auto opened = PodDataplane::open(conf.bpffs, conf.run_dir);
+  auto opened = PodDataplane::open(conf.bpffs, conf.run_dir, {.max_flows = conf.max_flows});
   if (opened) return EbpfChoice{std::move(*opened), ""};
   if (conf.dataplane == DataplaneMode::kEbpf) return cni_error(opened.error(), "ADD");
   return EbpfChoice{std::nullopt, opened.error().what};

@@ -57,7 +57,8 @@ CniResult<> check_ebpf(const NetConf& conf) {
     // load it again.
     const auto others = other_schemas(conf.bpffs);
     if (others && !others->empty()) return {};
-    opened = PodDataplane::open(conf.bpffs, conf.run_dir, kPatience);
+    opened = PodDataplane::open(conf.bpffs, conf.run_dir,
+                                {.max_flows = conf.max_flows, .patience = kPatience});
   }
   if (!opened && opened.error().code == ETIMEDOUT) return {};  // another process loads them
   if (!opened) return not_available(opened.error().what);

@@ -28,7 +28,7 @@
 #define KUBECNI_MAX_NODE_CIDRS 16384
 #define KUBECNI_MAX_ENDPOINTS 4096
 #define KUBECNI_MAX_TUNNEL_PEERS 16384
-#define KUBECNI_MAX_FLOWS 131072
+#define KUBECNI_MAX_FLOWS 131072 /* unless the setting maxFlows says otherwise */
 /* Leaves room for future reasons: a newer build cannot grow a pinned map. */
 #define KUBECNI_MAX_EXIT_REASONS 64
 

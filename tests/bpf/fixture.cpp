@@ -48,7 +48,8 @@ struct Node {
   }
 
   const PrivateNamespaces& place;
-  EbpfDataplane dataplane = must(EbpfDataplane::open(place.bpffs(), place.run_dir()));
+  EbpfDataplane dataplane =
+      must(EbpfDataplane::open(place.bpffs(), place.run_dir(), {.max_flows = 8192}));
   Flow4Map flows4 = must(Flow4Map::open(PinPaths(place.bpffs()).maps / "flows4"));
   Flow6Map flows6 = must(Flow6Map::open(PinPaths(place.bpffs()).maps / "flows6"));
   [[nodiscard]] int program(const Program& hook) const {

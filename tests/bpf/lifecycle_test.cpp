@@ -30,6 +30,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr unsigned kNetwork = 7;
+constexpr std::uint32_t kFlows = 4096;
 
 /// Each test has pins of its own, so that it may lose them.
 class Lifecycle : public testing::Test {
@@ -46,7 +47,9 @@ class Lifecycle : public testing::Test {
     if (may_run_bpf()) std::filesystem::remove_all(bpffs_);
   }
 
-  [[nodiscard]] EbpfDataplane open() const { return must(EbpfDataplane::open(bpffs_, run_dir_)); }
+  [[nodiscard]] EbpfDataplane open() const {
+    return must(EbpfDataplane::open(bpffs_, run_dir_, {.max_flows = kFlows}));
+  }
   [[nodiscard]] unsigned program_id(const Program& hook) const {
     const UniqueFd fd(bpf_obj_get((PinPaths(bpffs_).progs / hook.name).c_str()));
     bpf_prog_info info{};
@@ -221,25 +224,43 @@ TEST_F(Lifecycle, FolderOnAnotherFileSystemIsRefused) {
 }
 
 TEST_F(Lifecycle, UpgradeFromNothingLoadsTheProgramsOnce) {
-  EXPECT_TRUE(must(upgrade_programs(bpffs_, run_dir_)).differed);
+  EXPECT_TRUE(must(upgrade_programs(bpffs_, run_dir_, {.max_flows = kFlows})).differed);
   const unsigned id = program_id(kFromPod);
 
-  must(EbpfDataplane::open(bpffs_, run_dir_));
+  open();
 
   EXPECT_EQ(program_id(kFromPod), id);
+}
+
+TEST_F(Lifecycle, FlowCachesHaveTheRoomThatTheyWereMadeWith) {
+  const auto room = [&](const char* name) {
+    const UniqueFd fd(bpf_obj_get((PinPaths(bpffs_).maps / name).c_str()));
+    bpf_map_info info{};
+    __u32 size = sizeof(info);
+    return bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 ? info.max_entries : 0;
+  };
+  open();
+  for (const char* name : {"flows4", "flows6"}) EXPECT_EQ(room(name), kFlows);
+
+  const auto later = upgrade_programs(bpffs_, run_dir_, {.max_flows = 2 * kFlows});
+
+  ASSERT_TRUE(later) << later.error().what;
+  EXPECT_FALSE(later->differed);
+  EXPECT_EQ(room("flows4"), kFlows) << "it has flows";
+  EXPECT_EQ(room("endpoints4"), KUBECNI_MAX_ENDPOINTS);
 }
 
 TEST_F(Lifecycle, UpgradeToTheSameBuildChangesNothing) {
   auto dataplane = open();
   const unsigned id = program_id(kFromPod);
 
-  EXPECT_FALSE(must(upgrade_programs(bpffs_, run_dir_)).differed);
+  EXPECT_FALSE(must(upgrade_programs(bpffs_, run_dir_, {.max_flows = kFlows})).differed);
 
   EXPECT_EQ(program_id(kFromPod), id);
 }
 
 TEST_F(Lifecycle, UpgradePutsTheProgramsOfThisBuildInPlaceOfOthers) {
-  must(EbpfDataplane::open(bpffs_, run_dir_));
+  open();
   const auto pin = PinPaths(bpffs_).progs / kFromPod.name;
   const UniqueFd other(bpf_obj_get((PinPaths(bpffs_).progs / kToPod.name).c_str()));
   std::filesystem::remove(pin);
@@ -247,18 +268,18 @@ TEST_F(Lifecycle, UpgradePutsTheProgramsOfThisBuildInPlaceOfOthers) {
   auto dataplane = open();
   must(dataplane.pods.endpoints.endpoints().set({kNetwork, addr("192.0.2.10")}, {}));
 
-  EXPECT_TRUE(must(upgrade_programs(bpffs_, run_dir_)).differed);
+  EXPECT_TRUE(must(upgrade_programs(bpffs_, run_dir_, {.max_flows = kFlows})).differed);
 
   EXPECT_NE(program_id(kFromPod), program_id(kToPod));
   EXPECT_THAT(must(dataplane.pods.endpoints.endpoints().entries()), SizeIs(1));
-  EXPECT_FALSE(must(upgrade_programs(bpffs_, run_dir_)).differed);
+  EXPECT_FALSE(must(upgrade_programs(bpffs_, run_dir_, {.max_flows = kFlows})).differed);
 }
 
 TEST_F(Lifecycle, UpgradeGoesOverToProgramsThatAskConntrackAsSoonAsTheyCan) {
   if (!must(open().programs.asks_conntrack()))
     GTEST_SKIP() << "the kernel's conntrack cannot be asked";
   const PinPaths pins(bpffs_);
-  const BpfObject without = must(load_programs_without_conntrack(pins.maps));
+  const BpfObject without = must(load_programs_without_conntrack(pins.maps, kFlows));
   for (const Program& hook : kPrograms) {
     std::filesystem::remove(pins.progs / hook.name);
     const auto* program = bpf_object__find_program_by_name(without.get(), hook.name);
@@ -266,7 +287,7 @@ TEST_F(Lifecycle, UpgradeGoesOverToProgramsThatAskConntrackAsSoonAsTheyCan) {
   }
   ASSERT_FALSE(must(open().programs.asks_conntrack()));
 
-  const Upgrade upgrade = must(upgrade_programs(bpffs_, run_dir_));
+  const Upgrade upgrade = must(upgrade_programs(bpffs_, run_dir_, {.max_flows = kFlows}));
 
   EXPECT_TRUE(upgrade.differed);
   EXPECT_EQ(upgrade.no_conntrack_reason, "");

@@ -36,7 +36,7 @@ class OtherSchema : public testing::Test {
     bpffs_ = place.bpffs() / testing::UnitTest::GetInstance()->current_test_info()->name();
     run_dir_ = place.run_dir();
     fs::create_directories(bpffs_);
-    dataplane_.emplace(must(EbpfDataplane::open(bpffs_, run_dir_)));
+    dataplane_.emplace(must(EbpfDataplane::open(bpffs_, run_dir_, {.max_flows = 4096})));
     fs::create_directories(other() / "maps");
     fs::create_directories(other() / "progs");
   }

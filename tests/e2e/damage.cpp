@@ -23,7 +23,7 @@ void empty_flow_map(const fs::path& path) {
 template <typename Key>
 void fill_flow_map(const fs::path& path) {
   auto flows = must(BpfMap<Key, kubecni_flow_state>::open(path));
-  for (std::uint32_t i = 0; i < KUBECNI_MAX_FLOWS + KUBECNI_MAX_FLOWS / 8; ++i) {
+  for (std::uint32_t i = 0; i < kMaxFlows + kMaxFlows / 8; ++i) {
     Key key{};
     key.src[0] = 198;  // 198.18.0.0/15, of nobody
     key.src[1] = 18;

@@ -40,7 +40,7 @@ Node::~Node() {
 json Node::conf(const json& changes) const {
   json conf{{"cniVersion", "1.1.0"},      {"name", "pods"},          {"type", "kube-cni"},
             {"network", "10.200.0.0/16"}, {"dataplane", dataplane_}, {"stateDir", state_dir()},
-            {"runDir", run_dir()},        {"bpffs", bpffs_}};
+            {"runDir", run_dir()},        {"bpffs", bpffs_},         {"maxFlows", kMaxFlows}};
   if (mode_ != "bridge") conf["mode"] = mode_;
   if (subnets_.size() == 1) conf["subnet"] = subnets_.front();
   if (subnets_.size() == 1 && subnets_.front().find(':') != std::string::npos)
@@ -116,9 +116,9 @@ ExitCounts Node::counters() const { return must(read_exit_counts(bpffs_)); }
 Process Node::start_daemon(const std::vector<std::string>& options,
                            const std::vector<std::string>& wrapper) const {
   std::vector<std::string> argv = wrapper;
-  argv.insert(argv.end(),
-              {program(programs_ + "kube-cnid"), "--node-name", name(), "--dataplane", dataplane_,
-               "--state-dir", state_dir(), "--run-dir", run_dir(), "--bpffs", bpffs_});
+  argv.insert(argv.end(), {program(programs_ + "kube-cnid"), "--node-name", name(), "--dataplane",
+                           dataplane_, "--state-dir", state_dir(), "--run-dir", run_dir(),
+                           "--bpffs", bpffs_, "--max-flows", std::to_string(kMaxFlows)});
   if (mode_ != "bridge") argv.insert(argv.end(), {"--mode", mode_});
   argv.insert(argv.end(), options.begin(), options.end());
   return Process({.argv = argv, .netns_fd = netns.fd()});

@@ -39,6 +39,9 @@ struct CniCall {
   std::function<void()> before_exec = {};  ///< as in Command
 };
 
+/// To make the usual number takes a third of the time in which a node starts.
+inline constexpr std::uint32_t kMaxFlows = 8192;
+
 /// A node: a network namespace with its own folders, in the sandbox's file systems, so that nothing
 /// is left when the test ends.
 class Node {

@@ -124,6 +124,7 @@ Result<PluginSettings> read_plugin_settings(const json& conf) {
   take(conf, plugin_setting("stateDir"), settings.state_dir);
   take(conf, plugin_setting("runDir"), settings.run_dir);
   take(conf, plugin_setting("bpffs"), settings.bpffs);
+  take(conf, plugin_setting("maxFlows"), settings.max_flows);
   take(conf, plugin_setting("confDir"), settings.conf_dir);
   take_choice(conf, plugin_setting("podHooks"), settings.pod_hooks);
   take(conf, plugin_setting("logLevel"), settings.log_level);

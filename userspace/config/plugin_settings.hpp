@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -44,6 +45,7 @@ struct PluginSettings {
   std::filesystem::path state_dir = default_of("stateDir");
   std::filesystem::path run_dir = default_of("runDir");
   std::filesystem::path bpffs = default_of("bpffs");
+  std::uint32_t max_flows = default_number("maxFlows");    ///< of each flow cache that is made
   std::filesystem::path conf_dir = default_of("confDir");  ///< where the runtime has its lists
   PodHooks pod_hooks = PodHooks::kAuto;
   std::string log_level{default_of("logLevel")};

@@ -142,6 +142,18 @@ inline constexpr std::array kSettings{
             .help = "Folder for the pinned programs and maps",
             .meaning = "folder for the pinned programs and maps. If a folder below `/sys/fs/bpf` "
                        "is not on a bpf file system, kube-cni mounts one on `/sys/fs/bpf`"},
+    Setting{.key = "maxFlows",
+            .owner = Owner::kBoth,
+            .type = Type::kNumber,
+            .fallback = "131072",
+            .least = 1024,
+            .most = 4194304,
+            .help = "Flows that each of the two flow caches has room for",
+            .meaning = "flows that each of the two flow caches, `flows4` and `flows6`, has room "
+                       "for. A full cache forgets the flows that were not used for the longest "
+                       "time, and eBPF decides about them again. One takes some 330 bytes. "
+                       "Caches that exist keep their size, until the node reboots or `cleanup` "
+                       "removes them"},
     Setting{.key = "logLevel",
             .owner = Owner::kPlugin,
             .type = Type::kChoice,

@@ -55,6 +55,7 @@ struct DaemonOptions {
   std::filesystem::path state_dir = default_of("stateDir");
   std::filesystem::path run_dir = default_of("runDir");
   std::filesystem::path bpffs = default_of("bpffs");
+  std::uint32_t max_flows = default_number("maxFlows");  ///< of each flow cache that is made
   std::string bridge{default_of("bridge")};
   std::string mode{default_of("mode")};  ///< "bridge" or "ptp"
   CniOptions cni;

@@ -178,6 +178,7 @@ void add_node_options(CLI::App& app, DaemonOptions& options) {
   add(app, daemon_setting("stateDir"), options.state_dir);
   add(app, daemon_setting("runDir"), options.run_dir);
   add(app, daemon_setting("bpffs"), options.bpffs);
+  add(app, daemon_setting("maxFlows"), options.max_flows);
   add(app, daemon_setting("bridge"), options.bridge);
   add(app, daemon_setting("mode"), options.mode);
   add(app, daemon_setting("metricsAddress"), options.metrics_address).check(check_listen_address);

@@ -6,8 +6,8 @@ namespace kubecni {
 
 Result<EbpfDataplane> EbpfDataplane::open(const std::filesystem::path& bpffs,
                                           const std::filesystem::path& run_dir,
-                                          std::chrono::milliseconds patience) {
-  return open_or_load(&open_loaded, bpffs, run_dir, patience);
+                                          const LoadOptions& options) {
+  return open_or_load(&open_loaded, bpffs, run_dir, options);
 }
 
 Result<EbpfDataplane> EbpfDataplane::open_loaded(const std::filesystem::path& bpffs) {

@@ -3,9 +3,9 @@
 #include "base/result.hpp"
 #include "dataplane/node_tables.hpp"
 #include "dataplane/pod_dataplane.hpp"
+#include "dataplane/program_loader.hpp"
 #include "dataplane/program_store.hpp"
 
-#include <chrono>
 #include <filesystem>
 #include <string>
 
@@ -18,7 +18,7 @@ struct EbpfDataplane {
   /// its errors.
   static Result<EbpfDataplane> open(const std::filesystem::path& bpffs,
                                     const std::filesystem::path& run_dir,
-                                    std::chrono::milliseconds patience = kLoadTimeout);
+                                    const LoadOptions& options = {});
 
   /// Opens what is pinned and loads nothing. Errors: ENOENT nothing is loaded.
   static Result<EbpfDataplane> open_loaded(const std::filesystem::path& bpffs);

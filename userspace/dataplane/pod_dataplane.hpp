@@ -5,7 +5,6 @@
 #include "dataplane/program_loader.hpp"
 #include "dataplane/program_store.hpp"
 
-#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -20,7 +19,7 @@ class PodDataplane {
   /// its errors.
   static Result<PodDataplane> open(const std::filesystem::path& bpffs,
                                    const std::filesystem::path& run_dir,
-                                   std::chrono::milliseconds patience = kLoadTimeout);
+                                   const LoadOptions& options = {});
 
   /// Opens what is pinned and loads nothing. Errors: ENOENT nothing is loaded.
   static Result<PodDataplane> open_loaded(const std::filesystem::path& bpffs);

@@ -61,27 +61,27 @@ Result<bool> differs(const PinPaths& pins, const BpfObject& object, const char* 
 }  // namespace
 
 Result<> load_and_pin(const std::filesystem::path& bpffs, const std::filesystem::path& run_dir,
-                      std::chrono::milliseconds patience) {
+                      const LoadOptions& options) {
   if (auto made = ensure_directory(run_dir); !made) return fail(made);
-  auto lock = FileLock::acquire(run_dir / kDataplaneLock, patience);
+  auto lock = FileLock::acquire(run_dir / kDataplaneLock, options.patience);
   if (!lock) return fail(lock);
   const PinPaths pins(bpffs);
   if (is_complete(pins)) return {};  // another process was faster
   if (auto made = ensure_folders(pins); !made) return fail(made);
-  auto loaded = load_programs(pins.maps);
+  auto loaded = load_programs(pins.maps, options.max_flows);
   if (!loaded) return fail(loaded);
   return pin_programs(pins, loaded->object);
 }
 
 Result<Upgrade> upgrade_programs(const std::filesystem::path& bpffs,
-                                 const std::filesystem::path& run_dir) {
+                                 const std::filesystem::path& run_dir, const LoadOptions& options) {
   if (auto made = ensure_directory(run_dir); !made) return fail(made);
-  auto lock = FileLock::acquire(run_dir / kDataplaneLock, kLoadTimeout);
+  auto lock = FileLock::acquire(run_dir / kDataplaneLock, options.patience);
   if (!lock) return fail(lock);
   const PinPaths pins(bpffs);
   const bool were_there = is_complete(pins);
   if (auto made = ensure_folders(pins); !made) return fail(made);
-  auto loaded = load_programs(pins.maps);
+  auto loaded = load_programs(pins.maps, options.max_flows);
   if (!loaded) return fail(loaded);
   Upgrade upgrade{!were_there, loaded->no_conntrack_reason};
   for (const Program& program : kPrograms) {

@@ -10,6 +10,7 @@
 #include <dataplane_no_conntrack.skel.h>
 
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 namespace kubecni {
@@ -42,16 +43,35 @@ Image without_conntrack() {
   return image;
 }
 
+bool is_flow_cache(const bpf_map* map) {
+  return std::string_view(bpf_map__name(map)).starts_with("flows");
+}
+
+/// The room of the map that is pinned there; `otherwise` if there is none.
+std::uint32_t room_of(const std::filesystem::path& pin, std::uint32_t otherwise) {
+  const UniqueFd fd(bpf_obj_get(pin.c_str()));
+  bpf_map_info info{};
+  __u32 size = sizeof(info);
+  if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &size) != 0) return otherwise;
+  return info.max_entries;
+}
+
 /// libbpf refuses a pinned map with another layout. Without `maps_dir`, nothing is pinned.
-Result<BpfObject> load(const Image& image, const std::filesystem::path& maps_dir) {
+Result<BpfObject> load(const Image& image, const std::filesystem::path& maps_dir,
+                       std::uint32_t max_flows) {
   keep_libbpf_log();
   LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = image.name);
   BpfObject object(bpf_object__open_mem(image.bytes, image.size, &opts));
   if (!object) return load_error(errno, "open the eBPF object");
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.get()) {
-    if (maps_dir.empty() || bpf_map__is_internal(map)) continue;
-    const int error = bpf_map__set_pin_path(map, (maps_dir / bpf_map__name(map)).c_str());
+    if (bpf_map__is_internal(map)) continue;
+    const auto pin = maps_dir.empty() ? std::filesystem::path() : maps_dir / bpf_map__name(map);
+    int error = 0;
+    if (is_flow_cache(map))
+      error = bpf_map__set_max_entries(map, pin.empty() ? max_flows : room_of(pin, max_flows));
+    if (error != 0) return load_error(-error, "set the room of a map");
+    if (!pin.empty()) error = bpf_map__set_pin_path(map, pin.c_str());
     if (error != 0) return load_error(-error, "set the pin of a map");
   }
   if (const int error = bpf_object__load(object.get()); error != 0)
@@ -61,12 +81,13 @@ Result<BpfObject> load(const Image& image, const std::filesystem::path& maps_dir
 
 }  // namespace
 
-Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir) {
-  auto object = load(with_conntrack(), maps_dir);
+Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir,
+                                     std::uint32_t max_flows) {
+  auto object = load(with_conntrack(), maps_dir, max_flows);
   if (object) return LoadedPrograms{std::move(*object), {}};
   // These errors say nothing about conntrack, and would come a second time, too.
   if (object.error().code == EPERM || object.error().code == ENOMEM) return fail(object);
-  auto second = load_programs_without_conntrack(maps_dir);
+  auto second = load_programs_without_conntrack(maps_dir, max_flows);
   if (!second) return fail(second);
   return LoadedPrograms{std::move(*second),
                         "the kernel's conntrack cannot be asked, for which kernel 6.0 or later "
@@ -74,12 +95,14 @@ Result<LoadedPrograms> load_programs(const std::filesystem::path& maps_dir) {
                             object.error().what};
 }
 
-Result<BpfObject> load_programs_without_conntrack(const std::filesystem::path& maps_dir) {
-  return load(without_conntrack(), maps_dir);
+Result<BpfObject> load_programs_without_conntrack(const std::filesystem::path& maps_dir,
+                                                  std::uint32_t max_flows) {
+  return load(without_conntrack(), maps_dir, max_flows);
 }
 
 Result<std::string> try_programs() {
-  auto loaded = load_programs({});
+  constexpr std::uint32_t kFew = 1024;
+  auto loaded = load_programs({}, kFew);
   if (!loaded) return fail(loaded);
   return std::move(loaded->no_conntrack_reason);
 }

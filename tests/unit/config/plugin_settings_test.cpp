@@ -39,6 +39,7 @@ json contents(const PluginSettings& settings) {
           settings.state_dir.string(),
           settings.run_dir.string(),
           settings.bpffs.string(),
+          settings.max_flows,
           settings.conf_dir.string(),
           static_cast<int>(settings.pod_hooks),
           settings.log_level,

@@ -59,6 +59,7 @@ json plugin_entry(const DaemonOptions& options) {
   if (options.state_dir != defaults.state_dir) entry["stateDir"] = options.state_dir;
   if (options.run_dir != defaults.run_dir) entry["runDir"] = options.run_dir;
   if (options.bpffs != defaults.bpffs) entry["bpffs"] = options.bpffs;
+  if (options.max_flows != defaults.max_flows) entry["maxFlows"] = options.max_flows;
   if (!entry.contains("confDir") && options.cni.conf_dir != defaults.conf_dir)
     entry["confDir"] = options.cni.conf_dir;
   return entry;

@@ -38,8 +38,9 @@ Result<ProgramsController> ProgramsController::open(const DaemonOptions& options
 /// The controllers that attach programs then replace them on the devices.
 void ProgramsController::load() {
   loaded_beside_conntrack_ = is_conntrack_there();
-  auto upgraded = upgrade_programs(options_.bpffs, options_.run_dir);
-  auto opened = upgraded ? EbpfDataplane::open(options_.bpffs, options_.run_dir)
+  const LoadOptions how{.max_flows = options_.max_flows};
+  auto upgraded = upgrade_programs(options_.bpffs, options_.run_dir, how);
+  auto opened = upgraded ? EbpfDataplane::open(options_.bpffs, options_.run_dir, how)
                          : EbpfDataplane::open_loaded(options_.bpffs);
   if (!opened) {
     dataplane_.reset();
@@ -68,7 +69,8 @@ void ProgramsController::sync_loaded(Outcome& outcome) {
 }
 
 EbpfDataplane* ProgramsController::open_pinned(Outcome& outcome) {
-  auto pinned = changes_schema_ ? EbpfDataplane::open(options_.bpffs, options_.run_dir)
+  auto pinned = changes_schema_ ? EbpfDataplane::open(options_.bpffs, options_.run_dir,
+                                                      {.max_flows = options_.max_flows})
                                 : EbpfDataplane::open_loaded(options_.bpffs);
   dataplane_.reset();
   load_error_.reset();
