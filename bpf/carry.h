@@ -271,8 +271,8 @@ static __always_inline struct exit decide(struct __sk_buff *skb, const int famil
 GLOBAL_STAGE(__weak, decide, decide)
 
 /* Judges a packet by the answer. */
-static __always_inline struct exit judge_answer(const struct __sk_buff *skb,
-						const struct packet *pkt, const struct flow *flow)
+static __always_inline struct exit judge_answer(struct __sk_buff *skb, const struct packet *pkt,
+						const struct flow *flow)
 {
 	const struct kubecni_flow_state *answer = &flow->answer;
 	switch (answer->owner) {
@@ -296,6 +296,8 @@ static __always_inline struct exit judge_answer(const struct __sk_buff *skb,
 	if (answer->is_routed && hops_of(pkt) <= 1)
 		return EXIT(PASS_TTL_EXPIRED);
 	if (!answer->is_to_pod && wire_ip_len(skb, pkt->family, &flow->l4) > answer->node.mtu)
+		return EXIT(PASS_OVER_MTU);
+	if (answer->is_to_pod && exceeds_limited_pod(skb, &answer->pod))
 		return EXIT(PASS_OVER_MTU);
 	return CONTINUE;
 }

@@ -59,6 +59,16 @@ static __always_inline bool is_kernels(const struct kubecni_endpoint *pod)
 	       KUBECNI_ENDPOINT_SHAPED;
 }
 
+/* Whether the host end of a pod with a limit would drop the packet, and tell
+ * nobody: it is longer than the MTU. */
+static __always_inline bool exceeds_limited_pod(struct __sk_buff *skb,
+						const struct kubecni_endpoint *pod)
+{
+	__u32 mtu = 0;
+	return (pod->flags & KUBECNI_ENDPOINT_SHAPED_IN) &&
+	       bpf_check_mtu(skb, pod->host_ifindex, &mtu, 0, 0) > 0;
+}
+
 /* Finds the way to the translated destination. */
 static __always_inline bool find_way(struct __sk_buff *skb, const struct packet *pkt,
 				     const struct transport *l4, __u32 place, __u32 network,

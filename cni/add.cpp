@@ -513,7 +513,7 @@ class Adding {
     if (!ebpf_.dataplane) return {};
     undo_.add([this] { report_undo("detach", remove_from_ebpf()); });
     auto attached = attach_ebpf();
-    if (!attached && conf_.dataplane == DataplaneMode::kEbpf && !attachment_.shaped)
+    if (!attached && conf_.dataplane == DataplaneMode::kEbpf && !attachment_.is_kernels())
       return cni_error(attached.error(), "ADD");
     if (!attached) {
       attachment_.fallback_reason = attached.error().what;

@@ -91,7 +91,7 @@ Result<std::vector<std::string>> settled_differences(const PodDataplane& datapla
 Result<> compare_ebpf(const NetConf& conf, NetlinkSocket& netlink, const Attachment& attachment,
                       Differences& found) {
   if (!attachment.ebpf) {
-    if (conf.dataplane == DataplaneMode::kEbpf && !attachment.shaped)
+    if (conf.dataplane == DataplaneMode::kEbpf && !attachment.is_kernels())
       found.of_pod.push_back("the pod has the kernel path only: " + attachment.fallback_reason);
     return {};
   }

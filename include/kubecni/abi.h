@@ -41,8 +41,8 @@
 /* The policies' nftables table sets this bit of skb->mark on each packet that it lets pass. */
 #define KUBECNI_MARK_JUDGED 0x02000000
 
-/* The nftables table inet kube-cni sets this bit of skb->mark on packets of other nodes' pods,
- * where a strict rp_filter asks for the way back to them. */
+/* The nftables table inet kube-cni sets this bit of skb->mark on packets of other nodes and their
+ * pods, where a strict rp_filter asks for the way back to them. */
 #define KUBECNI_MARK_REMOTE 0x04000000
 
 /* from_pod writes this to skb->tc_index of packets that a policed pod sends by the kernel path.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Stands in front of a program whose packet another program has seen. A test
  * run cannot set tc_index, but cb. */
+#include "kubecni/abi.h" /* first: it has the types */
+
 #include <bpf/bpf_helpers.h>
 
 #include <linux/bpf.h>

@@ -43,17 +43,18 @@ TEST_F(DaemonOnApi, NewNodeIsKnownAtOnce) {
   EXPECT_TRUE(gets_to_know("10.200.3.0/24", at_once())) << daemon->err();
 }
 
-// It would masquerade flows to its pods, for the flows' whole life.
+// Else it would masquerade flows to its pods, for the flows' whole life.
 TEST_F(DaemonOnApi, NewNodeIsKnownToNetfilterFirst) {
   const auto nft = [&](const std::string& set, const std::string& element) {
     return run({.argv = {"nft", "get", "element", "inet", "kube-cni", set, "{ " + element + " }"},
                 .netns_fd = node.netns.fd()})
                .status == 0;
   };
-  constexpr int kFirst = 3, kLast = 33;
-  for (int number = kFirst; number <= kLast; ++number) {
-    const std::string n = std::to_string(number);
+  int before_its_round = 0;
+  for (const std::string n : {"3", "4", "5", "6", "7"}) {
     const std::string cidr = "10.200." + n + ".0/24";
+    const std::size_t said = daemon->err().size();
+    const auto at = [&](const std::string& what) { return daemon->err().find(what, said); };
     server->set_node(make_node("node-" + n, "192.0.2." + n, cidr));
 
     ASSERT_TRUE(eventually([&] { return has_route(node, cidr) || has_map_entry(node, cidr); }))
@@ -62,14 +63,13 @@ TEST_F(DaemonOnApi, NewNodeIsKnownToNetfilterFirst) {
     EXPECT_TRUE(nft("cluster_pods4", cidr));
     EXPECT_TRUE(nft("nodes4", "192.0.2." + n));
     EXPECT_TRUE(nft("tunnel_peers4", "192.0.2." + n));
+    const std::string of_round = "nftables table inet kube-cni changed";
+    ASSERT_TRUE(eventually([&] { return at(of_round) != std::string::npos; })) << daemon->err();
+    before_its_round += at("route " + cidr + " via") < at(of_round);
   }
+  // One may meet a round that begins anyway.
+  EXPECT_GE(before_its_round, 4) << daemon->err();
   EXPECT_EQ(daemon->err().find("somebody"), std::string::npos) << daemon->err();
-  // Each round that finds new nodes says so. Most nodes did not wait for one.
-  int rounds = 0;
-  for (std::size_t at = 0;
-       (at = daemon->err().find("inet kube-cni changed", at)) != std::string::npos; ++at)
-    ++rounds;
-  EXPECT_LT(rounds, (kLast - kFirst) / 2) << daemon->err();
 }
 
 TEST_F(DaemonOnApi, DeletedNodeIsForgottenAtOnce) {

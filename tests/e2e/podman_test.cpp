@@ -61,6 +61,7 @@ cni_plugin_dirs = ["/opt/cni/bin"]
 TEST_F(Podman, ContainersReachEachOtherThroughEbpfAndLeaveNothing) {
   // The first container makes podman prepare what it then keeps for all of them.
   test::must_run(podman_run("first", {"--rm"}, {"sh", "-c", "exit 0"}), kRuntimeDeadline);
+  ASSERT_TRUE(eventually([&] { return !leftovers(node).contains("process conmon"); }));
   const auto before_containers = leftovers(node);
 
   test::must_run(podman_run("server", {"-d"}, {"httpd", "-f", "-p", "80", "-h", "/www"}),

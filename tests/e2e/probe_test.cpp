@@ -214,7 +214,8 @@ TEST_P(ProbeDetour, LeadsThroughTheTunnelWhileTheUnderlayDropsPods) {
 
 TEST(ProbeDetourOf, AStrictLinkLetsTheOthersDirectPacketsIn) {
   Cluster cluster("bridge");
-  cluster.a.must_run({"sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1"});
+  cluster.a.must_run(
+      {"sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=1"});
   ASSERT_TRUE(eventually([&] { return all_answer(cluster.a, 1); }, kNoticed)) << said(cluster.a);
 
   drop_pods_on_the_way_to(cluster.b);

@@ -312,7 +312,8 @@ class TakenAway : public testing::TestWithParam<Loss> {
     site.mac = port.pod_mac.str();
     if (is_of_policies()) write_objects(policy_for_the_pod());
     if (GetParam().thing == "ways back")
-      cluster.a.must_run({"sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1"});
+      cluster.a.must_run(
+          {"sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=1"});
     if (GetParam().thing == "forward rules")  // the daemon makes them only for such a chain
       (void)site.sh(
           "nft add table ip filter; nft add chain ip filter FORWARD "

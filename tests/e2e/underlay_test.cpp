@@ -202,7 +202,8 @@ TEST_P(DifferentRoutings, ReachEachOtherOverStrictLinks) {
                .contains("meta mark set");
   };
   for (std::size_t i = 0; i < 3; ++i)
-    cluster.member(i).node.must_run({"sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1"});
+    cluster.member(i).node.must_run(
+        {"sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=1"});
   ASSERT_TRUE(eventually(accepts_both_ways)) << cluster.daemon_b->err();
 
   for (std::size_t one = 0; one < 3; ++one) {

@@ -148,7 +148,8 @@ Result<json> collect_endpoints(const NodePaths& paths) {
     auto [problems, of_node] = host_differences(*state, port);
     problems.insert(problems.end(), of_node.begin(), of_node.end());
     const Link* const host = state->find(port.host_ifname);
-    const bool limited = shaped_of(attachment, host ? host->ifindex : 0, *shaped) == Shaped::kAll;
+    const Shaped shaped_how = shaped_of(attachment, host ? host->ifindex : 0, *shaped);
+    const bool limited = shaped_how == Shaped::kAll;
     if (host && attachment.ebpf && dataplane) {
       const unsigned network = network_of(port, host->master_ifindex);
       auto found = dataplane->differences(endpoint_of(attachment, *host, network, {}, *shaped));
@@ -167,6 +168,10 @@ Result<json> collect_endpoints(const NodePaths& paths) {
       if (!*known)
         problems.emplace_back("its network policies are not in force; see kube-cnictl policy");
     }
+    const bool has_fallen_back = !limited && !attachment.fallback_reason.empty();
+    const std::string reason = has_fallen_back                  ? attachment.fallback_reason
+                               : shaped_how == Shaped::kNothing ? ""
+                                                                : limit_text(attachment);
     endpoints.push_back({{"pod", attachment.pod},
                          {"container", attachment.container_id},
                          {"network", attachment.network},
@@ -177,7 +182,7 @@ Result<json> collect_endpoints(const NodePaths& paths) {
                          {"hostInterface", port.host_ifname},
                          {"mac", port.pod_mac.str()},
                          {"path", attachment.ebpf && !limited ? "ebpf" : "kernel"},
-                         {"reason", limited ? limit_text(attachment) : attachment.fallback_reason},
+                         {"reason", reason},
                          {"bandwidth", to_json(attachment.bandwidth)},
                          {"problems", problems}});
   }

@@ -7,8 +7,14 @@
 
 namespace kubecni {
 
-/// The links (by ifindex) with an explicit queueing discipline, like the `tbf` and `ingress` of the
-/// bandwidth plugin. Does not count noqueue, which is none, and clsact, which only holds programs.
-Result<std::set<unsigned>> list_shaped_links(NetlinkSocket& netlink);
+/// Links by ifindex.
+struct ShapedLinks {
+  std::set<unsigned> out;  ///< what they send has an explicit queueing discipline, like `tbf`
+  std::set<unsigned> in;   ///< what they receive has one: `ingress`
+};
+
+/// The links with disciplines like those of the bandwidth plugin. Does not count noqueue, which is
+/// none, and clsact, which only holds programs.
+Result<ShapedLinks> list_shaped_links(NetlinkSocket& netlink);
 
 }  // namespace kubecni

@@ -3,9 +3,11 @@
 namespace kubecni {
 
 Shaped shaped_of(const Attachment& attachment, unsigned host_ifindex,
-                 const std::set<unsigned>& shaped_links) {
-  if (attachment.bandwidth.ingress && !attachment.bandwidth.egress) return Shaped::kReceived;
-  const bool is_shaped = attachment.shaped || shaped_links.contains(host_ifindex);
+                 const ShapedLinks& shaped_links) {
+  const bool is_shaped_in = shaped_links.in.contains(host_ifindex);
+  if (attachment.is_limited_in_what_it_receives() && !is_shaped_in) return Shaped::kReceived;
+  const bool is_shaped =
+      attachment.shaped || is_shaped_in || shaped_links.out.contains(host_ifindex);
   return is_shaped ? Shaped::kAll : Shaped::kNothing;
 }
 
@@ -14,7 +16,7 @@ unsigned network_of(const PodPort& port, unsigned bridge_ifindex) {
 }
 
 PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned network,
-                        const MacAddr& gateway_mac, const std::set<unsigned>& shaped_links,
+                        const MacAddr& gateway_mac, const ShapedLinks& shaped_links,
                         Policed policed) {
   return {.host = {host.ifindex, host.name},
           .network = network,

@@ -38,6 +38,13 @@ struct Attachment {
   }
   /// Whether a later plugin of the list limits its bandwidth.
   [[nodiscard]] bool is_shaped_by_others() const { return shaped && bandwidth.empty(); }
+  /// Whether kube-cni limits what it receives, and nothing else.
+  [[nodiscard]] bool is_limited_in_what_it_receives() const {
+    return bandwidth.ingress && !bandwidth.egress;
+  }
+  /// Whether it may be without eBPF though its network demands that: the kernel carries its packets
+  /// all the same.
+  [[nodiscard]] bool is_kernels() const { return shaped && !is_limited_in_what_it_receives(); }
   [[nodiscard]] HostPorts host_ports() const {
     return plan_host_ports(mappings, port.plain_addresses());
   }

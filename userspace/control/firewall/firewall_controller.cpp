@@ -9,15 +9,6 @@
 
 namespace kubecni {
 
-namespace {
-
-template <typename T>
-void append(std::vector<T>& all, const std::vector<T>& more) {
-  all.insert(all.end(), more.begin(), more.end());
-}
-
-}  // namespace
-
 FirewallSpec plan_firewall(const ClusterView& view, const DaemonOptions& options,
                            const FirewallDuties& duties) {
   FirewallSpec spec{.masquerade = options.masquerade,
@@ -53,9 +44,10 @@ bool FirewallController::admit(const std::vector<PeerChange>& changes) {
   FirewallPeers peers;
   for (const PeerChange& change : changes) {
     if (!change.after) continue;
-    append(peers.cluster_pods, change.after->pod_cidrs);
-    append(peers.nodes, first_of_each_family(change.after->internal_ips));
-    append(peers.tunnel_peers, change.after->internal_ips);
+    const auto& [name, internal_ips, pod_cidrs] = *change.after;
+    std::ranges::copy(pod_cidrs, std::back_inserter(peers.cluster_pods));
+    std::ranges::copy(first_of_each_family(internal_ips), std::back_inserter(peers.nodes));
+    std::ranges::copy(internal_ips, std::back_inserter(peers.tunnel_peers));
   }
   return peers.empty() || (firewall_ && firewall_->admit(peers));
 }

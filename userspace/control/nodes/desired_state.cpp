@@ -332,6 +332,15 @@ bool DesiredState::has_ways_back() const {
                              [](const RouteKey& key) { return key.first == kWayBackTable; });
 }
 
+std::set<std::string> DesiredState::devices_of_ways_back(const std::vector<Link>& links) const {
+  std::set<std::string> names;
+  for (const auto& [key, route] : routes) {
+    const Link* link = key.first == kWayBackTable ? find_node_link(route.ifindex, links) : nullptr;
+    if (link) names.insert(link->name);
+  }
+  return names;
+}
+
 DesiredState plan_desired_state(const ClusterView& view, const Underlay& underlay,
                                 const std::string& bridge, const ClusterRules& rules) {
   DesiredState state;

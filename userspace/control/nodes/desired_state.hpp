@@ -47,8 +47,9 @@ struct DesiredState {
   std::vector<SkippedNode> unreachable;
   std::vector<NodeWarning> warnings;
 
-  /// Whether there are routes in kWayBackTable.
+  /// Whether there are routes in kWayBackTable, and the names of the devices that they have.
   [[nodiscard]] bool has_ways_back() const;
+  [[nodiscard]] std::set<std::string> devices_of_ways_back(const std::vector<Link>& links) const;
 };
 
 /// eBPF and the kernel reach each PodCIDR of a peer in the same way, the one of choose_path().

@@ -80,7 +80,7 @@ std::optional<NodesPlan> NodesController::prepare(const ClusterView& view,
                  .tunnel_ifindex = underlay->tunnel ? underlay->tunnel->device.ifindex : 0};
   made.underlay = std::move(*underlay);
   has_ways_back_ = made.desired.has_ways_back();
-  if (*has_ways_back_) let_marks_decide(made.underlay.strict_devices, outcome);
+  let_marks_decide(made.desired.devices_of_ways_back(made.underlay.links), outcome);
   for (const SkippedNode& node : made.desired.unreachable)
     outcome.say(ConditionKind::kNodeSkipped, node.reason, node.name);
   for (const NodeWarning& warning : made.desired.warnings)

@@ -30,8 +30,8 @@ std::set<std::string> find_strict_devices(const Ways& ways) {
   return devices;
 }
 
-void let_marks_decide(const std::set<std::string>& strict_devices, Outcome& outcome) {
-  for (const std::string& device : strict_devices) {
+void let_marks_decide(const std::set<std::string>& devices, Outcome& outcome) {
+  for (const std::string& device : devices) {
     const std::string setting = setting_of(device, "src_valid_mark");
     auto written = ensure_sysctl(setting, "1");
     if (!written && written.error().code == ENOENT) continue;  // the device is gone

@@ -12,7 +12,7 @@ namespace kubecni {
 /// them: `rp_filter` is 1 (ip-sysctl.rst). Reads /proc/sys; runs in the node's namespace.
 std::set<std::string> find_strict_devices(const Ways& ways);
 
-/// Lets the marks of packets count when such a device asks for the way back (`src_valid_mark`).
-void let_marks_decide(const std::set<std::string>& strict_devices, Outcome& outcome);
+/// Lets the marks of packets count when the devices ask for the way back (`src_valid_mark`).
+void let_marks_decide(const std::set<std::string>& devices, Outcome& outcome);
 
 }  // namespace kubecni
