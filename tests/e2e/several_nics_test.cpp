@@ -81,11 +81,14 @@ class SeveralNics : public testing::TestWithParam<
     for (const std::size_t peer : {1U, 2U}) {
       SCOPED_TRACE(cluster.member(peer).node.name());
       ASSERT_TRUE(eventually([&] { return is_carried(peer); })) << cluster.daemon_a->err();
-      for (const int family : {AF_INET, AF_INET6})
+      for (const int family : {AF_INET, AF_INET6}) {
+        const IpAddr pod = cluster.member(peer).pod->address_of(family);
+        // The kernel path asks for the next hop.
+        ASSERT_TRUE(ok(ping(cluster.pod_a->netns, pod)));
         expect_on_ebpf(cluster.a, cluster.member(peer).node, routing == "vxlan", 10, [&] {
-          EXPECT_TRUE(ok(tcp_transfer(cluster.pod_a->netns, cluster.member(peer).pod->netns,
-                                      cluster.member(peer).pod->address_of(family))));
+          EXPECT_TRUE(ok(tcp_transfer(cluster.pod_a->netns, cluster.member(peer).pod->netns, pod)));
         });
+      }
     }
   }
 
