@@ -61,6 +61,11 @@ static __always_inline struct exit watch_delivery(struct __sk_buff *skb, struct 
 
 static __always_inline struct exit watch(struct __sk_buff *skb)
 {
+	if ((skb->mark & KUBECNI_MARK_FAST) && skb->tc_index == KUBECNI_TC_INDEX_FAST) {
+		set_ctx_u32(skb->mark, 0);
+		set_ctx_u32(skb->tc_index, 0);
+		return EXIT(FAST_SENT_TO_POD);
+	}
 	if (is_vlan_tagged(skb))
 		return lacks_judgement(skb, NULL) ? EXIT(DROP_NOT_JUDGED) : EXIT(PASS_VLAN);
 	struct cursor cur = cursor_at_headers(skb);
@@ -75,11 +80,6 @@ static __always_inline struct exit watch(struct __sk_buff *skb)
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
-	if ((skb->mark & KUBECNI_MARK_FAST) && skb->tc_index == KUBECNI_TC_INDEX_FAST) {
-		set_ctx_u32(skb->mark, 0);
-		set_ctx_u32(skb->tc_index, 0);
-		return leave(skb->len, EXIT(FAST_SENT_TO_POD));
-	}
 	const struct exit exit = watch(skb);
 	/* A veth leaves the index on, and the pod may send the packet on. */
 	clear_judgement(skb);

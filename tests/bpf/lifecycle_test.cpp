@@ -103,7 +103,7 @@ TEST_F(Lifecycle, SaysHowFullEachKindOfMapIs) {
 }
 
 TEST_F(Lifecycle, EstimatesTheFillOfALargeFlowTable) {
-  const auto loaded = open();
+  const auto loaded = must(EbpfDataplane::open(bpffs_, run_dir_));
   constexpr __u32 kEntries = 100'000;
   std::vector<kubecni_flow4> keys(kEntries);
   for (__u32 i = 0; i < kEntries; ++i) std::memcpy(keys[i].src, &i, sizeof(i));
@@ -227,7 +227,7 @@ TEST_F(Lifecycle, UpgradeFromNothingLoadsTheProgramsOnce) {
   EXPECT_TRUE(must(upgrade_programs(bpffs_, run_dir_, {.max_flows = kFlows})).differed);
   const unsigned id = program_id(kFromPod);
 
-  open();
+  (void)open();
 
   EXPECT_EQ(program_id(kFromPod), id);
 }
@@ -239,7 +239,7 @@ TEST_F(Lifecycle, FlowCachesHaveTheRoomThatTheyWereMadeWith) {
     __u32 size = sizeof(info);
     return bpf_obj_get_info_by_fd(fd.get(), &info, &size) == 0 ? info.max_entries : 0;
   };
-  open();
+  (void)open();
   for (const char* name : {"flows4", "flows6"}) EXPECT_EQ(room(name), kFlows);
 
   const auto later = upgrade_programs(bpffs_, run_dir_, {.max_flows = 2 * kFlows});
@@ -260,7 +260,7 @@ TEST_F(Lifecycle, UpgradeToTheSameBuildChangesNothing) {
 }
 
 TEST_F(Lifecycle, UpgradePutsTheProgramsOfThisBuildInPlaceOfOthers) {
-  open();
+  (void)open();
   const auto pin = PinPaths(bpffs_).progs / kFromPod.name;
   const UniqueFd other(bpf_obj_get((PinPaths(bpffs_).progs / kToPod.name).c_str()));
   std::filesystem::remove(pin);

@@ -304,7 +304,7 @@ class BandwidthBetweenNodes : public testing::TestWithParam<WayCase> {};
 
 TEST_P(BandwidthBetweenNodes, IsAsAskedFor) {
   const auto& [name, routing, is_to_pod] = GetParam();
-  Cluster cluster({.routing = {routing}});
+  Cluster cluster(ClusterOptions{.routing = {routing}});
   Pod pod("pod");
   json wanted = limited_to(is_to_pod ? kAsked : 0, is_to_pod ? 0 : kAsked);
   wanted.update({{"subnet", nullptr}, {"ipam", nullptr}});

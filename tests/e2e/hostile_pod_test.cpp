@@ -142,7 +142,9 @@ class HostilePod : public testing::TestWithParam<HostileMode> {
   [[nodiscard]] std::string wrong_neighbours(const NetNs& netns, const std::string& device) const {
     std::map<std::string, std::string> mac_of_address;
     const Stage all = stage();
-    for (const Party& each : {all.own, party(victim()), all.bridge, all.others.front()}) {
+    Party gateway = all.bridge;
+    gateway.mac = cluster.a.attachment(victim()).port.gateway_mac.str();
+    for (const Party& each : {all.own, party(victim()), gateway, all.others.front()}) {
       mac_of_address[each.v4.str()] = mac_of_address[each.v6.str()] = each.mac;
       mac_of_address[MacAddr::parse(each.mac).value().link_local().str()] = each.mac;
     }

@@ -254,9 +254,10 @@ TEST_F(NodeFirewallTest, ANodeIsAdmittedBetweenTwoCalls) {
   EXPECT_EQ(rules(), before);
   EXPECT_EQ(seen_at("198.51.100.7"), "10.200.0.5");
   EXPECT_EQ(seen_at("2001:db8:f::7"), "2001:db8:200::5");
-  for (const IpNet& pods : peers.cluster_pods)
-    sh(node, "nft get element inet kube-cni cluster_pods" +
-                 std::string(pods.addr.is_v4() ? "4" : "6") + " '{ " + pods.str() + " }'");
+  const std::string sets = sh(node,
+                              "nft list set inet kube-cni cluster_pods4;"
+                              "nft list set inet kube-cni cluster_pods6");
+  for (const IpNet& pods : peers.cluster_pods) EXPECT_THAT(sets, HasSubstr(pods.str()));
   const auto append = [](auto& all, const auto& more) {
     all.insert(all.end(), more.begin(), more.end());
   };
@@ -276,7 +277,7 @@ TEST_F(NodeFirewallTest, ANodeThatWasAdmittedIsNobodysChange) {
   sh(node, "nft add table ip foreign");
   spec.cluster_pods.push_back(net("198.51.100.0/24"));
 
-  EXPECT_THAT(sync(), ElementsAre("nftables table inet kube-cni changed"));
+  EXPECT_THAT(sync(), IsEmpty());
 
   EXPECT_EQ(seen_at("198.51.100.7"), "10.200.0.5");
   // What is in the sets already is no change.

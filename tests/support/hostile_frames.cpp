@@ -213,15 +213,17 @@ Frame rebuilt6(const Frame& packet, std::uint8_t first, std::span<const std::uin
 
 Frame options_header(std::uint8_t next) { return {next, 0, 1, 4, 0, 0, 0, 0}; }  // PadN
 
-Frame fragment_header(std::uint8_t next, std::size_t offset, bool more) {
+/// Its identification has the number of `packet`, so that nobody puts fragments of several
+/// together.
+Frame fragment_header(const Frame& packet, std::uint8_t next, std::size_t offset, bool more) {
   return {next,
           0,
           static_cast<std::uint8_t>(offset >> 8),
           static_cast<std::uint8_t>((offset & 0xf8) | (more ? 1 : 0)),
           0x6b,
           0x63,
-          0x6e,
-          0x69};
+          packet.at(ETH_HLEN + 2),
+          packet.at(ETH_HLEN + 3)};
 }
 
 Frame many_options(std::uint8_t next, unsigned count) {
@@ -240,9 +242,10 @@ struct Chain {
 
 std::vector<Frame> two_fragments6(const Frame& packet, std::uint8_t next,
                                   std::span<const std::uint8_t> content, std::size_t cut) {
-  return {
-      rebuilt6(packet, IPPROTO_FRAGMENT, fragment_header(next, 0, true), content.first(cut)),
-      rebuilt6(packet, IPPROTO_FRAGMENT, fragment_header(next, cut, false), content.subspan(cut))};
+  return {rebuilt6(packet, IPPROTO_FRAGMENT, fragment_header(packet, next, 0, true),
+                   content.first(cut)),
+          rebuilt6(packet, IPPROTO_FRAGMENT, fragment_header(packet, next, cut, false),
+                   content.subspan(cut))};
 }
 
 const std::vector<Chain>& chains6() {
@@ -265,7 +268,7 @@ const std::vector<Chain>& chains6() {
       {"atomic fragment",
        [](const Frame& packet) {
          return std::vector<Frame>{rebuilt6(packet, IPPROTO_FRAGMENT,
-                                            fragment_header(next_of(packet), 0, false),
+                                            fragment_header(packet, next_of(packet), 0, false),
                                             payload_of(packet))};
        }},
       {"two fragments",
@@ -328,15 +331,16 @@ const std::vector<Chain>& chains_of(std::uint16_t ethertype) {
 struct Tag {
   const char* name;
   Frame bytes;
+  bool is_ignored = false;  ///< by a node that routes: VID 0 is a priority alone
 };
 
 const std::vector<Tag>& tags() {
   static const std::vector<Tag> all{{"no tag", {}},
-                                    {"802.1Q VID 0", {0x81, 0x00, 0, 0}},
+                                    {"802.1Q VID 0", {0x81, 0x00, 0, 0}, true},
                                     {"802.1Q VID 5", {0x81, 0x00, 0, 5}},
-                                    {"802.1ad VID 0", {0x88, 0xa8, 0, 0}},
+                                    {"802.1ad VID 0", {0x88, 0xa8, 0, 0}, true},
                                     {"0x9100", {0x91, 0x00, 0, 0}},
-                                    {"QinQ", {0x88, 0xa8, 0, 0, 0x81, 0x00, 0, 0}}};
+                                    {"QinQ", {0x88, 0xa8, 0, 0, 0x81, 0x00, 0, 0}, true}};
   return all;
 }
 
@@ -354,6 +358,9 @@ std::vector<HostileCase> hostile_cases(const Stage& stage) {
   std::vector<HostileCase> cases;
   std::vector<Party> parties{stage.own, stage.victim, stage.bridge};
   parties.insert(parties.end(), stage.others.begin(), stage.others.end());
+  const auto may_have = [&](const Tag& tag) {
+    return tag.bytes.empty() || (stage.is_routed && tag.is_ignored);
+  };
   const auto add = [&](const Message& message, const Party& as, const std::string& mac) {
     const Frame packet = message.make({stage, as, mac});
     const bool is_experimental = ethertype_of(packet) == kExperimental;
@@ -366,11 +373,12 @@ std::vector<HostileCase> hostile_cases(const Stage& stage) {
                         .frames = {}};
         for (const Frame& frame : chain.apply(numbered(packet, cases.size())))
           one.frames.push_back(tagged(frame, tag));
-        one.honest = message.honest && tag.bytes.empty() && as.name == stage.own.name &&
-                     mac == stage.own.mac && (plain || message.behind_headers);
+        one.honest = message.honest && may_have(tag) && as.name == stage.own.name &&
+                     mac == stage.own.mac && (plain || message.behind_headers || stage.is_routed);
         const bool is_routed =
             message.behind_headers && ethertype_of(packet) != ETH_P_ARP && !is_experimental;
-        one.arrives = one.honest && plain && message.to_victim && (!stage.is_routed || is_routed);
+        one.arrives = one.honest && plain && tag.bytes.empty() && message.to_victim &&
+                      (!stage.is_routed || is_routed);
         cases.push_back(std::move(one));
       }
     }

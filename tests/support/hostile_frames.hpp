@@ -26,7 +26,8 @@ struct Stage {
   Party bridge;                   ///< the gateway
   std::vector<Party> others;      ///< whom it impersonates, beside the victim and the bridge
   std::vector<std::string> macs;  ///< its source MACs
-  bool is_routed = false;         ///< there is no bridge: only what is routed arrives
+  /// There is no bridge: only what is routed arrives, put together and with a smaller hop limit.
+  bool is_routed = false;
 };
 
 /// A message of a pod: a frame, or the fragments of one packet.
