@@ -151,7 +151,7 @@ inline constexpr std::array kSettings{
             .help = "Flows that each of the two flow caches has room for",
             .meaning = "flows that each of the two flow caches, `flows4` and `flows6`, has room "
                        "for. A full cache forgets the flows that were not used for the longest "
-                       "time, and eBPF decides about them again. One takes some 330 bytes. "
+                       "time, and eBPF decides about them again. One takes some 300 bytes. "
                        "Caches that exist keep their size, until the node reboots or `cleanup` "
                        "removes them"},
     Setting{.key = "logLevel",
