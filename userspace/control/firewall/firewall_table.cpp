@@ -57,14 +57,14 @@ void add_addresses(NftTable& table, const Family& family, const std::string& nam
     if (address.family() == family.number) set.elements.insert(address.str());
 }
 
-int family_of(const IpNet& network) { return network.addr.family(); }
-int family_of(const IpAddr& address) { return address.family(); }
+int number_of_family(const IpNet& network) { return network.addr.family(); }
+int number_of_family(const IpAddr& address) { return address.family(); }
 
 template <typename T>
 std::vector<T> of_family(const std::vector<T>& all, int family) {
   std::vector<T> kept;
   std::ranges::copy_if(all, std::back_inserter(kept),
-                       [&](const T& one) { return family_of(one) == family; });
+                       [&](const T& one) { return number_of_family(one) == family; });
   return kept;
 }
 
