@@ -202,6 +202,7 @@ ClusterView view_cluster(const NodeSnapshot& snapshot, const std::string& own_na
   }
 
   ClusterView view{.self = {}, .peers = {}, .skipped = snapshot.skipped, .owners = {}};
+  view.peers.reserve(snapshot.nodes.size());
   for (const Node& node : snapshot.nodes) {
     Node granted = resolution.granted(node);
     if (granted.internal_ips.empty()) continue;  // each refusal is in `skipped`

@@ -1,17 +1,23 @@
 #include "net/kept_table.hpp"
 
 #include <cerrno>
+#include <functional>
 #include <set>
 
 namespace kubecni {
 
+KeptTable::Look KeptTable::Look::at(const std::string& listing) {
+  return {.length = listing.size(), .hash = std::hash<std::string>()(listing)};
+}
+
 /// The table as it is; asks for it only if anybody changed any since the last time.
-Result<std::string> KeptTable::look(Nftables& nftables) {
+Result<KeptTable::Look> KeptTable::look(Nftables& nftables) {
   auto generation = nftables.generation();
   if (!generation) return fail(generation);
-  if (is_applied_ && *generation == generation_) return listing_;
+  if (is_applied_ && *generation == generation_) return look_;
   generation_ = *generation;
-  return nftables.list_table(name_);
+  auto listing = nftables.list_table(name_);
+  return listing ? Result<Look>(Look::at(*listing)) : fail(listing);
 }
 
 Result<> KeptTable::run(Nftables& nftables, const std::string& commands) {
@@ -21,9 +27,9 @@ Result<> KeptTable::run(Nftables& nftables, const std::string& commands) {
 }
 
 /// Changes elements where that is enough, else the whole table.
-Result<> KeptTable::write(Nftables& nftables, const Plan& plan, const std::string& before) {
+Result<> KeptTable::write(Nftables& nftables, const Plan& plan, const Look& before) {
   const NftTable wanted = plan.wanted();
-  if (is_applied_ && before == listing_) {
+  if (is_applied_ && before == look_) {
     const auto elements = plan_elements(plan.as_before(), wanted);
     if (elements && (elements->empty() || run(nftables, *elements))) return {};
   }
@@ -33,11 +39,12 @@ Result<> KeptTable::write(Nftables& nftables, const Plan& plan, const std::strin
   return run(nftables, plan_replacement(name_, {}, wanted));
 }
 
-std::string KeptTable::describe_change(bool was_changed, const std::string& before) const {
+std::string KeptTable::describe_change(bool was_changed, const Look& before) const {
   const std::string name = "nftables table " + name_;
-  if (listing_ == before) return "";
-  if (before.empty()) return name + (was_changed ? " made again: somebody deleted it" : " made");
-  if (listing_.empty()) return name + " removed";
+  if (look_ == before) return "";
+  if (before.length == 0)
+    return name + (was_changed ? " made again: somebody deleted it" : " made");
+  if (look_.length == 0) return name + " removed";
   return name + (was_changed ? " put right: somebody changed it" : " changed");
 }
 
@@ -45,9 +52,9 @@ Result<KeptTable::Outcome> KeptTable::sync(Nftables& nftables, const Plan& plan)
   auto before = look(nftables);
   if (!before) is_applied_ = false;
   if (!before) return fail(before);
-  const bool was_as_applied = is_applied_ && *before == listing_;
+  const bool was_as_applied = is_applied_ && *before == look_;
   if (was_as_applied && plan.is_as_before && !has_more_) return Outcome{"", true};
-  const bool was_changed = is_applied_ && *before != listing_ && !has_more_;
+  const bool was_changed = is_applied_ && *before != look_ && !has_more_;
   auto written = write(nftables, plan, *before);
   is_applied_ = has_more_ = false;  // until it is known how the table looks
   if (!written) return fail(written);
@@ -55,7 +62,7 @@ Result<KeptTable::Outcome> KeptTable::sync(Nftables& nftables, const Plan& plan)
   if (!after) return fail(after);
   auto generation = nftables.generation();
   if (!generation) return fail(generation);
-  listing_ = std::move(*after);
+  look_ = Look::at(*after);
   // What somebody changed meanwhile would be taken for ours.
   is_applied_ = *generation == generation_;
   return Outcome{describe_change(was_changed, *before), was_as_applied};

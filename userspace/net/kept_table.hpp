@@ -44,14 +44,22 @@ class KeptTable {
   Result<bool> remove(Nftables& nftables);
 
  private:
-  Result<std::string> look(Nftables& nftables);
+  /// How a table looks. Its text is long in a large cluster.
+  struct Look {
+    std::size_t length = 0;  ///< 0: there is no table
+    std::size_t hash = 0;
+
+    static Look at(const std::string& listing);
+    bool operator==(const Look&) const = default;
+  };
+  Result<Look> look(Nftables& nftables);
   Result<> run(Nftables& nftables, const std::string& commands);
-  Result<> write(Nftables& nftables, const Plan& plan, const std::string& before);
-  [[nodiscard]] std::string describe_change(bool was_changed, const std::string& before) const;
+  Result<> write(Nftables& nftables, const Plan& plan, const Look& before);
+  [[nodiscard]] std::string describe_change(bool was_changed, const Look& before) const;
 
   std::string name_;
   bool is_applied_ = false;  // it is known how it looked
-  std::string listing_;      // how it looked right after, without what was added since
+  Look look_;                // right after, without what was added since
   bool has_more_ = false;    // something was
   // When it was last seen to look like that; our own transactions are counted in.
   std::uint32_t generation_ = 0;

@@ -26,6 +26,14 @@ std::string text_of(const ProbeFinding& finding) {
   return pods + " are not reached" + way + ": " + finding.cause;
 }
 
+/// Sorts it, and leaves one place of each address.
+void ProbeTable::tidy_up(std::vector<Place>& places) {
+  std::ranges::sort(places);
+  const auto rest = std::ranges::unique(places, {}, &Place::address);
+  places.erase(rest.begin(), rest.end());
+  places.shrink_to_fit();
+}
+
 void ProbeTable::set_targets(std::vector<ProbeTarget> targets) {
   const bool is_same = std::ranges::equal(targets, states_, {}, {}, &State::target);
   if (is_same) return;
@@ -37,6 +45,7 @@ void ProbeTable::set_targets(std::vector<ProbeTarget> targets) {
   suspects_.clear();
   pending_.clear();
   sent_.clear();
+  states_.reserve(targets.size());
   for (ProbeTarget& target : targets) {
     State state;
     if (const auto found = before.find(key_of(target));
@@ -48,14 +57,17 @@ void ProbeTable::set_targets(std::vector<ProbeTarget> targets) {
     if (state.target.by_tunnel != target.by_tunnel) state.lost = state.good = 0;
     if (!target.has_choice()) state.is_detour = false;
     state.target = std::move(target);
-    by_address_[state.target.address] = states_.size();
-    by_node_address_[state.target.node_address] = states_.size();
+    const auto index = static_cast<std::uint32_t>(states_.size());
+    by_address_.push_back({state.target.address, index});
+    by_node_address_.push_back({state.target.node_address, index});
     for (const IpAddr& address : state.target.node_addresses)
-      by_node_address_[address] = states_.size();
+      if (address != state.target.node_address) by_node_address_.push_back({address, index});
     state.is_suspect = state.is_detour || state.verdict == ProbeVerdict::kSilent || state.lost > 0;
     if (state.is_suspect) suspects_.insert(states_.size());
     states_.push_back(std::move(state));
   }
+  tidy_up(by_address_);
+  tidy_up(by_node_address_);
   ++version_;
 }
 
@@ -258,8 +270,8 @@ void ProbeTable::judge(std::size_t index, Clock::time_point now) {
 
 const ProbeTarget* ProbeTable::find_asker(const IpAddr& address, ProbeWay way) const {
   const auto& by = way == ProbeWay::kNode ? by_node_address_ : by_address_;
-  const auto found = by.find(address);
-  return found == by.end() ? nullptr : &states_[found->second].target;
+  const auto found = std::ranges::lower_bound(by, address, {}, &Place::address);
+  return found == by.end() || found->address != address ? nullptr : &states_[found->index].target;
 }
 
 /// From what is certain to what is likely.

@@ -182,12 +182,19 @@ class ProbeTable {
     Clock::time_point came_back_at{};
     Clock::time_point no_detour_before{};
   };
+  /// Where `states_` has the target of an address.
+  struct Place {
+    IpAddr address;
+    std::uint32_t index;
+    auto operator<=>(const Place&) const = default;
+  };
   struct Pending {
     std::size_t index;
     ProbeWay way;
     Clock::time_point sent_at;
   };
 
+  static void tidy_up(std::vector<Place>& places);
   [[nodiscard]] bool can_answer(const State& state) const;
   static bool never_answers(const State& state);
   /// Whether report() names it.
@@ -205,8 +212,8 @@ class ProbeTable {
 
   MakeNonce make_nonce_;
   std::vector<State> states_;
-  std::map<IpAddr, std::size_t> by_address_;
-  std::map<IpAddr, std::size_t> by_node_address_;
+  std::vector<Place> by_address_;       // sorted
+  std::vector<Place> by_node_address_;  // sorted; of an address of several targets, any
   std::set<std::size_t> suspects_;
   std::size_t next_turn_ = 0;
   std::size_t next_suspect_ = 0;
