@@ -4,6 +4,7 @@
 #include "net/route.hpp"
 
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -55,6 +56,19 @@ std::vector<std::unique_ptr<Cluster::Member>> make_members(const ClusterOptions&
   for (const unsigned segment : segments_of(options.topology))
     members.push_back(make_member(options, static_cast<unsigned>(members.size()), segment));
   return members;
+}
+
+/// By links or, before kernel 6.6, by filters.
+bool has_programs(const Node& node, const EbpfDataplane& dataplane, kubecni_device kind,
+                  const std::string& device) {
+  bool has = false;
+  node.netns.enter([&] {
+    const unsigned ifindex = ::if_nametoindex(device.c_str());
+    if (ifindex == 0) return;
+    const auto missing = dataplane.programs.missing(kind, {ifindex, device});
+    has = missing && missing->empty();
+  });
+  return has;
 }
 
 }  // namespace
@@ -169,9 +183,9 @@ bool knows_cidr(const Node& node, const std::string& cidr) {
   const auto nodes = must(dataplane->node_cidrs.entries());
   const auto entry = nodes.find(IpNet::parse(cidr).value());
   if (entry == nodes.end()) return false;
-  const bool tunnel = entry->second.kind == KUBECNI_NODE_VXLAN;
-  return std::filesystem::exists(PinPaths(node.bpffs()).links /
-                                 (tunnel ? "kcni:vxlan_from_tunnel" : "eth0_from_wire"));
+  return entry->second.kind == KUBECNI_NODE_VXLAN
+             ? has_programs(node, *dataplane, KUBECNI_ON_TUNNEL, "kcni.vxlan")
+             : has_programs(node, *dataplane, KUBECNI_ON_WIRE, "eth0");
 }
 
 bool is_attached(const Node& node, unsigned pods) {
