@@ -28,6 +28,7 @@ struct flow {
 	bool is_kept;	     /* the answer is for the cache */
 	bool needs_way;	     /* netfilter translates it, and eBPF may carry it */
 	bool is_policed;     /* a policy selects a pod of this node that has a part in it */
+	bool is_paced;	     /* a pacer limits what its sender sends */
 	bool is_passed;	     /* netfilter has let a packet of it pass */
 	bool is_settled;     /* conntrack knows it, and has seen enough of it */
 	__u8 tos;	     /* of the packet that is sent */
@@ -70,6 +71,29 @@ static __always_inline struct exit judge_pod(const struct kubecni_endpoint *pod)
 	if (is_kernels(pod))
 		return EXIT(PASS_SHAPED);
 	return CONTINUE;
+}
+
+/* Whether eBPF must not carry the packet because a pod of this node is paced: what
+ * it sends to another one waits in a discipline of the kernel, and so the answers
+ * take the kernel path, too. */
+static __always_inline bool is_between_paced(const struct flow *flow)
+{
+	const struct kubecni_flow_state *answer = &flow->answer;
+	return answer->is_to_pod &&
+	       (flow->is_paced || (answer->pod.flags & KUBECNI_ENDPOINT_PACED));
+}
+
+/* Whether the limit of what the sender sends is kept, if it has one. */
+static __always_inline bool is_paceable(const struct flow *flow)
+{
+	const struct kubecni_flow_state *answer = &flow->answer;
+	if (answer->is_to_pod)
+		return !is_between_paced(flow);
+	if (!flow->is_paced)
+		return true;
+	const __u32 device = answer->node.kind == KUBECNI_NODE_VXLAN ? answer->outer.ifindex
+								     : answer->node.egress_ifindex;
+	return bpf_map_lookup_elem(&pacing_devices, &device);
 }
 
 /* Judges the IP header and its length. */
@@ -376,6 +400,17 @@ static __always_inline void judge_policed(struct flow *flow)
 	flow->exit = EXIT(PASS_POLICED);
 }
 
+/* A pacer works where fq of the device keeps the departure times. Elsewhere, as
+ * within the node, the kernel's disciplines limit what a pod sends. */
+static __always_inline void judge_paced(struct flow *flow)
+{
+	if (THIS_PROGRAM != KUBECNI_BY_FROM_POD || is_exit(flow->exit) ||
+	    !is_ebpfs(&flow->answer) || is_paceable(flow))
+		return;
+	flow->is_kept = false;
+	flow->exit = EXIT(PASS_SHAPED);
+}
+
 /* Decides about an unknown flow, whose ends were found, and carries its
  * packet. */
 static __always_inline struct exit decide_and_carry(struct __sk_buff *skb, const int family,
@@ -390,6 +425,7 @@ static __always_inline struct exit decide_and_carry(struct __sk_buff *skb, const
 		RUN_STAGE(find_translated_way, skb, family, flow);
 	judge_policed(flow);
 	find_outer(skb, flow);
+	judge_paced(flow);
 	if (flow->is_kept)
 		remember(&flow->answer, family, flow->generation);
 	return is_exit(flow->exit) ? flow->exit : carry_known(skb, family, flow, exits);

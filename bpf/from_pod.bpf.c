@@ -11,6 +11,7 @@
 #include "judged.h"
 #include "late_checksum.h"
 #include "lookup.h"
+#include "pace.h"
 #include "packet.h"
 #include "sender.h"
 
@@ -112,6 +113,9 @@ static __always_inline struct exit judge_sender(struct __sk_buff *skb, const str
 		return on_unconfirmed_sender(skb, &walk->pkt, &walk->cur);
 	clear_answer(flow, same_mac(walk->pkt.eth->h_dest, self.gateway_mac));
 	flow->is_policed = is_policed(&self);
+	flow->is_paced = self.flags & KUBECNI_ENDPOINT_PACED;
+	if (flow->is_paced && !is_paced(skb))
+		return EXIT(PASS_SHAPED);
 	/* eBPF must be able to carry both directions of a flow. */
 	return judge_pod(&self);
 }
@@ -174,6 +178,8 @@ static __always_inline struct exit judge_way(struct __sk_buff *skb, const struct
 	const struct exit exit = judge_pod(&answer->pod);
 	if (is_exit(exit))
 		return exit;
+	if (is_between_paced(flow))
+		return EXIT(PASS_SHAPED);
 	/* In mode ptp, the gateway is the way to every pod. */
 	if (answer->is_routed || same_mac(eth->h_dest, answer->pod.pod_mac))
 		return CONTINUE;
@@ -268,9 +274,11 @@ SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
 	const __u32 frame_len = skb->len;
-	const struct exit exit = on_frame(skb);
+	struct exit exit = on_frame(skb);
 	if (exit.verdict == KUBECNI_VERDICT_PASS)
 		tell_sender(skb);
+	if (exit.verdict != KUBECNI_VERDICT_DROP && may_be_paced())
+		pace(skb, frame_len, &exit);
 	return leave(frame_len, exit);
 }
 

@@ -59,6 +59,14 @@ static __always_inline bool is_judged_mark_needed(void)
 	return config && config->needs_judged_mark;
 }
 
+/* Whether pods of this node may have a pacer. */
+static __always_inline bool may_be_paced(void)
+{
+	const __u32 only = 0;
+	const struct kubecni_node_config *config = bpf_map_lookup_elem(&node_config, &only);
+	return config && config->has_pacers;
+}
+
 static __always_inline bool is_tunnel_port(__u8 protocol, const __u8 *dst_port)
 {
 	const __u32 only = 0;

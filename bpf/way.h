@@ -55,8 +55,8 @@ static __always_inline bool find_route(struct __sk_buff *skb, const struct packe
 /* Whether eBPF would bypass a limit of the pod's bandwidth. */
 static __always_inline bool is_kernels(const struct kubecni_endpoint *pod)
 {
-	return (pod->flags & (KUBECNI_ENDPOINT_SHAPED | KUBECNI_ENDPOINT_SHAPED_IN)) ==
-	       KUBECNI_ENDPOINT_SHAPED;
+	return (pod->flags & (KUBECNI_ENDPOINT_SHAPED | KUBECNI_ENDPOINT_SHAPED_IN |
+			      KUBECNI_ENDPOINT_PACED)) == KUBECNI_ENDPOINT_SHAPED;
 }
 
 /* Whether the host end of a pod with a limit would drop the packet, and tell

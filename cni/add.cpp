@@ -577,7 +577,8 @@ class Adding {
   PodEndpoint endpoint(bool is_policed) {
     is_policed_ = is_policed;
     return endpoint_of(attachment_, host_, network_of(attachment_.port, bridge_.ifindex),
-                       gateway_device().mac, {}, is_policed ? Policed::kYes : Policed::kNo);
+                       gateway_device().mac, {}, is_policed ? Policed::kYes : Policed::kNo,
+                       Pacing::kNo);
   }
 
   Result<> remove_from_ebpf() {

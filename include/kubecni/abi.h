@@ -15,7 +15,7 @@
 
 #include "kubecni/programs.h"
 
-#define KUBECNI_SCHEMA 4
+#define KUBECNI_SCHEMA 5
 
 /* The tests build a second schema, to upgrade a node from one to the other. */
 #ifdef KUBECNI_OTHER_SCHEMA
@@ -28,6 +28,7 @@
 #define KUBECNI_MAX_NODE_CIDRS 16384
 #define KUBECNI_MAX_ENDPOINTS 4096
 #define KUBECNI_MAX_TUNNEL_PEERS 16384
+#define KUBECNI_MAX_PACING_DEVICES 1024
 #define KUBECNI_MAX_FLOWS 131072 /* unless the setting maxFlows says otherwise */
 /* Leaves room for future reasons: a newer build cannot grow a pinned map. */
 #define KUBECNI_MAX_EXIT_REASONS 64
@@ -135,14 +136,18 @@ enum kubecni_endpoint_flags {
 	KUBECNI_ENDPOINT_READY = 1,
 	/* A kernel queueing discipline limits the pod's traffic. A redirect
 	 * would bypass it, so the kernel carries all of the pod's traffic,
-	 * unless there is SHAPED_IN, too. */
+	 * unless there is SHAPED_IN or PACED, too. */
 	KUBECNI_ENDPOINT_SHAPED = 2,
 	/* A policy selects the pod. eBPF carries only flows of which netfilter
 	 * has let a packet pass. */
 	KUBECNI_ENDPOINT_POLICED = 4,
-	/* Only what the pod receives is limited, by a discipline of its host
-	 * end. eBPF sends it to that device instead of into the pod. */
+	/* What the pod receives is limited by a discipline of its host end. eBPF
+	 * sends it to that device instead of into the pod. */
 	KUBECNI_ENDPOINT_SHAPED_IN = 8,
+	/* What the pod sends is limited, and it has an entry in `pacers`: eBPF
+	 * carries it to other nodes by devices that are in `pacing_devices`, and
+	 * what comes from other nodes. */
+	KUBECNI_ENDPOINT_PACED = 16,
 };
 
 /* Value of `endpoints4` and `endpoints6`. One lookup serves delivery to a
@@ -187,6 +192,19 @@ struct kubecni_node_config {
 	/* Whether packets of policed pods need KUBECNI_MARK_JUDGED. Set once the
 	 * table that sets the bit is in force. */
 	__u8 needs_judged_mark;
+	/* Whether pods may have an entry in `pacers`. */
+	__u8 has_pacers;
+	__u8 pad[3];
+};
+
+/* Value of `pacers`, keyed by the host ifindex: the limit of what the pod
+ * sends. Each of its packets moves the clock on, by the time that the rate gives
+ * it. */
+struct kubecni_pacer {
+	__u64 bytes_per_s; /* of frames, with their Ethernet header */
+	__u64 burst_ns;	   /* the clock may be behind by as much, after a pause */
+	__u64 queue_ns;	   /* and ahead by as much; what comes then is dropped */
+	__u64 clock_ns;	   /* CLOCK_MONOTONIC: when the next packet may leave. The program's */
 };
 
 /* Value of `map_generation`, which has one entry, of key 0. Whoever changes a map
@@ -402,7 +420,9 @@ enum kubecni_programs {
 	X(DROP_NOT_JUDGED, DROP, WATCHING,                                                         \
 	  "dropped: a policy selects its pod, and the policies' table has not let it pass")        \
 	X(FAST_SENT_TO_POD, PASS, TO_POD,                                                          \
-	  "eBPF: redirected packet seen at the limit of what its pod receives")
+	  "eBPF: redirected packet seen at the limit of what its pod receives")                    \
+	X(DROP_OVER_LIMIT, DROP, FROM_POD,                                                         \
+	  "dropped: pod sends more than its limit of bandwidth lets through")
 
 enum kubecni_exit_reason {
 #define X(name, verdict, programs, text) KUBECNI_##name,
@@ -443,7 +463,8 @@ KUBECNI_ASSERT_SIZE(struct kubecni_endpoint6_key, 20);
 KUBECNI_ASSERT_SIZE(struct kubecni_endpoint, 20);
 #endif
 KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 32);
-KUBECNI_ASSERT_SIZE(struct kubecni_node_config, 20);
+KUBECNI_ASSERT_SIZE(struct kubecni_node_config, 24);
+KUBECNI_ASSERT_SIZE(struct kubecni_pacer, 32);
 KUBECNI_ASSERT_SIZE(struct kubecni_generation, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_tunnel_peer, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_flow4, 20);

@@ -23,6 +23,9 @@
 	X(map_generation, ARRAY, BPF_F_MMAPABLE, 1, __u32, struct kubecni_generation)              \
 	X(flows4, LRU_HASH, 0, KUBECNI_MAX_FLOWS, struct kubecni_flow4, struct kubecni_flow_state) \
 	X(flows6, LRU_HASH, 0, KUBECNI_MAX_FLOWS, struct kubecni_flow6, struct kubecni_flow_state) \
+	/* Keys: the host ifindex; the ifindex of a device on which fq keeps departure times. */   \
+	X(pacers, HASH, BPF_F_NO_PREALLOC, KUBECNI_MAX_ENDPOINTS, __u32, struct kubecni_pacer)     \
+	X(pacing_devices, HASH, BPF_F_NO_PREALLOC, KUBECNI_MAX_PACING_DEVICES, __u32, __u32)       \
 	X(tunnel_peers4, HASH, 0, KUBECNI_MAX_TUNNEL_PEERS, struct kubecni_addr4,                  \
 	  struct kubecni_tunnel_peer)                                                              \
 	X(tunnel_peers6, HASH, 0, KUBECNI_MAX_TUNNEL_PEERS, struct kubecni_addr6,                  \

@@ -16,7 +16,8 @@
 	X(to_pod, TO_POD, TC_EGRESS, POD,                                                          \
 	  "endpoints exit_counts flows map_generation node_cidrs node_config pod_ifaces")          \
 	X(from_pod, FROM_POD, TC_INGRESS, POD,                                                     \
-	  "endpoints exit_counts flows map_generation node_cidrs node_config pod_ifaces")          \
+	  "endpoints exit_counts flows map_generation node_cidrs node_config pacers "              \
+	  "pacing_devices pod_ifaces")                                                             \
 	X(to_wire, TO_WIRE, TC_EGRESS, WIRE,                                                       \
 	  "endpoints exit_counts flows map_generation node_cidrs node_config")                     \
 	X(from_wire, FROM_WIRE, TC_INGRESS, WIRE,                                                  \

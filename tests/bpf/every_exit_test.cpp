@@ -198,6 +198,12 @@ EveryExit::Exits EveryExit::drops_of_from_pod() {
        }},
       {KUBECNI_DROP_DHCP_SERVER, [&] { return pod_sends({.src_port = 67, .dst_port = 68}); }},
       {KUBECNI_DROP_BRIDGE_CONTROL, [&] { return pod_sends({.dst_mac = "01:80:c2:00:00:00"}); }},
+      {KUBECNI_DROP_OVER_LIMIT,
+       [&] {
+         limit_pod_a({.rate = 1});
+         (void)pod_sends({});
+         return pod_sends({.dst = kOutside});
+       }},
   };
 }
 

@@ -113,6 +113,14 @@ const Device& usual_device(const Program& hook) {
   return name.ends_with("_tunnel") ? Node::get().tunnel : Node::get().nic;
 }
 
+PodEndpoint endpoint_of(const Device& host, const char* v4, const char* v6, const char* pod_mac) {
+  return {.host = host,
+          .network = kNetwork,
+          .addresses = {addr(v4), addr(v6)},
+          .pod_mac = mac(pod_mac),
+          .gateway_mac = mac(kGatewayMac)};
+}
+
 /// The only exit that was counted between two readings.
 kubecni_exit_reason counted_exit(const ExitCounts& before, const ExitCounts& after,
                                  std::size_t frame_bytes) {
@@ -168,15 +176,17 @@ void BpfTest::reset_the_maps() {
     add_node(family.tunnel_cidr, KUBECNI_NODE_VXLAN);
   }
   must(dataplane().node_config.set({.cluster_network = kNetwork, .may_bypass_ipsec = 1}));
-  const auto add_pod = [](const Device& host, const char* v4, const char* v6, const char* pod_mac) {
-    must(dataplane().pods.endpoints.add({.host = host,
-                                         .network = kNetwork,
-                                         .addresses = {addr(v4), addr(v6)},
-                                         .pod_mac = mac(pod_mac),
-                                         .gateway_mac = mac(kGatewayMac)}));
-  };
-  add_pod(pod_a(), kIpv4.pod_a, kIpv6.pod_a, kPodAMac);
-  add_pod(pod_b(), kIpv4.pod_b, kIpv6.pod_b, kPodBMac);
+  must(dataplane().pods.endpoints.add(endpoint_of(pod_a(), kIpv4.pod_a, kIpv6.pod_a, kPodAMac)));
+  must(dataplane().pods.endpoints.add(endpoint_of(pod_b(), kIpv4.pod_b, kIpv6.pod_b, kPodBMac)));
+}
+
+void BpfTest::limit_pod_a(const Pacer& pacer, Shaped shaped) {
+  PodEndpoint limited = endpoint_of(pod_a(), kIpv4.pod_a, kIpv6.pod_a, kPodAMac);
+  limited.shaped = shaped;
+  limited.pacer = pacer;
+  must(dataplane().pods.endpoints.add(limited));
+  must(dataplane().pacing_devices.set(nic().ifindex, 1));
+  must(dataplane().node_config.set_has_pacers(true));
 }
 
 Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const Frame& frame,
@@ -188,6 +198,7 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
   skb.gso_size = metadata.gso_size;
   skb.ingress_ifindex = metadata.from_ifindex;
   skb.cb[0] = metadata.tc_index;
+  skb.tstamp = metadata.departure_ns;
   Frame out(frame.size() + 256);
   LIBBPF_OPTS(bpf_test_run_opts, opts);
   opts.data_in = frame.data();
@@ -205,7 +216,8 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
           .in = frame,
           .out = out,
           .mark = skb.mark,
-          .priority = skb.priority};
+          .priority = skb.priority,
+          .departure_ns = skb.tstamp};
 }
 
 void BpfTest::run_many(const Program& hook, const Frame& frame, int times) {
@@ -325,6 +337,8 @@ void BpfTest::empty_the_maps() {
   must(dataplane().node_config.set({}));
   clear(dataplane().pods.endpoints.endpoints());
   clear(dataplane().pods.endpoints.pod_ifaces());
+  clear(dataplane().pods.endpoints.pacers());
+  clear(dataplane().pacing_devices);
   clear(Node::get().flows4);
   clear(Node::get().flows6);
 }

@@ -114,6 +114,7 @@ struct Metadata {
   std::uint32_t gso_size = 0;  ///< payload bytes of each segment that it will be cut into
   unsigned from_ifindex = 0;   ///< the device that it came in by; 0: the node has made it
   std::uint32_t tc_index = 0;  ///< what another program has left there
+  std::uint64_t departure_ns = 0;
 };
 
 /// The result of a program for a packet.
@@ -124,6 +125,7 @@ struct Passage {
   Frame out;
   std::uint32_t mark = 0;
   std::uint32_t priority = 0;
+  std::uint64_t departure_ns = 0;  ///< CLOCK_MONOTONIC; 0: it may leave at once
 };
 void PrintTo(const Passage& passage, std::ostream* out);
 void PrintTo(const Family& family, std::ostream* out);
@@ -166,6 +168,8 @@ class BpfTest : public testing::Test {
   void remove_node(const std::string& cidr);
   /// Sets enum kubecni_endpoint_flags.
   void set_flags(const std::string& pod, __u32 flags);
+  /// Limits what pod A sends. Its entries say so, and the NIC keeps departure times.
+  void limit_pod_a(const Pacer& pacer, Shaped shaped = Shaped::kSent);
   void remove_endpoint(const std::string& pod);
   /// The pod has that address, too.
   void add_address(const std::string& pod, const IpAddr& address);

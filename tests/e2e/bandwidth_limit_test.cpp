@@ -3,118 +3,26 @@
 
 #include "base/file.hpp"
 #include "cluster.hpp"
+#include "rates.hpp"
 #include "support/node_state.hpp"
 #include "support/packet.hpp"
 #include "support/program.hpp"
-#include "support/traffic.hpp"
-#include "support/udp.hpp"
 
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
-#include <functional>
 #include <thread>
 
 namespace kubecni::test {
 namespace {
 
 using nlohmann::json;
-using std::chrono::milliseconds;
 using testing::HasSubstr;
 
 constexpr double kAsked = 40'000'000;  // bits per second
-constexpr double kTolerance = 0.05;
-constexpr unsigned kMtu = 1500;
-constexpr unsigned kEthernetHeader = 14;
-
-json limited_to(double ingress, double egress = 0) {
-  // The bursts are containerd's.
-  return {{"runtimeConfig",
-           {{"bandwidth",
-             {{"ingressRate", static_cast<std::uint64_t>(ingress)},
-              {"ingressBurst", 4'294'967'295},
-              {"egressRate", static_cast<std::uint64_t>(egress)},
-              {"egressBurst", 4'294'967'295}}}}}};
-}
-
-/// How fast `bytes` grows, in bits per second, once it does so steadily.
-double measure(const std::function<std::uint64_t()>& bytes) {
-  constexpr milliseconds kStart{700}, kLength{2200};
-  std::this_thread::sleep_for(kStart);
-  // A reading ends with what it reads, however long it takes on a busy machine.
-  const std::uint64_t before = bytes();
-  const auto from = std::chrono::steady_clock::now();
-  std::this_thread::sleep_for(kLength);
-  const std::uint64_t after = bytes();
-  const auto to = std::chrono::steady_clock::now();
-  return 8 * static_cast<double>(after - before) / std::chrono::duration<double>(to - from).count();
-}
-
-/// The rate of the frames that `flows` TCP connections make with full segments.
-double tcp_rate(const NetNs& client, const NetNs& server, const IpAddr& to, unsigned flows) {
-  std::vector<std::unique_ptr<TcpTransfer>> transfers;
-  for (unsigned i = 0; i < flows; ++i)
-    transfers.push_back(std::make_unique<TcpTransfer>(
-        TcpTransfer::Options{.client = client,
-                             .server = server,
-                             .to = to,
-                             .port = static_cast<std::uint16_t>(5001 + i),
-                             .bytes = TcpTransfer::kUntilFinish}));
-  const double payload = measure([&] {
-    std::uint64_t received = 0;
-    for (const auto& transfer : transfers) received += transfer->bytes_received();
-    return received;
-  });
-  const unsigned headers = (to.family() == AF_INET ? 20 : 40) + 20 + 12;  // with timestamps
-  return payload * (kMtu + kEthernetHeader) / (kMtu - headers);
-}
-
-/// The bytes of the frames that came in by the pod's interface.
-std::uint64_t received_by(const Pod& pod) {
-  const auto link = json::parse(
-      Node::must_run_in(pod.netns, {"ip", "-j", "-s", "link", "show", "dev", pod.ifname}));
-  return link[0]["stats64"]["rx"]["bytes"];
-}
-
-/// Calls `send` about `per_second` times a second, until it is destroyed.
-class Flood {
- public:
-  Flood(unsigned per_second, std::function<void()> send)
-      : thread_([this, per_second, send = std::move(send)] {
-          constexpr milliseconds kStep{2};
-          for (auto next = std::chrono::steady_clock::now(); !stop_; next += kStep) {
-            for (unsigned i = 0; i < per_second * kStep.count() / 1000; ++i) send();
-            std::this_thread::sleep_until(next);
-          }
-        }) {}
-  Flood(const Flood&) = delete;
-  Flood& operator=(const Flood&) = delete;
-  ~Flood() {
-    stop_ = true;
-    thread_.join();
-  }
-
- private:
-  std::atomic<bool> stop_ = false;
-  std::thread thread_;
-};
-
-/// Datagrams of 1472 bytes, half as many again as the limit lets through.
-class UdpFlood {
- public:
-  UdpFlood(const Pod& from, const Pod& to)
-      : socket_(from.netns, AF_INET),
-        flood_(5'000, [this, &to] { (void)socket_.send(to.address, 9, std::string(1472, 'x')); }) {}
-
- private:
-  UdpSocket socket_;
-  Flood flood_;
-};
 
 /// Sends frames by the pod's interface.
 UniqueFd frame_socket(const Pod& pod) {
@@ -197,7 +105,8 @@ class BandwidthLimit : public testing::Test {
 
 TEST_F(BandwidthLimit, OfUdpIsAsAskedForInBothDirectionsAtOnce) {
   const Pod pod = node.add_pod("pod", limited_to(kAsked, kAsked));
-  const UdpFlood to_pod(other, pod), from_pod(pod, other);
+  // Half as many again as the limit lets through.
+  const UdpFlood to_pod(other, pod, 5'000), from_pod(pod, other, 5'000);
 
   double to_pod_rate = 0;
   std::thread measuring([&] { to_pod_rate = measure([&] { return received_by(pod); }); });

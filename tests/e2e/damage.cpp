@@ -55,6 +55,8 @@ void empty_maps(const Node& node) {
     must(dataplane.pods.endpoints.endpoints().erase(key));
   for (const auto& [key, value] : must(dataplane.pods.endpoints.pod_ifaces().entries()))
     must(dataplane.pods.endpoints.pod_ifaces().erase(key));
+  for (const auto& [key, value] : must(dataplane.pods.endpoints.pacers().entries()))
+    must(dataplane.pods.endpoints.pacers().erase(key));
 }
 
 void empty_flows(const Node& node) {

@@ -248,6 +248,20 @@ const std::vector<Loss>& losses() {
          return std::to_string(must(site.node.dataplane().node_config.cluster_network()));
        },
        ""},
+      // Without fq nothing is there to take away, and what does not belong there goes.
+      // pacing_test.cpp has the rest.
+      {"pacers",
+       [](const Site& site) {
+         auto dataplane = site.node.dataplane();
+         must(dataplane.pacing_devices.set(1, 1));
+         must(dataplane.node_config.set_has_pacers(true));
+       },
+       [](const Site& site) {
+         auto dataplane = site.node.dataplane();
+         return std::to_string(must(dataplane.pacing_devices.entries()).size()) +
+                std::to_string(must(dataplane.node_config.read()).has_pacers);
+       },
+       ""},
       {"pins", [](const Site& site) { fs::remove_all(site.node.bpffs()); }, links_of(""), "",
        "eBPF dataplane"},
       {"node nftables table", run("nft delete table inet kube-cni"),

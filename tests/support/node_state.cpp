@@ -81,6 +81,8 @@ void list_pins(const Node& node, Lines& lines) {
   for (const auto& [ifindex, iface] : must(dataplane->pods.endpoints.pod_ifaces().entries()))
     lines.push_back("pod_iface " + std::to_string(ifindex) + " " + IpAddr::v4(iface.addr4).str() +
                     " " + IpAddr::v6(iface.addr6).str());
+  for (const auto& [ifindex, pacer] : must(dataplane->pods.endpoints.pacers().entries()))
+    lines.push_back("pacer " + std::to_string(ifindex));
 }
 
 }  // namespace

@@ -149,7 +149,9 @@ Result<json> collect_endpoints(const NodePaths& paths) {
     problems.insert(problems.end(), of_node.begin(), of_node.end());
     const Link* const host = state->find(port.host_ifname);
     const Shaped shaped_how = shaped_of(attachment, host ? host->ifindex : 0, *shaped);
-    const bool limited = shaped_how == Shaped::kAll;
+    auto is_paced = host && dataplane ? dataplane->endpoints.is_paced(host->ifindex) : false;
+    if (!is_paced) return fail(is_paced);
+    const bool limited = shaped_how == Shaped::kAll && !*is_paced;
     if (host && attachment.ebpf && dataplane) {
       const unsigned network = network_of(port, host->master_ifindex);
       auto found = dataplane->differences(endpoint_of(attachment, *host, network, {}, *shaped));

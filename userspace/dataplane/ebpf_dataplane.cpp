@@ -21,8 +21,11 @@ Result<EbpfDataplane> EbpfDataplane::open_loaded(const std::filesystem::path& bp
   if (!tunnel_peers) return fail(tunnel_peers, "eBPF dataplane");
   auto node_config = NodeConfig::open(bpffs);
   if (!node_config) return fail(node_config, "eBPF dataplane");
-  return EbpfDataplane{std::move(*pods), std::move(*programs), std::move(*node_cidrs),
-                       std::move(*tunnel_peers), std::move(*node_config)};
+  auto pacing_devices = open_pacing_devices(bpffs);
+  if (!pacing_devices) return fail(pacing_devices, "eBPF dataplane");
+  return EbpfDataplane{std::move(*pods),        std::move(*programs),
+                       std::move(*node_cidrs),  std::move(*tunnel_peers),
+                       std::move(*node_config), std::move(*pacing_devices)};
 }
 
 }  // namespace kubecni

@@ -28,6 +28,7 @@ struct EbpfDataplane {
   NodeCidrMap node_cidrs;
   TunnelPeerMap tunnel_peers;
   NodeConfig node_config;
+  PacingDeviceMap pacing_devices;
 };
 
 }  // namespace kubecni

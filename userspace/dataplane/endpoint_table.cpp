@@ -57,15 +57,48 @@ std::string map_of(const IpAddr& address) {
   return address.is_v4() ? "map endpoints4" : "map endpoints6";
 }
 
+bool has_pacer(const PodEndpoint& pod) {
+  return pod.shaped == Shaped::kSent || pod.shaped == Shaped::kBoth;
+}
+
 /// `former` are those of its entry so far, if there is one.
 __u32 flags_of(const PodEndpoint& pod, std::optional<__u32> former) {
   __u32 flags = KUBECNI_ENDPOINT_READY;
   if (pod.shaped != Shaped::kNothing) flags |= KUBECNI_ENDPOINT_SHAPED;
-  if (pod.shaped == Shaped::kReceived) flags |= KUBECNI_ENDPOINT_SHAPED_IN;
+  if (pod.shaped == Shaped::kReceived || pod.shaped == Shaped::kBoth)
+    flags |= KUBECNI_ENDPOINT_SHAPED_IN;
+  if (has_pacer(pod)) flags |= KUBECNI_ENDPOINT_PACED;
   if (pod.policed == Policed::kAsIs)
     flags |= former.value_or(KUBECNI_ENDPOINT_POLICED) & KUBECNI_ENDPOINT_POLICED;
   if (pod.policed == Policed::kYes) flags |= KUBECNI_ENDPOINT_POLICED;
   return flags;
+}
+
+/// Those that an entry of the pod has and should not have, and the other way round.
+__u32 wrong_flags(const PodEndpoint& pod, __u32 flags) {
+  const __u32 wrong = flags ^ flags_of(pod, flags);
+  const bool is_as_is = pod.may_have_pacer && (flags & KUBECNI_ENDPOINT_PACED);
+  return is_as_is ? wrong & ~(KUBECNI_ENDPOINT_PACED | KUBECNI_ENDPOINT_SHAPED_IN) : wrong;
+}
+
+std::string text_of_wrong_flags(__u32 wrong, __u32 wanted) {
+  if (wrong & KUBECNI_ENDPOINT_POLICED)
+    return wanted & KUBECNI_ENDPOINT_POLICED ? "is not marked as POLICED"
+                                             : "is marked as POLICED, and no policy selects it";
+  if (wrong & KUBECNI_ENDPOINT_PACED)
+    return wanted & KUBECNI_ENDPOINT_PACED
+               ? "is not marked as PACED, although fq keeps what it sends"
+               : "is marked as PACED, and its packets would bypass a queueing discipline; "
+                 "kube-cnid corrects that: does it run?";
+  if (wrong & KUBECNI_ENDPOINT_SHAPED_IN)
+    return wanted & KUBECNI_ENDPOINT_SHAPED_IN
+               ? "is not marked as SHAPED_IN, although only what it receives is limited"
+               : "is marked as SHAPED_IN, and packets would bypass a queueing discipline; "
+                 "kube-cnid corrects that: does it run?";
+  return wanted & KUBECNI_ENDPOINT_SHAPED
+             ? "gets redirected packets, which bypass its queueing discipline; kube-cnid corrects "
+               "that: does it run?"
+             : "is marked as SHAPED and has no queueing discipline";
 }
 
 }  // namespace
@@ -76,7 +109,34 @@ Result<EndpointTable> EndpointTable::open(const std::filesystem::path& bpffs) {
   if (!endpoints) return fail(endpoints);
   auto pod_ifaces = PodIfaceMap::open(pins.maps, "pod_ifaces");
   if (!pod_ifaces) return fail(pod_ifaces);
-  return EndpointTable(std::move(*endpoints), std::move(*pod_ifaces));
+  auto pacers = PacerMap::open(pins.maps / "pacers");
+  if (!pacers) return fail(pacers);
+  return EndpointTable(std::move(*endpoints), std::move(*pod_ifaces), std::move(*pacers));
+}
+
+Result<std::optional<Pacer>> EndpointTable::find_pacer(unsigned host_ifindex) const {
+  auto entry = pacers_.find(host_ifindex);
+  if (!entry) return fail(entry);
+  if (!*entry) return std::nullopt;
+  return Pacer{.rate = (*entry)->bytes_per_s,
+               .burst = std::chrono::nanoseconds((*entry)->burst_ns),
+               .queue = std::chrono::nanoseconds((*entry)->queue_ns)};
+}
+
+Result<bool> EndpointTable::is_paced(unsigned host_ifindex) const {
+  auto pacer = find_pacer(host_ifindex);
+  return pacer ? Result<bool>(pacer->has_value()) : fail(pacer);
+}
+
+/// An entry that is right stays, with its clock.
+Result<> EndpointTable::set_pacer(const PodEndpoint& pod) {
+  auto known = find_pacer(pod.host.ifindex);
+  if (!known) return fail(known);
+  if (*known == pod.pacer) return {};
+  return pacers_.set(pod.host.ifindex, {.bytes_per_s = pod.pacer.rate,
+                                        .burst_ns = static_cast<__u64>(pod.pacer.burst.count()),
+                                        .queue_ns = static_cast<__u64>(pod.pacer.queue.count()),
+                                        .clock_ns = 0});
 }
 
 Result<> EndpointTable::add(const PodEndpoint& pod) {
@@ -88,6 +148,9 @@ Result<> EndpointTable::add(const PodEndpoint& pod) {
     if (auto erased = erase_pod(pod.host.ifindex, pod.addresses); !erased) return erased;
   }
   if (auto set = pod_ifaces_.set(pod.host.ifindex, iface_of(pod)); !set) return set;
+  if (has_pacer(pod)) {
+    if (auto set = set_pacer(pod); !set) return set;
+  }
 
   kubecni_endpoint endpoint{};
   endpoint.host_ifindex = pod.host.ifindex;
@@ -104,7 +167,7 @@ Result<> EndpointTable::add(const PodEndpoint& pod) {
                           : std::nullopt);
     if (auto set = endpoints_.set({pod.network, address}, endpoint); !set) return set;
   }
-  return {};
+  return has_pacer(pod) ? Result<>() : pacers_.erase(pod.host.ifindex);
 }
 
 Result<std::set<unsigned>> EndpointTable::find_gone_ifaces(
@@ -144,6 +207,11 @@ Result<> EndpointTable::erase_endpoints_of(unsigned host_ifindex) {
 }
 
 Result<> EndpointTable::erase_pod(unsigned host_ifindex, const std::vector<IpAddr>& addresses) {
+  if (auto erased = erase_ends(host_ifindex, addresses); !erased) return erased;
+  return pacers_.erase(host_ifindex);
+}
+
+Result<> EndpointTable::erase_ends(unsigned host_ifindex, const std::vector<IpAddr>& addresses) {
   auto iface = pod_ifaces_.find(host_ifindex);
   if (!iface) return fail(iface);
   // Without the record, nobody knows the pod's network.
@@ -177,9 +245,12 @@ Result<std::size_t> EndpointTable::remove_gone(const std::set<unsigned>& links) 
   if (!endpoints) return fail(endpoints);
   auto ifaces = pod_ifaces_.entries();
   if (!ifaces) return fail(ifaces);
+  auto pacers = pacers_.entries();
+  if (!pacers) return fail(pacers);
   std::set<unsigned> gone;
   for (const auto& [key, endpoint] : *endpoints) gone.insert(endpoint.host_ifindex);
   for (const auto& [ifindex, iface] : *ifaces) gone.insert(ifindex);
+  for (const auto& [ifindex, pacer] : *pacers) gone.insert(ifindex);
   std::erase_if(gone,
                 [&](unsigned ifindex) { return links.contains(ifindex) || is_interface(ifindex); });
   for (const unsigned ifindex : gone) {
@@ -200,20 +271,9 @@ Result<> EndpointTable::compare_endpoint(const PodEndpoint& pod, const IpAddr& a
     found.push_back(map_of(address) + " has another interface for " + address.str());
   else if (!((*endpoint)->flags & KUBECNI_ENDPOINT_READY))
     found.push_back("endpoint " + address.str() + " is not READY");
-  else if (const __u32 wrong = (*endpoint)->flags ^ flags_of(pod, (*endpoint)->flags);
-           wrong & KUBECNI_ENDPOINT_POLICED)
-    found.push_back("endpoint " + address.str() +
-                    (pod.policed == Policed::kYes
-                         ? " is not marked as POLICED"
-                         : " is marked as POLICED, and no policy selects it"));
-  else if (wrong != 0)
-    found.push_back("endpoint " + address.str() +
-                    (pod.shaped == Shaped::kAll
-                         ? " gets redirected packets, which bypass its queueing discipline; "
-                           "kube-cnid corrects that: does it run?"
-                     : pod.shaped == Shaped::kReceived
-                         ? " is not marked as SHAPED_IN, although only what it receives is limited"
-                         : " is marked as SHAPED and has no queueing discipline"));
+  else if (const __u32 wrong = wrong_flags(pod, (*endpoint)->flags); wrong != 0)
+    found.push_back("endpoint " + address.str() + " " +
+                    text_of_wrong_flags(wrong, flags_of(pod, (*endpoint)->flags)));
   return {};
 }
 
@@ -236,6 +296,10 @@ Result<> EndpointTable::compare(const PodEndpoint& pod, std::vector<std::string>
     found.push_back("map pod_ifaces has another bridge for " + pod.host.name);
   else if (*iface && !same(**iface, iface_of(pod)))
     found.push_back("map pod_ifaces has another pod for " + pod.host.name);
+  auto pacer = find_pacer(pod.host.ifindex);
+  if (!pacer) return fail(pacer);
+  if (!pod.may_have_pacer && *pacer != (has_pacer(pod) ? std::optional(pod.pacer) : std::nullopt))
+    found.push_back("map pacers has another limit for " + pod.host.name);
   for (const IpAddr& address : pod.addresses) {
     if (auto compared = compare_endpoint(pod, address, found); !compared) return compared;
   }

@@ -3,13 +3,17 @@
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
+#include "dataplane/bpf_map.hpp"
 #include "dataplane/decision_map.hpp"
 #include "dataplane/dual_stack_map.hpp"
 #include "dataplane/program.hpp"
 #include "kubecni/abi.h"
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,6 +21,7 @@
 namespace kubecni {
 
 using PodIfaceMap = DecisionMap<__u32, kubecni_pod_iface>;
+using PacerMap = BpfMap<__u32, kubecni_pacer>;
 
 /// Whether netfilter has to judge what a pod sends and gets.
 enum class Policed {
@@ -29,7 +34,26 @@ enum class Policed {
 enum class Shaped {
   kNothing,
   kReceived,  ///< by a discipline of its host end, through which eBPF sends it
-  kAll,       ///< or kube-cni does not know what: no redirects
+  kSent,      ///< by a pacer, where eBPF sends it to other nodes
+  kBoth,      ///< both of these
+  kAll,       ///< it has no pacer, or kube-cni does not know what is limited: no redirects
+};
+
+/// Whether pods may have pacers.
+enum class Pacing {
+  kNo,
+  kYes,   ///< all ways to other nodes keep departure times
+  kAsIs,  ///< whatever the pod's entries say
+};
+
+/// The limit that `pacers` has of what a pod sends.
+struct Pacer {
+  std::uint64_t rate = 0;  ///< bytes per second
+  std::chrono::nanoseconds
+      burst{};  ///< after a pause, what the rate gives in this time may pass at once
+  std::chrono::nanoseconds queue{};  ///< what would have to wait longer is dropped
+
+  bool operator==(const Pacer&) const = default;
 };
 
 /// The data of one pod for the eBPF path.
@@ -40,11 +64,13 @@ struct PodEndpoint {
   MacAddr pod_mac;
   MacAddr gateway_mac;
   Shaped shaped = Shaped::kNothing;
+  Pacer pacer = {};             ///< if `shaped` says that there is one
+  bool may_have_pacer = false;  ///< its entries are right with one, too
   Policed policed = Policed::kNo;
 };
 
 /// The pods of this node, by address (`endpoints4`, `endpoints6`) and by interface
-/// (`pod_ifaces`).
+/// (`pod_ifaces`, `pacers`).
 class EndpointTable {
  public:
   /// Opens what is pinned below `bpffs`. Errors: those of BpfMap::open().
@@ -70,26 +96,38 @@ class EndpointTable {
   /// kube-cnid comes by.
   [[nodiscard]] Result<bool> knows(const PodEndpoint& pod) const;
 
+  /// Whether a pacer limits what the pod sends.
+  [[nodiscard]] Result<bool> is_paced(unsigned host_ifindex) const;
+
   /// For tests that inspect or damage them.
   EndpointMap& endpoints() { return endpoints_; }
   PodIfaceMap& pod_ifaces() { return pod_ifaces_; }
+  PacerMap& pacers() { return pacers_; }
 
  private:
-  EndpointTable(EndpointMap endpoints, PodIfaceMap pod_ifaces)
-      : endpoints_(std::move(endpoints)), pod_ifaces_(std::move(pod_ifaces)) {}
+  EndpointTable(EndpointMap endpoints, PodIfaceMap pod_ifaces, PacerMap pacers)
+      : endpoints_(std::move(endpoints)),
+        pod_ifaces_(std::move(pod_ifaces)),
+        pacers_(std::move(pacers)) {}
 
   /// The host ifindexes that the maps have for the addresses, and that no longer exist.
   [[nodiscard]] Result<std::set<unsigned>> find_gone_ifaces(
       const std::vector<IpAddr>& addresses) const;
   /// Removes the interface from the maps.
   Result<> erase_pod(unsigned host_ifindex, const std::vector<IpAddr>& addresses);
+  /// The same, without its pacer.
+  Result<> erase_ends(unsigned host_ifindex, const std::vector<IpAddr>& addresses);
   Result<> erase_endpoint(const EndpointKey& key, unsigned host_ifindex);
   Result<> erase_endpoints_of(unsigned host_ifindex);
+  /// What `pacers` has of the pod's limit.
+  [[nodiscard]] Result<std::optional<Pacer>> find_pacer(unsigned host_ifindex) const;
+  Result<> set_pacer(const PodEndpoint& pod);
   Result<> compare_endpoint(const PodEndpoint& pod, const IpAddr& address,
                             std::vector<std::string>& found) const;
 
   EndpointMap endpoints_;
   PodIfaceMap pod_ifaces_;
+  PacerMap pacers_;
 };
 
 }  // namespace kubecni

@@ -14,6 +14,10 @@ Result<TunnelPeerMap> open_tunnel_peers(const std::filesystem::path& bpffs) {
   return TunnelPeerMap::open(PinPaths(bpffs).maps, "tunnel_peers");
 }
 
+Result<PacingDeviceMap> open_pacing_devices(const std::filesystem::path& bpffs) {
+  return PacingDeviceMap::open(PinPaths(bpffs).maps, "pacing_devices");
+}
+
 Result<NodeConfig> NodeConfig::open(const std::filesystem::path& bpffs) {
   auto map = Map::open(PinPaths(bpffs).maps, "node_config");
   if (!map) return fail(map);
@@ -45,6 +49,14 @@ Result<> NodeConfig::set_needs_judged_mark(bool needed) {
   if (!config) return fail(config);
   if (config->needs_judged_mark == needed) return {};
   config->needs_judged_mark = needed;
+  return set(*config);
+}
+
+Result<> NodeConfig::set_has_pacers(bool has) {
+  auto config = read();
+  if (!config) return fail(config);
+  if (config->has_pacers == has) return {};
+  config->has_pacers = has;
   return set(*config);
 }
 

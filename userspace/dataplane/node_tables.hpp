@@ -18,6 +18,10 @@ Result<NodeCidrMap> open_node_cidrs(const std::filesystem::path& bpffs);
 /// is refused. So set it last.
 Result<TunnelPeerMap> open_tunnel_peers(const std::filesystem::path& bpffs);
 
+/// The devices that keep departure times, by ifindex.
+using PacingDeviceMap = DecisionMap<__u32, __u32>;
+Result<PacingDeviceMap> open_pacing_devices(const std::filesystem::path& bpffs);
+
 /// What holds for the whole node.
 class NodeConfig {
  public:
@@ -34,6 +38,9 @@ class NodeConfig {
 
   /// Whether the programs drop what the policies' table should have judged and has not.
   Result<> set_needs_judged_mark(bool needed);
+
+  /// Whether the programs look for pacers of pods.
+  Result<> set_has_pacers(bool has);
 
  private:
   using Map = DecisionMap<__u32, kubecni_node_config>;

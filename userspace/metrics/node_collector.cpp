@@ -62,11 +62,14 @@ Result<Families> collect_endpoints(const Paths& paths) {
   auto shaped = list_shaped_links(*netlink);
   if (!shaped) return fail(shaped);
 
+  const auto table = EndpointTable::open(paths.bpffs);
   std::uint64_t on_ebpf = 0;
   for (const Attachment& attachment : listing->attachments) {
     const auto host = std::ranges::find(*links, attachment.port.host_ifname, &Link::name);
     const unsigned ifindex = host == links->end() ? 0 : host->ifindex;
-    if (attachment.ebpf && shaped_of(attachment, ifindex, *shaped) != Shaped::kAll) ++on_ebpf;
+    const bool is_paced = table && table->is_paced(ifindex).value_or(false);
+    const bool is_kernels = shaped_of(attachment, ifindex, *shaped) == Shaped::kAll && !is_paced;
+    if (attachment.ebpf && !is_kernels) ++on_ebpf;
   }
   auto endpoints =
       gauge("kube_cni_endpoints", "Interfaces of pods on this node, by the path of their packets");

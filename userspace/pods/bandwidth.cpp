@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <limits>
+#include <ratio>
 #include <utility>
 
 namespace kubecni {
@@ -18,6 +20,7 @@ constexpr std::uint64_t kQueuesPerSecond = 20;   // 50 ms
 constexpr std::uint64_t kLeastBurst = 16 << 10;
 constexpr std::uint64_t kLeastQueue = 64 << 10;  // a packet of GSO
 constexpr unsigned kFrameHeader = 64;            // more than Ethernet and tags have
+constexpr std::uint64_t kMostPacedFrames = 90;   // by default, fq keeps 100 packets of a flow
 
 std::uint32_t clamped(std::uint64_t bytes, std::uint64_t least) {
   return static_cast<std::uint32_t>(std::min(std::max(bytes, least), kMaxU32));
@@ -75,6 +78,16 @@ TokenBucket plan_token_bucket(const RateLimit& limit, unsigned mtu) {
   return {.rate = rate,
           .burst = clamped(burst, std::max<std::uint64_t>(least, mtu + kFrameHeader)),
           .queue = clamped(rate / kQueuesPerSecond, kLeastQueue)};
+}
+
+Pacer plan_pacer(const RateLimit& limit, unsigned mtu) {
+  const TokenBucket bucket = plan_token_bucket(limit, mtu);
+  const auto time_of = [&](std::uint64_t bytes) {
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(
+        static_cast<double>(bytes) * std::nano::den / static_cast<double>(bucket.rate)));
+  };
+  const std::uint64_t queue = std::min<std::uint64_t>(bucket.queue, kMostPacedFrames * mtu);
+  return {.rate = bucket.rate, .burst = time_of(bucket.burst), .queue = time_of(queue)};
 }
 
 std::string ifb_name_for(const std::string& host_ifname) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "dataplane/endpoint_table.hpp"
 #include "net/link.hpp"
 #include "net/netlink.hpp"
 #include "net/token_bucket.hpp"
@@ -15,6 +16,9 @@ namespace kubecni {
 
 /// The bucket for `limit`, on a link with this MTU. Pure.
 TokenBucket plan_token_bucket(const RateLimit& limit, unsigned mtu);
+
+/// The pacer for `limit`, on a link with this MTU. Pure.
+Pacer plan_pacer(const RateLimit& limit, unsigned mtu);
 
 /// The device that delays what the pod with this host end sends.
 std::string ifb_name_for(const std::string& host_ifname);

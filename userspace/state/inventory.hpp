@@ -109,6 +109,10 @@ inline constexpr std::array kMadeThings{
     MadeThing{"node map entries", "`node_cidrs4`, `node_cidrs6`", kByDaemon, kByDaemon},
     MadeThing{"tunnel peer entries", "`tunnel_peers4`, `tunnel_peers6`", kByDaemon, kByDaemon},
     MadeThing{"cluster network", "`node_config`", kByDaemon, kByDaemon},
+    MadeThing{"pacers",
+              "`pacers`, `pacing_devices`, with a pod whose sending is limited and a device with "
+              "`fq`",
+              kByDaemon, kByDaemon},
     MadeThing{"pins", "programs, maps and links on the bpffs", kByBoth, kByDaemon},
     MadeThing{"node nftables table", "`inet kube-cni`", kByDaemon, kByDaemon},
     MadeThing{"pod nftables table",

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 namespace kubecni::test {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr unsigned kMtu = 1500;
 
@@ -43,6 +47,25 @@ TEST(TokenBucketPlan, LetsEveryFramePassWhateverTheBurst) {
 
 TEST(TokenBucketPlan, HasAtMostAMinuteOfBurst) {
   EXPECT_EQ(plan_token_bucket({.rate = 8'000, .burst = 800'000'000}, kMtu).burst, 60'000u);
+}
+
+TEST(PacerPlan, HasTheBurstOfTheBucketAndAQueueThatFqHasRoomFor) {
+  const Pacer pacer = plan_pacer({.rate = 80'000'000}, kMtu);
+
+  EXPECT_EQ(pacer.rate, 10'000'000u);
+  EXPECT_EQ(pacer.burst, 20ms);
+  EXPECT_EQ(pacer.queue, 13'500us) << "90 packets, not 50 ms";
+}
+
+TEST(PacerPlan, KeepsNothingLongerThanTheBucket) {
+  EXPECT_EQ(plan_pacer({.rate = 16'000'000}, kMtu).queue, 50ms);
+}
+
+TEST(PacerPlan, IsThatOfTheHighestRate) {
+  const Pacer pacer = plan_pacer({.rate = 1'000'000'000'000'000}, kMtu);
+
+  EXPECT_EQ(pacer.rate, 125'000'000'000'000u);
+  EXPECT_LT(pacer.burst, 1ms);
 }
 
 TEST(IfbName, FollowsFromTheHostEnd) {

@@ -146,6 +146,7 @@ void BridgeController::sync_node_config(EbpfDataplane& dataplane, Outcome& outco
   if (!has_ipsec) outcome.fail(has_ipsec.error().what);
   wanted.may_bypass_ipsec = has_ipsec && !*has_ipsec;
   wanted.needs_judged_mark = known->needs_judged_mark;  // PolicyController's
+  wanted.has_pacers = known->has_pacers;                // PodsController's
   if (std::memcmp(&wanted, &*known, sizeof(wanted)) == 0) return;
   const auto written = dataplane.node_config.set(wanted);
   if (wanted.cluster_network == known->cluster_network) {

@@ -135,7 +135,9 @@ void sync_ebpf(PodDataplane& dataplane, const AttachmentStore& store, const Atta
               : restore_pod(&dataplane.programs, dataplane.endpoints, store, attachment, pod);
   if (restored && !*restored) return;
   const std::string how =
-      pod.shaped == Shaped::kAll     ? " is not redirected: its bandwidth is limited"
+      pod.shaped == Shaped::kAll ? " is not redirected: its bandwidth is limited"
+      : pod.shaped == Shaped::kSent || pod.shaped == Shaped::kBoth
+          ? " is on eBPF, within the limit of what it sends"
       : pod.policed == Policed::kYes ? " is not redirected: network policies judge its packets"
       : is_late                      ? " is on eBPF now"
                                      : " is on eBPF again";
@@ -147,7 +149,7 @@ void sync_ebpf(PodDataplane& dataplane, const AttachmentStore& store, const Atta
 
 void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
                const std::vector<Attachment>& attachments, PodDataplane* dataplane,
-               const PolicedPods& policed, Outcome& outcome) {
+               const PolicedPods& policed, Pacing pacing, Outcome& outcome) {
   auto shaped = list_shaped_links(netlink);
   if (!shaped) return outcome.fail(shaped.error().what);
   auto buckets = list_token_buckets(netlink);
@@ -163,7 +165,7 @@ void sync_pods(NetlinkSocket& netlink, const AttachmentStore& store,
     if (!dataplane) continue;
     const PodEndpoint pod =
         endpoint_of(attachment, *host, network_of(attachment.port, gateway_device->ifindex),
-                    gateway_device->mac, *shaped, policed(attachment));
+                    gateway_device->mac, *shaped, policed(attachment), pacing);
     sync_ebpf(*dataplane, store, attachment, pod, outcome);
   }
   if (dataplane) remove_strange_endpoints(dataplane->endpoints, state->links, outcome);
@@ -182,7 +184,7 @@ void fill_endpoints(NetlinkSocket& netlink, const AttachmentStore& store,
     if (!attachment.ebpf || host == links.end() || gateway_device == links.end()) continue;
     const PodEndpoint pod =
         endpoint_of(attachment, *host, network_of(attachment.port, gateway_device->ifindex),
-                    gateway_device->mac, *shaped, policed(attachment));
+                    gateway_device->mac, *shaped, policed(attachment), Pacing::kNo);
     auto restored = restore_pod(nullptr, endpoints, store, attachment, pod);
     if (!restored) outcome.fail(restored.error().what);
   }

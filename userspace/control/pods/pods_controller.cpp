@@ -1,6 +1,7 @@
 #include "control/pods/pods_controller.hpp"
 
 #include "control/pods/former_cidrs.hpp"
+#include "control/pods/pacing_sync.hpp"
 #include "control/pods/pod_bridges.hpp"
 #include "control/pods/pod_neighbour_sync.hpp"
 #include "control/pods/pod_proxies.hpp"
@@ -66,8 +67,10 @@ void PodsController::sync(const ClusterView& view, EbpfDataplane* dataplane,
   sync_former_cidrs(netlink_, view, options_.bridge, *links, listing->attachments, outcome);
   if (listing->damaged.empty())
     remove_strange_neighbours(netlink_, listing->attachments, *links, neighbours, outcome);
+  const Pacing pacing =
+      dataplane ? sync_pacing(netlink_, listing->attachments, *dataplane, outcome) : Pacing::kNo;
   sync_pods(netlink_, store, listing->attachments, dataplane ? &dataplane->pods : nullptr, policed,
-            outcome);
+            pacing, outcome);
 }
 
 void PodsController::guard(Outcome& outcome) {
