@@ -91,8 +91,10 @@ static __always_inline bool is_paceable(const struct flow *flow)
 		return !is_between_paced(flow);
 	if (!flow->is_paced)
 		return true;
-	const __u32 device = answer->node.kind == KUBECNI_NODE_VXLAN ? answer->outer.ifindex
-								     : answer->node.egress_ifindex;
+	/* The tunnel's device sends by the same one as the programs. */
+	const struct kubecni_node *node = &answer->node;
+	const __u32 device =
+		node->kind == KUBECNI_NODE_VXLAN ? node->outer_ifindex : node->egress_ifindex;
 	return bpf_map_lookup_elem(&pacing_devices, &device);
 }
 
@@ -407,8 +409,11 @@ static __always_inline void judge_paced(struct flow *flow)
 	if (THIS_PROGRAM != KUBECNI_BY_FROM_POD || is_exit(flow->exit) ||
 	    !is_ebpfs(&flow->answer) || is_paceable(flow))
 		return;
-	flow->is_kept = false;
 	flow->exit = EXIT(PASS_SHAPED);
+	if (flow->answer.is_translated)
+		flow->answer.owner = KUBECNI_FLOW_NO_WAY;
+	else
+		flow->is_kept = false;
 }
 
 /* Decides about an unknown flow, whose ends were found, and carries its

@@ -44,17 +44,26 @@ static __always_inline __u64 wire_bytes(const struct __sk_buff *skb, __u32 frame
 	return frame_len + (segments - 1) * headers;
 }
 
-/* Moves the clock on by `cost`. False: it is too far ahead already. `departure`
+static __always_inline bool is_after(__u64 a, __u64 b)
+{
+	return (__s64)(a - b) > 0;
+}
+
+static __always_inline __u64 later_of(__u64 a, __u64 b)
+{
+	return is_after(a, b) ? a : b;
+}
+
+/* Moves the clock on by `cost`. False: it is later than `latest` already. `departure`
  * is when the packet may leave: the virtual scheduling of ITU-T I.371. */
-static __always_inline bool move_clock(struct kubecni_pacer *pacer, __u64 now, __u64 cost,
-				       __u64 *departure)
+static __always_inline bool move_clock(struct kubecni_pacer *pacer, __u64 now, __u64 latest,
+				       __u64 cost, __u64 *departure)
 {
 	const __u64 earliest = now - pacer->burst_ns;
-	const __u64 latest = now + pacer->queue_ns;
 	for (int i = 0; i < CLOCK_TRIES; i++) {
 		const __u64 clock = *(volatile __u64 *)&pacer->clock_ns;
-		const __u64 start = (__s64)(clock - earliest) < 0 ? earliest : clock;
-		if ((__s64)(start - latest) > 0)
+		const __u64 start = later_of(clock, earliest);
+		if (is_after(start, latest))
 			return false;
 		*departure = start;
 		if (__sync_val_compare_and_swap(&pacer->clock_ns, clock, start + cost) == clock)
@@ -64,6 +73,33 @@ static __always_inline bool move_clock(struct kubecni_pacer *pacer, __u64 now, _
 	return true;
 }
 
+/* The same with the clocks of a path. If two CPUs move its own at once, the path has a
+ * little more than its half. */
+static __always_inline bool move_clocks(struct kubecni_pacer *pacer, __u64 *half_clock, __u64 now,
+					__u64 cost, __u64 *departure)
+{
+	const __u64 latest = now + pacer->queue_ns;
+	const __u64 half = later_of(*(volatile __u64 *)half_clock, now);
+	const bool has_room = !is_after(half, latest);
+	/* Both halves together are the rate: then the clock goes no further. */
+	if (!move_clock(pacer, now, has_room ? latest + pacer->queue_ns : latest, cost, departure))
+		return false;
+	*(volatile __u64 *)half_clock = (has_room ? half : latest) + 2 * cost;
+	return true;
+}
+
+/* When the packet may leave. A later time of the pod's own counts, since TCP spreads
+ * its packets so, but not one by which it would fill fq. */
+static __always_inline __u64 departure_of(const struct __sk_buff *skb, __u64 departure, __u64 now,
+					  __u64 queue_ns)
+{
+	departure = later_of(departure, now);
+	if (skb->tstamp_type != BPF_SKB_TSTAMP_DELIVERY_MONO || !is_after(skb->tstamp, departure))
+		return departure;
+	const __u64 latest = later_of(departure, now + queue_ns);
+	return is_after(skb->tstamp, latest) ? latest : skb->tstamp;
+}
+
 /* A global function: see judge_control4(). */
 __noinline int pace(struct __sk_buff *skb, __u32 frame_len, struct exit *exit)
 {
@@ -71,18 +107,19 @@ __noinline int pace(struct __sk_buff *skb, __u32 frame_len, struct exit *exit)
 	struct kubecni_pacer *pacer = bpf_map_lookup_elem(&pacers, &ifindex);
 	if (!exit || !pacer || !pacer->bytes_per_s)
 		return 0;
+	const bool by_ebpf = exit->verdict == KUBECNI_VERDICT_REDIRECT;
 	const __u64 now = bpf_ktime_get_ns();
 	const __u64 cost = wire_bytes(skb, frame_len) * NS_PER_S / pacer->bytes_per_s;
 	__u64 departure;
-	if (!move_clock(pacer, now, cost, &departure)) {
+	if (!move_clocks(pacer, &pacer->half_clock_ns[by_ebpf], now, cost, &departure)) {
 		*exit = EXIT(DROP_OVER_LIMIT);
 		return 0;
 	}
-	/* Also in the place of a time that the pod has chosen: it would leave later, and
-	 * together with others. */
-	if (exit->verdict == KUBECNI_VERDICT_REDIRECT)
-		bpf_skb_set_tstamp(skb, (__s64)(departure - now) < 0 ? now : departure,
+	if (by_ebpf)
+		bpf_skb_set_tstamp(skb, departure_of(skb, departure, now, pacer->queue_ns),
 				   BPF_SKB_TSTAMP_DELIVERY_MONO);
+	else if (skb->tstamp_type != BPF_SKB_TSTAMP_UNSPEC)
+		bpf_skb_set_tstamp(skb, 0, BPF_SKB_TSTAMP_UNSPEC);
 	return 0;
 }
 

@@ -199,12 +199,15 @@ struct kubecni_node_config {
 
 /* Value of `pacers`, keyed by the host ifindex: the limit of what the pod
  * sends. Each of its packets moves the clock on, by the time that the rate gives
- * it. */
+ * it. The clocks are the program's own, in CLOCK_MONOTONIC. */
 struct kubecni_pacer {
 	__u64 bytes_per_s; /* of frames, with their Ethernet header */
 	__u64 burst_ns;	   /* the clock may be behind by as much, after a pause */
 	__u64 queue_ns;	   /* and ahead by as much; what comes then is dropped */
-	__u64 clock_ns;	   /* CLOCK_MONOTONIC: when the next packet may leave. The program's */
+	__u64 clock_ns;	   /* when the next packet may leave */
+	/* The same at half the rate, for the packets of one path. What is not ahead
+	 * there is not dropped: so no path takes the room of the other one. */
+	__u64 half_clock_ns[2]; /* the kernel's, eBPF's */
 };
 
 /* Value of `map_generation`, which has one entry, of key 0. Whoever changes a map
@@ -464,7 +467,7 @@ KUBECNI_ASSERT_SIZE(struct kubecni_endpoint, 20);
 #endif
 KUBECNI_ASSERT_SIZE(struct kubecni_pod_iface, 32);
 KUBECNI_ASSERT_SIZE(struct kubecni_node_config, 24);
-KUBECNI_ASSERT_SIZE(struct kubecni_pacer, 32);
+KUBECNI_ASSERT_SIZE(struct kubecni_pacer, 48);
 KUBECNI_ASSERT_SIZE(struct kubecni_generation, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_tunnel_peer, 4);
 KUBECNI_ASSERT_SIZE(struct kubecni_flow4, 20);

@@ -207,8 +207,8 @@ Passage BpfTest::run_uncounted(const Program& hook, const Device& device, const 
   opts.data_size_out = static_cast<__u32>(out.size());
   opts.ctx_in = opts.ctx_out = &skb;
   opts.ctx_size_in = opts.ctx_size_out = sizeof(skb);
-  const int program =
-      metadata.tc_index != 0 ? Node::get().program_behind_tell(hook) : Node::get().program(hook);
+  const bool must_tell = metadata.tc_index != 0 || metadata.departure_ns != 0;
+  const int program = must_tell ? Node::get().program_behind_tell(hook) : Node::get().program(hook);
   if (bpf_prog_test_run_opts(program, &opts) != 0)
     must(Result<>(sys_error(errno, std::string("run ") + hook.name)));
   out.resize(opts.data_size_out);

@@ -111,10 +111,10 @@ inline constexpr std::uint8_t kProtocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_
 struct Metadata {
   std::uint32_t mark = 0;
   std::uint32_t priority = 0;
-  std::uint32_t gso_size = 0;  ///< payload bytes of each segment that it will be cut into
-  unsigned from_ifindex = 0;   ///< the device that it came in by; 0: the node has made it
-  std::uint32_t tc_index = 0;  ///< what another program has left there
-  std::uint64_t departure_ns = 0;
+  std::uint32_t gso_size = 0;      ///< payload bytes of each segment that it will be cut into
+  unsigned from_ifindex = 0;       ///< the device that it came in by; 0: the node has made it
+  std::uint32_t tc_index = 0;      ///< what another program has left there
+  std::uint64_t departure_ns = 0;  ///< that its sender has chosen
 };
 
 /// The result of a program for a packet.

@@ -370,6 +370,35 @@ TEST_F(Lifecycle, RecordOfAnotherPodAtAnInterfaceIsADifference) {
   remove_device(host);
 }
 
+TEST_F(Lifecycle, APacerThatThePodMayHaveIsNoDifference) {
+  auto dataplane = open();
+  const Device host = add_device("pod_l");
+  PodEndpoint pod = pod_on(host);
+  must(dataplane.pods.attach(host));
+  const auto differences = [&] { return must(dataplane.pods.differences(pod)).size(); };
+  const Pacer pacer{.rate = 1'000'000, .burst = std::chrono::seconds(1), .queue = {}};
+  pod.pacer = pacer;
+  pod.shaped = Shaped::kSent;
+  must(dataplane.pods.endpoints.add(pod));
+
+  pod.shaped = Shaped::kAll;
+  pod.or_shaped = Shaped::kSent;
+  EXPECT_EQ(differences(), 0u);
+  pod.pacer.rate *= 2;
+  EXPECT_EQ(differences(), 1u) << "another limit";
+  pod.pacer = pacer;
+  pod.or_shaped = Shaped::kBoth;
+  EXPECT_EQ(differences(), pod.addresses.size()) << "what it receives would bypass its limit";
+  pod.or_shaped = Shaped::kAll;
+  EXPECT_EQ(differences(), pod.addresses.size() + 1) << "it may have no pacer";
+
+  must(dataplane.pods.endpoints.add(pod));
+  EXPECT_EQ(differences(), 0u);
+  pod.or_shaped = Shaped::kSent;
+  EXPECT_EQ(differences(), 0u) << "nor does it need one";
+  remove_device(host);
+}
+
 TEST_F(Lifecycle, PodIsRemovedWithoutItsAddressOrItsDevice) {
   auto dataplane = open();
   const PodEndpoint pod = pod_on({.ifindex = 1000, .name = "gone"});

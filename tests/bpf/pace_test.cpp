@@ -33,6 +33,10 @@ class Pace : public BothFamilies {
   static nanoseconds time_of(std::uint64_t bytes) {
     return nanoseconds(bytes * std::nano::den / kBytesPerSecond);
   }
+  static std::uint64_t in(nanoseconds time) {
+    const nanoseconds now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>((now + time).count());
+  }
   static bool leaves_at_once(const Passage& passage) {
     return passage.departure_ns != 0 &&
            nanoseconds(passage.departure_ns) <= std::chrono::steady_clock::now().time_since_epoch();
@@ -63,13 +67,37 @@ TEST_P(Pace, ABurstLeavesAtOnceAfterAPause) {
   EXPECT_FALSE(leaves_at_once(send(to_node())));
 }
 
-TEST_P(Pace, TheTimeThatThePodHasChosenDoesNotCount) {
+TEST_P(Pace, ALaterTimeOfThePodsOwnCounts) {
   limit_pod_a({.rate = kBytesPerSecond, .queue = kLong});
-  const auto in_an_hour =
-      nanoseconds(std::chrono::steady_clock::now().time_since_epoch() + 1h).count();
+  const std::uint64_t in_an_hour = in(1h);
 
-  EXPECT_TRUE(
-      leaves_at_once(send(to_node(), {.departure_ns = static_cast<std::uint64_t>(in_an_hour)})));
+  EXPECT_EQ(send(to_node(), {.departure_ns = in_an_hour}).departure_ns, in_an_hour);
+  EXPECT_LT(send(to_node()).departure_ns, in_an_hour) << "it is no debt for others";
+}
+
+TEST_P(Pace, AnEarlierTimeOfThePodsOwnDoesNotCount) {
+  limit_pod_a({.rate = kBytesPerSecond, .queue = kLong});
+  (void)send(to_node());
+  const Passage second = send(to_node(), {.departure_ns = in(0h)});
+
+  EXPECT_EQ(between(second, send(to_node())), time_of(to_node().size()));
+}
+
+TEST_P(Pace, ThePodCannotFillFqByItsOwnTimes) {
+  constexpr auto kQueue = 10s;
+  limit_pod_a({.rate = kBytesPerSecond, .queue = kQueue});
+
+  const Passage passage = send(to_node(), {.departure_ns = in(kLong)});
+
+  EXPECT_LE(passage.departure_ns, in(kQueue));
+  EXPECT_GT(passage.departure_ns, in(0s)) << "it is not sent early";
+}
+
+TEST_P(Pace, OnTheKernelPathThePodsOwnTimesDoNotCount) {
+  limit_pod_a({.rate = kBytesPerSecond, .queue = kLong});
+
+  for (const Frame& frame : {to_outside(), to_pod_b()})
+    EXPECT_EQ(send(frame, {.departure_ns = in(1h)}).departure_ns, 0u);
 }
 
 TEST_P(Pace, WhatTakesTheKernelPathMovesTheClockToo) {
@@ -90,9 +118,34 @@ TEST_P(Pace, WhatTakesTheKernelPathMovesTheClockToo) {
 TEST_P(Pace, WhatWouldWaitTooLongIsDroppedOnBothPaths) {
   limit_pod_a({.rate = kBytesPerSecond});
   (void)send(to_node());
+  (void)send(to_outside());
 
   for (const Frame& frame : {to_node(), to_outside(), to_pod_b()})
     EXPECT_EQ(send(frame).reason, KUBECNI_DROP_OVER_LIMIT);
+}
+
+TEST_P(Pace, NoPathTakesTheRoomOfTheOtherOne) {
+  const std::size_t size = to_node().size();
+  for (const bool ebpf_first : {true, false}) {
+    SCOPED_TRACE(ebpf_first);
+    const Frame first = ebpf_first ? to_node() : to_outside();
+    const Frame second = ebpf_first ? to_outside() : to_node();
+    const auto limit = [&](unsigned packets) {
+      limit_pod_a({.rate = kBytesPerSecond, .queue = time_of(size) * (2 * packets - 1) / 2});
+    };
+    const auto passed = [&](const Frame& frame, int times) {
+      int count = 0;
+      for (int i = 0; i < times; ++i) count += send(frame).reason != KUBECNI_DROP_OVER_LIMIT;
+      return count;
+    };
+    limit(8);
+    EXPECT_EQ(passed(first, 12), 8) << "all that has room";
+
+    const int others = passed(second, 12);
+    EXPECT_NEAR(others, 4, 1) << "half of it";
+    EXPECT_EQ(passed(first, 12), 0) << "it has had more than its half";
+    limit(9);  // begins anew
+  }
 }
 
 TEST_P(Pace, WhatIsDroppedDoesNotMoveTheClock) {
@@ -145,6 +198,22 @@ TEST_P(Pace, WhereNoDeviceKeepsDepartureTimesTheKernelHasThePacket) {
       << "the tunnel device chooses the NIC";
 }
 
+TEST_P(Pace, WhatTheTunnelsDeviceSendsIsPacedIfItsWayIsKnown) {
+  limit_pod_a({.rate = kBytesPerSecond, .queue = kLong});
+  const IpNet cidr = IpNet::parse(family().tunnel_cidr).value();
+  auto node = must(dataplane().node_cidrs.find(cidr)).value();
+  node.outer_ifindex = nic().ifindex;
+  must(dataplane().node_cidrs.set(cidr, node));
+  const Frame frame = frame_at(kFromPod, {.dst = family().tunnel_pod});
+  (void)send(frame);
+
+  const Passage passage = send(frame);
+
+  EXPECT_EQ(passage.reason, KUBECNI_FAST_TO_TUNNEL);
+  EXPECT_EQ(passage.out.size(), frame.size()) << "without a route, the device makes the header";
+  EXPECT_FALSE(leaves_at_once(passage));
+}
+
 TEST_P(Pace, WhatNetfilterTranslatesIsPacedOrTheKernels) {
   limit_pod_a({.rate = kBytesPerSecond, .queue = kLong});
   add_connection({.family = family(),
@@ -162,6 +231,7 @@ TEST_P(Pace, WhatNetfilterTranslatesIsPacedOrTheKernels) {
 
   must(dataplane().pacing_devices.erase(nic().ifindex));
   EXPECT_THAT(send(to_node()), LeftToKernel(KUBECNI_PASS_SHAPED));
+  EXPECT_THAT(send(to_node()), LeftToKernel(KUBECNI_PASS_NO_WAY)) << "conntrack is not asked again";
   forget_connections();
 }
 

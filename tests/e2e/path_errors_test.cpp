@@ -23,6 +23,17 @@ void drop_invalid(const Cluster& cluster) {
                     " priority 0; ct state invalid counter drop; }; }"});
 }
 
+/// Expects that node-a has counted at least `packets` of the exit during `traffic`, if it has eBPF.
+template <typename Traffic>
+void expect_exits(const Cluster& cluster, kubecni_exit_reason reason, unsigned packets,
+                  Traffic traffic) {
+  if (!cluster.a.is_ebpf()) return traffic();
+  const ExitCounts before = cluster.a.counters();
+  traffic();
+  const ExitCounts after = cluster.a.counters();
+  EXPECT_GE(grown(before, after, reason), packets) << growth(before, after);
+}
+
 using Setting = std::tuple<std::string /*dataplane*/, std::string /*way*/>;
 
 std::string name_of(const testing::TestParamInfo<Setting>& tested) {
@@ -49,7 +60,9 @@ class NarrowRouter : public testing::TestWithParam<Setting> {
       const OddSocket receiver(b.netns, family, SOCK_DGRAM, 0, kPort);
       const OddSocket sender(a.netns, family, SOCK_DGRAM, 0);
       sender.want_errors();
-      ASSERT_TRUE(ok(sender.send(b.address_of(family), kPort, pattern(1500 - headers))));
+      expect_exits(cluster, KUBECNI_FAST_TO_NODE, 1, [&] {
+        EXPECT_TRUE(ok(sender.send(b.address_of(family), kPort, pattern(1500 - headers))));
+      });
 
       const auto error = sender.next_error();
 
@@ -88,7 +101,9 @@ TEST_P(NarrowRouter, SaysWhatFits) {
     SCOPED_TRACE(family);
     // The kernel has to learn it anew, by TCP.
     Node::must_run_in(a.netns, {"ip", family == AF_INET ? "-4" : "-6", "route", "flush", "cache"});
-    EXPECT_TRUE(ok(tcp_transfer(a.netns, b.netns, b.address_of(family), 4 << 20)));
+    expect_exits(cluster, path_reasons(tunnel).fast_out, 30, [&] {
+      EXPECT_TRUE(ok(tcp_transfer(a.netns, b.netns, b.address_of(family), 4 << 20)));
+    });
   }
 }
 
@@ -174,11 +189,12 @@ TEST_P(DeadNode, ClientsHearThatThereIsNoRouteUntilItComesBack) {
     const UniqueFd client =
         open_socket(cluster.pod_a->netns, family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK);
     SocketAddress to(cluster.pod_b->address_of(family), kPort);
-    ::connect(client.get(), to.raw(), to.size());
-
-    // The kernel asks for the neighbour three times, a second apart.
-    ASSERT_TRUE(
-        ok(wait_ready(client.get(), POLLOUT, Clock::now() + std::chrono::seconds(6), "connect")));
+    expect_exits(cluster, KUBECNI_PASS_NO_NEIGHBOUR, 1, [&] {
+      ::connect(client.get(), to.raw(), to.size());
+      // The kernel asks for the neighbour three times, a second apart.
+      EXPECT_TRUE(
+          ok(wait_ready(client.get(), POLLOUT, Clock::now() + std::chrono::seconds(6), "connect")));
+    });
 
     int error = 0;
     socklen_t size = sizeof(error);

@@ -57,17 +57,18 @@ std::string map_of(const IpAddr& address) {
   return address.is_v4() ? "map endpoints4" : "map endpoints6";
 }
 
-bool has_pacer(const PodEndpoint& pod) {
-  return pod.shaped == Shaped::kSent || pod.shaped == Shaped::kBoth;
+bool has_pacer(Shaped shaped) { return shaped == Shaped::kSent || shaped == Shaped::kBoth; }
+
+bool may_have_pacer(const PodEndpoint& pod) {
+  return has_pacer(pod.shaped) || (pod.or_shaped && has_pacer(*pod.or_shaped));
 }
 
 /// `former` are those of its entry so far, if there is one.
-__u32 flags_of(const PodEndpoint& pod, std::optional<__u32> former) {
+__u32 flags_of(const PodEndpoint& pod, Shaped shaped, std::optional<__u32> former) {
   __u32 flags = KUBECNI_ENDPOINT_READY;
-  if (pod.shaped != Shaped::kNothing) flags |= KUBECNI_ENDPOINT_SHAPED;
-  if (pod.shaped == Shaped::kReceived || pod.shaped == Shaped::kBoth)
-    flags |= KUBECNI_ENDPOINT_SHAPED_IN;
-  if (has_pacer(pod)) flags |= KUBECNI_ENDPOINT_PACED;
+  if (shaped != Shaped::kNothing) flags |= KUBECNI_ENDPOINT_SHAPED;
+  if (shaped == Shaped::kReceived || shaped == Shaped::kBoth) flags |= KUBECNI_ENDPOINT_SHAPED_IN;
+  if (has_pacer(shaped)) flags |= KUBECNI_ENDPOINT_PACED;
   if (pod.policed == Policed::kAsIs)
     flags |= former.value_or(KUBECNI_ENDPOINT_POLICED) & KUBECNI_ENDPOINT_POLICED;
   if (pod.policed == Policed::kYes) flags |= KUBECNI_ENDPOINT_POLICED;
@@ -76,9 +77,8 @@ __u32 flags_of(const PodEndpoint& pod, std::optional<__u32> former) {
 
 /// Those that an entry of the pod has and should not have, and the other way round.
 __u32 wrong_flags(const PodEndpoint& pod, __u32 flags) {
-  const __u32 wrong = flags ^ flags_of(pod, flags);
-  const bool is_as_is = pod.may_have_pacer && (flags & KUBECNI_ENDPOINT_PACED);
-  return is_as_is ? wrong & ~(KUBECNI_ENDPOINT_PACED | KUBECNI_ENDPOINT_SHAPED_IN) : wrong;
+  if (pod.or_shaped && flags == flags_of(pod, *pod.or_shaped, flags)) return 0;
+  return flags ^ flags_of(pod, pod.shaped, flags);
 }
 
 std::string text_of_wrong_flags(__u32 wrong, __u32 wanted) {
@@ -136,7 +136,8 @@ Result<> EndpointTable::set_pacer(const PodEndpoint& pod) {
   return pacers_.set(pod.host.ifindex, {.bytes_per_s = pod.pacer.rate,
                                         .burst_ns = static_cast<__u64>(pod.pacer.burst.count()),
                                         .queue_ns = static_cast<__u64>(pod.pacer.queue.count()),
-                                        .clock_ns = 0});
+                                        .clock_ns = 0,
+                                        .half_clock_ns = {}});
 }
 
 Result<> EndpointTable::add(const PodEndpoint& pod) {
@@ -148,7 +149,7 @@ Result<> EndpointTable::add(const PodEndpoint& pod) {
     if (auto erased = erase_pod(pod.host.ifindex, pod.addresses); !erased) return erased;
   }
   if (auto set = pod_ifaces_.set(pod.host.ifindex, iface_of(pod)); !set) return set;
-  if (has_pacer(pod)) {
+  if (has_pacer(pod.shaped)) {
     if (auto set = set_pacer(pod); !set) return set;
   }
 
@@ -162,12 +163,13 @@ Result<> EndpointTable::add(const PodEndpoint& pod) {
     auto former_endpoint = endpoints_.find({pod.network, address});
     if (!former_endpoint) return fail(former_endpoint);
     endpoint.flags =
-        flags_of(pod, *former_endpoint && (*former_endpoint)->host_ifindex == pod.host.ifindex
-                          ? std::optional((*former_endpoint)->flags)
-                          : std::nullopt);
+        flags_of(pod, pod.shaped,
+                 *former_endpoint && (*former_endpoint)->host_ifindex == pod.host.ifindex
+                     ? std::optional((*former_endpoint)->flags)
+                     : std::nullopt);
     if (auto set = endpoints_.set({pod.network, address}, endpoint); !set) return set;
   }
-  return has_pacer(pod) ? Result<>() : pacers_.erase(pod.host.ifindex);
+  return has_pacer(pod.shaped) ? Result<>() : pacers_.erase(pod.host.ifindex);
 }
 
 Result<std::set<unsigned>> EndpointTable::find_gone_ifaces(
@@ -273,7 +275,7 @@ Result<> EndpointTable::compare_endpoint(const PodEndpoint& pod, const IpAddr& a
     found.push_back("endpoint " + address.str() + " is not READY");
   else if (const __u32 wrong = wrong_flags(pod, (*endpoint)->flags); wrong != 0)
     found.push_back("endpoint " + address.str() + " " +
-                    text_of_wrong_flags(wrong, flags_of(pod, (*endpoint)->flags)));
+                    text_of_wrong_flags(wrong, flags_of(pod, pod.shaped, (*endpoint)->flags)));
   return {};
 }
 
@@ -298,8 +300,9 @@ Result<> EndpointTable::compare(const PodEndpoint& pod, std::vector<std::string>
     found.push_back("map pod_ifaces has another pod for " + pod.host.name);
   auto pacer = find_pacer(pod.host.ifindex);
   if (!pacer) return fail(pacer);
-  if (!pod.may_have_pacer && *pacer != (has_pacer(pod) ? std::optional(pod.pacer) : std::nullopt))
-    found.push_back("map pacers has another limit for " + pod.host.name);
+  const bool is_right =
+      *pacer ? may_have_pacer(pod) && **pacer == pod.pacer : !has_pacer(pod.shaped);
+  if (!is_right) found.push_back("map pacers has another limit for " + pod.host.name);
   for (const IpAddr& address : pod.addresses) {
     if (auto compared = compare_endpoint(pod, address, found); !compared) return compared;
   }

@@ -64,8 +64,9 @@ struct PodEndpoint {
   MacAddr pod_mac;
   MacAddr gateway_mac;
   Shaped shaped = Shaped::kNothing;
-  Pacer pacer = {};             ///< if `shaped` says that there is one
-  bool may_have_pacer = false;  ///< its entries are right with one, too
+  /// Its entries are right with this, too.
+  std::optional<Shaped> or_shaped = {};
+  Pacer pacer = {};  ///< if one of these says that there is one
   Policed policed = Policed::kNo;
 };
 

@@ -18,6 +18,10 @@ Result<PacingDeviceMap> open_pacing_devices(const std::filesystem::path& bpffs) 
   return PacingDeviceMap::open(PinPaths(bpffs).maps, "pacing_devices");
 }
 
+unsigned way_to(const kubecni_node& node) {
+  return node.kind == KUBECNI_NODE_VXLAN ? node.outer_ifindex : node.egress_ifindex;
+}
+
 Result<NodeConfig> NodeConfig::open(const std::filesystem::path& bpffs) {
   auto map = Map::open(PinPaths(bpffs).maps, "node_config");
   if (!map) return fail(map);

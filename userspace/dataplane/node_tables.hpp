@@ -22,6 +22,9 @@ Result<TunnelPeerMap> open_tunnel_peers(const std::filesystem::path& bpffs);
 using PacingDeviceMap = DecisionMap<__u32, __u32>;
 Result<PacingDeviceMap> open_pacing_devices(const std::filesystem::path& bpffs);
 
+/// The device by which packets to another node leave this one; 0: the kernel may choose any.
+unsigned way_to(const kubecni_node& node);
+
 /// What holds for the whole node.
 class NodeConfig {
  public:

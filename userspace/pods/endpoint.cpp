@@ -36,10 +36,13 @@ PodEndpoint endpoint_of(const Attachment& attachment, const Link& host, unsigned
           .pod_mac = attachment.port.pod_mac,
           .gateway_mac = gateway_mac,
           .shaped = shaped_of(attachment, host.ifindex, shaped_links, pacing),
+          .or_shaped =
+              pacing == Pacing::kAsIs
+                  ? std::optional(shaped_of(attachment, host.ifindex, shaped_links, Pacing::kYes))
+                  : std::nullopt,
           .pacer = attachment.bandwidth.egress
                        ? plan_pacer(*attachment.bandwidth.egress, attachment.port.mtu)
                        : Pacer{},
-          .may_have_pacer = pacing == Pacing::kAsIs,
           .policed = policed};
 }
 

@@ -24,6 +24,21 @@ bool has_ipv6(const std::vector<IpNet>& networks) {
   return std::ranges::any_of(networks, [](const IpNet& net) { return !net.addr.is_v4(); });
 }
 
+/// Whether pods have pacers, and the changes lead to a device that does not keep departure times:
+/// then the kernel path has to take these pods over, in a round.
+Result<bool> ends_pacing(const std::vector<PeerSteps>& steps, const EbpfDataplane& dataplane) {
+  auto config = dataplane.node_config.read();
+  if (!config) return fail(config);
+  if (!config->has_pacers) return false;
+  for (const PeerSteps& step : steps)
+    for (const auto& [cidr, node] : step.maps.cidrs.set) {
+      auto keeps = dataplane.pacing_devices.find(way_to(node));
+      if (!keeps) return fail(keeps);
+      if (!*keeps) return true;
+    }
+  return false;
+}
+
 }  // namespace
 
 Result<NodesController> NodesController::open(const DaemonOptions& options) {
@@ -135,8 +150,12 @@ void NodesController::apply(const ClusterView& view, NodesPlan& plan, EbpfDatapl
   tunnel_.sync_offload(view, desired.paths, outcome);
 }
 
-void NodesController::remember(const NodesPlan& plan) {
+void NodesController::remember(NodesPlan& plan) {
+  auto ways = std::exchange(plan.underlay.ways, {});
+  auto tunnel_ways = std::exchange(plan.underlay.tunnel_ways, {});
   Round& round = last_round_.emplace(plan.underlay, DesiredState());
+  plan.underlay.ways = std::move(ways);
+  plan.underlay.tunnel_ways = std::move(tunnel_ways);
   round.of_all.rules = plan.desired.rules;
   round.of_all.wires = plan.desired.wires;
   round.of_all.mtu = plan.desired.mtu;
@@ -150,8 +169,11 @@ bool NodesController::follow(const std::vector<PeerChange>& changes,
   // BIRD has to hear of other nodes first.
   if (!last_round_ || options_.routing == Routing::kBgp) return false;
   auto& [underlay, of_all] = *last_round_;
+  underlay.ways.clear();
+  underlay.tunnel_ways.clear();
   for (const PeerChange& change : changes)
-    if (change.after && !find_ways_to(netlink_, *change.after, underlay, outcome)) return false;
+    for (const std::optional<Node>* node : {&change.before, &change.after})
+      if (*node && !find_ways_to(netlink_, **node, underlay, outcome)) return false;
   const auto plan_for = [&](const std::optional<Node>& node) {
     return node ? plan_peer(*node, underlay, options_.bridge, options_.rules, of_all) : of_all;
   };
@@ -161,6 +183,10 @@ bool NodesController::follow(const std::vector<PeerChange>& changes,
         plan_peer_steps(plan_for(change.before), plan_for(change.after), of_all, underlay.routes);
     if (!step) return false;
     steps.push_back(std::move(*step));
+  }
+  if (dataplane && by_ebpf) {
+    auto ends = ends_pacing(steps, *dataplane);
+    if (!ends || *ends) return false;
   }
   if (!may_write()) return false;
   for (const PeerSteps& step : steps) {

@@ -71,10 +71,10 @@ class NodesController {
 
   /// What a round found and planned, as far as follow() needs it.
   struct Round {
-    Underlay underlay;    ///< its routes are those of others
+    Underlay underlay;    ///< its routes are those of others; it has no ways
     DesiredState of_all;  ///< wires, mtu and rules
   };
-  void remember(const NodesPlan& plan);
+  void remember(NodesPlan& plan);
   std::optional<Underlay> read_underlay(const ClusterView& view, Outcome& outcome);
   void sync_routes(const DesiredState& desired, std::vector<Route> routes, unsigned tunnel_ifindex,
                    Outcome& outcome);

@@ -22,11 +22,6 @@ Result<> write(PacingDeviceMap& map, const std::set<unsigned>& wanted,
   return {};
 }
 
-/// The device by which programs send to the node; 0: the tunnel device sends.
-unsigned way_to(const kubecni_node& node) {
-  return node.kind == KUBECNI_NODE_VXLAN ? node.outer_ifindex : node.egress_ifindex;
-}
-
 bool may_be_paced(const Attachment& pod) {
   return pod.ebpf && pod.bandwidth.egress && pod.bandwidth.egress->rate >= kLeastPacedRate;
 }
@@ -48,6 +43,20 @@ Result<std::set<unsigned>> find_devices(NetlinkSocket& netlink, const EbpfDatapl
   return std::move(links->pacing);
 }
 
+Result<> tell_programs(const std::set<unsigned>& wanted, EbpfDataplane& dataplane,
+                       Outcome& outcome) {
+  auto entries = dataplane.pacing_devices.entries();
+  if (!entries) return fail(entries);
+  std::set<unsigned> known;
+  for (const auto& [ifindex, value] : *entries) known.insert(ifindex);
+  if (wanted != known) {
+    if (auto written = write(dataplane.pacing_devices, wanted, known); !written) return written;
+    outcome.apply({}, wanted.empty() ? "fq keeps no packets of limited pods any more"
+                                     : "fq keeps what limited pods send to other nodes by eBPF");
+  }
+  return dataplane.node_config.set_has_pacers(!wanted.empty());
+}
+
 }  // namespace
 
 Pacing sync_pacing(NetlinkSocket& netlink, const std::vector<Attachment>& attachments,
@@ -58,19 +67,9 @@ Pacing sync_pacing(NetlinkSocket& netlink, const std::vector<Attachment>& attach
     if (!devices) outcome.fail(devices.error().what);
     if (devices) wanted = std::move(*devices);
   }
-  const Pacing pacing = wanted.empty() ? Pacing::kNo : Pacing::kYes;
-  auto entries = dataplane.pacing_devices.entries();
-  if (!entries) outcome.fail(entries.error().what);
-  if (!entries) return pacing;
-  std::set<unsigned> known;
-  for (const auto& [ifindex, value] : *entries) known.insert(ifindex);
-  if (wanted != known)
-    outcome.apply(write(dataplane.pacing_devices, wanted, known),
-                  wanted.empty() ? "fq keeps no packets of limited pods any more"
-                                 : "fq keeps what limited pods send to other nodes by eBPF");
-  if (auto set = dataplane.node_config.set_has_pacers(!wanted.empty()); !set)
-    outcome.fail(set.error().what);
-  return pacing;
+  auto told = tell_programs(wanted, dataplane, outcome);
+  if (!told) outcome.fail(told.error().what);
+  return told && !wanted.empty() ? Pacing::kYes : Pacing::kNo;
 }
 
 }  // namespace kubecni
