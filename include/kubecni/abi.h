@@ -15,7 +15,7 @@
 
 #include "kubecni/programs.h"
 
-#define KUBECNI_SCHEMA 5
+#define KUBECNI_SCHEMA 6
 
 /* The tests build a second schema, to upgrade a node from one to the other. */
 #ifdef KUBECNI_OTHER_SCHEMA
@@ -205,8 +205,8 @@ struct kubecni_pacer {
 	__u64 burst_ns;	   /* the clock may be behind by as much, after a pause */
 	__u64 queue_ns;	   /* and ahead by as much; what comes then is dropped */
 	__u64 clock_ns;	   /* when the next packet may leave */
-	/* The same at half the rate, for the packets of one path. What is not ahead
-	 * there is not dropped: so no path takes the room of the other one. */
+	/* The same at half the rate, for the packets of one path. They are not dropped
+	 * while it is ahead by less: so no path takes the room of the other one. */
 	__u64 half_clock_ns[2]; /* the kernel's, eBPF's */
 };
 

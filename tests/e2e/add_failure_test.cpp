@@ -44,7 +44,7 @@ TEST_F(AddFailureOnAUsedNode, BridgeNameIsTakenByAnother) {
 }
 
 TEST_F(AddFailureOnAUsedNode, BpffsIsAnotherFileSystem) {
-  expect_failure(node, {{"bpffs", "/run/no-bpffs"}}, 101, "/run/no-bpffs/v5/maps is not on a bpf");
+  expect_failure(node, {{"bpffs", "/run/no-bpffs"}}, 101, "/run/no-bpffs/v6/maps is not on a bpf");
 }
 
 TEST_F(AddFailureOnAUsedNode, EndpointMapIsFull) {
