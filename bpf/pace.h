@@ -73,15 +73,15 @@ static __always_inline bool move_clock(struct kubecni_pacer *pacer, __u64 now, _
 	return true;
 }
 
-/* The same with the clocks of a path. If two CPUs move its own at once, the path has a
- * little more than its half. */
+/* The same with the clock of the packet's path, too. If two CPUs move that one at once,
+ * the path gets a little more than its half. */
 static __always_inline bool move_clocks(struct kubecni_pacer *pacer, __u64 *half_clock, __u64 now,
 					__u64 cost, __u64 *departure)
 {
 	const __u64 latest = now + pacer->queue_ns;
 	const __u64 half = later_of(*(volatile __u64 *)half_clock, now);
 	const bool has_room = !is_after(half, latest);
-	/* Both halves together are the rate: then the clock goes no further. */
+	/* Within the half of its path, a packet may wait for twice the queue. */
 	if (!move_clock(pacer, now, has_room ? latest + pacer->queue_ns : latest, cost, departure))
 		return false;
 	*(volatile __u64 *)half_clock = (has_room ? half : latest) + 2 * cost;

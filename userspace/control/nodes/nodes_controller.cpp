@@ -151,6 +151,7 @@ void NodesController::apply(const ClusterView& view, NodesPlan& plan, EbpfDatapl
 }
 
 void NodesController::remember(NodesPlan& plan) {
+  // They would be the largest part by far.
   auto ways = std::exchange(plan.underlay.ways, {});
   auto tunnel_ways = std::exchange(plan.underlay.tunnel_ways, {});
   Round& round = last_round_.emplace(plan.underlay, DesiredState());

@@ -71,7 +71,7 @@ class NodesController {
 
   /// What a round found and planned, as far as follow() needs it.
   struct Round {
-    Underlay underlay;    ///< its routes are those of others; it has no ways
+    Underlay underlay;    ///< its routes are those of others; follow() finds ways anew
     DesiredState of_all;  ///< wires, mtu and rules
   };
   void remember(NodesPlan& plan);
